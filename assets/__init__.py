@@ -1,0 +1,1 @@
+"""Files that ship: styles, templates, scripts, manifests."""

@@ -1,0 +1,3 @@
+"""Craton: the product without any screen."""
+
+__version__ = "0.1.0"

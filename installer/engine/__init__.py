@@ -1,0 +1,1 @@
+"""Runs steps, records what happened, and tells nobody but the journal."""

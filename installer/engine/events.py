@@ -1,0 +1,104 @@
+"""What the journal records, and what every screen, line and JSON document is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class StepState(StrEnum):
+    WAITING = "waiting"
+    OBSERVING = "observing"
+    APPLYING = "applying"
+    DONE = "done"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class RunKind(StrEnum):
+    INSTALL = "install"
+    DESTROY = "destroy"
+
+
+class Outcome(StrEnum):
+    """How a run ended. A run that has no outcome is running, or its engine died."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class EventType(StrEnum):
+    RUN_STARTED = "run-started"
+    """data: kind, pid, steps (ids in order)"""
+    RUN_ENDED = "run-ended"
+    """data: outcome, exit_code"""
+    STEP = "step"
+    """data: state; how ("applied" or "observed") and seen when done; error when failed; because when blocked"""
+    STAGE = "stage"
+    """data: number, of, title"""
+    WAIT = "wait"
+    """data: what, seen, until (Unix seconds)"""
+    RETRY = "retry"
+    """data: attempt, of, in (seconds), error"""
+    STOPPING = "stopping"
+    """The engine was asked to stop and waits for safe points. data: empty"""
+    RESULT = "result"
+    """data: topic ("health", ...), and whatever the topic defines"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One durable event: `seq` grows without gaps within a journal, `at` is Unix seconds."""
+
+    seq: int
+    at: float
+    run: int
+    type: EventType
+    step: str | None = None
+    machine: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One sanitised line of a machine's log."""
+
+    seq: int
+    at: float
+    run: int
+    machine: str | None
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A step as the journal knows it: what is needed to draw it, and where it stands."""
+
+    id: str
+    title: str
+    phase: str
+    machine: str | None
+    needs: tuple[str, ...]
+    weight: float
+    deadline: float
+    state: StepState = StepState.WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run of the engine. `started` and `ended` are Unix seconds."""
+
+    id: int
+    kind: RunKind
+    pid: int
+    started: float
+    ended: float | None
+    outcome: Outcome | None
+    exit_code: int | None
+    options: Mapping[str, Any]

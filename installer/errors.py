@@ -1,0 +1,62 @@
+"""What can go wrong, said once: operation, machine, observation, next action and exit code."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """The process's exit status; the same numbers for every command."""
+
+    DONE = 0
+    USAGE = 2
+    PLAN = 3
+    PREFLIGHT = 4
+    MACHINES = 5
+    CLUSTER = 6
+    VERIFICATION = 7
+    INTERRUPTED = 8
+    LOCKED = 9
+    LEFTOVERS = 10
+
+
+class InstallerError(Exception):
+    """A failure that a user can act on.
+
+    `operation` is what was being done ("connect"), `observed` what was seen ("connection refused by 127.0.0.1:4021"),
+    `hint` the next action. `retryable` says that the same operation may succeed if simply tried again.
+    `exit_code` is None where only the caller knows it: a step's phase decides it then.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        observed: str,
+        *,
+        hint: str = "",
+        machine: str | None = None,
+        exit_code: ExitCode | None = None,
+        retryable: bool = False,
+    ) -> None:
+        self.operation = operation
+        self.observed = observed
+        self.hint = hint
+        self.machine = machine
+        self.exit_code = exit_code
+        self.retryable = retryable
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.machine}: " if self.machine else ""
+        return f"{where}{self.operation}: {self.observed}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape in which an error stands in the journal and in `--json` output."""
+        return {
+            "operation": self.operation,
+            "machine": self.machine,
+            "observed": self.observed,
+            "hint": self.hint,
+            "exit_code": None if self.exit_code is None else int(self.exit_code),
+        }

@@ -1,0 +1,1 @@
+"""Proof over SSH that the cluster keeps the contract."""

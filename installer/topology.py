@@ -1,0 +1,142 @@
+"""From a plan to machines, names, addresses, and the contract's rules for each of them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Literal
+
+from installer import contract
+from installer.contract import Kind, Peer, Role, State, Traffic
+from installer.plan import InstallPlan
+
+# The first address of each role, counted from the start of the machines' network. Apart, so that adding
+# an infra node moves no worker.
+_FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
+MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRule:
+    """One flow of a contract rule as it stands on one machine."""
+
+    rule: str
+    direction: Literal["in", "out"]
+    traffic: Traffic
+    peers: tuple[Peer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine: labels are `key=value`, taints `key=value:effect`, as kubectl writes them."""
+
+    name: str
+    role: Role
+    number: int
+    address: IPv4Address
+    labels: tuple[str, ...]
+    taints: tuple[str, ...]
+    firewall: tuple[FirewallRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """A balancer of TCP connections: `listeners` maps a port to the masters' port behind it."""
+
+    name: str
+    listeners: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An A record (or alias): `targets` are addresses, or the load balancer's name."""
+
+    rule: str
+    name: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    machines: tuple[Machine, ...]
+    load_balancer: LoadBalancer | None
+    records: tuple[Record, ...]
+
+    def of_role(self, role: Role) -> tuple[Machine, ...]:
+        return tuple(machine for machine in self.machines if machine.role is role)
+
+    @property
+    def first_master(self) -> Machine:
+        return self.machines[0]
+
+    def machine(self, name: str) -> Machine:
+        """Raises KeyError if there is no such machine."""
+        for machine in self.machines:
+            if machine.name == name:
+                return machine
+        raise KeyError(name)
+
+    def peers(self, rule: FirewallRule) -> tuple[Machine, ...]:
+        """The cluster's own machines at the other end of `rule`."""
+        roles = {
+            Peer.MASTERS: (Role.MASTER,),
+            Peer.INFRA: (Role.INFRA,),
+            Peer.WORKERS: (Role.WORKER,),
+            Peer.ALL: tuple(Role),
+        }
+        wanted = {role for peer in rule.peers for role in roles.get(peer, ())}
+        return tuple(machine for machine in self.machines if machine.role in wanted)
+
+
+def topology(plan: InstallPlan) -> Topology:
+    """Derive the cluster's machines in order: masters, infra nodes, workers."""
+    counts = {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}
+    machines = tuple(_machine(plan, role, number) for role in Role for number in range(1, counts[role] + 1))
+    balancer = _load_balancer(plan)
+    return Topology(machines, balancer, _records(plan, machines, balancer))
+
+
+def _machine(plan: InstallPlan, role: Role, number: int) -> Machine:
+    on = [d.rule for d in contract.decisions(plan) if d.state is State.ON and role in d.rule.roles]
+    taints = [rule.value for rule in on if rule.kind is Kind.TAINT]
+    if role is Role.MASTER and not plan.schedulable_masters:
+        taints.append(MASTER_TAINT)
+    return Machine(
+        name=f"{plan.name}-{role}-{number}",
+        role=role,
+        number=number,
+        address=plan.networks.machines[_FIRST_ADDRESS[role] + number - 1],
+        labels=tuple(rule.value for rule in on if rule.kind is Kind.LABEL),
+        taints=tuple(taints),
+        firewall=tuple(
+            FirewallRule(rule.id, flow.direction, traffic, _present(flow.peers, plan))
+            for rule in on
+            for flow in rule.flows
+            if role in flow.roles
+            for traffic in flow.traffic
+        ),
+    )
+
+
+def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:
+    """Leave out peers that this plan does not have."""
+    absent = Peer.LOAD_BALANCER if plan.ingress.kind == "infra" else Peer.INFRA
+    return tuple(peer for peer in peers if peer is not absent)
+
+
+def _load_balancer(plan: InstallPlan) -> LoadBalancer | None:
+    if plan.ingress.kind != "load-balancer":
+        return None
+    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)))
+
+
+def _records(plan: InstallPlan, machines: tuple[Machine, ...], balancer: LoadBalancer | None) -> tuple[Record, ...]:
+    def targets(role: Role) -> tuple[str, ...]:
+        if balancer:
+            return (balancer.name,)
+        return tuple(str(machine.address) for machine in machines if machine.role is role)
+
+    return (
+        Record("D1", plan.api_host, targets(Role.MASTER)),
+        Record("D2", plan.console_host, targets(Role.INFRA)),
+    )

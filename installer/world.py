@@ -1,0 +1,32 @@
+"""What steps act upon: the plan's machines, the platform, the connections, the cluster's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from installer.health.check import Evidence
+from installer.node.connection import Connection, Connections
+from installer.plan import InstallPlan
+from installer.platforms.base import Platform
+from installer.state import ClusterDirectory
+from installer.topology import Topology
+
+
+@dataclass
+class World:
+    """One cluster's outside, for the length of one run. `evidence` is what this run's checks gathered, by machine."""
+
+    plan: InstallPlan
+    topology: Topology
+    directory: ClusterDirectory
+    platform: Platform
+    connections: Connections
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+
+    def connect(self, machine: str, deadline: float = 30.0) -> Connection:
+        """An open connection to `machine`, shared by the steps of this run. Raises InstallerError."""
+        return self.connections.get(machine, deadline)
+
+    def close(self) -> None:
+        self.connections.close()
+        self.platform.close()

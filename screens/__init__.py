@@ -1,0 +1,1 @@
+"""Textual screens: compositions of small widgets, with no rule of the product in them."""
