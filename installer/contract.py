@@ -241,7 +241,8 @@ _WORKERS = (
               obsolete=_NO_ETCD_OPERATOR),
     _firewall("W8", _MUST, _W, "out", _tcp(443), Peer.ALL, "container images", _IMAGES),
     Rule("W9", _MUST, Kind.LABEL, (_W,), "marks workers",
-         "MUST run the kubelet with label node-role.kubernetes.io/node=true", value="node-role.kubernetes.io/node=true"),
+         "MUST run the kubelet with label node-role.kubernetes.io/node=true",
+         value="node-role.kubernetes.io/node=true"),
 )  # fmt: skip
 
 _OURS = "not in the specification; a working cluster needs it"

@@ -1,0 +1,190 @@
+"""Where a run stands: a fold over the journal's events, from which every screen and every plain line is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
+from installer.step import Phase
+
+FINISHED = (StepState.DONE, StepState.UNDONE)
+ACTIVE = (StepState.OBSERVING, StepState.APPLYING, StepState.UNDOING)
+
+
+@dataclass(slots=True)
+class Wait:
+    """What a step waits for, what it saw last, and until when (Unix seconds)."""
+
+    what: str
+    seen: str
+    until: float
+
+
+@dataclass(slots=True)
+class StepView:
+    """One step as it stands. Times are Unix seconds."""
+
+    record: StepRecord
+    state: StepState = StepState.WAITING
+    how: str = ""
+    """ "applied" or "observed" once done."""
+    seen: str = ""
+    started: float | None = None
+    ended: float | None = None
+    stage: tuple[int, int, str] | None = None
+    wait: Wait | None = None
+    retry: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    """Shape of InstallerError.as_dict()."""
+    because: str = ""
+    """Why a blocked step did not run."""
+
+    @property
+    def fraction(self) -> float:
+        """How much of the step is done, 0 to 1, by its stages."""
+        if self.state in FINISHED:
+            return 1.0
+        if self.state in ACTIVE and self.stage:
+            return (self.stage[0] - 1) / self.stage[1]
+        return 0.0
+
+    def duration(self, now: float) -> float:
+        """Seconds it took, or has taken until `now`."""
+        if self.started is None:
+            return 0.0
+        return (self.ended if self.ended is not None else now) - self.started
+
+
+@dataclass(slots=True)
+class Progress:
+    """The fold's state. Call `extend` with new events in order; ask the properties whenever something is drawn."""
+
+    steps: dict[str, StepView]
+    run: int = 0
+    kind: RunKind = RunKind.INSTALL
+    pid: int = 0
+    started: float | None = None
+    ended: float | None = None
+    outcome: Outcome | None = None
+    exit_code: int | None = None
+    stopping: bool = False
+    results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The newest published result of each topic."""
+    last_seq: int = 0
+
+    @classmethod
+    def of(cls, records: Iterable[StepRecord]) -> Progress:
+        return cls({record.id: StepView(record) for record in records})
+
+    def extend(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._apply(event)
+            self.last_seq = event.seq
+
+    def _apply(self, event: Event) -> None:
+        if event.type is EventType.RUN_STARTED:
+            self._start(event)
+        elif event.type is EventType.RUN_ENDED:
+            self.ended, self.exit_code = event.at, event.data["exit_code"]
+            self.outcome = Outcome(event.data["outcome"])
+        elif event.type is EventType.STOPPING:
+            self.stopping = True
+        elif event.type is EventType.RESULT:
+            self.results[event.data["topic"]] = event.data
+        elif event.step in self.steps:
+            _apply_to_step(self.steps[event.step], event)
+
+    def _start(self, event: Event) -> None:
+        self.run, self.kind, self.pid = event.run, RunKind(event.data["kind"]), event.data["pid"]
+        self.started, self.ended, self.outcome, self.exit_code = event.at, None, None, None
+        self.stopping = False
+        wanted = event.data["steps"]
+        self.steps = {id: StepView(self.steps[id].record) for id in wanted if id in self.steps}
+
+    @property
+    def running(self) -> bool:
+        return self.started is not None and self.outcome is None
+
+    @property
+    def fraction(self) -> float:
+        """How much of all work is done, 0 to 1, by weight."""
+        total = sum(view.record.weight for view in self.steps.values())
+        done = sum(view.record.weight * view.fraction for view in self.steps.values())
+        return done / total if total else 0.0
+
+    @property
+    def failures(self) -> list[StepView]:
+        return [view for view in self.steps.values() if view.state is StepState.FAILED]
+
+    @property
+    def waits(self) -> list[StepView]:
+        return [view for view in self.steps.values() if view.wait and view.state in ACTIVE]
+
+    def of_machine(self, machine: str | None) -> list[StepView]:
+        return [view for view in self.steps.values() if view.record.machine == machine]
+
+    @property
+    def machines(self) -> list[str]:
+        """Names of machines in the order of their steps."""
+        return list(dict.fromkeys(view.record.machine for view in self.steps.values() if view.record.machine))
+
+    def phases(self) -> list[tuple[Phase, StepState]]:
+        """Each phase that has steps, with its state: failed, active, done or waiting, in that order of rank."""
+        states: dict[Phase, list[StepState]] = {}
+        for view in self.steps.values():
+            states.setdefault(Phase(view.record.phase), []).append(view.state)
+        order = list(Phase)
+        return [(phase, summary(states[phase])) for phase in sorted(states, key=order.index)]
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds left: the longest chain of unfinished steps, corrected by how long finished ones took.
+
+        None until a step was applied, and when nothing runs.
+        """
+        measured = [
+            (view.record.weight, view.duration(now))
+            for view in self.steps.values()
+            if view.state in FINISHED and view.how == "applied" and view.ended is not None
+        ]
+        expected = sum(weight for weight, _ in measured)
+        if not self.running or not expected:
+            return None
+        pace = sum(seconds for _, seconds in measured) / expected
+        left: dict[str, float] = {}
+        for view in self.steps.values():  # recorded in an order in which needs come first
+            own = view.record.weight * pace * (1 - view.fraction)
+            if view.state in ACTIVE and not view.stage:
+                own = max(0.0, own - view.duration(now))
+            left[view.record.id] = own + max((left.get(need, 0.0) for need in view.record.needs), default=0.0)
+        return max(left.values(), default=0.0)
+
+
+def summary(states: Sequence[StepState]) -> StepState:
+    """One state for several: failed before active before done before waiting."""
+    for state in (StepState.FAILED, *ACTIVE, StepState.BLOCKED):
+        if state in states:
+            return state
+    if all(state in FINISHED for state in states):
+        return StepState.DONE
+    return StepState.APPLYING if any(state in FINISHED for state in states) else StepState.WAITING
+
+
+def _apply_to_step(view: StepView, event: Event) -> None:
+    data = event.data
+    if event.type is EventType.STAGE:
+        view.stage = (data["number"], data["of"], data["title"])
+    elif event.type is EventType.WAIT:
+        view.wait = Wait(data["what"], data["seen"], data["until"])
+    elif event.type is EventType.RETRY:
+        view.retry, view.wait = data, None
+    elif event.type is EventType.STEP:
+        view.state = StepState(data["state"])
+        view.wait = None
+        if view.state in ACTIVE and view.started is None:
+            view.started = event.at
+        if view.state not in ACTIVE:
+            view.ended = event.at if view.started is not None else None
+        view.how, view.seen = data.get("how", view.how), data.get("seen", view.seen)
+        view.error, view.because = data.get("error"), data.get("because", "")
