@@ -10,6 +10,7 @@ from installer.engine.events import Event, EventType, Outcome, RunKind, StepReco
 from installer.step import Phase
 
 FINISHED = (StepState.DONE, StepState.UNDONE)
+ENDED = (*FINISHED, StepState.FAILED, StepState.BLOCKED)
 ACTIVE = (StepState.OBSERVING, StepState.APPLYING, StepState.UNDOING)
 
 
@@ -62,6 +63,7 @@ class Progress:
     """The fold's state. Call `extend` with new events in order; ask the properties whenever something is drawn."""
 
     steps: dict[str, StepView]
+    """The steps of the newest run, by id, each after those that it needs."""
     run: int = 0
     kind: RunKind = RunKind.INSTALL
     pid: int = 0
@@ -73,6 +75,11 @@ class Progress:
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """The newest published result of each topic."""
     last_seq: int = 0
+    records: dict[str, StepRecord] = field(init=False)
+    """Every step that it was made with, whichever run it belongs to."""
+
+    def __post_init__(self) -> None:
+        self.records = {id: view.record for id, view in self.steps.items()}
 
     @classmethod
     def of(cls, records: Iterable[StepRecord]) -> Progress:
@@ -100,8 +107,7 @@ class Progress:
         self.run, self.kind, self.pid = event.run, RunKind(event.data["kind"]), event.data["pid"]
         self.started, self.ended, self.outcome, self.exit_code = event.at, None, None, None
         self.stopping = False
-        wanted = event.data["steps"]
-        self.steps = {id: StepView(self.steps[id].record) for id in wanted if id in self.steps}
+        self.steps = {id: StepView(self.records[id]) for id in event.data["steps"] if id in self.records}
 
     @property
     def running(self) -> bool:
@@ -154,7 +160,7 @@ class Progress:
         pace = sum(seconds for _, seconds in measured) / expected
         left: dict[str, float] = {}
         for view in self.steps.values():  # recorded in an order in which needs come first
-            own = view.record.weight * pace * (1 - view.fraction)
+            own = 0.0 if view.state in ENDED else view.record.weight * pace * (1 - view.fraction)
             if view.state in ACTIVE and not view.stage:
                 own = max(0.0, own - view.duration(now))
             left[view.record.id] = own + max((left.get(need, 0.0) for need in view.record.needs), default=0.0)
@@ -182,6 +188,8 @@ def _apply_to_step(view: StepView, event: Event) -> None:
     elif event.type is EventType.STEP:
         view.state = StepState(data["state"])
         view.wait = None
+        if view.state is StepState.OBSERVING:  # for the first time, or once more from the start
+            view.stage = None
         if view.state in ACTIVE and view.started is None:
             view.started = event.at
         if view.state not in ACTIVE:

@@ -1,0 +1,144 @@
+"""What the engine lends a running step: its log, its waits, its deadline, and the wish to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from installer.engine.events import EventType, RunKind
+from installer.engine.journal import Journal
+from installer.errors import InstallerError
+from installer.step import Step, Stopped
+
+if TYPE_CHECKING:
+    from installer.world import World
+
+T = TypeVar("T")
+
+
+class Stop:
+    """The wish that a run stop at a safe point. `request` may be called from any thread and from a signal handler."""
+
+    def __init__(self) -> None:
+        self._requested = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def requested(self) -> bool:
+        return self._requested.is_set()
+
+    def request(self) -> None:
+        """Ask for it; asking again changes nothing."""
+        if not self._requested.is_set():
+            self._requested.set()
+            for listener in self._listeners:
+                listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` once when it is asked for, also if it was asked for already."""
+        self._listeners.append(listener)
+        if self.requested:
+            listener()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is asked for, at most `seconds`; say whether it was."""
+        return self._requested.wait(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The engine's own patience, in seconds."""
+
+    min_deadline: float = 10.0
+    """No deadline is shorter, however quick the pace: a loaded computer is not a fault."""
+    grace: float = 5.0
+    """How long after its deadline an action that does not come back is abandoned."""
+    attempts: int = 4
+    first_wait: float = 1.0
+    longest_wait: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What all steps of one run share. `pace` divides deadlines and waits, so that a rehearsal can be quick."""
+
+    world: World
+    journal: Journal
+    kind: RunKind = RunKind.INSTALL
+    pace: float = 1.0
+    timing: Timing = Timing()
+    stop: Stop = field(default_factory=Stop)
+
+    def deadline(self, step: Step) -> float:
+        """Seconds that `step` may take."""
+        return max(step.deadline / self.pace, self.timing.min_deadline)
+
+
+class StepContext:
+    """`installer.step.Context` for one step of one run; its deadline counts from when it is made."""
+
+    def __init__(self, step: Step, scope: Scope) -> None:
+        self._step = step
+        self._scope = scope
+        self._allowed = scope.deadline(step)
+        self._until = time.monotonic() + self._allowed
+        self._abandoned = False
+
+    @property
+    def world(self) -> World:
+        return self._scope.world
+
+    @property
+    def allowed(self) -> float:
+        """Seconds that the step may take in all."""
+        return self._allowed
+
+    def abandon(self) -> None:
+        """Let nothing that the step still does reach the journal: the engine has stopped waiting for it."""
+        self._abandoned = True
+
+    def log(self, line: str) -> None:
+        if not self._abandoned:
+            self._scope.journal.log(self._step, line)
+
+    def stage(self, number: int, of: int, title: str) -> None:
+        self._record(EventType.STAGE, number=number, of=of, title=title)
+
+    def publish(self, topic: str, data: dict[str, Any]) -> None:
+        self._record(EventType.RESULT, **{**data, "topic": topic})
+
+    def remaining(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+    def check_stop(self) -> None:
+        if self._abandoned or self._scope.stop.requested:
+            raise Stopped
+
+    def wait_until(self, what: str, probe: Callable[[], tuple[T | None, str]], every: float = 0.5) -> T:
+        shown: str | None = None
+        while True:
+            self.check_stop()
+            value, seen = probe()
+            if value is not None:
+                return value
+            if seen != shown:
+                self._record(EventType.WAIT, what=what, seen=seen, until=time.time() + self.remaining())
+                shown = seen
+            if not self.remaining():
+                raise self._too_late(what, seen)
+            self._scope.stop.wait(min(every / self._scope.pace, self.remaining()))
+
+    def _record(self, type: EventType, **data: Any) -> None:
+        if not self._abandoned:
+            self._scope.journal.record(type, self._step, **data)
+
+    def _too_late(self, what: str, seen: str) -> InstallerError:
+        return InstallerError(
+            f"wait for {what}",
+            f"not within {self._allowed:.0f} s; last seen: {seen}",
+            hint="Mend what was last seen, or see the step's log for more; then resume: what is done stays done.",
+            machine=self._step.machine,
+        )

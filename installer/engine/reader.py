@@ -1,0 +1,120 @@
+"""Reading a journal while the engine writes it, before it exists, and after it is gone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from installer.engine.events import Event, EventType, LogLine, Outcome, RunKind, RunRecord, StepRecord, StepState
+from installer.engine.store import open_reader
+from installer.errors import InstallerError
+
+_STEPS = "SELECT id, title, phase, machine, needs, weight, deadline, state FROM steps ORDER BY position"
+_RUNS = "SELECT id, kind, pid, started, ended, outcome, exit_code, options FROM runs ORDER BY id"
+_EVENTS = "SELECT seq, at, run, type, step, machine, data FROM events WHERE seq > ? ORDER BY seq"
+_LINES = "SELECT seq, at, run, machine, step, text FROM logs WHERE seq > ? ORDER BY seq DESC LIMIT ?"
+_LINES_OF = "SELECT seq, at, run, machine, step, text FROM logs WHERE machine = ? AND seq > ? ORDER BY seq DESC LIMIT ?"
+_RESULT = """
+SELECT data FROM events WHERE type = 'result' AND json_extract(data, '$.topic') = ? ORDER BY seq DESC LIMIT 1
+"""
+
+
+class Reader:
+    """One reader of a journal, of any number; never blocks the writer. Safe to use from any thread.
+
+    A journal that is not there yet reads as an empty one; one that was removed since it was first read is still read.
+    Every method raises InstallerError if the journal can't be read or was written by a newer Craton.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+
+    def steps(self) -> list[StepRecord]:
+        """The newest run's steps, each after those that it needs."""
+        return [_step(row) for row in self._query(_STEPS)]
+
+    def runs(self) -> list[RunRecord]:
+        """Every run, oldest first."""
+        return [_run(row) for row in self._query(_RUNS)]
+
+    def events(self, after: int = 0) -> list[Event]:
+        """Events with a `seq` above `after`, in order."""
+        return [_event(row) for row in self._query(_EVENTS, after)]
+
+    def logs(self, after: int = 0, machine: str | None = None, limit: int = 1000) -> list[LogLine]:
+        """The newest `limit` lines with a `seq` above `after`, oldest first; of every machine if none is given."""
+        query, values = (_LINES, (after, limit)) if machine is None else (_LINES_OF, (machine, after, limit))
+        return [LogLine(*row) for row in reversed(self._query(query, *values))]
+
+    def tail(self, machine: str | None, limit: int) -> list[LogLine]:
+        """The newest `limit` lines of a machine, or of all, oldest first."""
+        return self.logs(machine=machine, limit=limit)
+
+    def result(self, topic: str) -> Mapping[str, Any] | None:
+        """The newest published result of `topic`, of whichever run, or None."""
+        rows = self._query(_RESULT, topic)
+        return json.loads(rows[0][0]) if rows else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._disconnect()
+
+    def _query(self, sql: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        with self._lock:
+            try:
+                connection = self._connect()
+                return connection.execute(sql, values).fetchall() if connection else []
+            except sqlite3.Error as error:
+                self._disconnect()
+                if not self._path.exists():
+                    return []
+                raise InstallerError("read the journal", f"{self._path}: {error}", retryable=True) from error
+
+    def _connect(self) -> sqlite3.Connection | None:
+        """The connection to the file that is at the path now, which may be another than a moment ago.
+
+        A file that was removed while open is still read: the end of a destroy stands in it.
+        """
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            return self._connection
+        if (status.st_dev, status.st_ino) != self._opened:
+            self._disconnect()
+            self._connection = open_reader(self._path)
+            self._opened = (status.st_dev, status.st_ino)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = self._opened = None
+
+
+def _step(row: Sequence[Any]) -> StepRecord:
+    id, title, phase, machine, needs, weight, deadline, state = row
+    return StepRecord(id, title, phase, machine, tuple(json.loads(needs)), weight, deadline, StepState(state))
+
+
+def _run(row: Sequence[Any]) -> RunRecord:
+    id, kind, pid, started, ended, outcome, exit_code, options = row
+    ending = Outcome(outcome) if outcome else None
+    return RunRecord(id, RunKind(kind), pid, started, ended, ending, exit_code, json.loads(options))
+
+
+def _event(row: Sequence[Any]) -> Event:
+    seq, at, run, type, step, machine, data = row
+    return Event(seq, at, run, EventType(type), step, machine, json.loads(data))

@@ -1,0 +1,176 @@
+"""Runs steps: every ready one at once within limits, what needs a failed one not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import graphlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from installer.engine.context import Scope, Stop, Timing
+from installer.engine.events import EventType, Outcome, RunKind, StepState
+from installer.engine.journal import Journal, JournalError
+from installer.engine.progress import ENDED, FINISHED
+from installer.engine.stepping import Ending, StepRun
+from installer.errors import ExitCode
+from installer.step import Phase, Step, ordered
+
+if TYPE_CHECKING:
+    from installer.world import World
+
+_TIMING = Timing()
+
+DEFAULT_LIMIT = 16
+"""Steps at once of a kind for which no limit is given."""
+
+
+async def run(
+    steps: Iterable[Step],
+    world: World,
+    journal: Journal,
+    *,
+    kind: RunKind = RunKind.INSTALL,
+    options: Mapping[str, Any] | None = None,
+    pace: float = 1.0,
+    limits: Mapping[str, int] | None = None,
+    timing: Timing = _TIMING,
+    stop: Stop | None = None,
+    begun: Callable[[], None] = lambda: None,
+) -> ExitCode:
+    """Run `steps` (for RunKind.DESTROY: undo them, in reverse order) and return the exit status.
+
+    `options` stand in the journal with the run. `pace` divides deadlines and waits. `limits` bounds the steps at once
+    by `Step.limit`. `begun` is called once the run's start is durable. Raises InstallerError if the steps have no
+    order, and JournalError if the journal can't be written: then no further step was begun.
+    """
+    in_order = ordered(steps)
+    scope = Scope(world, journal, kind, pace, timing, stop or Stop())
+    journal.begin(kind, in_order, options or {})
+    begun()
+    engine = _Engine(in_order, scope, limits or {})
+    outcome, exit_code = await engine.run()
+    journal.end(outcome, exit_code)
+    return exit_code
+
+
+class _Engine:
+    """One run. All of it happens in the event loop's thread; only actions run elsewhere."""
+
+    def __init__(self, steps: Sequence[Step], scope: Scope, limits: Mapping[str, int]) -> None:
+        self._steps = {step.id: step for step in steps}
+        self._scope = scope
+        before, self._after = orders(steps, scope.kind)
+        self._sorter = graphlib.TopologicalSorter(before)
+        self._slots = {
+            name: asyncio.Semaphore(limits.get(name, DEFAULT_LIMIT)) for name in {step.limit for step in steps}
+        }
+        self._active: dict[str, StepRun] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended: asyncio.Queue[tuple[str, Ending | JournalError]] = asyncio.Queue()
+        self._states: dict[str, StepState] = {}
+        self._failures: list[Ending] = []
+        self._broken: JournalError | None = None
+        self._told = False
+
+    async def run(self) -> tuple[Outcome, ExitCode]:
+        """Run until no step runs and none may start. Raises JournalError."""
+        self._sorter.prepare()
+        self._scope.stop.listen(self._stop_listener())
+        self._start_ready()
+        while self._tasks:
+            self._settle(*await self._ended.get())
+            self._start_ready()
+        if self._broken:
+            raise self._broken
+        return self._verdict()
+
+    def _start_ready(self) -> None:
+        if self._scope.stop.requested or self._broken:
+            return
+        for id in self._sorter.get_ready():
+            self._tasks[id] = asyncio.create_task(self._run_step(self._steps[id]), name=id)
+
+    async def _run_step(self, step: Step) -> None:
+        """Run `step` when its kind has a free slot, and queue how it ended."""
+        ending: Ending | JournalError = Ending(step, StepState.WAITING)
+        async with self._slots[step.limit]:
+            if not self._scope.stop.requested:
+                self._active[step.id] = step_run = StepRun(step, self._scope)
+                try:
+                    ending = await step_run.run()
+                except JournalError as error:
+                    ending = error
+                del self._active[step.id]
+        self._ended.put_nowait((step.id, ending))
+
+    def _settle(self, id: str, ending: Ending | JournalError) -> None:
+        del self._tasks[id]
+        if isinstance(ending, JournalError):
+            self._broken = ending
+            self._scope.stop.request()
+            return
+        self._states[id] = ending.state
+        if ending.state in FINISHED:
+            self._sorter.done(id)
+        elif ending.state is StepState.FAILED:
+            self._failures.append(ending)
+            self._block(ending.step)
+
+    def _block(self, failed: Step) -> None:
+        """Record that whatever needs `failed`, however indirectly, will not run."""
+        because = f"{failed.machine}: {failed.title} failed" if failed.machine else f"{failed.title} failed"
+        queue = [failed.id]
+        while queue:
+            for id in self._after[queue.pop()]:
+                if id not in self._states:
+                    self._states[id] = StepState.BLOCKED
+                    self._scope.journal.transition(self._steps[id], StepState.BLOCKED, durable=False, because=because)
+                    queue.append(id)
+
+    def _stop_listener(self) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+
+        def listener() -> None:
+            with suppress(RuntimeError):  # the loop is closed: the run has ended
+                loop.call_soon_threadsafe(self._stopping)
+
+        return listener
+
+    def _stopping(self) -> None:
+        if self._broken or self._told:
+            return
+        self._told = True
+        self._scope.journal.record(EventType.STOPPING)
+        for id, step_run in self._active.items():
+            if step_run.between_attempts:
+                self._tasks[id].cancel()
+
+    def _verdict(self) -> tuple[Outcome, ExitCode]:
+        if any(self._states.get(id) not in ENDED for id in self._steps):
+            return Outcome.STOPPED, ExitCode.INTERRUPTED
+        if self._failures:
+            return Outcome.FAILED, exit_code(self._failures, self._scope.kind)
+        return Outcome.DONE, ExitCode.DONE
+
+
+def orders(steps: Sequence[Step], kind: RunKind) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """What comes right before each step, and what right after it.
+
+    To install, a step comes after those that it needs; to destroy, after those that need it.
+    """
+    needs = {step.id: set(step.needs) for step in steps}
+    needed_by: dict[str, set[str]] = {step.id: set() for step in steps}
+    for step in steps:
+        for need in step.needs:
+            needed_by[need].add(step.id)
+    return (needs, needed_by) if kind is RunKind.INSTALL else (needed_by, needs)
+
+
+def exit_code(failures: Sequence[Ending], kind: RunKind) -> ExitCode:
+    """The exit status of a run with `failures`: that of the one in the earliest phase."""
+    if kind is RunKind.DESTROY:
+        return ExitCode.LEFTOVERS
+    order = list(Phase)
+    first = min(failures, key=lambda ending: order.index(ending.step.phase))
+    return first.error.exit_code if first.error and first.error.exit_code is not None else first.step.phase.exit_code

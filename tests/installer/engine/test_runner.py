@@ -1,0 +1,376 @@
+"""What the engine does with steps: order, adoption, write-ahead, failures, retries, deadlines, undoing."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.engine.context import Timing
+from installer.engine.events import EventType, Outcome, RunKind
+from installer.engine.journal import Journal, JournalError, Reader
+from installer.engine.runner import run
+from installer.errors import ExitCode, InstallerError
+from installer.step import Context, Phase, Stopped
+from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
+from tests.installer.engine.conftest import QUICK, Engine
+
+BROKEN = InstallerError("install packages", "no space left on device", hint="Make space.")
+
+
+@pytest.fixture
+def effects() -> Effects:
+    return Effects()
+
+
+def failing_at_first(times: int, error: Exception) -> Body:
+    """A body that raises `error` so many times and then succeeds."""
+    left = [error] * times
+
+    def body(_ctx: Context) -> None:
+        if left:
+            raise left.pop()
+
+    return body
+
+
+def meeting(others: threading.Barrier) -> Body:
+    """A body that waits until as many others are in it as `others` says."""
+
+    def body(_ctx: Context) -> None:
+        others.wait()
+
+    return body
+
+
+def test_steps_run_each_after_those_that_it_needs(engine: Engine, effects: Effects) -> None:
+    steps = [fake_step(effects, "c", "b"), fake_step(effects, "b", "a"), fake_step(effects, "a")]
+    assert engine.run(steps) is ExitCode.DONE
+    assert effects.called("apply") == ["a", "b", "c"]
+    assert engine.states("b") == ["observing", "applying", "done"]
+    assert engine.progress().outcome is Outcome.DONE
+
+
+def test_a_step_whose_effect_holds_is_observed_and_not_applied(engine: Engine, effects: Effects) -> None:
+    effects.present.add("a")
+    engine.run([fake_step(effects, "a")])
+    assert effects.called("apply") == []
+    assert engine.states("a") == ["observing", "done"]
+    done = engine.events(EventType.STEP, "a")[-1].data
+    assert (done["how"], done["seen"]) == ("observed", "it is there")
+
+
+def test_a_second_run_applies_nothing(engine: Engine, effects: Effects) -> None:
+    steps = [fake_step(effects, "a"), fake_step(effects, "b", "a")]
+    engine.run(steps)
+    assert engine.run(steps) is ExitCode.DONE
+    assert effects.called("apply") == ["a", "b"]
+
+
+def test_the_intent_is_in_the_journal_before_a_step_is_applied_or_undone(engine: Engine, effects: Effects) -> None:
+    recorded: list[str] = []
+
+    def look(_ctx: Context) -> None:
+        with Reader(engine.path) as reader:
+            recorded.append(reader.steps()[0].state)
+
+    step = fake_step(effects, "a", applying=look, undoing=look)
+    engine.run([step])
+    engine.destroy([step])
+    assert recorded == ["applying", "undoing"]
+
+
+def test_independent_steps_run_at_once(engine: Engine, effects: Effects) -> None:
+    together = threading.Barrier(3, timeout=20)
+    steps = [fake_step(effects, id, applying=meeting(together)) for id in "abc"]
+    assert engine.run(steps) is ExitCode.DONE
+
+
+def test_no_more_steps_of_a_kind_run_at_once_than_its_limit(engine: Engine, effects: Effects) -> None:
+    pairs = {kind: threading.Barrier(2, timeout=20) for kind in ("ssh", "aws")}
+    steps = [
+        fake_step(effects, f"{kind}-{n}", limit=kind, applying=meeting(pair))
+        for kind, pair in pairs.items()
+        for n in range(6)
+    ]
+    assert engine.run(steps, limits={"ssh": 2, "aws": 2}) is ExitCode.DONE
+    assert effects.most_at_once == {"ssh": 2, "aws": 2}
+
+
+def test_a_failed_step_stops_what_needs_it_and_nothing_else(engine: Engine, effects: Effects) -> None:
+    steps = [
+        fake_step(effects, "a", applying=failing(BROKEN), machine="demo-worker-1"),
+        fake_step(effects, "b", "a"),
+        fake_step(effects, "c", "b", "x"),
+        fake_step(effects, "x"),
+        fake_step(effects, "y", "x"),
+    ]
+    assert engine.run(steps) is ExitCode.MACHINES
+    assert effects.present == {"x", "y"}
+    progress = engine.progress()
+    assert {id: view.state for id, view in progress.steps.items()} == {
+        "a": "failed", "b": "blocked", "c": "blocked", "x": "done", "y": "done",
+    }  # fmt: skip
+    assert progress.steps["c"].because == "demo-worker-1: Make a failed"
+    assert progress.steps["a"].error == {**BROKEN.as_dict(), "machine": "demo-worker-1"}
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([(Phase.CHECK, None)], ExitCode.PREFLIGHT),
+        ([(Phase.NETWORK, None)], ExitCode.MACHINES),
+        ([(Phase.JOIN, None)], ExitCode.CLUSTER),
+        ([(Phase.VERIFY, None)], ExitCode.VERIFICATION),
+        ([(Phase.CONNECT, ExitCode.PREFLIGHT)], ExitCode.PREFLIGHT),
+        ([(Phase.VERIFY, None), (Phase.JOIN, None), (Phase.DNS, ExitCode.PLAN)], ExitCode.CLUSTER),
+    ],
+)
+def test_the_exit_code_is_that_of_the_failure_in_the_earliest_phase(
+    engine: Engine, effects: Effects, failures: list[tuple[Phase, ExitCode | None]], code: ExitCode
+) -> None:
+    steps = [
+        fake_step(effects, f"step-{n}", phase=phase, applying=failing(InstallerError("do it", "no", exit_code=given)))
+        for n, (phase, given) in enumerate(failures)
+    ]
+    assert engine.run(steps) is code
+    with Reader(engine.path) as reader:
+        assert (reader.runs()[0].outcome, reader.runs()[0].exit_code) == (Outcome.FAILED, code)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), StopIteration(), SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["observing", "applying"])
+def test_an_unexpected_exception_fails_the_step_and_not_the_engine(
+    engine: Engine, effects: Effects, where: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    bodies: dict[str, Any] = {where: failing(error)}
+    assert engine.run([fake_step(effects, "a", **bodies), fake_step(effects, "b")]) is ExitCode.MACHINES
+    shown = engine.progress().steps["a"].error
+    assert shown is not None
+    assert shown["observed"].startswith("internal error: ")
+    assert "engine.log" in shown["hint"]
+    assert type(error).__name__ in caplog.text
+    assert effects.present == {"b"}
+
+
+def test_a_retryable_error_is_retried_from_the_observation_on(engine: Engine, effects: Effects) -> None:
+    lost = InstallerError("connect", "connection reset", retryable=True)
+    assert engine.run([fake_step(effects, "a", applying=failing_at_first(2, lost))]) is ExitCode.DONE
+    assert [function for function, _ in effects.calls] == ["observe", "apply"] * 3
+    retries = [event.data for event in engine.events(EventType.RETRY, "a")]
+    assert [(retry["attempt"], retry["of"]) for retry in retries] == [(2, 4), (3, 4)]
+    assert retries[0]["error"]["observed"] == "connection reset"
+    assert retries[0]["in"] <= retries[1]["in"]
+
+
+def test_a_retry_does_not_apply_again_what_took_effect_before_it_failed(engine: Engine, effects: Effects) -> None:
+    def take_effect_and_fail(_ctx: Context) -> None:
+        effects.present.add("a")
+        raise InstallerError("create machine", "the answer was lost", retryable=True)
+
+    assert engine.run([fake_step(effects, "a", applying=take_effect_and_fail)]) is ExitCode.DONE
+    assert effects.called("apply") == ["a"]
+    assert engine.progress().steps["a"].how == "observed"
+
+
+@pytest.mark.parametrize(("retryable", "attempts"), [(True, 4), (False, 1)])
+def test_retries_end_and_permanent_errors_have_none(
+    engine: Engine, effects: Effects, retryable: bool, attempts: int
+) -> None:
+    error = InstallerError("connect", "refused", retryable=retryable)
+    assert engine.run([fake_step(effects, "a", observing=failing(error))]) is ExitCode.MACHINES
+    assert effects.called("observe") == ["a"] * attempts
+    assert engine.states("a")[-1] == "failed"
+
+
+def test_there_is_no_retry_after_the_deadline(engine: Engine, effects: Effects) -> None:
+    error = InstallerError("connect", "refused", retryable=True)
+    timing = Timing(min_deadline=0, first_wait=0.001)
+    engine.run([fake_step(effects, "a", observing=failing(error), deadline=0)], timing=timing)
+    assert effects.called("observe") == ["a"]
+
+
+def test_a_wait_that_does_not_end_says_what_was_awaited_how_long_and_what_was_seen(
+    engine: Engine, effects: Effects
+) -> None:
+    def wait(ctx: Context) -> None:
+        ctx.wait_until("SSH to answer", lambda: (None, "connection refused"), every=0.01)
+
+    step = fake_step(effects, "a", applying=wait, deadline=0.1, machine="demo-worker-1")
+    engine.run([step], timing=Timing(min_deadline=0))
+    error = engine.progress().steps["a"].error
+    assert error is not None
+    assert error["operation"] == "wait for SSH to answer"
+    assert error["observed"] == "not within 0 s; last seen: connection refused"
+    assert error["machine"] == "demo-worker-1"
+
+
+def test_a_wait_is_recorded_when_what_is_seen_changes(engine: Engine, effects: Effects) -> None:
+    answers = [(None, "booting"), (None, "booting"), (None, "no route"), (None, "no route"), ("up", "")]
+    got: list[str] = []
+
+    def wait(ctx: Context) -> None:
+        got.append(ctx.wait_until("the machine", lambda: answers.pop(0), every=0.001))
+
+    engine.run([fake_step(effects, "a", applying=wait)])
+    waits = engine.events(EventType.WAIT, "a")
+    assert got == ["up"]
+    assert [(wait.data["what"], wait.data["seen"]) for wait in waits] == [
+        ("the machine", "booting"),
+        ("the machine", "no route"),
+    ]
+    assert all(wait.at < wait.data["until"] <= wait.at + 60 for wait in waits)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "pace", "expected"), [(60.0, 1.0, 60.0), (60.0, 4.0, 15.0), (60.0, 100.0, 10.0), (5.0, 1.0, 10.0)]
+)
+def test_the_pace_divides_deadlines_down_to_a_minimum(
+    engine: Engine, effects: Effects, deadline: float, pace: float, expected: float
+) -> None:
+    remaining: list[float] = []
+    step = fake_step(effects, "a", applying=lambda ctx: remaining.append(ctx.remaining()), deadline=deadline)
+    engine.run([step], pace=pace)
+    assert expected - 5 < remaining[0] <= expected
+
+
+def test_an_action_that_ignores_its_deadline_is_abandoned_and_heard_no_more(engine: Engine, effects: Effects) -> None:
+    blocked, spoken = threading.Event(), threading.Event()
+    stopped: list[bool] = []
+
+    def hang(ctx: Context) -> None:
+        blocked.wait(20)
+        ctx.log("too late")
+        ctx.stage(1, 2, "too late")
+        with pytest.raises(Stopped):
+            ctx.check_stop()
+        stopped.append(True)
+        spoken.set()
+
+    def release(_ctx: Context) -> None:
+        blocked.set()
+        spoken.wait(20)
+
+    steps = [
+        fake_step(effects, "a", applying=hang, deadline=0.05),
+        fake_step(effects, "b", "a"),
+        fake_step(effects, "c", applying=nothing),
+    ]
+    timing = Timing(min_deadline=0.05, grace=0.05)
+    assert engine.run(steps, timing=timing) is ExitCode.MACHINES
+    engine.run([fake_step(effects, "d", applying=release)])
+    error = engine.events(EventType.STEP, "a")[-1].data["error"]
+    assert "did not come back 0 s after its deadline of 0 s" in error["observed"]
+    assert engine.states("b") == ["blocked"]
+    assert engine.states("c")[-1] == "done"
+    assert stopped == [True]
+    assert engine.events(EventType.STAGE) == []
+    with Reader(engine.path) as reader:
+        assert reader.logs() == []
+
+
+def test_what_a_step_logs_stages_and_publishes_is_in_the_journal(engine: Engine, effects: Effects) -> None:
+    def speak(ctx: Context) -> None:
+        ctx.log("first\nsecond")
+        ctx.stage(2, 5, "Unpack")
+        ctx.publish("health", {"report": {"verdict": "pass"}})
+
+    engine.run([fake_step(effects, "a", applying=speak, machine="demo-worker-1")])
+    with Reader(engine.path) as reader:
+        assert [(line.machine, line.step, line.text) for line in reader.logs()] == [
+            ("demo-worker-1", "a", "first"),
+            ("demo-worker-1", "a", "second"),
+        ]
+        assert reader.result("health") == {"topic": "health", "report": {"verdict": "pass"}}
+    assert engine.events(EventType.STAGE, "a")[0].data == {"number": 2, "of": 5, "title": "Unpack"}
+
+
+def test_destroy_undoes_each_step_after_all_that_need_it(engine: Engine, effects: Effects) -> None:
+    steps = [fake_step(effects, "a"), fake_step(effects, "b", "a"), fake_step(effects, "c", "b")]
+    engine.run(steps)
+    assert engine.destroy(steps) is ExitCode.DONE
+    assert effects.called("undo") == ["c", "b", "a"]
+    assert effects.present == set()
+    assert engine.states("a")[-3:] == ["observing", "undoing", "undone"]
+    assert (engine.progress().kind, engine.progress().steps["a"].how) == (RunKind.DESTROY, "applied")
+
+
+def test_destroy_leaves_alone_what_is_gone_already(engine: Engine, effects: Effects) -> None:
+    effects.present.add("b")
+    engine.destroy([fake_step(effects, "a"), fake_step(effects, "b", "a")])
+    assert effects.called("undo") == ["b"]
+    assert engine.states("a") == ["observing", "undone"]
+    assert engine.progress().steps["a"].how == "observed"
+
+
+def test_destroy_undoes_what_can_not_be_observed(engine: Engine, effects: Effects) -> None:
+    unseen = InstallerError("connect", "refused", retryable=True)
+    assert engine.destroy([fake_step(effects, "a", observing=failing(unseen))]) is ExitCode.DONE
+    assert effects.calls == [("observe", "a"), ("undo", "a")]
+
+
+def test_a_destroy_that_fails_keeps_what_the_failed_step_needs(engine: Engine, effects: Effects) -> None:
+    effects.present |= {"network", "machine", "record"}
+    coded = InstallerError("delete machine", "denied", exit_code=ExitCode.PREFLIGHT)
+    steps = [
+        fake_step(effects, "network"),
+        fake_step(effects, "machine", "network", undoing=failing(coded)),
+        fake_step(effects, "record"),
+    ]
+    assert engine.destroy(steps) is ExitCode.LEFTOVERS
+    assert effects.present == {"network", "machine"}
+    assert engine.states("network") == ["blocked"]
+
+
+@pytest.mark.parametrize("steps", [[("a", "b"), ("b", "a")], [("a", "missing")], [("a",), ("a",)]])
+def test_steps_without_an_order_are_refused_before_the_run_begins(
+    engine: Engine, effects: Effects, steps: list[tuple[str, ...]]
+) -> None:
+    with pytest.raises(InstallerError, match="order steps"):
+        engine.run([fake_step(effects, *step) for step in steps])
+    with Reader(engine.path) as reader:
+        assert reader.runs() == []
+
+
+def test_an_install_of_nothing_is_done(engine: Engine) -> None:
+    assert engine.run([]) is ExitCode.DONE
+
+
+def test_begun_is_called_once_the_run_is_recorded(engine: Engine, effects: Effects) -> None:
+    runs: list[int] = []
+
+    def begun() -> None:
+        with Reader(engine.path) as reader:
+            runs.append(len(reader.runs()))
+
+    engine.run([fake_step(effects, "a")], begun=begun)
+    assert runs == [1]
+
+
+def breaking(path: Path) -> Body:
+    """A body that takes a table away from the journal."""
+
+    def body(_ctx: Context) -> None:
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TABLE steps")
+        connection.close()
+
+    return body
+
+
+def test_nothing_is_applied_once_the_journal_can_not_be_written(engine: Engine, effects: Effects) -> None:
+    steps = [fake_step(effects, "a", observing=breaking(engine.path)), fake_step(effects, "b", "a")]
+    with pytest.raises(JournalError, match="no such table"):
+        engine.run(steps)
+    assert effects.called("apply") == []
+
+
+async def test_the_engine_runs_in_a_loop_that_others_use_too(journal: Journal, effects: Effects) -> None:
+    world: Any = object()
+    seen: list[object] = []
+    step = fake_step(effects, "a", applying=lambda ctx: seen.append(ctx.world))
+    assert await run([step], world, journal, timing=QUICK) is ExitCode.DONE
+    assert seen == [world]

@@ -1,0 +1,120 @@
+"""What holds of the engine for any steps and any failures."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from installer.engine.events import RunKind, StepState
+from installer.engine.journal import Journal, Reader
+from installer.engine.progress import Progress
+from installer.engine.runner import run
+from installer.errors import ExitCode, InstallerError
+from installer.step import Context, Step
+from tests.doubles.actions import Body, Effects, fake_step
+from tests.installer.engine.conftest import QUICK
+
+BROKEN = InstallerError("do it", "no")
+LIMITS = {"ssh": 2, "local": 1}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    """Step ids and what each needs, in an order of no meaning."""
+    ids = [f"step-{number}" for number in range(draw(st.integers(1, 9)))]
+    needs = {
+        id: tuple(draw(st.lists(st.sampled_from(ids[:index]), unique=True, max_size=3))) if index else ()
+        for index, id in enumerate(ids)
+    }
+    return {id: needs[id] for id in draw(st.permutations(ids))}
+
+
+def reachable(id: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
+    found: set[str] = set()
+    for target in edges[id]:
+        found |= {target} | reachable(target, edges)
+    return found
+
+
+class Harness:
+    """Builds steps that fail as told, and notes every call made before its turn."""
+
+    def __init__(self, graph: dict[str, tuple[str, ...]], failing: set[str], kind: RunKind) -> None:
+        self.kind = kind
+        self.failing = failing
+        self.effects = Effects(present=set() if kind is RunKind.INSTALL else set(graph))
+        self.too_early: list[str] = []
+        back = {id: tuple(later for later, needs in graph.items() if id in needs) for id in graph}
+        self.before = graph if kind is RunKind.INSTALL else back
+        self.steps = [self._step(id, needs) for id, needs in graph.items()]
+
+    def _step(self, id: str, needs: tuple[str, ...]) -> Step:
+        body = self._body(id)
+        limit = "ssh" if len(needs) % 2 else "local"
+        return fake_step(self.effects, id, *needs, limit=limit, observing=self._look(id), applying=body, undoing=body)
+
+    def _look(self, id: str) -> Body:
+        def observing(_ctx: Context) -> None:
+            held = {before in self.effects.present for before in self.before[id]}
+            if (self.kind is not RunKind.INSTALL) in held:
+                self.too_early.append(id)
+
+        return observing
+
+    def _body(self, id: str) -> Body:
+        def body(_ctx: Context) -> None:
+            if id in self.failing:
+                raise BROKEN
+
+        return body
+
+    def run(self) -> tuple[ExitCode, Progress]:
+        world: Any = None
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "journal.db"
+            with Journal(path) as journal:
+                code = asyncio.run(run(self.steps, world, journal, kind=self.kind, limits=LIMITS, timing=QUICK))
+            with Reader(path) as reader:
+                progress = Progress.of(reader.steps())
+                progress.extend(reader.events())
+        return code, progress
+
+
+@given(graph=graphs(), kind=st.sampled_from(RunKind), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: RunKind, data: st.DataObject) -> None:
+    failing = data.draw(st.sets(st.sampled_from(sorted(graph)), max_size=3))
+    harness = Harness(graph, failing, kind)
+    code, progress = harness.run()
+    blocked = {id for id in graph if reachable(id, harness.before) & failing}
+    failed = failing - blocked
+    states = {id: view.state for id, view in progress.steps.items()}
+    success = StepState.DONE if kind is RunKind.INSTALL else StepState.UNDONE
+    assert harness.too_early == []
+    assert {id for id, state in states.items() if state is StepState.BLOCKED} == blocked
+    assert {id for id, state in states.items() if state is StepState.FAILED} == failed
+    assert all(states[id] is success for id in set(graph) - blocked - failed)
+    assert not blocked & set(harness.effects.called("observe"))
+    assert all(most <= LIMITS[limit] for limit, most in harness.effects.most_at_once.items())
+    assert (code is ExitCode.DONE) == (not failed)
+
+
+@given(graph=graphs(), data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_running_again_after_failures_applies_just_what_is_missing(
+    graph: dict[str, tuple[str, ...]], data: st.DataObject
+) -> None:
+    harness = Harness(graph, data.draw(st.sets(st.sampled_from(sorted(graph)), max_size=3)), RunKind.INSTALL)
+    harness.run()
+    missing = set(graph) - harness.effects.present
+    harness.effects.calls.clear()
+    harness.failing.clear()
+    code, progress = harness.run()
+    assert code is ExitCode.DONE
+    assert sorted(harness.effects.called("apply")) == sorted(missing)
+    assert progress.fraction == 1.0
