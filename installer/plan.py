@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError, ValidationError
 
 from installer import contract
+from installer.conflicts import conflicts
 
 FORMAT: Literal[1] = 1
 NAME_LIMIT = 20
@@ -34,6 +34,10 @@ class PlatformTraits:
     summary: str
     cloud: bool = False
     """Nodes call the platform's API (contract rule M12)."""
+    notice: str = ""
+    """What stands on every screen about a cluster of this platform, or empty."""
+    cost: str = "cost unknown"
+    """What its machines cost, as far as that is known before the platform is asked."""
 
 
 PLATFORMS: dict[str, PlatformTraits] = {
@@ -43,6 +47,8 @@ PLATFORMS: dict[str, PlatformTraits] = {
             "rehearsal",
             "Rehearsal",
             "stand-in machines on this computer behind real SSH; needs no root, no cloud, no download",
+            notice="rehearsal · nothing leaves this computer",
+            cost="$0 (rehearsal)",
         ),
     )
 }
@@ -52,7 +58,7 @@ _VERSION = re.compile(r"v1\.\d+\.\d+")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PUBLIC_KEY = re.compile(
     r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
-    r" [A-Za-z0-9+/]+={0,3}( [^\x00-\x1f\x7f]*)?"
+    r" [A-Za-z0-9+/]+={0,3}( .*)?"
 )
 
 
@@ -94,9 +100,12 @@ def _network(value: object) -> IPv4Network:
     if not isinstance(value, str) or "/" not in value:
         raise _refuse(value, allowed)
     try:
-        return IPv4Network(value)
+        network = IPv4Network(value)
     except ValueError:
         raise _refuse(value, allowed) from None
+    if str(network) != value:  # a netmask, a hostmask or a padded prefix
+        raise _refuse(value, allowed)
+    return network
 
 
 def _platform(value: object) -> str:
@@ -118,7 +127,7 @@ def _user(value: object) -> str:
 
 
 def _public_key(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and _PUBLIC_KEY.fullmatch(value)):
+    if value is None or (isinstance(value, str) and value.isprintable() and _PUBLIC_KEY.fullmatch(value)):
         return value
     if isinstance(value, str) and "PRIVATE KEY" in value:
         raise PydanticCustomError(
@@ -127,6 +136,18 @@ def _public_key(value: object) -> str | None:
             {"found": "a private key", "allowed": "one line of a public key (the file that ends in .pub)"},
         )
     raise _refuse(value, "one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'")
+
+
+def _whole(value: object) -> object:
+    """Literal compares with `==`, so that True and 1.0 would pass for 1."""
+    if isinstance(value, bool | float):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+def _in_order(rules: tuple[str, ...]) -> tuple[str, ...]:
+    """Each rule once, in the contract's order: plans that switch on the same rules are equal."""
+    return tuple(rule for rule in contract.choosable() if rule in rules)
 
 
 def _may_rule(value: object) -> str:
@@ -147,7 +168,7 @@ Network = Annotated[
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Ingress(_Part):
@@ -192,14 +213,14 @@ class Rehearsal(_Part):
 class InstallPlan(_Part):
     """All that the user decided about one cluster."""
 
-    craton: Literal[1] = FORMAT
+    craton: Annotated[Literal[1], BeforeValidator(_whole)] = FORMAT
     """Format of the plan file."""
     name: Annotated[str, BeforeValidator(_name), Field(max_length=NAME_LIMIT)]
     subdomain: Annotated[str, BeforeValidator(_subdomain)]
     platform: Annotated[str, BeforeValidator(_platform), Field(json_schema_extra={"enum": list(PLATFORMS)})] = (
         "rehearsal"
     )
-    masters: Literal[1, 3, 5] = 3
+    masters: Annotated[Literal[1, 3, 5], BeforeValidator(_whole)] = 3
     schedulable_masters: bool = False
     """Masters run user workloads too (no NoSchedule taint)."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 2
@@ -207,7 +228,7 @@ class InstallPlan(_Part):
     networks: Networks = Networks()
     kubernetes: Annotated[str, BeforeValidator(_kubernetes)] = DEFAULT_KUBERNETES
     ssh: SSH = SSH()
-    may: tuple[Annotated[str, BeforeValidator(_may_rule)], ...] = Field(
+    may: Annotated[tuple[Annotated[str, BeforeValidator(_may_rule)], ...], AfterValidator(_in_order)] = Field(
         default=contract.default_may(),
         json_schema_extra={"items": {"enum": list(contract.choosable())}},
         strict=False,
@@ -244,68 +265,19 @@ class InstallPlan(_Part):
         return f"{self.name}.{self.subdomain}"
 
     @model_validator(mode="after")
-    def _rules_between_fields(self) -> InstallPlan:
-        """Report every broken rule between fields at once, each at the field where it can be mended."""
+    def _rules_between_fields(self, info: ValidationInfo) -> InstallPlan:
+        """Report every broken rule between fields at once, each at the field where it can be mended.
+
+        The validation context's `unknown`, if any, is that of `conflicts`.
+        """
         errors = [
             InitErrorDetails(
                 type=PydanticCustomError("plan", "{found} is not allowed", {"found": found, "allowed": allowed}),
                 loc=where,
                 input=None,
             )
-            for where, found, allowed in conflicts(self)
+            for where, found, allowed in conflicts(self, (info.context or {}).get("unknown", ()))
         ]
         if errors:
             raise ValidationError.from_exception_data("InstallPlan", errors)
         return self
-
-
-def conflicts(plan: InstallPlan) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """Yield (field, what was found, what is allowed) for each rule between fields that does not hold."""
-    if plan.workers == 0 and not plan.schedulable_masters:
-        yield (
-            ("workers",),
-            "0",
-            "1 or more, or 0 with schedulable_masters: true, so that workloads have somewhere to run",
-        )
-    if plan.ingress.kind == "load-balancer":
-        if plan.ingress.infra is not None:
-            yield ("ingress", "infra"), str(plan.ingress.infra), "no infra count beside kind: load-balancer"
-        if not plan.load_balancers:
-            yield (
-                ("ingress", "kind"),
-                "'load-balancer'",
-                f"infra: the {plan.platform} platform has no load balancer here. {contract.INFRA_SENTENCE}",
-            )
-    yield from _network_conflicts(plan.networks)
-    yield from _capacity_conflicts(plan)
-
-
-def _network_conflicts(networks: Networks) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    for one, other in (("pods", "machines"), ("services", "machines"), ("services", "pods")):
-        first, second = getattr(networks, one), getattr(networks, other)
-        if first.overlaps(second):
-            yield ("networks", one), f"'{first}'", f"a network that does not overlap {other} ({second})"
-
-
-def _capacity_conflicts(plan: InstallPlan) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    # Offsets of topology.address: workers start at 101; the last address of a network is its broadcast address.
-    last_needed = 100 + plan.workers if plan.workers else 20 + plan.infra
-    machines, pods, services = plan.networks.machines, plan.networks.pods, plan.networks.services
-    if last_needed >= machines.num_addresses - 1:
-        prefix = 32 - (last_needed + 1).bit_length()
-        yield (
-            ("networks", "machines"),
-            f"'{machines}'",
-            f"/{prefix} or larger for {plan.machine_count} machines",
-        )
-    # flannel gives each node a /24 of the pod network.
-    blocks = 2 ** (24 - pods.prefixlen) if pods.prefixlen <= 24 else 0
-    if blocks < plan.machine_count:
-        prefix = 24 - (plan.machine_count - 1).bit_length()
-        yield (
-            ("networks", "pods"),
-            f"'{pods}'",
-            f"/{prefix} or larger: each of {plan.machine_count} nodes gets a /24",
-        )
-    if not 12 <= services.prefixlen <= 24:
-        yield ("networks", "services"), f"'{services}'", "/12 to /24 (kube-apiserver's limit is 20 bits)"

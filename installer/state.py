@@ -86,6 +86,11 @@ class ClusterDirectory:
         return self.path / "id_ed25519"
 
     @property
+    def report(self) -> Path:
+        """The newest health report, as JSON."""
+        return self.path / "health.json"
+
+    @property
     def kubeconfig(self) -> Path:
         return self.path / "kubeconfig"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
@@ -15,6 +16,13 @@ from installer.plan import InstallPlan
 _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
 
+_PEER_ROLES: dict[Peer, tuple[Role, ...]] = {
+    Peer.MASTERS: (Role.MASTER,),
+    Peer.INFRA: (Role.INFRA,),
+    Peer.WORKERS: (Role.WORKER,),
+    Peer.ALL: tuple(Role),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
@@ -24,6 +32,11 @@ class FirewallRule:
     direction: Literal["in", "out"]
     traffic: Traffic
     peers: tuple[Peer, ...]
+
+    @property
+    def peer_roles(self) -> frozenset[Role]:
+        """Roles of the cluster's own machines at the other end."""
+        return frozenset(role for peer in self.peers for role in _PEER_ROLES.get(peer, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,44 +91,34 @@ class Topology:
 
     def peers(self, rule: FirewallRule) -> tuple[Machine, ...]:
         """The cluster's own machines at the other end of `rule`."""
-        roles = {
-            Peer.MASTERS: (Role.MASTER,),
-            Peer.INFRA: (Role.INFRA,),
-            Peer.WORKERS: (Role.WORKER,),
-            Peer.ALL: tuple(Role),
-        }
-        wanted = {role for peer in rule.peers for role in roles.get(peer, ())}
+        wanted = rule.peer_roles
         return tuple(machine for machine in self.machines if machine.role in wanted)
 
 
 def topology(plan: InstallPlan) -> Topology:
     """Derive the cluster's machines in order: masters, infra nodes, workers."""
     counts = {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}
-    machines = tuple(_machine(plan, role, number) for role in Role for number in range(1, counts[role] + 1))
+    machines = tuple(machine for role in Role for machine in _of_role(plan, role, counts[role]))
     balancer = _load_balancer(plan)
     return Topology(machines, balancer, _records(plan, machines, balancer))
 
 
-def _machine(plan: InstallPlan, role: Role, number: int) -> Machine:
+def _of_role(plan: InstallPlan, role: Role, count: int) -> Iterator[Machine]:
     on = [d.rule for d in contract.decisions(plan) if d.state is State.ON and role in d.rule.roles]
+    labels = tuple(rule.value for rule in on if rule.kind is Kind.LABEL)
     taints = [rule.value for rule in on if rule.kind is Kind.TAINT]
     if role is Role.MASTER and not plan.schedulable_masters:
         taints.append(MASTER_TAINT)
-    return Machine(
-        name=f"{plan.name}-{role}-{number}",
-        role=role,
-        number=number,
-        address=plan.networks.machines[_FIRST_ADDRESS[role] + number - 1],
-        labels=tuple(rule.value for rule in on if rule.kind is Kind.LABEL),
-        taints=tuple(taints),
-        firewall=tuple(
-            FirewallRule(rule.id, flow.direction, traffic, _present(flow.peers, plan))
-            for rule in on
-            for flow in rule.flows
-            if role in flow.roles
-            for traffic in flow.traffic
-        ),
+    firewall = tuple(
+        FirewallRule(rule.id, flow.direction, traffic, _present(flow.peers, plan))
+        for rule in on
+        for flow in rule.flows
+        if role in flow.roles
+        for traffic in flow.traffic
     )
+    for number in range(1, count + 1):
+        address = plan.networks.machines[_FIRST_ADDRESS[role] + number - 1]
+        yield Machine(f"{plan.name}-{role}-{number}", role, number, address, labels, tuple(taints), firewall)
 
 
 def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:

@@ -17,6 +17,10 @@ class Result:
 
 
 class Connection(Protocol):
+    @property
+    def host_key(self) -> str:
+        """The key that the server showed when the connection was opened, as `TYPE BASE64`."""
+
     def run(
         self,
         command: str,

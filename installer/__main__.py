@@ -1,0 +1,21 @@
+"""The command `craton`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. `--version` alone answers before anything else is imported."""
+    if sys.argv[1:] == ["--version"]:
+        from installer import __version__
+
+        print(f"craton {__version__}")
+        return
+    from installer.cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

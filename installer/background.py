@@ -1,0 +1,117 @@
+"""The engine's own process: one assignment, from the lock to the end of its run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer import lifecycle, planfile
+from installer.changes import Risk, changes
+from installer.engine import process, runner
+from installer.engine.context import Stop
+from installer.engine.events import RunKind
+from installer.engine.journal import Journal
+from installer.errors import ExitCode, InstallerError
+from installer.node.key import ensure_key
+from installer.platforms.base import RunOptions
+from installer.state import ClusterDirectory, write_private
+
+if TYPE_CHECKING:
+    from installer.plan import InstallPlan
+
+_LIMITS = {"ssh": 32, "local": 8}
+"""Steps at once, by kind of work."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What one engine process is to do. Travels as JSON on its command line, so it holds no secret."""
+
+    kind: RunKind
+    cluster: str
+    plan_path: str
+    options: RunOptions
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Assignment:
+        data = json.loads(text)
+        options = RunOptions(**{**data["options"], "faults": tuple(data["options"]["faults"])})
+        return cls(RunKind(data["kind"]), data["cluster"], data["plan_path"], options)
+
+
+def work(assignment: Assignment, directory: ClusterDirectory, stop: Stop, begun: Callable[[], None]) -> ExitCode:
+    """Carry out the assignment while the lock is held. Raises InstallerError if its run cannot begin."""
+    plan = _settle_plan(Path(assignment.plan_path), directory)
+    ensure_key(directory)
+    destroying = assignment.kind is RunKind.DESTROY
+    steps = lifecycle.destroy_steps(plan) if destroying else lifecycle.install_steps(plan)
+    with (
+        lifecycle.open_world(plan, directory, assignment.options) as world,
+        Journal(directory.journal) as journal,
+    ):
+        code = asyncio.run(
+            runner.run(
+                steps,
+                world,
+                journal,
+                kind=assignment.kind,
+                options=asdict(assignment.options),
+                pace=assignment.options.speed,
+                limits=_LIMITS,
+                stop=stop,
+                begun=begun,
+            )
+        )
+    if destroying and code is ExitCode.DONE:
+        forget(directory)
+    return code
+
+
+def _settle_plan(path: Path, directory: ClusterDirectory) -> InstallPlan:
+    """Save the plan at `path` as the cluster's. Raises InstallerError if it changes what cannot be changed."""
+    plan = planfile.load(path)
+    if path == directory.plan:
+        return plan
+    if directory.plan.exists():
+        refused = [change for change in changes(planfile.load(directory.plan), plan) if change.risk is Risk.REFUSED]
+        if refused:
+            raise InstallerError(
+                "change the cluster",
+                "; ".join(f"{change.field}: {change.old} -> {change.new}: {change.why}" for change in refused),
+                hint=f"`craton review {path}` shows every change; destroy {plan.name} first, or choose another name",
+                exit_code=ExitCode.PLAN,
+            )
+    write_private(directory.plan, path.read_bytes())
+    return plan
+
+
+def forget(directory: ClusterDirectory) -> None:
+    """Remove the cluster's directory: renamed first, so that it is whole or gone for whoever looks."""
+    aside = directory.path.with_name(f".{directory.cluster}.destroyed")
+    shutil.rmtree(aside, ignore_errors=True)
+    directory.path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def main(argv: list[str]) -> ExitCode:
+    """`python -m installer.background ASSIGNMENT`; started by the commands, never by hand."""
+    assignment = Assignment.from_json(argv[0])
+    directory = ClusterDirectory.of(assignment.cluster)
+    try:
+        return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun))
+    except InstallerError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code or ExitCode.USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

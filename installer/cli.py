@@ -1,0 +1,442 @@
+"""The commands. Each says what it does, hands over to the product, and turns the outcome into an exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from installer.errors import ExitCode, InstallerError
+
+if TYPE_CHECKING:
+    from installer.engine.progress import Progress
+    from installer.follow import Follower
+    from installer.platforms.base import RunOptions
+    from installer.state import ClusterDirectory
+
+app = typer.Typer(
+    name="craton",
+    help="Install self-hosted Kubernetes: an install that survives interruption, a plan that can be reviewed, "
+    "a destroy that proves that nothing is left.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Mode(Enum):
+    """How a command shows what it does."""
+
+    SCREEN = "screen"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+def _mode(*, as_json: bool, plain: bool) -> Mode:
+    if as_json:
+        return Mode.JSON
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return Mode.SCREEN if terminal and not plain else Mode.PLAIN
+
+
+def _tell(text: str) -> None:
+    """Say something to the person; stdout is left to results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _complete_cluster() -> list[str]:
+    from installer import state
+
+    return [directory.cluster for directory in state.clusters()]
+
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of screens.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+Close = Annotated[bool, typer.Option("--close", help="Close the screen by itself when the run has ended.")]
+Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
+AnyCluster = Annotated[
+    str | None,
+    typer.Argument(help="Name of the cluster; not needed if there is but one.", autocompletion=_complete_cluster),
+]
+PlanOrCluster = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN|CLUSTER", help="A plan file, or the name of a cluster.", autocompletion=_complete_cluster
+    ),
+]
+Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="Divide a rehearsal's durations by this.")]
+Seed = Annotated[int, typer.Option(help="Seed of a rehearsal's durations.")]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(metavar="MACHINE:PHASE:FAULT", help="Rehearse a fault, such as worker-1:prepare:hang. Repeatable."),
+]
+
+
+def _options(speed: float, seed: int, faults: list[str] | None) -> RunOptions:
+    from installer.platforms.base import RunOptions
+
+    return RunOptions(speed, seed, tuple(faults or ()))
+
+
+def _pick(cluster: str | None) -> str:
+    """The cluster meant: the one named, or the only one there is."""
+    from installer import lifecycle, state
+
+    if cluster is not None:
+        return lifecycle.existing(cluster).cluster
+    known = [directory.cluster for directory in state.clusters()]
+    if len(known) == 1:
+        return known[0]
+    raise InstallerError(
+        "choose the cluster",
+        f"there are {len(known)} clusters" if known else "there is no cluster yet",
+        hint=f"name one of them: {', '.join(known)}"
+        if known
+        else "`craton new` makes a plan, `craton apply` installs it",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+@app.callback(invoke_without_command=True)
+def home(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Without a command: the home screen on a terminal, this help elsewhere."""
+    if debug:
+        os.environ["CRATON_DEBUG"] = "1"
+    if version:
+        from installer import __version__
+
+        print(f"craton {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    if _mode(as_json=False, plain=False) is Mode.SCREEN:
+        from screens.app import run_home
+
+        raise typer.Exit(run_home())
+    print(context.get_help())
+
+
+@app.command()
+def review(target: PlanOrCluster, as_json: Json = False, plain: Plain = False) -> None:
+    """Show what a plan means: machines, names, every contract rule, and the steps that would run."""
+    from installer import lifecycle, planfile
+    from installer import review as reviewing
+
+    path = _plan_path(target)
+    plan = planfile.load(path)
+    mode = _mode(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN:
+        from screens.app import run_review
+
+        raise typer.Exit(run_review(path))
+    steps = lifecycle.install_steps(plan)
+    print(json.dumps(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps))
+
+
+def _plan_path(target: str) -> Path:
+    """A plan file, or the saved plan of the cluster of that name."""
+    from installer import lifecycle
+
+    return Path(target) if _is_path(target) else lifecycle.existing(target).plan
+
+
+def _is_path(target: str) -> bool:
+    return target.endswith((".yaml", ".yml")) or "/" in target or Path(target).is_file()
+
+
+@app.command()
+def apply(
+    plan: Annotated[Path, typer.Argument(help="The plan file.")],
+    yes: Yes = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    close: Close = False,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    fault: Fault = None,
+) -> None:
+    """Install what a plan says. Run again at any time: what is done is observed, not done twice."""
+    from installer import lifecycle, planfile
+    from installer import review as reviewing
+
+    loaded = planfile.load(plan)
+    mode = _mode(as_json=as_json, plain=plain)
+    options = _options(speed, seed, fault)
+    if not yes:
+        if mode is not Mode.JSON:
+            print(reviewing.overview(loaded))
+        _confirm(f"Install {loaded.name} on the {loaded.platform} platform?", mode)
+    _show(lambda: lifecycle.start_install(plan, options), mode, close=close)
+
+
+@app.command()
+def resume(
+    cluster: AnyCluster = None,
+    as_json: Json = False,
+    plain: Plain = False,
+    close: Close = False,
+    speed: Speed = 1.0,
+    seed: Seed = 0,
+    fault: Fault = None,
+) -> None:
+    """Go on with an install that was interrupted or failed."""
+    from installer import lifecycle
+
+    name, options = _pick(cluster), _options(speed, seed, fault)
+    _show(lambda: lifecycle.start_resume(name, options), _mode(as_json=as_json, plain=plain), close=close)
+
+
+@app.command()
+def watch(
+    cluster: AnyCluster = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Play the last run again.")] = False,
+    as_json: Json = False,
+    plain: Plain = False,
+) -> None:
+    """Show a running install or destroy; ending the watch never ends what is watched."""
+    from installer import follow, lifecycle
+    from installer.engine.journal import Reader
+
+    directory = lifecycle.existing(_pick(cluster))
+    mode = _mode(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN:
+        from screens.app import run_progress
+
+        raise typer.Exit(run_progress(directory, replay=replay))
+    follower = _follower(mode)
+    with Reader(directory.journal) as reader:
+        code = follow.replay(reader, follower) if replay else follow.follow(directory, reader, follower, _tell)
+    raise typer.Exit(code)
+
+
+def _follower(mode: Mode) -> Follower:
+    from installer import follow
+
+    return follow.JsonLines() if mode is Mode.JSON else follow.PlainLines()
+
+
+def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> NoReturn:
+    """Start a run, show it to its end, and leave with its exit code."""
+    from installer import follow, lifecycle, outcome
+    from installer.engine.journal import Reader
+
+    directory = start()
+    if mode is Mode.SCREEN:
+        from screens.app import run_progress
+
+        code = ExitCode(run_progress(directory, close=close))
+    else:
+        with Reader(directory.journal) as reader:
+            if mode is Mode.PLAIN:
+                _announce(directory)
+            code = follow.follow(directory, reader, _follower(mode), _tell)
+    if mode is not Mode.JSON and code is not ExitCode.INTERRUPTED:
+        print("\n" + "\n".join(outcome.outcome_lines(directory, lifecycle.progress(directory))))
+    raise typer.Exit(code)
+
+
+def _announce(directory: ClusterDirectory) -> None:
+    from installer import lifecycle
+    from installer.engine import process
+    from installer.platforms import open_platform
+
+    notice = open_platform(lifecycle.load(directory.cluster)).notice
+    _tell(f"{directory.cluster}: the engine is pid {process.running_pid(directory)}; it goes on without this terminal")
+    if notice:
+        _tell(notice)
+
+
+def _confirm(question: str, mode: Mode, expected: str | None = None) -> None:
+    """Ask on the terminal; without one, refuse and name `--yes`. Raises InstallerError unless confirmed."""
+    if mode is Mode.JSON or not sys.stdin.isatty():
+        raise InstallerError(
+            "ask for confirmation",
+            "there is nobody to ask here",
+            hint="pass --yes to go on without being asked",
+            exit_code=ExitCode.USAGE,
+        )
+    if expected is None:
+        agreed = typer.confirm(question, err=True)
+    else:
+        agreed = typer.prompt(question, err=True, default="", show_default=False, prompt_suffix=" ") == expected
+    if not agreed:
+        raise InstallerError("confirm", "not confirmed; nothing was done", exit_code=ExitCode.INTERRUPTED)
+
+
+@app.command(name="list")
+def list_clusters(as_json: Json = False) -> None:
+    """List the clusters: state, phase, progress, and the running engine's pid."""
+    from installer import lifecycle, outcome
+
+    found = lifecycle.summaries()
+    if as_json:
+        print(json.dumps([lifecycle.summary_document(summary) for summary in found], indent=2))
+    else:
+        print(outcome.clusters_table(found))
+
+
+@app.command()
+def check(
+    cluster: AnyCluster = None,
+    as_json: Json = False,
+    plain: Plain = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a self-contained HTML page, too.")] = None,
+) -> None:
+    """Prove over SSH that the cluster keeps the contract."""
+    from installer import lifecycle
+    from installer.health import text
+    from installer.health.check import Verdict
+    from installer.health.html import page
+
+    name = _pick(cluster)
+    mode = _mode(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN and html is None:
+        from screens.app import run_health
+
+        raise typer.Exit(run_health(name))
+    report = lifecycle.check(name)
+    if html:
+        html.write_text(page(report), encoding="utf-8")
+    print(json.dumps(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report))
+    raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
+
+
+@app.command()
+def destroy(
+    target: PlanOrCluster,
+    yes: Yes = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    speed: Speed = 1.0,
+) -> None:
+    """Take a cluster back whole, then look again and prove that nothing is left."""
+    from installer import lifecycle, outcome
+    from installer.platforms.base import RunOptions
+
+    cluster = lifecycle.adopt(Path(target)) if _is_path(target) else lifecycle.existing(target).cluster
+    mode = _mode(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN and not yes:
+        from screens.app import run_destroy
+
+        raise typer.Exit(run_destroy(cluster))
+    if not yes:
+        _tell("\n".join(outcome.resource_lines(cluster, lifecycle.resources(cluster))))
+        _confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
+    code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
+    if mode is Mode.JSON:
+        print(json.dumps(outcome.receipt(cluster, progress), indent=2))
+    else:
+        print("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
+    raise typer.Exit(code)
+
+
+def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, Progress]:
+    """Destroy, and follow the journal with a reader that opened it before: the engine removes it at the end."""
+    from installer import follow, lifecycle
+    from installer.engine.journal import Reader
+
+    directory = lifecycle.existing(cluster)
+    with Reader(directory.journal) as reader:
+        reader.runs()
+        lifecycle.start_destroy(cluster, options)
+        follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
+        code = follow.follow(directory, reader, follower, _tell)
+    return code, follower.progress
+
+
+@app.command()
+def gather(
+    cluster: AnyCluster = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; default NAME-support.tar.gz")
+    ] = None,
+) -> None:
+    """Collect plan, journal, logs and checks in one archive, without secrets, to ask for help with."""
+    from installer import lifecycle
+
+    name = _pick(cluster)
+    print(lifecycle.gather(name, output or Path(f"{name}-support.tar.gz")))
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def ssh(
+    cluster: Cluster,
+    machine: Annotated[str, typer.Argument(help="Full or short name, such as worker-1.")],
+    command: Annotated[list[str] | None, typer.Argument(help="Run this instead of a shell.")] = None,
+) -> None:
+    """Open a shell on a machine with OpenSSH, with the cluster's key and pinned host keys."""
+    from installer import lifecycle
+
+    argv = [*lifecycle.ssh_command(cluster, machine), *(command or [])]
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 (the user's own ssh, without a shell)
+    except FileNotFoundError:
+        raise InstallerError(
+            "open a shell", "there is no `ssh` on this computer", machine=machine, hint="install the OpenSSH client"
+        ) from None
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of plan files."""
+    from installer import planfile
+
+    print(json.dumps(planfile.schema(), indent=2))
+
+
+def run() -> int:
+    """Run the command line and return the exit code; errors become words on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except SystemExit as exit_:
+        return _exit_code(exit_.code)
+    except InstallerError as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        return _report(_internal(error))
+    return ExitCode.DONE
+
+
+def _exit_code(code: object) -> int:
+    """typer ends with 130 after ctrl+c and with 1 after ctrl+d or an abort; both are an interruption."""
+    if code in (1, 130):
+        return ExitCode.INTERRUPTED
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _internal(error: Exception) -> InstallerError:
+    if os.environ.get("CRATON_DEBUG"):
+        raise error
+    return InstallerError(
+        "run the command",
+        f"internal error: {type(error).__name__}: {error}",
+        hint="run it again with `craton --debug ...` and report what it prints; no cluster was touched by this message",
+    )
+
+
+def _report(error: InstallerError) -> int:
+    if os.environ.get("CRATON_DEBUG"):
+        traceback.print_exception(error)
+    if "--json" in sys.argv:
+        print(json.dumps({"error": error.as_dict()}))
+    _tell(f"error: {error}")
+    if error.hint:
+        _tell(f"what to do: {error.hint}")
+    return error.exit_code or ExitCode.USAGE

@@ -1,0 +1,81 @@
+"""From evidence to a report. Pure: what was gathered goes in, findings and the contract's columns come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from installer.errors import InstallerError
+from installer.health import compliance, reach
+from installer.health.check import Evidence, Finding, Subject, Verdict
+from installer.health.checks import CHECKS
+from installer.health.report import Report
+from installer.plan import InstallPlan
+from installer.topology import FirewallRule, Machine, Topology
+
+
+def evaluate(
+    plan: InstallPlan,
+    topology: Topology,
+    evidence: Mapping[str, Evidence],
+    unreachable: Mapping[str, InstallerError],
+    pinned: Mapping[str, str],
+    firewall: Mapping[str, tuple[FirewallRule, ...]],
+    *,
+    checked_at: float,
+    seconds: float,
+) -> Report:
+    """Judge every machine of `topology`, and every rule of the contract.
+
+    `evidence`, `unreachable` (why a machine did not answer), `pinned` (host keys, `TYPE BASE64`) and `firewall` (read
+    back from the platform; empty if it has none) are by machine. `checked_at` is Unix seconds, `seconds` how long
+    gathering took.
+    """
+    facts: dict[Any, Any] = {}
+    findings: list[Finding] = []
+    # What a machine said earlier says nothing of one that does not answer now.
+    answers = {name: answer for name, answer in evidence.items() if name not in unreachable}
+    for machine in topology.machines:
+        if (answer := answers.get(machine.name)) is not None:
+            findings += _judged(Subject(machine, plan, topology, answer, answers, pinned, facts))
+        else:
+            findings += _unjudged(machine, unreachable.get(machine.name))
+    pairs = reach.pairs(topology, answers)
+    proof = compliance.Proof(topology, answers, tuple(findings), pairs, firewall)
+    return Report(
+        plan.name,
+        checked_at,
+        seconds,
+        tuple(findings),
+        pairs,
+        compliance.statuses(plan, proof),
+        *reach.coverage(topology),
+    )
+
+
+def evaluate_machine(
+    plan: InstallPlan, topology: Topology, machine: Machine, evidence: Evidence, pinned: str | None
+) -> tuple[Finding, ...]:
+    """The findings for which one machine's own evidence is enough. `pinned` is its host key, if one is pinned."""
+    keys = {machine.name: pinned} if pinned else {}
+    subject = Subject(machine, plan, topology, evidence, {machine.name: evidence}, keys)
+    return tuple(check.examine(subject) for check in CHECKS if check.alone)
+
+
+def _judged(subject: Subject) -> list[Finding]:
+    return [check.examine(subject) for check in CHECKS]
+
+
+def _unjudged(machine: Machine, why: InstallerError | None) -> list[Finding]:
+    """What is known of a machine that did not answer: that it did not, and why."""
+    findings = []
+    for check in CHECKS:
+        if check.id == "ssh":
+            seen = f"{why.operation}: {why.observed}" if why else "it was not asked"
+            verdict = Verdict.FAIL if why else Verdict.UNKNOWN
+            findings.append(Finding(check.id, machine.name, verdict, seen, why.hint if why else ""))
+        elif machine.role not in check.roles:
+            findings.append(Finding(check.id, machine.name, Verdict.NOT_APPLICABLE, f"not for {machine.role} machines"))
+        else:
+            findings.append(Finding(check.id, machine.name, Verdict.UNKNOWN, "the machine did not answer"))
+    return findings

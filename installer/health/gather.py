@@ -1,0 +1,136 @@
+"""One round trip to a machine that brings back the evidence of all checks.
+
+The script goes to `sudo -n sh -s` on stdin, is POSIX shell, and has this shape; whoever answers in a machine's place
+(a stand-in) need only read the lines that start with `#`:
+
+    #: nonce 5f0c2b...                 first line; a new one each time
+    ...
+    #: probe clock                     one per probe, in order
+    probe clock 5 <<'end-5f0c2b...'
+    date +%s.%N
+    end-5f0c2b...
+    #: probe reach
+    probe reach 60 <<'end-5f0c2b...'
+    ...
+    # target tcp 10.10.0.12 6443       one per port to be reached, inside the probe `reach`
+    # target udp 10.10.0.12 4789
+    ...
+
+The answer on stdout has one section per probe. Only markers that carry the nonce count, so no output can forge one:
+
+    === 5f0c2b... clock
+    1795381262.512345678
+    === 5f0c2b... clock exit 0
+
+Every probe is bounded in time (`timeout`, exit status 124) and in output, reads nothing from stdin, and cannot keep
+the next one from running. Exit status 127 says that there is no such command. What each prints on a healthy machine:
+
+    clock         1795381262.512345678
+    hostname      demo-master-1
+    memory        lines of /proc/meminfo, of them `MemTotal:        4026532 kB`
+    disk          `df -Pk`: header, then `FILESYSTEM 1024-BLOCKS USED AVAILABLE CAPACITY% MOUNT` (repeats allowed)
+    swap          /proc/swaps: a header, and no line after it
+    modules       `overlay loaded`, `br_netfilter loaded`, `vxlan loaded` (or `builtin`, `missing`)
+    sysctls       `net.ipv4.ip_forward = 1`, `net.bridge.bridge-nf-call-iptables = 1`
+    containerd    active
+    kubelet       ok
+    apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters
+    etcd-health   {"health":"true","reason":""}                                                        masters
+    etcd-members  {"members":[{"name":"demo-master-1","clientURLs":["https://10.10.0.11:2379"]},...]}  masters
+    nodes         per node `NAME READY VERSION LABELS TAINTS`, e.g.                                    masters
+                  `demo-worker-1 True v1.36.2 kubernetes.io/os=linux,node-role.kubernetes.io/node=true -`
+                  (READY is True, False or Unknown; labels `key=value`, taints `key=value:effect`, a comma
+                  between them, `-` for none)
+    names         per name in the probe's line `set -- NAME NAME`: `NAME ADDRESS ADDRESS...`, e.g.
+                  `demo-k8s.example.test 10.10.0.11 10.10.0.12`
+    reach         per target `PROTOCOL ADDRESS PORT RESULT`; open, refused (nothing listens, nothing filters),
+                  filtered or unknown
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from installer.errors import InstallerError
+from installer.health.check import Check, Evidence, Probe, Probed, last_line
+from installer.health.checks import CHECKS
+from installer.health.probes import asset
+
+if TYPE_CHECKING:
+    from installer.node.connection import Connection
+    from installer.topology import Machine, Topology
+
+COMMAND = "sudo -n sh -s"
+DEADLINE = 180.0
+"""Seconds that suffice for a round trip in which several probes hang until they are cut off."""
+
+_BYTES = 65536
+_BYTES_PER_NODE = 1024
+
+
+def probes_for(machine: Machine, checks: Iterable[Check]) -> tuple[Probe, ...]:
+    """The distinct probes that `checks` ask of `machine`, in order."""
+    wanted = {probe.id: probe for check in checks for probe in check.probes if machine.role in probe.roles}
+    return tuple(wanted.values())
+
+
+def script(machine: Machine, topology: Topology, checks: Iterable[Check], nonce: str) -> str:
+    """The shell script that gathers what `checks` need to know of `machine`."""
+    limit = _BYTES + _BYTES_PER_NODE * len(topology.machines)
+    header = f"#: nonce {nonce}\n# What Craton asks {machine.name}.\nnonce={nonce}\nlimit={limit}\n"
+    sections = [
+        f"#: probe {probe.id}\n"
+        f"probe {probe.id} {probe.seconds} <<'end-{nonce}'\n"
+        f"{probe.command(machine, topology).rstrip()}\n"
+        f"end-{nonce}\n"
+        for probe in probes_for(machine, checks)
+    ]
+    return header + asset("gather.sh") + "".join(sections)
+
+
+def parse(output: str, nonce: str) -> Mapping[str, Probed]:
+    """What each probe left, by id. A section without its end marker was cut off: it is left out."""
+    sections = re.compile(
+        rf"^=== {nonce} (?P<id>[a-z0-9-]+)\n(?P<output>.*?)^=== {nonce} (?P=id) exit (?P<status>[0-9]{{1,3}})$",
+        re.MULTILINE | re.DOTALL,
+    )
+    return {
+        found["id"]: Probed(int(found["status"]), found["output"].strip("\n")) for found in sections.finditer(output)
+    }
+
+
+def gather(
+    connection: Connection,
+    machine: Machine,
+    topology: Topology,
+    deadline: float = DEADLINE,
+    checks: Iterable[Check] = CHECKS,
+) -> Evidence:
+    """Ask `machine` everything that `checks` need, in one round trip of at most `deadline` seconds.
+
+    Raises InstallerError if the connection fails, or if the user may not use sudo.
+    """
+    nonce = secrets.token_hex(8)
+    clock_end = f"=== {nonce} clock exit"
+    heard: list[float] = []
+
+    def on_line(line: str) -> None:
+        if line.startswith(clock_end):
+            heard.append(time.time())
+
+    asked_at = time.time()
+    result = connection.run(COMMAND, stdin=script(machine, topology, checks, nonce), deadline=deadline, on_line=on_line)
+    answered_at = time.time()
+    probed = parse(result.stdout, nonce)
+    if not probed:
+        raise InstallerError(
+            "gather evidence",
+            last_line(result.stderr) or f"no answer to any probe, exit status {result.status}",
+            machine=machine.name,
+            hint="the machine's user needs sudo without a password (sudo -n true)",
+        )
+    return Evidence(machine.name, probed, connection.host_key, asked_at, answered_at, heard[0] if heard else None)

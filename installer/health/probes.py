@@ -1,0 +1,78 @@
+"""What machines are asked: every probe as a value. What each prints stands in gather.py."""
+
+from __future__ import annotations
+
+import shlex
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from installer.contract import Role
+from installer.health import reach
+from installer.health.check import Probe
+
+if TYPE_CHECKING:
+    from installer.topology import Machine, Topology
+
+_MASTER = (Role.MASTER,)
+_PKI = "/etc/kubernetes/pki"
+
+
+def asset(name: str) -> str:
+    """The text of a file under assets/health."""
+    return files("assets").joinpath("health", name).read_text(encoding="utf-8")
+
+
+def _asset_probe(name: str, roles: tuple[Role, ...] = tuple(Role)) -> Probe:
+    return Probe(name, lambda _machine, _topology: asset(f"{name}.sh"), roles)
+
+
+def _line(name: str, command: str, roles: tuple[Role, ...] = tuple(Role)) -> Probe:
+    return Probe(name, lambda _machine, _topology: command, roles)
+
+
+def api_host(topology: Topology) -> str:
+    """The API server's name (contract rule D1)."""
+    return next(record.name for record in topology.records if record.rule == "D1")
+
+
+def _apiserver(_machine: Machine, topology: Topology) -> str:
+    # This machine's own API server, under the name that its certificate is sure to carry.
+    host = api_host(topology)
+    url = shlex.quote(f"https://{host}:6443/readyz")
+    local = shlex.quote(f"{host}:6443:127.0.0.1")
+    return f"curl -sS --noproxy '*' --max-time 8 --cacert {_PKI}/ca.crt --resolve {local} {url}"
+
+
+def _names(_machine: Machine, topology: Topology) -> str:
+    names = " ".join(shlex.quote(record.name) for record in topology.records)
+    return f"set -- {names}\n" + asset("names.sh")
+
+
+def _reach(machine: Machine, topology: Topology) -> str:
+    targets = reach.targets(machine, topology)
+    flows = dict.fromkeys((target.protocol, target.address, target.port) for target in targets)
+    lines = "".join(f"# target {protocol} {address} {port}\n" for protocol, address, port in flows)
+    return f"{asset('reach.sh')}reach <<'targets'\n{lines}targets\n"
+
+
+CLOCK = _line("clock", "date +%s.%N")
+HOSTNAME = _line("hostname", "uname -n")
+MEMORY = _line("memory", "head -n 5 /proc/meminfo")
+DISK = _asset_probe("disk")
+SWAP = _line("swap", "cat /proc/swaps")
+MODULES = _asset_probe("modules")
+SYSCTLS = _asset_probe("sysctls")
+CONTAINERD = _line("containerd", "systemctl is-active containerd")
+KUBELET = _line("kubelet", "curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:10248/healthz")
+APISERVER = Probe("apiserver", _apiserver, _MASTER)
+ETCD_HEALTH = _line("etcd-health", "curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:2381/health", _MASTER)
+ETCD_MEMBERS = _line(
+    "etcd-members",
+    f"curl -sS --noproxy '*' --max-time 8 --cacert {_PKI}/etcd/ca.crt "
+    f"--cert {_PKI}/etcd/healthcheck-client.crt --key {_PKI}/etcd/healthcheck-client.key "
+    "-X POST -d '{}' https://127.0.0.1:2379/v3/cluster/member/list",
+    _MASTER,
+)
+NODES = Probe("nodes", lambda _machine, _topology: asset("nodes.sh"), _MASTER, seconds=20)
+NAMES = Probe("names", _names)
+REACH = Probe("reach", _reach, seconds=60)

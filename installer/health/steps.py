@@ -1,0 +1,100 @@
+"""The steps of the phase verify. A proof is nothing but an observation: they apply nothing, and fail where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from installer.errors import InstallerError
+from installer.health.check import Finding, Verdict
+from installer.health.evaluate import evaluate_machine
+from installer.health.examine import judge
+from installer.health.gather import DEADLINE, gather
+from installer.health.report import save_report
+from installer.node import known_hosts
+from installer.plan import InstallPlan
+from installer.step import Context, Observation, Permanent, Phase, Step
+from installer.topology import Topology
+
+
+@dataclass(frozen=True)
+class VerifyMachine(Permanent):
+    """Gather one machine's evidence, and judge what it alone can prove."""
+
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        self._prove(ctx)
+        return Observation(True, f"{len(ctx.world.evidence[self.machine].probes)} probes answered, no check fails")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: a proof that fails raises while it is observed."""
+
+    def _prove(self, ctx: Context) -> None:
+        ctx.check_stop()
+        world = ctx.world
+        machine = world.topology.machine(self.machine)
+        connection = world.connect(self.machine, ctx.remaining())
+        evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()))
+        world.evidence[self.machine] = evidence
+        pinned = known_hosts.pinned(world.directory, self.machine)
+        _raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
+
+
+@dataclass(frozen=True)
+class VerifyCluster(Permanent):
+    """Judge all machines' evidence together and the contract rule by rule; keep the report."""
+
+    def observe(self, ctx: Context) -> Observation:
+        started = min(evidence.asked_at for evidence in ctx.world.evidence.values())
+        report = judge(ctx.world, {}, started)
+        save_report(ctx.world.directory, report)
+        ctx.publish("health", {"verdict": report.verdict, "headline": report.headline, "checked_at": report.checked_at})
+        _raise_on_failure(ctx, report.problems())
+        if broken := report.broken_rules():
+            raise InstallerError(
+                "keep the contract",
+                "; ".join(f"{rule.id} {rule.subject}: {rule.detail}" for rule in broken),
+                hint="`craton check` shows which machines and pairs; mend the firewall, then resume",
+            )
+        return Observation(True, report.headline)
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: a proof that fails raises while it is observed."""
+
+
+def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
+    """Log what is not well; raise InstallerError for the first finding that fails."""
+    for finding in findings:
+        if finding.verdict in (Verdict.FAIL, Verdict.WARN):
+            ctx.log(f"{finding.verdict} {finding.check}: {finding.seen}")
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    if failed:
+        first, more = failed[0], len(failed) - 1
+        seen = f"{first.seen} (and {more} more)" if more else first.seen
+        raise InstallerError(f"check {first.check}", seen, machine=first.machine, hint=first.remedy)
+
+
+def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    names = [machine.name for machine in topology.machines]
+    before = tuple(f"dns/{record.name}" for record in topology.records)
+    for name in names:
+        yield Step(
+            id=f"verify/{name}",
+            title=f"check {name}",
+            phase=Phase.VERIFY,
+            machine=name,
+            needs=before,
+            action=VerifyMachine(name),
+            weight=2.0,
+            limit="ssh",
+            deadline=DEADLINE,
+        )
+    yield Step(
+        id="verify/contract",
+        title=f"prove that {plan.name} keeps the contract",
+        phase=Phase.VERIFY,
+        needs=tuple(f"verify/{name}" for name in names),
+        action=VerifyCluster(),
+        weight=0.5,
+    )

@@ -1,0 +1,119 @@
+"""What a run came to, in words: the end of an install, the receipt of a destroy, the list of clusters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from installer import lifecycle
+from installer.engine.events import RunKind, StepState
+from installer.engine.progress import Progress
+from installer.errors import ExitCode
+from installer.lifecycle import ClusterSummary
+from installer.platforms.base import Resource
+from installer.state import ClusterDirectory
+
+
+def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
+    """What a person should know when a run has ended: what stands, where, and what to do next."""
+    name = directory.cluster
+    if progress.kind is RunKind.DESTROY:
+        return destroyed_lines(name, progress)
+    if progress.exit_code == ExitCode.DONE:
+        return _installed_lines(directory, progress)
+    if progress.exit_code == ExitCode.INTERRUPTED:
+        return [f"{name}: stopped at {progress.fraction:.0%}. Nothing is lost: `craton resume {name}` goes on."]
+    blocked = sum(view.state is StepState.BLOCKED for view in progress.steps.values())
+    lines = [f"{name}: {len(progress.failures)} failed, {blocked} not tried because of that."]
+    for view in progress.failures:
+        error = view.error or {}
+        where = f"{error.get('machine')}: " if error.get("machine") else ""
+        lines += [f"  {view.record.id}", f"    {where}{error.get('operation')}: {error.get('observed')}"]
+        lines += [f"    what to do: {error['hint']}"] if error.get("hint") else []
+    return [*lines, f"What is done stays done: `craton resume {name}` does the rest."]
+
+
+def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
+    from installer.health.report import last_report
+    from installer.platforms import open_platform
+
+    name = directory.cluster
+    plan = lifecycle.load(name)
+    report, notice = last_report(directory), open_platform(plan).notice
+    seconds = (progress.ended or 0.0) - (progress.started or 0.0)
+    balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else f"{plan.infra} infra"
+    lines = [
+        f"{name} is up: {plan.masters} masters, {balanced}, {plan.workers} workers, "
+        f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
+        f"  API server   https://{plan.api_host}:6443  (D1)",
+        f"  console      https://{plan.console_host}  (D2)",
+        f"  kubeconfig   {directory.kubeconfig}",
+    ]
+    if report:
+        lines.append(f"  health       {report.headline}")
+    lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")
+    return [*lines, f"  {notice}"] if notice else lines
+
+
+def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
+    """The receipt of a destroy: what went, and what a second look found."""
+    receipt = progress.results.get("receipt", {})
+    left = receipt.get("left", [])
+    if progress.exit_code == ExitCode.DONE:
+        gone = [view.record.title for view in progress.steps.values() if view.state is StepState.UNDONE]
+        return [f"{cluster} is destroyed: {len(gone)} things taken back; a second look found nothing left."]
+    lines = [f"{cluster}: not everything could be destroyed."]
+    lines += [f"  left: {item['kind']} {item['name']} {item['detail']}".rstrip() for item in left]
+    for view in progress.failures:
+        error = view.error or {}
+        lines.append(f"  {view.record.id}: {error.get('observed')}")
+    return [*lines, f"Mend what is named above, then run `craton destroy {cluster}` again."]
+
+
+def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
+    """The JSON document of `craton destroy --json`."""
+    undone = [view for view in progress.steps.values() if view.state is StepState.UNDONE]
+    return {
+        "cluster": cluster,
+        "destroyed": progress.exit_code == ExitCode.DONE,
+        "undone": [view.record.id for view in undone],
+        "failed": [{"step": view.record.id, "error": view.error} for view in progress.failures],
+        "left": list(progress.results.get("receipt", {}).get("left", [])),
+    }
+
+
+def resource_lines(cluster: str, resources: Sequence[Resource]) -> list[str]:
+    """What a destroy would take, before anyone is asked."""
+    lines = [f"  {found.kind:<16} {found.name:<32} {found.detail}".rstrip() for found in resources]
+    return [
+        f"destroying {cluster} takes {len(lines)} things:",
+        *lines,
+        f"  and everything Craton keeps about {cluster}",
+    ]
+
+
+def clusters_table(found: Sequence[ClusterSummary]) -> str:
+    """One line a cluster, or what to do if there is none."""
+    if not found:
+        return "no clusters yet; `craton new` makes a plan, `craton apply` installs it"
+    rows = [("name", "platform", "state", "done", "phase", "machines", "version", "last check", "engine")]
+    for one in found:
+        checked = time.strftime("%H:%M:%S", time.localtime(one.last_check_at)) if one.last_check_at else "never"
+        rows.append(
+            (
+                one.name,
+                one.platform,
+                one.state,
+                f"{one.fraction:.0%}",
+                one.phase or "-",
+                str(one.machines),
+                one.kubernetes,
+                f"{one.last_check} {checked}".strip(),
+                f"pid {one.pid}" if one.pid else "-",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

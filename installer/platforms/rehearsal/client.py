@@ -1,0 +1,185 @@
+"""The client of a site's control API: finds the site, starts it, asks it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import installer
+from installer.errors import InstallerError
+from installer.state import home, private_directory
+
+ADDRESS, LOCK = "site.json", "lock"
+"""Files in a site's directory: where it listens, and what its process locks as long as it lives."""
+
+_DEADLINE = 20.0
+"""Seconds for one request, for the site to start, and for it to end."""
+
+
+class RefusedError(InstallerError):
+    """The site understood a request and refused it: `kind` is already-exists, not-found, refused, ..."""
+
+    def __init__(self, method: str, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(f"rehearsal: {method}", message, hint=_HINTS.get(kind, ""))
+
+
+_HINTS = {
+    "already-exists": "destroy what is left of an earlier cluster of this name, or resume it",
+    "refused": "a fault of this rehearsal: resume without --fault",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StandInView:
+    """What the platform says of one machine. `state` is pending, running or failed."""
+
+    name: str
+    role: str
+    address: str
+    firewall: str
+    user: str
+    state: str
+    port: int
+    host_key: str
+    creations: int
+
+
+class SiteClient:
+    """One cluster's site, under the home directory and apart from the cluster's own."""
+
+    def __init__(self, cluster: str) -> None:
+        self.directory = home() / "rehearsal" / cluster
+
+    def exists(self) -> bool:
+        """Whether there is anything of the site: a directory, though its process may be gone."""
+        return self.directory.is_dir()
+
+    def alive(self) -> bool:
+        """Whether the site's process answers."""
+        try:
+            self.call("hello")
+        except InstallerError:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Start the site's process unless it answers; the machines on record come back. Raises InstallerError."""
+        if self.alive():
+            return
+        private_directory(self.directory)
+        log = self.directory / "site.log"
+        # Where Craton runs from a source tree, the site must find the same tree.
+        path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *sys.path])
+        with log.open("wb") as output:
+            log.chmod(0o600)
+            try:
+                started = subprocess.run(
+                    [sys.executable, "-m", __package__, str(self.directory)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=os.environ | {"PYTHONPATH": path},
+                    timeout=_DEADLINE,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired:
+                raise self._not_started(f"no answer within {_DEADLINE:.0f} s") from None
+        if started.returncode != 0:
+            lines = log.read_text(errors="replace").strip().splitlines()
+            raise self._not_started(lines[0] if lines else f"exit status {started.returncode}")
+        self._await_answer()
+
+    def stop(self) -> None:
+        """End the process and remove all that it kept; no error if there is nothing. Raises InstallerError."""
+        if not self.exists():
+            return
+        if self.alive():
+            self.call("shutdown")
+        self._await_end()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def call(self, method: str, **arguments: Any) -> Any:
+        """One request. Raises RefusedError; InstallerError, retryable, if the site does not answer."""
+        address = self._address()
+        if not address:
+            raise self._silent("it is not running")
+        request = {"token": address["token"], "method": method, "arguments": arguments}
+        try:
+            with socket.create_connection(("127.0.0.1", address["port"]), timeout=_DEADLINE) as connection:
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                with connection.makefile("rb") as stream:
+                    reply = json.loads(stream.readline())
+        except (OSError, ValueError) as error:
+            raise self._silent(_words(error)) from None
+        if not isinstance(reply, dict) or not ("result" in reply or "refused" in reply):
+            raise self._silent("what answers at its port is no rehearsal site")
+        if "refused" in reply:
+            raise RefusedError(method, str(reply.get("kind", "")), str(reply["refused"]))
+        return reply["result"]
+
+    def machine(self, name: str) -> StandInView | None:
+        found = self.call("machine", name=name)
+        return StandInView(**found) if found else None
+
+    def machines(self) -> list[StandInView]:
+        return [StandInView(**found) for found in self.call("machines")]
+
+    def _address(self) -> dict[str, Any]:
+        """Where the site said that it listens; empty if it said nothing."""
+        try:
+            address = json.loads((self.directory / ADDRESS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return address if isinstance(address, dict) and {"pid", "port", "token"} <= address.keys() else {}
+
+    def _await_answer(self) -> None:
+        """The process that was started, or one that another program is starting, has to answer."""
+        end = time.monotonic() + _DEADLINE
+        while not self.alive():
+            if time.monotonic() > end:
+                raise self._not_started(f"no answer within {_DEADLINE:.0f} s")
+            time.sleep(0.05)
+
+    def _await_end(self) -> None:
+        """The process holds a lock as long as it lives: wait until it can be had."""
+        end = time.monotonic() + _DEADLINE
+        with (self.directory / LOCK).open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise self._not_ended() from None
+                    time.sleep(0.02)
+                else:
+                    return
+
+    def _not_ended(self) -> InstallerError:
+        observed = f"process {self._address().get('pid', '')} did not end within {_DEADLINE:.0f} s"
+        hint = f"end it yourself (fuser {self.directory / LOCK} names it), then destroy again"
+        return InstallerError("stop the rehearsal site", observed, hint=hint)
+
+    def _silent(self, why: str) -> InstallerError:
+        hint = "if its process ended, resume starts it again with the same machines"
+        return InstallerError("reach the rehearsal site", why, hint=hint, retryable=True)
+
+    def _not_started(self, why: str) -> InstallerError:
+        return InstallerError("start the rehearsal site", why, hint=f"its log is {self.directory / 'site.log'}")
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {_DEADLINE:.0f} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens at its port: its process ended"
+    return "it closed the connection without an answer" if isinstance(error, ValueError) else str(error)

@@ -1,0 +1,113 @@
+"""The rehearsal platform: stand-in machines on this computer, asked of their site."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+from installer.errors import InstallerError
+from installer.plan import InstallPlan
+from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.platforms.rehearsal import steps
+from installer.platforms.rehearsal.client import SiteClient
+from installer.platforms.rehearsal.faults import parse_faults
+from installer.platforms.rehearsal.steps import FIREWALL_RULES
+from installer.step import Step
+from installer.topology import FirewallRule, Topology, topology
+
+_KINDS = {"firewall": "firewall group", "load-balancer": "load balancer", "dns": "A record"}
+"""Entries of a site, in the order in which they are listed, and what people call them."""
+
+
+class RehearsalPlatform:
+    """`options` are those of the run that opens it; without them a site's pace and faults stay as they are."""
+
+    def __init__(self, plan: InstallPlan, options: RunOptions | None) -> None:
+        self._plan = plan
+        self._options = options
+        self._faults = parse_faults(options.faults, plan.name, topology(plan)) if options else ()
+        self._client = SiteClient(plan.name)
+        self._lock = threading.Lock()
+        self._pushed = False
+
+    @property
+    def notice(self) -> str:
+        return self._plan.traits.notice
+
+    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+        return steps.steps(plan, topology)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a site, though its process may be gone."""
+        return self._client.exists()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the site's process answers."""
+        return self._client.alive()
+
+    def site(self, *, create: bool = False) -> SiteClient:
+        """The site, answering, and with this run's pace and faults.
+
+        Starts its process if that has ended. Raises InstallerError if there is no site and `create` is not given.
+        """
+        with self._lock:
+            if not create and not self._client.exists():
+                raise InstallerError(
+                    "reach the rehearsal site",
+                    f"there is no site of {self._plan.name} on this computer",
+                    hint="install the cluster: its network/site step makes it",
+                )
+            self._client.start()
+            if self._options is not None and not self._pushed:
+                self._client.call(
+                    "options",
+                    speed=self._options.speed,
+                    seed=self._options.seed,
+                    faults=[[fault.machine, fault.phase, fault.kind] for fault in self._faults],
+                )
+                self._pushed = True
+        return self._client
+
+    def remove_site(self) -> None:
+        """End the site's process and remove its directory, with all stand-ins that are left."""
+        with self._lock:
+            self._client.stop()
+            self._pushed = False
+
+    def find(self) -> list[Resource]:
+        if not self._client.exists():
+            return []
+        client = self.site()
+        found = [Resource("rehearsal site", self._plan.name, str(client.directory))]
+        found += [
+            Resource("machine", machine.name, f"{machine.state}, 127.0.0.1:{machine.port}")
+            for machine in client.machines()
+        ]
+        for kind, title in _KINDS.items():
+            found += [Resource(title, name) for name in sorted(client.call("entries", kind=kind))]
+        return found
+
+    def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
+        if not self._client.exists():
+            return {}
+        client = self.site()
+        groups = {
+            name: FIREWALL_RULES.validate_python(rules)
+            for name, rules in client.call("entries", kind="firewall").items()
+        }
+        return {machine.name: groups.get(machine.firewall, ()) for machine in client.machines()}
+
+    def endpoint(self, machine: str) -> Endpoint:
+        found = self.site().machine(machine)
+        if found is None:
+            hint = "install or resume: the step machines/create makes it"
+            raise InstallerError("find the machine", "there is no such machine", machine=machine, hint=hint)
+        if found.state != "running":
+            observed = f"the machine is {found.state}"
+            raise InstallerError("find the machine", observed, machine=machine, retryable=found.state == "pending")
+        return Endpoint("127.0.0.1", found.port, found.user, found.host_key)
+
+    def close(self) -> None:
+        """Nothing is held open: every request has a connection of its own."""

@@ -1,0 +1,112 @@
+"""What a rehearsal site keeps on disk: its machines, their Kubernetes, and the entries of the platform."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.state import write_private
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class MachineRecord(_Record):
+    """One stand-in machine."""
+
+    name: str
+    role: Role
+    address: str
+    firewall: str
+    """Name of the firewall group that it is in."""
+    user: str
+    authorized_keys: list[str]
+    host_key: str
+    """Private, in OpenSSH's format."""
+    public_key: str
+    """The host key's public half, `TYPE BASE64`."""
+    port: int = 0
+    state: Literal["pending", "running", "failed"] = "pending"
+    done: list[str] = []
+    """Stages of `craton-node` that are done, as `VERB/TITLE`."""
+    prepared: str = ""
+    """Version of Kubernetes that it is prepared for."""
+    member: str = ""
+    """Name of the cluster that it is a node of."""
+
+
+class NodeRecord(_Record):
+    """A Node object. Labels are by key; taints are `key=value:effect`; `joined` is in Unix seconds."""
+
+    labels: dict[str, str]
+    taints: list[str]
+    version: str
+    joined: float
+
+
+class ClusterRecord(_Record):
+    """The Kubernetes that the site's machines form. Secrets are random and open nothing."""
+
+    name: str
+    kubernetes: str
+    api: str
+    """controlPlaneEndpoint, `host:port`."""
+    ca_hash: str
+    certificate_key: str
+    tokens: dict[str, float] = {}
+    """Bootstrap tokens that nobody has used yet, with their ends in Unix seconds."""
+    members: dict[str, str] = {}
+    """Addresses of etcd's members by machine."""
+    nodes: dict[str, NodeRecord] = {}
+    addons: dict[str, float] = {}
+    """Unix seconds of when each addon was applied."""
+
+
+class SiteRecord(_Record):
+    """All of a site. `entries` are the platform's own things, by kind and name."""
+
+    machines: dict[str, MachineRecord] = {}
+    creations: dict[str, int] = {}
+    """How often a machine was ever created, by name."""
+    entries: dict[str, dict[str, Any]] = {}
+    cluster: ClusterRecord | None = None
+
+
+class Store:
+    """The site's record and its file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writing = asyncio.Lock()
+        self._changes = 0
+        self._written = 0
+        self.record = _load(path)
+
+    async def save(self) -> None:
+        """Return once all that was changed before the call is on disk. Calls that wait share one write."""
+        self._changes += 1
+        mine = self._changes
+        async with self._writing:
+            if self._written < mine:
+                reached = self._changes
+                await asyncio.to_thread(write_private, self._path, self.record.model_dump_json())
+                self._written = reached
+
+
+def _load(path: Path) -> SiteRecord:
+    try:
+        return SiteRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return SiteRecord()
+    except (OSError, ValidationError) as error:
+        raise InstallerError(
+            "start the rehearsal site",
+            f"{path} cannot be read: {str(error).splitlines()[0]}",
+            hint=f"remove {path.parent}: its stand-in machines go with it",
+        ) from None

@@ -1,0 +1,265 @@
+"""The steps of a rehearsal in the phases check, network, machines and dns."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.node import known_hosts
+from installer.node.key import ensure_key
+from installer.plan import InstallPlan
+from installer.platforms.rehearsal.client import StandInView
+from installer.state import home
+from installer.step import Context, Observation, Permanent, Phase, Step
+from installer.topology import FirewallRule, Machine, Topology
+
+if TYPE_CHECKING:
+    from installer.platforms.rehearsal.platform import RehearsalPlatform
+
+FIREWALL_RULES: TypeAdapter[tuple[FirewallRule, ...]] = TypeAdapter(tuple[FirewallRule, ...])
+"""Firewall rules as they travel to the site and back: JSON."""
+
+_LIMIT = "rehearsal"
+_FILES_PER_MACHINE = 4
+"""A listener, and connections to it."""
+_DISK = 50_000_000
+"""Bytes that a site's state and log, and the cluster's journal, may come to."""
+_BALANCER_ADDRESS = 5
+"""Offset in the machines' network: below those of the machines."""
+
+
+@dataclass(frozen=True)
+class HostCheck(Permanent):
+    """This computer has what so many stand-in machines take. They are small: open files, and a little disk."""
+
+    machines: int
+
+    def observe(self, ctx: Context) -> Observation:  # noqa: ARG002 (asks only this computer)
+        problem = self._problem()
+        return Observation(not problem, problem or f"room for {self.machines} stand-in machines")
+
+    def apply(self, ctx: Context) -> None:  # noqa: ARG002 (nothing can be applied)
+        hint = "raise the limit of open files (ulimit -Hn), free some disk, or plan fewer machines"
+        raise InstallerError("check this computer", self._problem() or "it has just changed: try again", hint=hint)
+
+    def _problem(self) -> str:
+        _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = 100 + self.machines * _FILES_PER_MACHINE
+        if files not in (resource.RLIM_INFINITY, -1) and files < needed:
+            return f"{self.machines} stand-in machines need {needed} open files; the hard limit is {files}"
+        existing = next(path for path in (home(), *home().parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+        if free < _DISK:
+            return f"{existing} has {free // 1_000_000} MB free; {_DISK // 1_000_000} MB are needed"
+        return ""
+
+
+@dataclass(frozen=True)
+class SiteProcess:
+    """The process in which the stand-in machines live, outside the installer's."""
+
+    def observe(self, ctx: Context) -> Observation:
+        platform = _platform(ctx)
+        if not platform.exists:
+            return Observation(False, "there is no site")
+        if not platform.alive:
+            return Observation(False, "the site's process has ended; its machines are on record")
+        platform.site()
+        return Observation(True, "the site answers")
+
+    def apply(self, ctx: Context) -> None:
+        _platform(ctx).site(create=True)
+        ctx.log("the rehearsal site answers")
+
+    def undo(self, ctx: Context) -> None:
+        _platform(ctx).remove_site()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One of the platform's own things by `kind` and `name`, with a JSON `value`."""
+
+    kind: str
+    name: str
+    value: Any
+
+    def observe(self, ctx: Context) -> Observation:
+        platform = _platform(ctx)
+        found = platform.site().call("entries", kind=self.kind).get(self.name) if platform.exists else None
+        if found is None:
+            return Observation(False, f"there is no {self.name}")
+        return Observation(found == self.value, "as planned" if found == self.value else "differs from the plan")
+
+    def apply(self, ctx: Context) -> None:
+        _platform(ctx).site().call("put", kind=self.kind, name=self.name, value=self.value)
+
+    def undo(self, ctx: Context) -> None:
+        platform = _platform(ctx)
+        if platform.exists:
+            platform.site().call("remove", kind=self.kind, name=self.name)
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One stand-in machine. Its name is its identity: one that exists is adopted, never made twice."""
+
+    machine: Machine
+    firewall: str
+    user: str
+    public_key: str | None
+
+    def observe(self, ctx: Context) -> Observation:
+        found = self._find(ctx)
+        if found is None:
+            return Observation(False, "there is no such machine")
+        return Observation(found.state == "running", _seen(found))
+
+    def apply(self, ctx: Context) -> None:
+        found = self._find(ctx)
+        if found and found.state == "failed":
+            ctx.log("deleting the machine that failed to start")
+            _platform(ctx).site().call("delete", name=self.machine.name)
+            found = None
+        if found is None:
+            self._create(ctx)
+        ctx.wait_until(f"{self.machine.name} to start", lambda: self._running(ctx))
+
+    def undo(self, ctx: Context) -> None:
+        platform = _platform(ctx)
+        if platform.exists:
+            platform.site().call("delete", name=self.machine.name)
+        known_hosts.unpin(ctx.world.directory, self.machine.name)
+
+    def _find(self, ctx: Context) -> StandInView | None:
+        platform = _platform(ctx)
+        return platform.site().machine(self.machine.name) if platform.exists else None
+
+    def _create(self, ctx: Context) -> None:
+        # A new machine has a new host key: whatever was pinned under its name was another machine's.
+        known_hosts.unpin(ctx.world.directory, self.machine.name)
+        keys = [ensure_key(ctx.world.directory)] + ([self.public_key] if self.public_key else [])
+        _platform(ctx).site().call(
+            "create",
+            name=self.machine.name,
+            role=self.machine.role,
+            address=str(self.machine.address),
+            firewall=self.firewall,
+            user=self.user,
+            authorized_keys=keys,
+        )
+        ctx.log("created; waiting for it to start")
+
+    def _running(self, ctx: Context) -> tuple[StandInView | None, str]:
+        found = self._find(ctx)
+        if found is None:
+            raise InstallerError("create the machine", "it is gone again", machine=self.machine.name, retryable=True)
+        if found.state == "failed":
+            raise InstallerError(
+                "create the machine",
+                "it did not start: its console ends in a kernel panic",
+                machine=self.machine.name,
+                hint="a fault of this rehearsal: resume without --fault, and it is made anew",
+            )
+        return (found, _seen(found)) if found.state == "running" else (None, _seen(found))
+
+
+def _seen(machine: StandInView) -> str:
+    return f"running at 127.0.0.1:{machine.port}" if machine.state == "running" else machine.state
+
+
+def _platform(ctx: Context) -> RehearsalPlatform:
+    from installer.platforms.rehearsal.platform import RehearsalPlatform
+
+    platform = ctx.world.platform
+    assert isinstance(platform, RehearsalPlatform), "steps of a rehearsal run on a rehearsal"
+    return platform
+
+
+def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    yield Step(
+        id="check/computer",
+        title=f"check that this computer can host {len(topology.machines)} stand-in machines",
+        phase=Phase.CHECK,
+        action=HostCheck(len(topology.machines)),
+        weight=0.2,
+    )
+    yield Step(
+        id="network/site",
+        title="start the rehearsal site on this computer",
+        phase=Phase.NETWORK,
+        needs=("check/computer",),
+        action=SiteProcess(),
+        weight=1.0,
+        limit=_LIMIT,
+    )
+    yield from _network(plan, topology)
+    yield from _machines(plan, topology)
+    yield from _names(topology)
+
+
+def _network(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    for role in Role:
+        machines = topology.of_role(role)
+        if machines:
+            rules = FIREWALL_RULES.dump_python(machines[0].firewall, mode="json")
+            yield Step(
+                id=f"network/firewall/{role}",
+                title=f"create the firewall group of {role} machines ({len(rules)} rules)",
+                phase=Phase.NETWORK,
+                needs=("network/site",),
+                action=Entry("firewall", _group(plan, role), rules),
+                weight=0.3,
+                limit=_LIMIT,
+            )
+    if balancer := topology.load_balancer:
+        address = str(plan.networks.machines[_BALANCER_ADDRESS])
+        value = {"address": address, "listeners": [list(listener) for listener in balancer.listeners]}
+        yield Step(
+            id="network/load-balancer",
+            title=f"create the load balancer {balancer.name}",
+            phase=Phase.NETWORK,
+            needs=("network/site",),
+            action=Entry("load-balancer", balancer.name, value),
+            weight=0.5,
+            limit=_LIMIT,
+        )
+
+
+def _machines(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    for machine in topology.machines:
+        yield Step(
+            id=f"machines/create/{machine.name}",
+            title=f"create {machine.name}",
+            phase=Phase.MACHINES,
+            machine=machine.name,
+            needs=(f"network/firewall/{machine.role}",),
+            action=Creation(machine, _group(plan, machine.role), plan.ssh.user, plan.ssh.public_key),
+            weight=6.0,
+            limit=_LIMIT,
+            deadline=120.0,
+        )
+
+
+def _names(topology: Topology) -> Iterator[Step]:
+    by_address = {str(machine.address): f"machines/create/{machine.name}" for machine in topology.machines}
+    for record in topology.records:
+        yield Step(
+            id=f"dns/{record.name}",
+            title=f"point {record.name} at {', '.join(record.targets)}",
+            phase=Phase.DNS,
+            needs=tuple(by_address.get(target, "network/load-balancer") for target in record.targets),
+            action=Entry("dns", record.name, list(record.targets)),
+            weight=0.3,
+            limit=_LIMIT,
+        )
+
+
+def _group(plan: InstallPlan, role: Role) -> str:
+    return f"{plan.name}-{role}"

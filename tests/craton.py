@@ -1,0 +1,127 @@
+"""The command `craton` as a user runs it: a process of its own, an empty home, nothing inherited."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEADLINE = 90.0
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Craton:
+    """A user with a home directory of their own."""
+
+    directory: Path
+
+    @property
+    def home(self) -> Path:
+        return self.directory / "craton"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory / "home"),
+            "CRATON_HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "TERM": "xterm-256color",
+        }
+
+    @staticmethod
+    def argv(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "installer", *arguments]
+
+    def run(self, *arguments: str, expect: int | None = 0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end; `expect` is the exit code that it must have, None for any."""
+        done = subprocess.run(
+            self.argv(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        if expect is not None:
+            assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command in a session of its own, as a terminal would."""
+        return subprocess.Popen(
+            self.argv(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def json(self, *arguments: str, expect: int | None = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", expect=expect).stdout)
+
+    def events(self, *arguments: str, expect: int | None = 0) -> list[dict[str, Any]]:
+        """The events of a command that prints one JSON document a line."""
+        return [json.loads(line) for line in self.run(*arguments, "--json", expect=expect).stdout.splitlines()]
+
+    def plan(self, name: str = "demo", *flags: str, masters: int = 3, workers: int = 2) -> Path:
+        """A plan file made by `craton new`."""
+        path = self.directory / f"{name}.yaml"
+        self.run(
+            "new", "--yes", "--name", name, "--subdomain", "example.test", "--platform", "rehearsal",
+            "--masters", str(masters), "--workers", str(workers), *(flags or ("--ingress", "infra", "--infra", "1")),
+            "-o", str(path),
+        )  # fmt: skip
+        return path
+
+    def cluster(self, name: str = "demo") -> dict[str, Any]:
+        """What `craton list` says of one cluster."""
+        found: dict[str, Any] = next(one for one in self.json("list") if one["name"] == name)
+        return found
+
+    def end_everything(self) -> None:
+        """Kill the engines and rehearsal sites that this home's commands started."""
+        for pid in {*self._engines(), *self._sites()}:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def _engines(self) -> list[int]:
+        return [int(text) for path in self.home.glob("clusters/*/lock") if (text := path.read_text().strip()).isdigit()]
+
+    def _sites(self) -> list[int]:
+        return [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]
+
+
+def eventually(probe: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+    """Return `probe`'s first true value; fail the test at the deadline saying what never came."""
+    until = time.monotonic() + deadline
+    while not (value := probe()):
+        assert time.monotonic() < until, f"{what} did not come within {deadline} s"
+        time.sleep(0.02)
+    return value
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

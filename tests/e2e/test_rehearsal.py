@@ -1,0 +1,243 @@
+"""The main job, as a user does it with commands: plan, review, install, interrupt, resume, check, destroy."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+from typing import Any
+
+import pytest
+from tests.craton import Craton, alive, eventually
+
+SPEED = ("--speed", "40")
+
+
+def steps_of(events: list[dict[str, Any]], state: str) -> list[str]:
+    return [event["step"] for event in events if event["type"] == "step" and event["state"] == state]
+
+
+def recorded(craton: Craton, name: str = "demo") -> list[dict[str, Any]]:
+    """Every event of every run that the journal holds."""
+    import sqlite3
+
+    with sqlite3.connect(f"file:{craton.home}/clusters/{name}/journal.db?mode=ro", uri=True) as journal:
+        rows = journal.execute("SELECT run, type, step, data FROM events ORDER BY seq").fetchall()
+    return [{"run": run, "type": type_, "step": step, **json.loads(data)} for run, type_, step, data in rows]
+
+
+def assert_nothing_done_twice(craton: Craton) -> None:
+    done: set[str] = set()
+    for event in recorded(craton):
+        if event["type"] != "step":
+            continue
+        if event["state"] == "applying":
+            assert event["step"] not in done, f"{event['step']} was applied again although it was done"
+        elif event["state"] == "done":
+            done.add(event["step"])
+    assert set(creations(craton).values()) == {1}
+
+
+def creations(craton: Craton, name: str = "demo") -> Counter[str]:
+    """How often each stand-in machine was ever created, as the site itself counted."""
+    from installer.platforms.rehearsal.client import created_counts
+
+    return Counter(created_counts(craton.home / "rehearsal" / name))
+
+
+def test_a_review_shows_exactly_what_an_install_then_runs(craton: Craton) -> None:
+    plan = craton.plan()
+    review = craton.json("review", str(plan))
+    assert [machine["name"] for machine in review["machines"]] == [
+        "demo-master-1", "demo-master-2", "demo-master-3", "demo-infra-1", "demo-worker-1", "demo-worker-2",
+    ]  # fmt: skip
+    assert set(review["names"].values()) >= {"demo-k8s.example.test", "demo.example.test"}
+    assert {"M1", "M2", "M13", "I1", "I4", "W1", "W9", "N1"} <= {r["id"] for r in review["rules"] if r["applies"]}
+    assert not {"M3", "M10", "W6"} & {r["id"] for r in review["rules"] if r["applies"]}
+
+    events = craton.events("apply", str(plan), "--yes", *SPEED)
+
+    assert events[0]["type"] == "run-started"
+    assert events[-1]["type"] == "run-ended"
+    assert {step["id"] for step in review["steps"]} == {event["step"] for event in events if event["type"] == "step"}
+    assert Counter(steps_of(events, "done")) == Counter(step["id"] for step in review["steps"])
+
+
+def test_an_installed_cluster_is_listed_checked_reached_and_destroyed_without_a_trace(craton: Craton) -> None:
+    craton.run("apply", str(craton.plan()), "--yes", *SPEED)
+    assert craton.cluster() | {"pid": None} == craton.cluster()
+    assert (craton.cluster()["state"], craton.cluster()["progress"]) == ("installed", 1.0)
+
+    report = craton.json("check", "demo")
+    assert report["verdict"] in ("pass", "warn")
+    assert {finding["machine"] for finding in report["findings"]} >= {"demo-master-1", "demo-worker-2"}
+    assert craton.run("ssh", "demo", "worker-1", "hostname").stdout.strip() == "demo-worker-1"
+
+    site = json.loads((craton.home / "rehearsal/demo/site.json").read_text())
+    receipt = craton.json("destroy", "demo", "--yes", *SPEED)
+    assert receipt["destroyed"] is True
+    assert receipt["left"] == []
+    eventually(lambda: not alive(site["pid"]), "the end of the rehearsal's process")
+    assert craton.json("list") == []
+    assert [path for path in craton.home.rglob("*") if "demo" in path.name] == []
+
+
+def test_applying_again_observes_everything_and_does_nothing(craton: Craton) -> None:
+    plan = craton.plan()
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    again = craton.events("apply", str(plan), "--yes", *SPEED)
+    assert steps_of(again, "applying") == []
+    assert_nothing_done_twice(craton)
+
+
+def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_twice(craton: Craton) -> None:
+    """The engine is killed at a moment drawn by chance each time: after some number of new journal events."""
+    plan = craton.plan()
+    chance = random.Random(2026)
+    command = ("apply", str(plan), "--yes")
+    for _ in range(20):
+        follower = craton.start(*command, "--json", *SPEED)
+        assert follower.stdout
+        for _ in range(chance.randint(1, 30)):
+            if not follower.stdout.readline():
+                break
+        pid = craton.cluster()["pid"]
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            follower.communicate(timeout=60)
+            assert follower.returncode == 8
+        else:
+            follower.communicate(timeout=60)
+        command = ("resume", "demo")
+    craton.run("resume", "demo", *SPEED)
+    assert craton.cluster()["state"] == "installed"
+    assert_nothing_done_twice(craton)
+
+
+def test_an_install_outlives_its_terminal_and_refuses_a_second_engine(craton: Craton) -> None:
+    plan = craton.plan()
+    terminal = craton.start("apply", str(plan), "--yes", "--json", "--speed", "10")
+    assert terminal.stdout
+    assert terminal.stdout.readline()
+    os.killpg(terminal.pid, signal.SIGHUP)
+    terminal.communicate(timeout=60)
+    pid = craton.cluster()["pid"]
+    assert alive(pid)
+
+    refused = craton.run("apply", str(plan), "--yes", expect=9)
+    assert str(pid) in refused.stderr
+
+    watched = craton.events("watch", "demo")
+    assert watched[-1]["type"] == "run-ended"
+    assert watched[-1]["outcome"] == "done"
+    assert craton.cluster()["state"] == "installed"
+
+
+def test_a_stopped_install_leaves_at_a_safe_point_and_resumes(craton: Craton) -> None:
+    terminal = craton.start("apply", str(craton.plan()), "--yes", "--json", "--speed", "10")
+    assert terminal.stdout
+    for line in terminal.stdout:
+        if '"applying"' in line:
+            break
+    os.kill(craton.cluster()["pid"], signal.SIGTERM)
+    terminal.communicate(timeout=60)
+    assert terminal.returncode == 8
+    assert craton.cluster()["state"] == "interrupted"
+    craton.run("resume", *SPEED)
+    assert_nothing_done_twice(craton)
+
+
+FAULTS = [
+    ("worker-1:machines:refuse", 5, "demo-worker-1"),
+    ("master-2:connect:refuse", 5, "refused"),
+    ("worker-1:connect:hostkey", 5, "host key"),
+    ("worker-2:connect:hang", 5, "demo-worker-2"),
+    ("worker-1:prepare:hang", 5, "demo-worker-1"),
+    ("infra-1:prepare:disk-full", 5, "No space left"),
+    ("worker-1:prepare:drop", 5, "demo-worker-1"),
+    ("master-1:prepare:exit", 5, "exit status 1"),
+    ("master-1:control-plane:exit", 6, "exit status 1"),
+    ("master-3:control-plane:drop", 6, "demo-master-3"),
+    ("worker-2:join:disk-full", 6, "No space left"),
+    ("infra-1:verify:drop", 7, "demo-infra-1"),
+    ("worker-1:verify:hang", 7, "demo-worker-1"),
+]
+
+
+@pytest.mark.parametrize(("fault", "exit_code", "observed"), FAULTS, ids=[fault for fault, _, _ in FAULTS])
+def test_a_fault_is_told_with_machine_operation_observation_and_next_action_and_mended_by_resume(
+    craton: Craton, fault: str, exit_code: int, observed: str
+) -> None:
+    plan = craton.plan()
+    failed = craton.run("apply", str(plan), "--yes", "--speed", "100", "--fault", fault, expect=exit_code)
+    machine = f"demo-{fault.partition(':')[0]}"
+    story = failed.stdout.partition("✕")[2]
+    assert machine in story
+    assert observed in story
+    assert "what to do:" in story
+    assert craton.cluster()["state"] == "failed"
+
+    craton.run("resume", "demo", "--speed", "100")
+    assert craton.cluster()["state"] == "installed"
+    assert_nothing_done_twice(craton)
+
+
+def test_a_slow_machine_delays_the_install_and_fails_nothing(craton: Craton) -> None:
+    craton.run("apply", str(craton.plan()), "--yes", "--speed", "100", "--fault", "worker-1:prepare:slow")
+
+
+def test_a_load_balancer_serves_instead_of_infra_nodes(craton: Craton) -> None:
+    plan = craton.plan("demo", "--ingress", "load-balancer", masters=1, workers=1)
+    review = craton.json("review", str(plan))
+    assert "M3" in {rule["id"] for rule in review["rules"] if rule["applies"]}
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    craton.run("check", "demo")
+    assert craton.json("destroy", "demo", "--yes", *SPEED)["left"] == []
+
+
+def test_a_cluster_whose_directory_was_lost_is_destroyed_from_its_plan_alone(craton: Craton) -> None:
+    import shutil
+
+    plan = craton.plan()
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    shutil.rmtree(craton.home / "clusters/demo")
+    assert craton.json("destroy", str(plan), "--yes", *SPEED)["destroyed"] is True
+    assert not (craton.home / "rehearsal/demo").exists()
+
+
+def test_more_workers_may_be_added_and_other_changes_are_refused(craton: Craton) -> None:
+    plan = craton.plan(masters=1, workers=1)
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    plan.write_text(plan.read_text().replace("workers: 1", "workers: 2"))
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    assert craton.cluster()["machines"] == 4
+    plan.write_text(plan.read_text().replace("masters: 1", "masters: 3"))
+    refused = craton.run("apply", str(plan), "--yes", *SPEED, expect=3)
+    assert "masters" in refused.stderr
+
+
+def test_a_support_bundle_holds_the_story_and_no_secret(craton: Craton) -> None:
+    import tarfile
+
+    craton.run("apply", str(craton.plan()), "--yes", *SPEED)
+    craton.run("gather", "demo", "-o", "bundle.tar.gz")
+    with tarfile.open(craton.directory / "bundle.tar.gz") as archive:
+        names = archive.getnames()
+        files = [archive.extractfile(name) for name in names]
+        text = "".join(file.read().decode() for file in files if file)
+    assert {"demo/plan.yaml", "demo/events.jsonl", "demo/logs/demo-worker-1.log"} <= set(names)
+    assert "PRIVATE KEY" not in text
+    key = (craton.home / "clusters/demo/id_ed25519").read_text().splitlines()[1]
+    assert key not in text
+
+
+def test_files_that_matter_are_private(craton: Craton) -> None:
+    craton.run("apply", str(craton.plan(masters=1, workers=1)), "--yes", *SPEED)
+    directory = craton.home / "clusters/demo"
+    for name in ("plan.yaml", "journal.db", "known_hosts", "id_ed25519", "kubeconfig", "health.json", "engine.log"):
+        assert (directory / name).stat().st_mode & 0o077 == 0, name
+    assert directory.stat().st_mode & 0o077 == 0
+
+

@@ -1,0 +1,266 @@
+"""The script that gathers evidence, run by a real shell and over real SSH."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from installer.contract import Level
+from installer.errors import InstallerError
+from installer.health import gather, probes, reach
+from installer.health.check import Check, Evidence, Probe, Probed, Subject, Unreadable, Verdict
+from installer.health.checks import CHECKS
+from installer.node.connection import Result
+from installer.node.key import ensure_key
+from installer.node.ssh import SSHConnections
+from installer.state import ClusterDirectory
+from installer.topology import Machine, Topology
+from tests.doubles.sshd import MISSING, PROGRAM, running_sshd
+from tests.installer.health import healthy
+
+MASTER = healthy.TOPOLOGY.first_master
+WORKER = healthy.TOPOLOGY.machine("demo-worker-1")
+NONCE = "0123456789abcdef"
+SHELLS = [shell for shell in ("sh", "bash", "dash", "busybox") if shutil.which(shell)]
+
+
+def asking(**commands: str) -> list[Check]:
+    """A check whose probes run `commands`, each for at most a second."""
+
+    def saying(command: str) -> Callable[[Machine, Topology], str]:
+        return lambda _machine, _topology: command
+
+    asked = tuple(Probe(id, saying(command), seconds=1) for id, command in commands.items())
+    return [Check("test", "test", Level.NEEDED, lambda _subject: (Verdict.PASS, "", ""), asked)]
+
+
+def run(checks: list[Check], shell: str = "sh") -> dict[str, Probed]:
+    text = gather.script(WORKER, healthy.TOPOLOGY, checks, NONCE)
+    argv = [shell, *(["sh"] if shell == "busybox" else []), "-s"]
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    return dict(gather.parse(done.stdout, NONCE))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_probe_has_its_output_and_status(shell: str) -> None:
+    found = run(asking(one="echo a; echo b >&2; exit 3", two="printf 'no newline'", three="true"), shell)
+    assert found == {"one": Probed(3, "a\nb"), "two": Probed(0, "no newline"), "three": Probed(0, "")}
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "output"),
+    [
+        ("no-such-command-at-all", 127, "not found"),
+        ("exit 77", 77, ""),
+        ("if", 2, "yntax error"),
+        ("kill -9 $$", 137, ""),
+        ("cat; read -r line; echo \"got '$line'\"", 0, "got ''"),
+        ("sleep 30", 124, ""),
+        ("trap '' TERM; sleep 30", 137, ""),
+        ("echo before; sleep 30 & wait", 124, "before"),
+        (f"echo '=== {'f' * 16} next'; echo '=== next exit 0'", 0, "=== next"),
+        ("exec 1>&- 2>&-; exit 5", 5, ""),
+    ],
+)
+def test_no_probe_keeps_the_next_one_from_running(command: str, status: int, output: str) -> None:
+    started = time.monotonic()
+    found = run(asking(first=command, next="echo here"))
+    assert output in found["first"].output
+    assert found["first"].status == status
+    assert found["next"] == Probed(0, "here")
+    assert time.monotonic() - started < 20
+
+
+def test_output_is_bounded() -> None:
+    found = run(asking(endless="yes", next="echo here"))
+    assert len(found["endless"].output) <= 65536 + 1024 * len(healthy.TOPOLOGY.machines)
+    assert found["next"] == Probed(0, "here")
+
+
+@pytest.mark.parametrize("status", [124, 137, 126, 127])
+def test_a_probe_that_did_not_run_or_end_says_nothing(status: int) -> None:
+    evidence = Evidence("m", {"clock": Probed(status, "something")}, "", 0, 0)
+    with pytest.raises(Unreadable):
+        evidence.output("clock")
+
+
+@pytest.mark.parametrize("machine", healthy.TOPOLOGY.machines)
+def test_the_script_tells_a_stand_in_what_is_asked(machine: Machine) -> None:
+    lines = gather.script(machine, healthy.TOPOLOGY, CHECKS, NONCE).splitlines()
+    assert lines[0] == f"#: nonce {NONCE}"
+    asked = [line.removeprefix("#: probe ") for line in lines if line.startswith("#: probe ")]
+    assert sorted(asked) == sorted(healthy.outputs(machine))
+    assert asked[0] == "clock"
+    flows = {(target.protocol, target.address, target.port) for target in reach.targets(machine, healthy.TOPOLOGY)}
+    told = [tuple(line.split()[2:]) for line in lines if line.startswith("# target ")]
+    assert sorted(told) == sorted((protocol, address, str(port)) for protocol, address, port in flows)
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.parametrize("machine", [MASTER, WORKER])
+def test_the_script_has_no_faults_that_shellcheck_knows(machine: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "gather.sh"
+    path.write_text(gather.script(machine, healthy.TOPOLOGY, CHECKS, NONCE))
+    assets = [str(found) for found in (Path(__file__).parents[3] / "assets" / "health").glob("*.sh")]
+    done = subprocess.run(["shellcheck", "-s", "sh", str(path), *assets], capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+def test_this_computer_can_be_asked_about_itself() -> None:
+    wanted = {"clock", "hostname", "memory", "disk", "swap", "kernel"}
+    found = run([check for check in CHECKS if check.id in wanted])
+    evidence = Evidence(WORKER.name, found, healthy.HOST_KEY, time.time() - 0.1, time.time())
+    subject = Subject(WORKER, healthy.PLAN, healthy.TOPOLOGY, evidence, {WORKER.name: evidence})
+    findings = {check.id: check.examine(subject) for check in CHECKS if check.id in wanted}
+    assert {id for id, finding in findings.items() if finding.verdict is Verdict.UNKNOWN} == set(), findings
+    assert findings["clock"].verdict is Verdict.PASS
+    assert os.uname().nodename in findings["hostname"].seen
+
+
+NODE = {
+    "metadata": {"name": "demo-worker-1", "labels": {"b": "", "node-role.kubernetes.io/node": "true"}},
+    "spec": {"taints": [{"key": "k", "effect": "NoSchedule"}, {"key": "a", "value": "v", "effect": "NoExecute"}]},
+    "status": {
+        "nodeInfo": {"kubeletVersion": "v1.36.2"},
+        "conditions": [{"type": "DiskPressure", "status": "False"}, {"type": "Ready", "status": "True"}],
+    },
+}
+BARE = {"metadata": {"name": "bare"}, "spec": {}, "status": {"nodeInfo": {"kubeletVersion": ""}}}
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_nodes_are_told_one_a_line(tmp_path: Path, api_server: str) -> None:
+    config = tmp_path / "admin.conf"
+    config.write_text(
+        f"apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: '{api_server}'}}}}]\n"
+        "contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n"
+    )
+    command = probes.asset("nodes.sh").replace("/etc/kubernetes/admin.conf", str(config))
+    environment = {**os.environ, "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.stdout.splitlines() == [
+        "demo-worker-1 True v1.36.2 b=,node-role.kubernetes.io/node=true k=:NoSchedule,a=v:NoExecute",
+        "bare   - -",
+    ], done.stderr
+
+
+@pytest.fixture
+def api_server() -> Iterator[str]:
+    documents = {
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+        "/api/v1": {
+            "kind": "APIResourceList",
+            "groupVersion": "v1",
+            "resources": [
+                {"name": "nodes", "singularName": "node", "namespaced": False, "kind": "Node", "verbs": ["get", "list"]}
+            ],
+        },
+        "/api/v1/nodes": {
+            "kind": "NodeList",
+            "apiVersion": "v1",
+            "metadata": {},
+            "items": [{"kind": "Node", "apiVersion": "v1", **node} for node in (NODE, BARE)],
+        },
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = documents.get(self.path.partition("?")[0])
+            body = json.dumps(found or {}).encode()
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Tests say what went wrong; the server need not."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Shell:
+    """A connection whose far end is a shell on this computer, or only words."""
+
+    host_key = healthy.HOST_KEY
+
+    def __init__(self, answer: Callable[[str], Result]) -> None:
+        self._answer = answer
+
+    def run(
+        self, command: str, *, stdin: str = "", deadline: float, on_line: Callable[[str], None] | None = None
+    ) -> Result:
+        assert command == "sudo -n sh -s"
+        result = self._answer(stdin)
+        for line in result.stdout.splitlines():
+            if on_line:
+                on_line(line)
+        return result
+
+    def close(self) -> None: ...
+
+
+def test_a_user_without_sudo_is_told_so() -> None:
+    refused = Shell(lambda _script: Result(1, "", "sudo: a password is required\n"))
+    with pytest.raises(InstallerError, match=r"demo-worker-1.*a password is required") as caught:
+        gather.gather(refused, WORKER, healthy.TOPOLOGY)
+    assert "sudo" in caught.value.hint
+
+
+def test_evidence_holds_what_a_stand_in_answers() -> None:
+    def answer(script: str) -> Result:
+        nonce = script.split()[2]
+        sections = [line.split()[-1] for line in script.splitlines() if line.startswith("#: probe ")]
+        outputs = healthy.outputs(WORKER)
+        return Result(0, "".join(f"=== {nonce} {id}\n{outputs[id]}\n=== {nonce} {id} exit 0\n" for id in sections), "")
+
+    found = gather.gather(Shell(answer), WORKER, healthy.TOPOLOGY)
+    assert {id: probed.output for id, probed in found.probes.items()} == healthy.outputs(WORKER)
+    assert found.clock_at is not None
+    assert found.asked_at <= found.clock_at <= found.answered_at
+    assert found.host_key == healthy.HOST_KEY
+
+
+@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+def test_evidence_comes_back_over_real_ssh(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    sudo = programs / "sudo"
+    sudo.write_text('#!/bin/sh\n[ "$1" = -n ] && shift\nexec "$@"\n')
+    sudo.chmod(0o755)
+    directory = ClusterDirectory(tmp_path / "clusters" / "demo")
+    checks = [check for check in CHECKS if check.id in ("clock", "hostname", "memory", "disk", "swap", "kernel")]
+    with running_sshd(tmp_path / "sshd", f"SetEnv PATH={programs}:/usr/bin:/bin") as server:
+        server.authorize(ensure_key(directory))
+        connections = SSHConnections(lambda _machine: server.endpoint, directory)
+        try:
+            connection = connections.get(MASTER.name, 20)
+            found = gather.gather(connection, MASTER, healthy.TOPOLOGY, 60, checks)
+        finally:
+            connections.close()
+    assert found.host_key == server.host_key
+    assert found.probes["hostname"] == Probed(0, os.uname().nodename)
+    assert abs(float(found.probes["clock"].output) - time.time()) < 60
+    assert found.clock_at is not None
+    assert {id: probed.status for id, probed in found.probes.items() if id in ("memory", "disk", "swap")} == {
+        "memory": 0,
+        "disk": 0,
+        "swap": 0,
+    }
