@@ -79,7 +79,8 @@ class SiteClient:
         private_directory(self.directory)
         log = self.directory / "site.log"
         # Where Craton runs from a source tree, the site must find the same tree.
-        path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *sys.path])
+        inherited = os.environ.get("PYTHONPATH")
+        path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *([inherited] if inherited else [])])
         with log.open("wb") as output:
             log.chmod(0o600)
             try:

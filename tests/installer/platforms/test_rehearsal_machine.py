@@ -1,0 +1,218 @@
+"""Stand-in machines: strict doubles of Linux machines as seen over SSH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from installer.cluster.kubeadm import Invitation, init_configuration, join_configuration
+from installer.errors import InstallerError
+from installer.health.checks import CHECKS
+from installer.health.gather import gather
+from installer.node import known_hosts
+from installer.node.connection import Result
+from installer.node.key import ensure_key
+from installer.node.ssh import SSHConnections
+from installer.state import ClusterDirectory
+from installer.topology import Machine
+from tests.doubles.rehearsal import Rehearsal
+
+UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
+UP_TO_PREPARE = (*UP_TO_CONNECT, "prepare/")
+
+
+def _run(rehearsal: Rehearsal, machine: str, command: str, stdin: str = "") -> Result:
+    result = rehearsal.connect(machine).run(command, stdin=stdin, deadline=10)
+    assert isinstance(result, Result)
+    return result
+
+
+def _node(rehearsal: Rehearsal, machine: str, verb: str, stdin: str = "") -> Result:
+    return _run(rehearsal, machine, f"sudo -n craton-node {verb}", stdin)
+
+
+def _machine(rehearsal: Rehearsal, name: str) -> Machine:
+    return rehearsal.topology.machine(f"demo-{name}")
+
+
+def _invitation(rehearsal: Rehearsal) -> Invitation:
+    said = _node(rehearsal, "master-1", "invite").stdout
+    fields = dict(line.split("=", 1) for line in said.splitlines())
+    return Invitation(fields["token"], fields["ca_hash"], fields["certificate_key"])
+
+
+def _join(rehearsal: Rehearsal, name: str, invitation: Invitation) -> Result:
+    configuration = join_configuration(rehearsal.plan, _machine(rehearsal, name), invitation)
+    return _node(rehearsal, name, "join", configuration)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "stderr"),
+    [
+        ("kubectl get nodes", 127, "sh: 1: kubectl: not found\n"),
+        ("bash -c 'echo hi'", 127, "sh: 1: bash: not found\n"),
+        ("craton-node status", 126, "craton-node: must be run as root: sudo -n craton-node\n"),
+        ("sudo -n craton-node", 127, "sh: 1: craton-node: not found\n"),
+        ("sudo -n craton-node explode", 2, "craton-node: no such verb: explode\n"),
+        ("sudo -n craton-node addon grafana", 2, "craton-node: no such verb: addon grafana\n"),
+        ("sudo -n craton-node invite", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
+        ("sudo -n craton-node init", 3, "error: no ClusterConfiguration of kubeadm.k8s.io/v1beta4 on stdin\n"),
+        ("sh -s", 2, "sh: a stand-in runs no script but that of the health checks\n"),
+    ],
+)
+def test_what_a_machine_does_not_know_it_refuses(rehearsal: Rehearsal, command: str, status: int, stderr: str) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    result = _run(rehearsal, "worker-1", command)
+    assert (result.status, result.stdout, result.stderr) == (status, "", stderr)
+
+
+def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    endpoint = rehearsal.platform.endpoint("demo-worker-1")
+    other = ClusterDirectory.of("other")
+    ensure_key(other)
+    for directory, user in ((other, "craton"), (rehearsal.world.directory, "root")):
+        pool = SSHConnections(lambda _machine, user=user: replace(endpoint, user=user), directory)  # type: ignore[misc]
+        with pytest.raises(InstallerError, match=f"did not accept the key SHA256:.* for user {user}"):
+            pool.get("demo-worker-1", 5)
+
+
+def test_preparing_reports_nine_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    first = _node(rehearsal, "worker-1", "prepare v1.36.2")
+    assert [line for line in first.stdout.splitlines() if line.startswith("stage 9 9 ")]
+    assert "already done" not in first.stdout
+    again = _node(rehearsal, "worker-1", "prepare v1.36.2")
+    assert again.stdout.count("already done") == 9
+    assert "prepared=v1.36.2\nkubelet=inactive\nmember=\n" in _node(rehearsal, "worker-1", "status").stdout
+
+
+def test_init_refuses_a_machine_that_is_not_prepared(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    result = _node(rehearsal, "master-1", "init", init_configuration(rehearsal.plan, _machine(rehearsal, "master-1")))
+    assert result.status == 1
+    assert "prepared for nothing" in result.stderr
+
+
+def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_PREPARE)
+    other = _machine(rehearsal, "infra-1")
+    result = _node(rehearsal, "master-1", "init", init_configuration(rehearsal.plan, other))
+    assert result.status == 1
+    assert "the node is to be demo-infra-1, this machine is demo-master-1" in result.stderr
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"token": "abcdef.0123456789abcdef"}, 'token id "abcdef" is invalid'),
+    ({"ca_hash": "sha256:" + "0" * 64}, "none of the public keys is pinned"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
+def test_join_refuses_a_wrong_invitation(rehearsal: Rehearsal, wrong: dict[str, Any], message: str) -> None:
+    rehearsal.run(*UP_TO_PREPARE, "control-plane/")
+    result = _join(rehearsal, "worker-1", replace(_invitation(rehearsal), **wrong))
+    assert result.status == 1
+    assert message in result.stderr
+
+
+def test_an_invitation_is_good_for_one_machine(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_PREPARE, "control-plane/")
+    invitation = _invitation(rehearsal)
+    assert _join(rehearsal, "worker-1", invitation).status == 0
+    assert _join(rehearsal, "infra-1", invitation).status == 1
+    again = _join(rehearsal, "worker-1", invitation)
+    assert (again.status, again.stdout) == (0, "already done\n")
+
+
+def test_a_node_that_left_can_join_again_and_has_lost_its_labels(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    assert _node(rehearsal, "worker-1", "reset").status == 0
+    assert "member=\n" in _node(rehearsal, "worker-1", "status").stdout
+    assert rehearsal.run("join/") == ["join/demo-worker-1", "join/roles/demo-worker-1"]
+
+
+def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    assert _node(rehearsal, "worker-1", "kubectl get nodes -o json").status == 1
+    nodes = json.loads(_node(rehearsal, "master-1", "kubectl get nodes -o json").stdout)["items"]
+    assert [node["metadata"]["name"] for node in nodes] == ["demo-infra-1", "demo-master-1", "demo-worker-1"]
+    assert _node(rehearsal, "master-1", "kubeconfig").stdout.startswith("apiVersion: v1\nkind: Config\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("get node demo-worker-9 -o json", 1, 'nodes "demo-worker-9" not found'),
+        ("get node demo-worker-9 --ignore-not-found -o json", 0, ""),
+        ("label node demo-worker-9 a=b", 1, 'nodes "demo-worker-9" not found'),
+        ("label node demo-worker-1 a=b", 0, "node/demo-worker-1 labeled"),
+        ("label node demo-worker-1 kubernetes.io/os=plan9", 1, "--overwrite is false"),
+        ("label node demo-worker-1 kubernetes.io/os=plan9 --overwrite", 0, "labeled"),
+        ("taint node demo-worker-1 a=b:NoSchedule", 0, "node/demo-worker-1 tainted"),
+        ("taint node demo-worker-1 a=b:Never", 1, "invalid taint spec"),
+        ("taint node demo-infra-1 node-role.kubernetes.io/infra=:NoSchedule", 1, "already has"),
+        ("delete node demo-worker-1", 1, 'unknown command "delete"'),
+    ],
+)
+def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal, arguments: str, status: int, said: str) -> None:
+    rehearsal.run()
+    result = _node(rehearsal, "master-1", f"kubectl {arguments}")
+    assert result.status == status
+    assert said in result.stdout + result.stderr
+
+
+def test_a_healthy_cluster_passes_every_check(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    assert _verdicts(rehearsal) == {"pass", "not applicable"}
+
+
+def test_a_bare_machine_fails_its_checks(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    assert "fail" in _verdicts(rehearsal)
+
+
+def test_a_firewall_rule_that_is_gone_is_seen_by_the_others(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    rehearsal.client.call("put", kind="firewall", name="demo-master", value=[])
+    machine = _machine(rehearsal, "worker-1")
+    evidence = gather(rehearsal.connect("worker-1"), machine, rehearsal.topology)
+    assert f"tcp {_machine(rehearsal, 'master-1').address} 6443 filtered" in evidence.output("reach")
+
+
+def _verdicts(rehearsal: Rehearsal) -> set[str]:
+    from installer.health.check import Subject
+
+    topology = rehearsal.topology
+    evidence = {
+        machine.name: gather(rehearsal.world.connect(machine.name), machine, topology) for machine in topology.machines
+    }
+    pinned = {name: known_hosts.pinned(rehearsal.world.directory, name) or "" for name in evidence}
+    return {
+        str(check.examine(Subject(machine, rehearsal.plan, topology, evidence[machine.name], evidence, pinned)).verdict)
+        for machine in topology.machines
+        for check in CHECKS
+    }
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's ssh is not installed")
+def test_the_prompt_says_that_it_is_a_rehearsal(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    endpoint, directory = rehearsal.platform.endpoint("demo-worker-1"), rehearsal.world.directory
+    command = [
+        "ssh", "-F", "none", "-tt", "-i", str(directory.key), "-p", str(endpoint.port),
+        "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes", "-o", "HostKeyAlias=demo-worker-1",
+        "-o", f"UserKnownHostsFile={directory.known_hosts}", f"{endpoint.user}@{endpoint.address}",
+    ]  # fmt: skip
+    ended = subprocess.run(
+        command, input="hostname\nvim\nexit\n", capture_output=True, text=True, timeout=20, check=False
+    )
+    assert "This is a rehearsal" in ended.stdout
+    assert any(line.endswith("demo-worker-1") for line in ended.stdout.splitlines())
+    assert "sh: 1: vim: not found" in ended.stdout
+    assert ended.returncode == 0
