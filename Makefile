@@ -22,8 +22,15 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-demo: $(RUNTIME)  ## rehearse a whole install: 3 masters, 1 infra node, 2 workers, then destroy it
-	@$(BIN)/python -m installer.demo
+SPEED ?= 1
+DEMO := cd "$$CRATON_HOME" && echo "CRATON_HOME=$$CRATON_HOME" && set -x && \
+	craton new --yes --name demo --subdomain example.test --masters 3 --workers 2 --ingress infra --infra 1 && \
+	craton apply demo.yaml --yes --close --speed $(SPEED)
+
+demo: $(RUNTIME)  ## rehearse a whole install: 3 masters, 1 infra node, 2 workers; then destroy it again
+	@export CRATON_HOME=$$(mktemp -d) PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	( $(DEMO) ); status=$$?; \
+	craton destroy demo --yes --plain && rm -rf "$$CRATON_HOME"; exit $$status
 
 test: $(DEVELOPMENT) check  ## everything that CI runs
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from installer import new
 from installer.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -126,6 +127,17 @@ def home(
 
         raise typer.Exit(run_home())
     print(context.get_help())
+
+
+def _wizard() -> new.Screens | None:
+    if _mode(as_json=False, plain=False) is not Mode.SCREEN:
+        return None
+    from screens.app import run_wizard
+
+    return run_wizard
+
+
+app.command(name="new")(new.command(_wizard))
 
 
 @app.command()
@@ -267,11 +279,9 @@ def _confirm(question: str, mode: Mode, expected: str | None = None) -> None:
             hint="pass --yes to go on without being asked",
             exit_code=ExitCode.USAGE,
         )
-    if expected is None:
-        agreed = typer.confirm(question, err=True)
-    else:
-        agreed = typer.prompt(question, err=True, default="", show_default=False, prompt_suffix=" ") == expected
-    if not agreed:
+    from installer import prompts
+
+    if not prompts.confirm(question, expected):
         raise InstallerError("confirm", "not confirmed; nothing was done", exit_code=ExitCode.INTERRUPTED)
 
 
@@ -404,7 +414,7 @@ def run() -> int:
     try:
         app()
     except SystemExit as exit_:
-        return _exit_code(exit_.code)
+        return _flushed(_exit_code(exit_.code))
     except InstallerError as error:
         return _report(error)
     except KeyboardInterrupt:
@@ -412,6 +422,15 @@ def run() -> int:
     except Exception as error:
         return _report(_internal(error))
     return ExitCode.DONE
+
+
+def _flushed(code: int) -> int:
+    """`code`, after what was printed has left; a reader that went away is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _exit_code(code: object) -> int:

@@ -16,6 +16,7 @@ from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
 from installer.state import ClusterDirectory
+from installer.step import Phase
 
 _POLL = 0.1
 _SHAPES = {"done": "●", "running": "◐", "failed": "✕", "waiting": "○", "retry": "▲"}
@@ -146,7 +147,8 @@ class PlainLines:
         record = view.record
         where = f"{progress.fraction:4.0%}  {record.phase:<13}  "
         if view.state in (StepState.DONE, StepState.UNDONE):
-            how = f"{view.duration(event.at):.1f} s" if view.how == "applied" else f"already so: {view.seen}"
+            proof = view.seen if record.phase == Phase.VERIFY else f"already: {view.seen}"
+            how = f"{view.duration(event.at):.1f} s" if view.how == "applied" else proof
             self._line(event, "done", f"{where}{record.title}  ({how})")
         elif view.state is StepState.FAILED and view.error:
             machine = f"{view.error['machine']}: " if view.error.get("machine") else ""

@@ -76,7 +76,7 @@ class Question:
         return validation.allowed(self.field)
 
     def error(self, value: object) -> str | None:
-        """What is wrong with `value` by itself, by the plan's own validation; rules between fields are not looked at."""
+        """What is wrong with `value`, by the plan's own validation; rules between fields are not looked at."""
         from installer import validation
 
         mistake = validation.field_mistake(self.field, value)

@@ -38,8 +38,10 @@ def _default_subdomain(answers: Answers) -> str:
 
 def _default_pods(answers: Answers) -> str:
     """The plan's default, or a network with a /24 for each machine where there are more."""
+    from installer.plan import MAX_WORKERS
+
     machines = sum(_count(answers, field) for field in ("masters", "workers", "ingress.infra"))
-    if machines <= 256:
+    if not 256 < machines <= 2 * MAX_WORKERS:
         return str(plan_defaults()["networks.pods"])
     return f"10.128.0.0/{24 - (machines - 1).bit_length()}"
 

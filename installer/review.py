@@ -52,7 +52,7 @@ def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
         "summary": {"machines": machines, "survives": survives, "cost": cost, "notice": plan.traits.notice},
         "names": {"api": plan.api_host, "console": plan.console_host},
         "machines": [_machine(machine) for machine in shape.machines],
-        "rules": [asdict(ruling) for ruling in rulings(plan)],
+        "rules": [asdict(ruling) | {"applies": ruling.state == State.ON} for ruling in rulings(plan)],
         "steps": [
             {"id": step.id, "title": step.title, "phase": str(step.phase), "machine": step.machine, "needs": step.needs}
             for step in steps

@@ -54,6 +54,7 @@ def sentence(found: str, allowed: str, hint: str = "") -> str:
 def shown(text: str) -> str:
     """`text` from outside as it may stand in an error: one line, short, printable, without secrets."""
     line = " ".join(clean(redact(text)).split())
+    line = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 

@@ -17,6 +17,7 @@ REMOVED = object()
 _PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._/@+=-]*[A-Za-z0-9._/@+=-])?")
 # What some YAML reader, of version 1.1 or 1.2, takes for something else than text.
 _AMBIGUOUS = re.compile(r"[0-9.e+-]+|0x[0-9a-f]+|0o[0-7]+|y|n|yes|no|on|off|true|false|null", re.IGNORECASE)
+_ESCAPED = {'"': '\\"', "\\": "\\\\"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,13 @@ def flow(value: Any) -> str:
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
         safe = _PLAIN.fullmatch(value) and not _AMBIGUOUS.fullmatch(value)
-        return value if safe else json.dumps(value, ensure_ascii=False)
+        return value if safe else _quoted(value)
     return json.dumps(value)
+
+
+def _quoted(text: str) -> str:
+    """Text in double quotes; JSON's escapes would tear what lies beyond 16 bits into two characters."""
+    return '"' + "".join(_ESCAPED.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in text) + '"'
 
 
 def block(values: Mapping[str, Any], indent: int = 0, newline: str = "\n") -> str:

@@ -188,8 +188,7 @@ class _Reader:
             return self._mapping(event, stream, span)
         if isinstance(event, events.SequenceStartEvent):
             return self._sequence(event, stream, span)
-        value = plain(event.value) if event.style is None else event.value
-        return Scalar(span, value)
+        return Scalar(span, plain(event.value) if event.style is None else _joined(event.value))
 
     def _mapping(self, start: Event, stream: Iterator[Event], span: Span) -> Mapping:
         from ruamel.yaml import events
@@ -257,6 +256,11 @@ class _Reader:
 def _span(event: Event) -> Span:
     start, end = event.start_mark, event.end_mark
     return Span(start.index, end.index, start.line + 1, start.column + 1)
+
+
+def _joined(text: str) -> str:
+    """`text` with JSON's pairs of escapes for one character (\\ud83d\\ude42) made that character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _until(span: Span, last: Event, content: int, flow: bool) -> Span:

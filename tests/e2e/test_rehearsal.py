@@ -8,8 +8,11 @@ import random
 import signal
 from collections import Counter
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+
+from installer.platforms.rehearsal.client import SiteClient
 from tests.craton import Craton, alive, eventually
 
 SPEED = ("--speed", "40")
@@ -40,11 +43,10 @@ def assert_nothing_done_twice(craton: Craton) -> None:
     assert set(creations(craton).values()) == {1}
 
 
-def creations(craton: Craton, name: str = "demo") -> Counter[str]:
+def creations(craton: Craton, name: str = "demo") -> dict[str, int]:
     """How often each stand-in machine was ever created, as the site itself counted."""
-    from installer.platforms.rehearsal.client import created_counts
-
-    return Counter(created_counts(craton.home / "rehearsal" / name))
+    with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
+        return {machine.name: machine.creations for machine in SiteClient(name).machines()}
 
 
 def test_a_review_shows_exactly_what_an_install_then_runs(craton: Craton) -> None:

@@ -1,0 +1,85 @@
+"""The draft: answers given so far, kept across a closed terminal until the plan is saved or the draft discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from installer import state, yamledit, yamltext
+from installer.question import Answers
+from installer.questions import QUESTIONS, question_of
+from installer.sanitise import redact
+
+_FORMAT = 1
+_MAX_SIZE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """`answers` by field, each of a type that its question takes but maybe wrong; `page` is the title to go on at."""
+
+    answers: dict[str, Any]
+    page: str
+
+
+def save_draft(answers: Answers, page: str) -> None:
+    """Keep the answers. What looks like a secret, in a field where one was pasted by mistake, is left out."""
+    known = [question.field for question in QUESTIONS if question.field in answers]
+    kept = {field: answers[field] for field in known if redact(str(answers[field])) == str(answers[field])}
+    state.write_private(_path(), yamledit.block({"craton": _FORMAT, "page": page, "answers": kept}))
+
+
+def load_draft() -> Draft | None:
+    """The draft, or None. A damaged one is put aside as `draft.yaml.damaged`."""
+    path = _path()
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_SIZE + 1)
+    except OSError:
+        return None
+    draft = _parse(content)
+    if draft is None:
+        with suppress(OSError):
+            path.replace(path.with_name(f"{path.name}.damaged"))
+    return draft
+
+
+def discard_draft() -> None:
+    """Forget the draft; no error if there is none."""
+    with suppress(OSError):
+        _path().unlink()
+
+
+def _path() -> Path:
+    return state.home() / "draft.yaml"
+
+
+def _parse(content: bytes) -> Draft | None:
+    try:
+        document = yamltext.read(content.decode())
+    except UnicodeDecodeError:
+        return None
+    if len(content) > _MAX_SIZE or document.flaws or not isinstance(document.root, yamltext.Mapping):
+        return None
+    data = yamltext.data(document.root)
+    answers, page = data.get("answers"), data.get("page")
+    if data.get("craton") != _FORMAT or not isinstance(answers, Mapping) or not isinstance(page, str):
+        return None
+    return Draft({field: _value(value) for field, value in answers.items() if _fits(field, value)}, page)
+
+
+def _fits(field: str, value: object) -> bool:
+    """Whether a question about the field could have had this answer, right or wrong."""
+    try:
+        question_of(field)
+    except KeyError:
+        return False
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, str | int | None) for item in items)
+
+
+def _value(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

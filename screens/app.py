@@ -1,0 +1,174 @@
+"""The Textual application: themes, keys that work everywhere, the command palette, and what ends it."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
+
+from installer import state
+from installer.errors import ExitCode
+from installer.state import ClusterDirectory
+from screens.base import CratonScreen
+from screens.keys import listed
+from screens.theme import DARK, LIGHT, THEMES, preferred
+
+
+class CratonApp(App[int]):
+    """Shows one screen and what is reached from it. The return value is the process's exit code."""
+
+    TITLE = "craton"
+    CSS_PATH = "style.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "explain", "Help", key_display="?", priority=True),
+        Binding("ctrl+q", "quit", "Leave craton", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "Actions", show=False, priority=True),
+    ]
+
+    def __init__(self, start: Callable[[], Screen[Any]]) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-vast")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+        self._start = start
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = preferred(os.environ)
+        self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        self.push_screen(self._start())
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
+
+    async def action_quit(self) -> None:
+        """Leave at once, after every open screen has kept what was typed."""
+        for screen in self.screen_stack:
+            if isinstance(screen, CratonScreen):
+                screen.keep()
+        self.exit(int(ExitCode.DONE))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "explain":
+            return isinstance(self.screen, CommandPalette) or not isinstance(self.screen, ModalScreen)
+        return True
+
+    def action_explain(self) -> None:
+        """Help for the focused widget, or for the screen where it has none of its own."""
+        from screens.dialogs.help import HelpDialog
+
+        self.push_screen(HelpDialog.about(self.screen))
+
+    def action_switch_theme(self) -> None:
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that works on `screen`, so that none has to be remembered by its key."""
+        for active in listed(screen):
+            yield SystemCommand(
+                active.binding.description,
+                f"key {self.get_key_display(active.binding)}",
+                partial(self._run_command, active.binding.action, active.node),
+            )
+        other = "light" if self.theme == DARK.name else "dark"
+        yield SystemCommand(f"Use the {other} theme", "or set CRATON_THEME to dark or light", self.action_switch_theme)
+
+    def _run_command(self, action: str, node: DOMNode) -> None:
+        self.run_worker(self.run_action(action, node))
+
+    def _fatal_error(self) -> None:
+        # Textual would print a traceback; users get one sentence, and whoever mends it finds the rest in a file.
+        if os.environ.get("CRATON_DEBUG"):
+            super()._fatal_error()
+            return
+        log = state.home() / "crash.log"
+        state.write_private(log, traceback.format_exc())
+        self.panic(f"The screen stopped at an error of its own; an install in progress goes on. Details: {log}")
+
+
+def run(start: Callable[[], Screen[Any]]) -> int:
+    """Show `start()` until the user leaves; returns the exit code."""
+    app = CratonApp(start)
+    code = app.run()
+    return code if code is not None else int(app.return_code or 0)
+
+
+def run_home() -> int:
+    """List the clusters."""
+
+    def start() -> Screen[Any]:
+        from screens.home import HomeScreen
+
+        return HomeScreen()
+
+    return run(start)
+
+
+def run_wizard(answers: Mapping[str, Any] | None = None, output: Path | None = None) -> int:
+    """Ask for a new cluster. `answers` are by plan field, `output` is where the plan goes."""
+
+    def start() -> Screen[Any]:
+        from screens.wizard import WizardScreen
+
+        return WizardScreen(answers or {}, output)
+
+    return run(start)
+
+
+def run_review(plan: Path) -> int:
+    """Review a plan file. Raises PlanFileError before any screen is shown."""
+    from installer import planfile
+
+    found = planfile.load(plan)
+
+    def start() -> Screen[Any]:
+        from screens.review import ReviewScreen, Subject
+
+        return ReviewScreen(Subject(found, path=plan))
+
+    return run(start)
+
+
+def run_progress(directory: ClusterDirectory, *, replay: bool = False, close: bool = False) -> int:
+    """Follow a cluster's install or destroy, or replay it; `close` ends the screen with the run."""
+
+    def start() -> Screen[Any]:
+        from screens.progress import ProgressScreen
+
+        return ProgressScreen(directory, replay=replay, close=close)
+
+    return run(start)
+
+
+def run_health(cluster: str) -> int:
+    """Check a cluster and show what was found."""
+
+    def start() -> Screen[Any]:
+        from screens.health import HealthScreen
+
+        return HealthScreen(cluster)
+
+    return run(start)
+
+
+def run_destroy(cluster: str) -> int:
+    """Show what would be deleted, ask, and delete it."""
+
+    def start() -> Screen[Any]:
+        from screens.destroy import DestroyScreen
+
+        return DestroyScreen(cluster)
+
+    return run(start)

@@ -1,0 +1,1 @@
+"""Modal screens that ask or explain one thing and are gone."""

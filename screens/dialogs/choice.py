@@ -1,0 +1,59 @@
+"""A question with a few answers, each on a key of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer: `value` is returned, `key` chooses it at once, `title` and `detail` say what happens then."""
+
+    value: str
+    key: str
+    title: str
+    detail: str = ""
+
+
+class ChoiceDialog(ModalScreen[str | None]):
+    """Returns the chosen value, or None if the question was put aside."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    DEFAULT_CLASSES = "dialog"
+
+    def __init__(self, question: str, choices: Sequence[Choice], detail: str = "") -> None:
+        super().__init__()
+        self._question = question
+        self._choices = choices
+        self._detail = detail
+        for choice in choices:
+            self._bindings.bind(choice.key, f"choose('{choice.value}')", choice.title, show=False)
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(self._question), classes="title")
+            if self._detail:
+                yield Static(Content.styled(self._detail, "$faint"), classes="hint")
+            yield OptionList(*(Option(_line(choice), id=choice.value) for choice in self._choices))
+        yield Footer(show_command_palette=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_choose(self, value: str) -> None:
+        self.dismiss(value)
+
+
+def _line(choice: Choice) -> Content:
+    detail = Content.styled(f"  {choice.detail}", "$faint") if choice.detail else Content("")
+    return Content.styled(f" {choice.key}", "$primary") + Content(f"  {choice.title}") + detail

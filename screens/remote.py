@@ -1,0 +1,82 @@
+"""What a screen does with a cluster's machines and engine: a shell, a support bundle, another try, a stop."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from textual.app import SuspendNotSupported
+
+from installer.engine.journal import Reader
+from installer.platforms.base import RunOptions
+from installer.state import ClusterDirectory
+from screens.base import CratonScreen
+
+
+class Remote(CratonScreen[None]):
+    """Screens of one cluster from which its machines can be reached."""
+
+    directory: ClusterDirectory
+
+    def open_shell(self, machine: str) -> None:
+        """Lend the terminal to OpenSSH until the shell on `machine` ends."""
+        from installer import lifecycle
+
+        cluster = self.directory.cluster
+        self.attempt(
+            lambda: lifecycle.ssh_command(cluster, machine),
+            lambda argv: self._lend_terminal(argv, machine),
+            group="shell",
+        )
+
+    def _lend_terminal(self, argv: list[str], machine: str) -> None:
+        try:
+            with self.app.suspend():
+                print(f"A shell on {machine}; exit or ctrl+d returns to craton.", flush=True)
+                subprocess.call(argv)
+        except SuspendNotSupported:
+            self.notify(f"This terminal cannot be lent. Run: {' '.join(argv)}", severity="warning", markup=False)
+        except OSError as error:
+            self.notify(f"{argv[0]} could not be started: {error.strerror}", severity="error", markup=False)
+
+    def gather_bundle(self) -> None:
+        """Write a support bundle into the working directory."""
+        from installer import lifecycle
+
+        cluster = self.directory.cluster
+        output = Path.cwd() / f"{cluster}-{time.strftime('%Y%m%d-%H%M%S')}.tar.gz"
+        self.notify("gathering logs and facts of every machine", title="Support bundle", markup=False)
+        self.attempt(
+            lambda: lifecycle.gather(cluster, output),
+            lambda written: self.notify(str(written), title="Support bundle", timeout=15, markup=False),
+            group="gather",
+        )
+
+    def try_again(self) -> None:
+        """Start the engine again; what it finds done it leaves as it is."""
+        from installer import lifecycle
+
+        directory = self.directory
+        self.attempt(
+            lambda: lifecycle.start_resume(directory.cluster, options_of_last_run(directory)),
+            lambda _: None,
+            group="start",
+        )
+
+    def stop_engine(self) -> None:
+        """Ask the engine to stop at the next safe point."""
+        from installer import lifecycle
+
+        self.attempt(lambda: lifecycle.stop(self.directory.cluster), lambda _: None, group="stop")
+
+
+def options_of_last_run(directory: ClusterDirectory) -> RunOptions:
+    """Speed and seed of the last run, without its faults: what was rehearsed once has been rehearsed."""
+    reader = Reader(directory.journal)
+    try:
+        runs = reader.runs()
+    finally:
+        reader.close()
+    options = runs[-1].options if runs else {}
+    return RunOptions(speed=float(options.get("speed", 1.0)), seed=int(options.get("seed", 0)))

@@ -1,0 +1,244 @@
+"""The review of a plan: what it means, rule by rule and step by step, before anything is done."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from installer import lifecycle, planfile
+from installer.cluster import kubeadm
+from installer.diagram import count
+from installer.errors import InstallerError
+from installer.platforms.base import RunOptions
+from installer.topology import topology
+from screens import review_rows, theme
+from screens.base import CratonScreen
+from screens.dialogs.choice import Choice, ChoiceDialog
+from screens.dialogs.save import SaveDialog
+from screens.subject import Gathered, Subject, gather
+from screens.widgets.detailed import Detailed
+from screens.widgets.diagram import Diagram
+from screens.widgets.header import TitleBar
+from screens.widgets.rows import Rows
+from screens.widgets.table import Table
+
+if TYPE_CHECKING:
+    from installer.state import ClusterDirectory
+
+__all__ = ["ReviewScreen", "Subject"]
+
+CONTRACT_HELP = (
+    "Every rule of the Generic Platform contract, and what this plan makes of it. NEEDED rules are not in the "
+    "specification; a working cluster needs them. Of an installed cluster three columns say how it keeps a rule: "
+    "planned by the plan, configured on the platform, observed between machines at the last check."
+)
+STEPS_HELP = "The steps in an order in which each comes after all that it needs; those that can, run side by side."
+TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml")
+
+
+class ReviewScreen(CratonScreen[None]):
+    """Seven tabs about one plan, and from here to the install, back to the wizard, or to a file."""
+
+    HELP = (
+        "All that the plan means. The machines, rules and steps shown here are the very values that an install works "
+        "from: there is no second list that could differ."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "install", "Install"),
+        Binding("e", "edit", "Edit"),
+        Binding("ctrl+s", "save_as", "Save as"),
+        Binding("left", "turn(-1)", "Previous tab", show=False, priority=True),
+        Binding("right", "turn(1)", "Tabs", key_display="←→", priority=True),
+        *(Binding(str(number), f"tab('{tab}')", tab.capitalize(), show=False) for number, tab in enumerate(TABS, 1)),
+        Binding("q,escape", "leave", "Close"),
+    ]
+    DEFAULT_CSS = """
+    ReviewScreen {
+        TabbedContent { height: 1fr; }
+        TabPane { padding: 1 1; height: 1fr; }
+        &.-tall TabbedContent { padding-top: 1; }
+        VerticalScroll { padding: 0 1; }
+        #facts { margin-top: 1; height: auto; }
+        #changes { margin-bottom: 1; height: auto; display: none; }
+        .-differs #changes { display: block; }
+    }
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self._subject = subject
+        self._gathered: Gathered | None = None
+
+    def compose(self) -> ComposeResult:
+        plan = self._subject.plan
+        yield TitleBar(plan.name, "review", notice=plan.traits.notice)
+        with TabbedContent():
+            with TabPane("Overview", id="overview"), VerticalScroll():
+                yield Static(id="changes")
+                yield Diagram(plan)
+                yield Static(self._facts(), id="facts")
+            with TabPane("Machines", id="machines"):
+                yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
+            with TabPane("Contract", id="contract"):
+                yield Detailed(review_rows.RULE_COLUMNS, CONTRACT_HELP)
+            with TabPane("Steps", id="steps"):
+                yield Static("computing the steps …", classes="hint")
+            with TabPane("DNS", id="dns"):
+                yield Table(review_rows.RECORD_COLUMNS, "The A records that the cluster's two names need.")
+            with TabPane("Files", id="files"), VerticalScroll():
+                yield Static(self._files(), markup=False)
+            with TabPane("YAML", id="yaml"), VerticalScroll():
+                yield Static(planfile.dump(plan), markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        plan = self._subject.plan
+        self.query_one("#machines Detailed", Detailed).fill(*review_rows.machines(plan))
+        self.query_one("#contract Detailed", Detailed).fill(*review_rows.rules(plan))
+        self.query_one("#dns Table", Table).fill(review_rows.records(plan))
+        self.run_worker(self._gather(), group="gather", exclusive=True)
+        self.query_one("#overview VerticalScroll").focus()
+
+    def _facts(self) -> Content:
+        plan, path = self._subject.plan, self._subject.path
+        quorum = plan.masters // 2 + 1
+        facts = {
+            "console": plan.console_host,
+            "API server": f"{plan.api_host}:6443",
+            "quorum": f"{quorum} of {count(plan.masters, 'master')}",
+            "Kubernetes": plan.kubernetes,
+            "platform": plan.traits.title,
+            "plan": str(path) if path else "",
+        }
+        lines = [Content.styled(f"{name:12}", "$faint") + Content(value) for name, value in facts.items() if value]
+        return Content("\n").join(lines)
+
+    def _files(self) -> str:
+        first = topology(self._subject.plan).first_master
+        return f"# {first.name}: kubeadm init --config\n" + kubeadm.init_configuration(self._subject.plan, first)
+
+    async def _gather(self) -> None:
+        try:
+            self._gathered = await asyncio.to_thread(gather, self._subject)
+        except InstallerError as error:
+            self.fail(error)
+            return
+        await self._show_gathered(self._gathered)
+        self.refresh_bindings()
+
+    async def _show_gathered(self, gathered: Gathered) -> None:
+        plan = self._subject.plan
+        if gathered.differences:
+            self.query_one("#changes", Static).update(_differences(gathered))
+            self.query_one("#overview").add_class("-differs")
+        if gathered.ran and not gathered.differences:
+            await self._replace("steps", Detailed(review_rows.RAN_COLUMNS, STEPS_HELP), review_rows.ran(gathered))
+        else:
+            planned = review_rows.planned(gathered.steps)
+            await self._replace("steps", Detailed(review_rows.STEP_COLUMNS, STEPS_HELP), planned)
+        if gathered.report and not gathered.differences:
+            proven = review_rows.proven(plan, gathered.report)
+            await self._replace("contract", Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP), proven)
+
+    async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
+        """Put another table into a tab, and the focus with it if the tab had it."""
+        pane = self.query_one(f"#{tab}", TabPane)
+        await pane.remove_children()
+        await pane.mount(detailed)
+        detailed.fill(*rows)
+        if self.query_one(TabbedContent).active == tab:
+            self.action_tab(tab)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "install":
+            return self._can_install
+        return True
+
+    @property
+    def _can_install(self) -> bool:
+        """Nothing of that name is there yet, or it can follow the plan."""
+        gathered = self._gathered
+        if gathered is None:
+            return False
+        return gathered.installed is None or (bool(gathered.differences) and not gathered.refused)
+
+    def action_turn(self, tabs: int) -> None:
+        current = TABS.index(self.query_one(TabbedContent).active)
+        self.action_tab(TABS[(current + tabs) % len(TABS)])
+
+    def action_tab(self, tab: str) -> None:
+        """Open a tab and put the focus on what it shows."""
+        self.query_one(TabbedContent).active = tab
+        for widget in self.query(f"#{tab} Rows, #{tab} VerticalScroll").results(Widget):
+            if isinstance(widget, Rows | VerticalScroll):
+                widget.focus()
+                break
+
+    def action_install(self) -> None:
+        plan = self._subject.plan
+        question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
+        choices = (Choice("install", "i", "Install now"), Choice("", "n", "Not yet"))
+        detail = "It runs in a process of its own: it goes on if this screen is closed, and can be resumed."
+
+        def decide(answer: str | None) -> None:
+            if answer:
+                self.attempt(self._start, self._watch)
+
+        self.app.push_screen(ChoiceDialog(question, choices, detail), decide)
+
+    def _start(self) -> ClusterDirectory:
+        """Start the install, from a file. Blocks."""
+        return lifecycle.start_install(self._saved(), RunOptions())
+
+    def _saved(self) -> Path:
+        """The file in which the plan stands; one that has none yet is written beside the clusters."""
+        from installer import state
+
+        if self._subject.path is not None:
+            return self._subject.path
+        path = state.home() / "plans" / f"{self._subject.plan.name}.yaml"
+        planfile.save(path, self._subject.plan)
+        return path
+
+    def _watch(self, directory: ClusterDirectory) -> None:
+        from screens.progress import ProgressScreen
+
+        self.app.switch_screen(ProgressScreen(directory))
+
+    def action_edit(self) -> None:
+        from screens.wizard import WizardScreen
+
+        self.app.switch_screen(WizardScreen.editing(self._subject.plan, self._subject.path))
+
+    def action_save_as(self) -> None:
+        def save(path: Path | None) -> None:
+            if path is not None:
+                self.attempt(lambda: planfile.save(path, self._subject.plan), lambda _: self._say_saved(path))
+
+        proposed = self._subject.path or Path.cwd() / f"{self._subject.plan.name}.yaml"
+        self.app.push_screen(SaveDialog(proposed), save)
+
+    def _say_saved(self, path: Path) -> None:
+        self._subject = Subject(self._subject.plan, path, self._subject.cluster)
+        self.query_one("#facts", Static).update(self._facts())
+        self.notify(f"saved as {path}")
+
+    def action_leave(self) -> None:
+        self.leave()
+
+
+def _differences(gathered: Gathered) -> Content:
+    verdict = (
+        theme.content(theme.FAILED, "The installed cluster cannot follow this plan:")
+        if gathered.refused
+        else theme.content(theme.WARNING, "The installed cluster differs; installing again changes it:")
+    )
+    return Content("\n").join([verdict, Content(""), review_rows.change_words(gathered.differences)])

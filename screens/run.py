@@ -1,0 +1,274 @@
+"""What screens share that show a run: its feed, its fold, and whether its engine is alive."""
+
+from __future__ import annotations
+
+import time
+
+from textual.message import Message
+
+from installer.engine.events import Event, EventType, Outcome, RunKind, StepState
+from installer.engine.progress import FINISHED, Progress
+from installer.errors import ExitCode, InstallerError
+from installer.state import ClusterDirectory
+from screens.dialogs.choice import Choice, ChoiceDialog
+from screens.feed import Batch, Feed, JournalFeed
+from screens.fleet import Fleet
+from screens.remote import Remote
+from screens.replay import ReplayFeed
+from screens.widgets.header import TitleBar
+from screens.words import about, duration
+
+LEAVING = (
+    Choice("leave", "l", "Leave it running", "craton watch comes back to it"),
+    Choice("stop", "s", "Stop at the next safe point", "craton resume goes on from there"),
+    Choice("cancel", "c", "Stay here"),
+)
+FRAMES = 0.1
+"""Seconds between two drawings."""
+LIVENESS = 2.0
+"""Seconds between two looks whether the engine is alive."""
+REMOVAL = 0.5
+"""Seconds between two looks whether a destroy has removed the cluster's directory."""
+MANY_STEPS = 3000
+
+
+class RunScreen(Remote):
+    """Takes in batches as they come and draws at most ten times a second. Subclasses say what is drawn."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 (declared by Screen)
+
+    class Arrived(Message):
+        """Something new came from the feed's thread."""
+
+        def __init__(self, batch: Batch) -> None:
+            super().__init__()
+            self.batch = batch
+
+    class Unreadable(Message):
+        """The journal could not be read this time."""
+
+        def __init__(self, error: InstallerError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(self, directory: ClusterDirectory, *, replay: bool = False) -> None:
+        super().__init__()
+        self.directory = directory
+        self.fleet = Fleet(directory.cluster)
+        self.feed: Feed = (ReplayFeed if replay else JournalFeed)(directory.journal, self._deliver, self._fail)
+        self.engine_gone = False
+        self.leaves_when_stopped = False
+        self.journal_error: InstallerError | None = None
+        self._drawn: tuple[int, int] | None = None
+        self._working: tuple[str, ...] = ()
+        self._estimate: float | None = None
+        self._estimated_at = 0.0
+
+    @property
+    def replay(self) -> ReplayFeed | None:
+        return self.feed if isinstance(self.feed, ReplayFeed) else None
+
+    @property
+    def now(self) -> float:
+        """The moment that is shown, in Unix seconds."""
+        return self.replay.now if self.replay else time.time()
+
+    @property
+    def running(self) -> bool:
+        return self.fleet.progress.running and not self.engine_gone
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The application's exit code if it ended now: that of the run once it has ended."""
+        progress = self.fleet.progress
+        if progress.exit_code is not None and not self.replay:
+            return ExitCode(progress.exit_code)
+        return ExitCode.INTERRUPTED if self.engine_gone else ExitCode.DONE
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the last run was an install that has not come to its end."""
+        progress = self.fleet.progress
+        unfinished = progress.outcome in (Outcome.FAILED, Outcome.STOPPED) or self.engine_gone
+        return unfinished and progress.kind is RunKind.INSTALL
+
+    def on_mount(self) -> None:
+        self.prepare()
+        self.read_notice()
+        self.set_interval(FRAMES, self._frame)
+        if not self.replay:
+            self.set_interval(LIVENESS, self._look_for_engine)
+            self.set_interval(REMOVAL, self._look_for_removal)
+        self.start_feed()
+
+    def prepare(self) -> None:
+        """Set up widgets, before anything comes in."""
+
+    def start_feed(self) -> None:
+        self.feed.start()
+
+    def on_unmount(self) -> None:
+        self.feed.close()
+
+    def _deliver(self, batch: Batch) -> None:
+        self.post_message(self.Arrived(batch))
+
+    def _fail(self, error: InstallerError) -> None:
+        self.post_message(self.Unreadable(error))
+
+    def on_run_screen_arrived(self, message: Arrived) -> None:
+        self.take_batch(message.batch)
+        self.feed.taken_in()
+
+    def take_batch(self, batch: Batch) -> None:
+        """Bring the fold up to date, and tell the subclass of a run that ended."""
+        before = self.fleet.progress.outcome
+        self.journal_error = None
+        if batch.steps is not None:
+            self.fleet.load(batch.steps)
+            self.engine_gone = False
+        self.fleet.extend(batch.events)
+        self.take_in(batch)
+        after = self.fleet.progress.outcome
+        if after is not None and after is not before:
+            self._frame()
+            self.ended(after)
+
+    def on_run_screen_unreadable(self, message: Unreadable) -> None:
+        self.journal_error = message.error
+        self._drawn = None
+
+    def _frame(self) -> None:
+        """Draw if something changed, or a second passed."""
+        if not self.is_mounted:
+            return
+        moment = (self.fleet.version, int(self.now))
+        if moment != self._drawn:
+            self._drawn = moment
+            self.draw()
+
+    def redraw(self) -> None:
+        """Draw with the next frame even if nothing came in."""
+        self._drawn = None
+
+    def refresh_keys(self) -> None:
+        """Let the footer know if other keys work now; it is built anew each time."""
+        working = tuple(binding.action for _, binding, enabled, _ in self.active_bindings.values() if enabled)
+        if working != self._working:
+            self._working = working
+            self.refresh_bindings()
+
+    def take_in(self, batch: Batch) -> None:
+        """Use what the fold does not keep, such as log lines."""
+
+    def draw(self) -> None:
+        """Bring every visible widget up to date."""
+        raise NotImplementedError
+
+    def ended(self, outcome: Outcome) -> None:
+        """The run ended just now, or had ended when the screen opened."""
+
+    def _look_for_engine(self) -> None:
+        from installer.engine import process
+
+        seq = self.fleet.progress.last_seq
+        if self.fleet.progress.running:
+            self.attempt(
+                lambda: process.running_pid(self.directory),
+                lambda pid: self._engine_seen(pid is None, seq),
+                group="engine",
+            )
+
+    def _look_for_removal(self) -> None:
+        """A destroy that left nothing ends by removing the journal too, maybe before its last events were read."""
+        progress = self.fleet.progress
+        if progress.running and progress.kind is RunKind.DESTROY and not self.directory.path.exists():
+            self.take_batch(Batch(events=last_events(progress, time.time())))
+
+    def _engine_seen(self, gone: bool, seq: int) -> None:
+        # Events that came in meanwhile may tell how it ended: then the next look decides.
+        gone = gone and self.fleet.progress.running and seq == self.fleet.progress.last_seq
+        if gone != self.engine_gone:
+            self.engine_gone = gone
+            self.redraw()
+
+    def action_leave(self) -> None:
+        """Leave; while the run goes on, ask what is to become of it."""
+        if self.replay or not self.running:
+            self.leave(self.exit_code)
+            return
+        doing = "install" if self.fleet.progress.kind is RunKind.INSTALL else "destroy"
+        question = f"The {doing} of {self.directory.cluster} is running"
+        self.app.push_screen(ChoiceDialog(question, LEAVING), self._leave_as)
+
+    def _leave_as(self, choice: str | None) -> None:
+        if choice == "leave":
+            self.leave(self.exit_code)
+        elif choice == "stop":
+            self.leaves_when_stopped = True
+            self.stop_engine()
+
+    def how_far(self) -> str:
+        """What stands behind the percentage: the time left, or how the run ended."""
+        progress = self.fleet.progress
+        if progress.started is None:
+            return ""
+        if progress.outcome is not None and progress.ended is not None:
+            return f"{progress.outcome} after {duration(progress.ended - progress.started)}"
+        if self.engine_gone:
+            return "interrupted"
+        if progress.stopping:
+            return "stopping at a safe point"
+        left = self._remaining()
+        return "" if left is None else f"about {about(left)} left".replace("about a few", "a few")
+
+    def _remaining(self) -> float | None:
+        """As Progress.remaining, asked for only every second, or every third with many steps."""
+        wait = 3.0 if len(self.fleet.progress.steps) > MANY_STEPS else 1.0
+        if self._estimate is None or not 0 <= self.now - self._estimated_at < wait:
+            self._estimate, self._estimated_at = self.fleet.progress.remaining(self.now), self.now
+        return self._estimate
+
+    def state_word(self) -> str:
+        """What goes on, in one word for the title."""
+        progress = self.fleet.progress
+        installing = progress.kind is RunKind.INSTALL
+        if progress.outcome is Outcome.DONE:
+            return "installed" if installing else "destroyed"
+        if progress.outcome is not None:
+            return str(progress.outcome)
+        if self.engine_gone:
+            return "interrupted"
+        return "installing" if installing else "destroying"
+
+    def read_notice(self) -> None:
+        """Ask the platform for its sentence in the title bar."""
+        self.attempt(lambda: notice_of(self.directory.cluster), self.show_notice, group="notice")
+
+    def show_notice(self, notice: str) -> None:
+        for title in self.query(TitleBar):
+            title.notice = notice
+
+
+def last_events(progress: Progress, now: float) -> list[Event]:
+    """What a destroy whose journal is gone must have recorded: nothing but success removes it."""
+    seq, run = progress.last_seq, progress.run
+    unfinished = [view for view in progress.steps.values() if view.state not in FINISHED]
+    undone = {"state": StepState.UNDONE, "how": "applied"}
+    events = [
+        Event(seq + number, now, run, EventType.STEP, view.record.id, view.record.machine, undone)
+        for number, view in enumerate(unfinished, 1)
+    ]
+    ending = {"outcome": Outcome.DONE, "exit_code": int(ExitCode.DONE)}
+    return [*events, Event(seq + len(events) + 1, now, run, EventType.RUN_ENDED, data=ending)]
+
+
+def notice_of(cluster: str) -> str:
+    """What the platform of a cluster has to say on every screen; empty if its plan cannot be read."""
+    from installer import lifecycle
+    from installer.platforms import open_platform
+
+    try:
+        return open_platform(lifecycle.load(cluster)).notice
+    except InstallerError:
+        return ""

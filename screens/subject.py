@@ -1,0 +1,61 @@
+"""What is under review: a plan, where it came from, and what an install of it has left to be seen. No widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer import lifecycle
+from installer.changes import Change, Risk, changes
+from installer.plan import InstallPlan
+from installer.state import ClusterDirectory
+
+if TYPE_CHECKING:
+    from installer.engine.progress import StepView
+    from installer.health.report import Report
+    from installer.step import Step
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plan; `path` is the file it stands in, `cluster` names the cluster if it was opened from one."""
+
+    plan: InstallPlan
+    path: Path | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What had to be computed or read. `ran` is by step id; `report` the last health report or None."""
+
+    steps: tuple[Step, ...]
+    installed: InstallPlan | None = None
+    """The plan of the cluster that has the same name, if there is one."""
+    differences: tuple[Change, ...] = ()
+    ran: dict[str, StepView] = field(default_factory=dict)
+    report: Report | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the installed cluster cannot follow the plan."""
+        return any(change.risk is Risk.REFUSED for change in self.differences)
+
+
+def gather(subject: Subject) -> Gathered:
+    """Compute the steps, and read what there is of an installed cluster. Blocks. Raises InstallerError."""
+    from installer.health.report import last_report
+
+    steps = lifecycle.install_steps(subject.plan)
+    directory = ClusterDirectory.of(subject.plan.name)
+    if not (directory.plan.exists() and directory.journal.exists()):
+        return Gathered(steps)
+    installed = lifecycle.load(subject.plan.name)
+    return Gathered(
+        steps,
+        installed,
+        changes(installed, subject.plan),
+        dict(lifecycle.progress(directory).steps),
+        last_report(directory),
+    )

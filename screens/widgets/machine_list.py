@@ -1,0 +1,117 @@
+"""All machines of a run: how many are in which state, a filter, and a table or a grid of them."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input
+
+from screens import theme
+from screens.fleet import WORDS, Fleet
+from screens.widgets.machines import MachineGrid, Machines, MachineTable
+from screens.widgets.still import Still
+from screens.words import count
+
+TABLE_LIMIT = 60
+"""More machines than this are shown as a grid unless a filter picks some."""
+
+
+class FilterInput(Input):
+    HELP = "Words that a machine's name, role or state must have: worker failed. Enter keeps them, esc takes them away."
+
+
+class MachineList(Vertical):
+    """The machines that the filter leaves, failed ones first."""
+
+    DEFAULT_CSS = """
+    MachineList {
+        #tally { padding: 0 2; margin-bottom: 1; }
+        #filter { display: none; margin: 0 2 1 2; }
+        #filter.-open { display: block; }
+        MachineGrid { display: none; }
+    }
+    """
+
+    def __init__(self, fleet: Fleet, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._fleet = fleet
+        self._grid: bool | None = None
+        self._listed: tuple[int, str] | None = None
+        self._names: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Still(id="tally")
+        yield FilterInput(placeholder="name, role or state", compact=True, id="filter")
+        yield MachineTable(self._fleet, id="table")
+        yield MachineGrid(self._fleet, id="grid")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the machines that the filter leaves, in the order in which they are shown."""
+        seen = (self._fleet.version, self.wanted)
+        if self._listed != seen:
+            self._listed, self._names = seen, self._fleet.names(self.wanted)
+        return self._names
+
+    @property
+    def wanted(self) -> str:
+        """What the filter says."""
+        return self.query_one("#filter", Input).value
+
+    @property
+    def many(self) -> bool:
+        """Whether there is anything to gain from a grid."""
+        return self._fleet.size > TABLE_LIMIT // 2
+
+    @property
+    def shows_grid(self) -> bool:
+        if self._grid is not None:
+            return self._grid
+        return self._fleet.size > TABLE_LIMIT and not self.wanted
+
+    @property
+    def shown(self) -> Machines:
+        """The table or the grid, whichever is visible."""
+        return self.query_one(MachineGrid) if self.shows_grid else self.query_one(MachineTable)
+
+    def show(self, selected: str, now: float) -> None:
+        """Draw the machines as of `now` (Unix seconds) with the cursor on `selected`."""
+        grid, table = self.query_one(MachineGrid), self.query_one(MachineTable)
+        if grid.display != self.shows_grid:
+            had_focus = grid.has_focus or table.has_focus
+            grid.display, table.display = self.shows_grid, not self.shows_grid
+            if had_focus:
+                self.shown.focus()
+        self.shown.show(self.names, selected, now)
+        self._draw_tally()
+
+    def _draw_tally(self) -> None:
+        size, found = self._fleet.size, self.names
+        head = count(size, "machine") if size else "no machines yet"
+        if len(found) != len(self._fleet.machines):
+            head = f"{len(found):,} of {head}"
+        pieces = [theme.content(mark, f"{number:,} {WORDS[mark]}") for mark, number in self._fleet.tally()]
+        self.query_one(Still).say(Content("  ").join((Content.styled(head, "$faint"), *pieces)))
+
+    def toggle_grid(self) -> None:
+        self._grid = not self.shows_grid
+
+    def open_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.add_class("-open")
+        box.focus()
+
+    @property
+    def filter_is_open(self) -> bool:
+        return self.query_one("#filter").has_class("-open")
+
+    def clear_filter(self) -> None:
+        box = self.query_one("#filter", Input)
+        box.value = ""
+        box.remove_class("-open")
+        self.shown.focus()
+
+    def on_input_submitted(self) -> None:
+        self.query_one("#filter").set_class(bool(self.wanted), "-open")
+        self.shown.focus()

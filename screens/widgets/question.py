@@ -1,0 +1,114 @@
+"""One question of the wizard: the prompt, something to answer it with, and what is wrong with the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from installer.question import Answers, Kind, Question
+from screens import theme
+from screens.widgets.choices import Answer, Choices
+
+
+class _Line(Input):
+    """An input in which `?` asks for help: no answer has one, and a key that is pasted keeps its own."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character != "?" and super().check_consume_key(key, character)
+
+
+class QuestionField(Vertical):
+    """Shows `answers`' value for the question, its default where there is none."""
+
+    DEFAULT_CSS = """
+    QuestionField {
+        height: auto;
+        margin-bottom: 1;
+        &:last-child { margin-bottom: 0; }
+        .prompt { color: $faint; }
+        &.-current .prompt { color: $foreground; text-style: bold; }
+        .problem { display: none; }
+        &.-wrong .problem { display: block; }
+        Input { max-width: 60; }
+    }
+    """
+
+    class Answered(Message):
+        """The user gave another answer."""
+
+        def __init__(self, field: str, value: Any) -> None:
+            super().__init__()
+            self.field = field
+            self.value = value
+
+    def __init__(self, question: Question, answers: Answers) -> None:
+        super().__init__()
+        self.question = question
+        self._control = _control(question, answers)
+        self._said = self._control.value if isinstance(self._control, Input) else ""
+        self._problem = Static(classes="problem")
+        self.HELP = help_of(question)
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content(self.question.prompt), classes="prompt")
+        yield self._control
+        yield self._problem
+
+    @property
+    def control(self) -> Widget:
+        """What the focus goes to."""
+        return self._control
+
+    def show_problem(self, problem: str) -> None:
+        """Say what is wrong with the answer; nothing for an empty text."""
+        self.set_class(bool(problem), "-wrong")
+        self._control.set_class(bool(problem), "-invalid")
+        self._problem.update(theme.content(theme.FAILED, problem) if problem else "")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.value != self._said:  # an input also tells of the default that it starts with
+            self._said = event.value
+            self.post_message(self.Answered(self.question.field, self.question.parse(event.value)))
+
+    def on_choices_changed(self, event: Choices.Changed) -> None:
+        event.stop()
+        chosen = event.choices.chosen
+        value = chosen if self.question.kind is Kind.MULTI_CHOICE else chosen[0]
+        self.post_message(self.Answered(self.question.field, value))
+
+
+def _control(question: Question, answers: Answers) -> Input | Choices:
+    value = answers.get(question.field, question.default(answers))
+    if question.kind is Kind.YES_NO:
+        return Choices((Answer(True, "Yes"), Answer(False, "No")), (value,))
+    if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):
+        several = question.kind is Kind.MULTI_CHOICE
+        offered = [
+            Answer(choice.value, choice.label, choice.detail, choice.unavailable)
+            for choice in question.choices(answers)
+        ]
+        return Choices(offered, value if several else (value,), several=several)
+    return _Line(question.show(value), placeholder=question.allowed, compact=True, select_on_focus=True)
+
+
+def help_of(question: Question) -> str:
+    """Why the question is asked, what may be answered, and the rules of the contract behind it."""
+    allowed = [f"Allowed: {question.allowed}"] if question.allowed else []
+    quotes = [f"{id} {level}  “{quote}”" for id, level, quote in question.quotes]
+    return "\n\n".join([question.why, *allowed, *quotes])
+
+
+def why(question: Question, rules: int = 3) -> Content:
+    """One sentence on why it is asked, and the contract's words behind it; all of them are in the help."""
+    lines = [Content(question.why)]
+    for id, level, quote in question.quotes[:rules]:
+        said = quote.removeprefix(f"{level} ")  # most quotations start with the level, which is said once
+        lines.append(Content.assemble((f"{id} ", "bold"), (f"{level} “{said}”", "$faint")))
+    return Content("\n").join(lines)
