@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from installer import contract
 from installer.contract import Role
 from installer.plan import InstallPlan
-from installer.topology import topology
+from installer.topology import Topology, topology
 
 MIN_WIDTH = 44
 MAX_WIDTH = 64
@@ -21,7 +21,8 @@ _ASCII = str.maketrans("│─┌┐└┘┬┴▼…·", "|-+++++" + "+v~-")
 def diagram(plan: InstallPlan, width: int = MAX_WIDTH, *, ascii: bool = False) -> tuple[str, ...]:
     """The cluster in lines of at most `width` columns (44 to 64); with `ascii` in plain characters."""
     width = max(MIN_WIDTH, min(width, MAX_WIDTH))
-    lines = _behind_load_balancer(plan, width) if plan.infra == 0 else _with_infra(plan, width)
+    shape = topology(plan)
+    lines = _with_infra(plan, shape, width) if shape.load_balancer is None else _behind(plan, shape, width)
     return tuple(line.rstrip().translate(_ASCII) if ascii else line.rstrip() for line in lines)
 
 
@@ -41,8 +42,8 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _with_infra(plan: InstallPlan, width: int) -> list[str]:
-    infra, masters, workers = (_names(plan, role) for role in (Role.INFRA, Role.MASTER, Role.WORKER))
+def _with_infra(plan: InstallPlan, shape: Topology, width: int) -> list[str]:
+    infra, masters, workers = (_names(plan, shape, role) for role in (Role.INFRA, Role.MASTER, Role.WORKER))
     left = max(2 * (width - _GAP) // 5, len(_title(plan, Role.INFRA)) + 4)
     right = width - left - _GAP
     columns = (0, left + _GAP)
@@ -59,8 +60,9 @@ def _with_infra(plan: InstallPlan, width: int) -> list[str]:
     return lines + _box(_title(plan, Role.WORKER), workers, width, top=down)
 
 
-def _behind_load_balancer(plan: InstallPlan, width: int) -> list[str]:
-    balancer = topology(plan).load_balancer
+def _behind(plan: InstallPlan, shape: Topology, width: int) -> list[str]:
+    """As `_with_infra`, with a load balancer before the masters."""
+    balancer = shape.load_balancer
     assert balancer is not None
     behind = dict(balancer.listeners)
     columns = (0, 2 * (width - _GAP) // 5 + _GAP)
@@ -69,20 +71,22 @@ def _behind_load_balancer(plan: InstallPlan, width: int) -> list[str]:
     lines += _arrows(down, (_port("I1"), _port("N1")))
     lines += _box("load balancer", [balancer.name], width, bottom=down)
     lines += _arrows(down, (f"tcp {behind[443]}", f"tcp {behind[6443]}"))
-    lines += _box(_title(plan, Role.MASTER), _names(plan, Role.MASTER), width, bottom=(_JOINT,) if plan.workers else ())
+    lines += _box(
+        _title(plan, Role.MASTER), _names(plan, shape, Role.MASTER), width, bottom=(_JOINT,) if plan.workers else ()
+    )
     if not plan.workers:
         return lines
     lines.append(_marks((_JOINT,), ("│ " + _port("M2"),)))
-    return lines + _box(_title(plan, Role.WORKER), _names(plan, Role.WORKER), width, top=(_JOINT,))
+    return lines + _box(_title(plan, Role.WORKER), _names(plan, shape, Role.WORKER), width, top=(_JOINT,))
 
 
 def _port(rule: str) -> str:
     return str(contract.RULES[rule].flows[0].traffic[0])
 
 
-def _names(plan: InstallPlan, role: Role) -> list[str]:
+def _names(plan: InstallPlan, shape: Topology, role: Role) -> list[str]:
     """Names of a role's machines without the cluster's own name before them."""
-    return [machine.name.removeprefix(f"{plan.name}-") for machine in topology(plan).of_role(role)]
+    return [machine.name.removeprefix(f"{plan.name}-") for machine in shape.of_role(role)]
 
 
 def _title(plan: InstallPlan, role: Role) -> str:

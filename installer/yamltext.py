@@ -250,7 +250,7 @@ class _Reader:
 
     def _flaw(self, event: Event, found: str, allowed: str = "") -> None:
         span = _span(event)
-        self.flaws.append(Flaw(span.line, span.column, ".".join(self.path), found, allowed))
+        self.flaws.append(Flaw(span.line, span.column, shown(".".join(self.path)), found, allowed))
 
 
 def _span(event: Event) -> Span:

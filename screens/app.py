@@ -132,11 +132,14 @@ def run_review(plan: Path) -> int:
     from installer import planfile
 
     found = planfile.load(plan)
+    directory = ClusterDirectory.of(found.name)
+    # A cluster's own copy of its plan is reviewed as the cluster: what is edited goes to another file.
+    of_cluster = directory.plan.exists() and plan.exists() and plan.samefile(directory.plan)
 
     def start() -> Screen[Any]:
         from screens.review import ReviewScreen, Subject
 
-        return ReviewScreen(Subject(found, path=plan))
+        return ReviewScreen(Subject(found, cluster=found.name) if of_cluster else Subject(found, path=plan))
 
     return run(start)
 

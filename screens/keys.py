@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.binding import ActiveBinding
 from textual.screen import Screen
+from textual.widgets import Input
 
 _EVERYONE_KNOWS = ("tab", "shift+tab", "super+c", "ctrl+c", "ctrl+shift+c")
 """Keys that are Textual's own and no action of ours."""
@@ -16,7 +17,10 @@ def working(screen: Screen[Any]) -> list[ActiveBinding]:
     return [
         active
         for key, active in screen.active_bindings.items()
-        if active.enabled and active.binding.description and key not in _EVERYONE_KNOWS
+        if active.enabled
+        and active.binding.description
+        and key not in _EVERYONE_KNOWS
+        and not isinstance(active.node, Input)  # a score of keys that move a cursor
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,7 +29,7 @@ from screens.widgets.detailed import Detailed
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.rows import Rows
-from screens.widgets.table import Table
+from screens.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from installer.state import ClusterDirectory
@@ -74,11 +75,11 @@ class ReviewScreen(CratonScreen[None]):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__()
-        self._subject = subject
+        self.subject = subject
         self._gathered: Gathered | None = None
 
     def compose(self) -> ComposeResult:
-        plan = self._subject.plan
+        plan = self.subject.plan
         yield TitleBar(plan.name, "review", notice=plan.traits.notice)
         with TabbedContent():
             with TabPane("Overview", id="overview"), VerticalScroll():
@@ -100,7 +101,7 @@ class ReviewScreen(CratonScreen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        plan = self._subject.plan
+        plan = self.subject.plan
         self.query_one("#machines Detailed", Detailed).fill(*review_rows.machines(plan))
         self.query_one("#contract Detailed", Detailed).fill(*review_rows.rules(plan))
         self.query_one("#dns Table", Table).fill(review_rows.records(plan))
@@ -108,7 +109,7 @@ class ReviewScreen(CratonScreen[None]):
         self.query_one("#overview VerticalScroll").focus()
 
     def _facts(self) -> Content:
-        plan, path = self._subject.plan, self._subject.path
+        plan, path = self.subject.plan, self.subject.path
         quorum = plan.masters // 2 + 1
         facts = {
             "console": plan.console_host,
@@ -122,31 +123,24 @@ class ReviewScreen(CratonScreen[None]):
         return Content("\n").join(lines)
 
     def _files(self) -> str:
-        first = topology(self._subject.plan).first_master
-        return f"# {first.name}: kubeadm init --config\n" + kubeadm.init_configuration(self._subject.plan, first)
+        first = topology(self.subject.plan).first_master
+        return f"# {first.name}: kubeadm init --config\n" + kubeadm.init_configuration(self.subject.plan, first)
 
     async def _gather(self) -> None:
         try:
-            self._gathered = await asyncio.to_thread(gather, self._subject)
+            gathered, columns, rows = await asyncio.to_thread(_gather, self.subject)
         except InstallerError as error:
             self.fail(error)
             return
-        await self._show_gathered(self._gathered)
-        self.refresh_bindings()
-
-    async def _show_gathered(self, gathered: Gathered) -> None:
-        plan = self._subject.plan
+        self._gathered = gathered
+        await self._replace("steps", Detailed(columns, STEPS_HELP), rows)
         if gathered.differences:
             self.query_one("#changes", Static).update(_differences(gathered))
             self.query_one("#overview").add_class("-differs")
-        if gathered.ran and not gathered.differences:
-            await self._replace("steps", Detailed(review_rows.RAN_COLUMNS, STEPS_HELP), review_rows.ran(gathered))
-        else:
-            planned = review_rows.planned(gathered.steps)
-            await self._replace("steps", Detailed(review_rows.STEP_COLUMNS, STEPS_HELP), planned)
-        if gathered.report and not gathered.differences:
-            proven = review_rows.proven(plan, gathered.report)
+        elif gathered.report:
+            proven = review_rows.proven(self.subject.plan, gathered.report)
             await self._replace("contract", Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP), proven)
+        self.refresh_bindings()
 
     async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
         """Put another table into a tab, and the focus with it if the tab had it."""
@@ -164,11 +158,11 @@ class ReviewScreen(CratonScreen[None]):
 
     @property
     def _can_install(self) -> bool:
-        """Nothing of that name is there yet, or it can follow the plan."""
+        """There is something left to install, and nothing that an installed cluster cannot follow."""
         gathered = self._gathered
         if gathered is None:
             return False
-        return gathered.installed is None or (bool(gathered.differences) and not gathered.refused)
+        return not gathered.refused and (not gathered.finished or bool(gathered.differences))
 
     def action_turn(self, tabs: int) -> None:
         current = TABS.index(self.query_one(TabbedContent).active)
@@ -183,7 +177,7 @@ class ReviewScreen(CratonScreen[None]):
                 break
 
     def action_install(self) -> None:
-        plan = self._subject.plan
+        plan = self.subject.plan
         question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
         choices = (Choice("install", "i", "Install now"), Choice("", "n", "Not yet"))
         detail = "It runs in a process of its own: it goes on if this screen is closed, and can be resumed."
@@ -199,13 +193,11 @@ class ReviewScreen(CratonScreen[None]):
         return lifecycle.start_install(self._saved(), RunOptions())
 
     def _saved(self) -> Path:
-        """The file in which the plan stands; one that has none yet is written beside the clusters."""
-        from installer import state
-
-        if self._subject.path is not None:
-            return self._subject.path
-        path = state.home() / "plans" / f"{self._subject.plan.name}.yaml"
-        planfile.save(path, self._subject.plan)
+        """The file in which the plan stands; one that has none yet is written here."""
+        if self.subject.path is not None:
+            return self.subject.path
+        path = Path.cwd() / f"{self.subject.plan.name}.yaml"
+        planfile.save(path, self.subject.plan)
         return path
 
     def _watch(self, directory: ClusterDirectory) -> None:
@@ -216,23 +208,31 @@ class ReviewScreen(CratonScreen[None]):
     def action_edit(self) -> None:
         from screens.wizard import WizardScreen
 
-        self.app.switch_screen(WizardScreen.editing(self._subject.plan, self._subject.path))
+        self.app.switch_screen(WizardScreen.editing(self.subject.plan, self.subject.path))
 
     def action_save_as(self) -> None:
         def save(path: Path | None) -> None:
             if path is not None:
-                self.attempt(lambda: planfile.save(path, self._subject.plan), lambda _: self._say_saved(path))
+                self.attempt(lambda: planfile.save(path, self.subject.plan), lambda _: self._say_saved(path))
 
-        proposed = self._subject.path or Path.cwd() / f"{self._subject.plan.name}.yaml"
+        proposed = self.subject.path or Path.cwd() / f"{self.subject.plan.name}.yaml"
         self.app.push_screen(SaveDialog(proposed), save)
 
     def _say_saved(self, path: Path) -> None:
-        self._subject = Subject(self._subject.plan, path, self._subject.cluster)
+        self.subject = Subject(self.subject.plan, path, self.subject.cluster)
         self.query_one("#facts", Static).update(self._facts())
         self.notify(f"saved as {path}")
 
     def action_leave(self) -> None:
         self.leave()
+
+
+def _gather(subject: Subject) -> tuple[Gathered, Sequence[Column], review_rows.Rows]:
+    """What had to be read, and the table of steps, of which there may be many. Blocks."""
+    gathered = gather(subject)
+    if gathered.ran and not gathered.differences:
+        return gathered, review_rows.RAN_COLUMNS, review_rows.ran(gathered)
+    return gathered, review_rows.STEP_COLUMNS, review_rows.planned(gathered.steps)
 
 
 def _differences(gathered: Gathered) -> Content:

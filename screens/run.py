@@ -266,9 +266,8 @@ def last_events(progress: Progress, now: float) -> list[Event]:
 def notice_of(cluster: str) -> str:
     """What the platform of a cluster has to say on every screen; empty if its plan cannot be read."""
     from installer import lifecycle
-    from installer.platforms import open_platform
 
     try:
-        return open_platform(lifecycle.load(cluster)).notice
+        return lifecycle.load(cluster).traits.notice
     except InstallerError:
         return ""

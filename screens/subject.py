@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from installer import lifecycle
 from installer.changes import Change, Risk, changes
+from installer.engine.events import Outcome, RunKind
 from installer.plan import InstallPlan
 from installer.state import ClusterDirectory
 
@@ -34,6 +35,8 @@ class Gathered:
     installed: InstallPlan | None = None
     """The plan of the cluster that has the same name, if there is one."""
     differences: tuple[Change, ...] = ()
+    finished: bool = False
+    """Whether the last run of the cluster was an install, and ended well."""
     ran: dict[str, StepView] = field(default_factory=dict)
     report: Report | None = None
 
@@ -51,11 +54,12 @@ def gather(subject: Subject) -> Gathered:
     directory = ClusterDirectory.of(subject.plan.name)
     if not (directory.plan.exists() and directory.journal.exists()):
         return Gathered(steps)
-    installed = lifecycle.load(subject.plan.name)
+    installed, progress = lifecycle.load(subject.plan.name), lifecycle.progress(directory)
     return Gathered(
         steps,
         installed,
         changes(installed, subject.plan),
-        dict(lifecycle.progress(directory).steps),
+        progress.kind is RunKind.INSTALL and progress.outcome is Outcome.DONE,
+        dict(progress.steps),
         last_report(directory),
     )

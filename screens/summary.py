@@ -34,20 +34,18 @@ class Installed:
     directory: ClusterDirectory
     seconds: float
     report: Report | None = None
-    notice: str = ""
 
 
 def read(directory: ClusterDirectory, progress: Progress) -> Installed:
     """Gather it from the cluster's files. Blocks. Raises InstallerError."""
     from installer import lifecycle
     from installer.health.report import Report, last_report
-    from installer.platforms import open_platform
 
     plan = lifecycle.load(directory.cluster)
     published = progress.results.get("health")
     report = last_report(directory) or (Report.from_dict(published["report"]) if published else None)
     seconds = (progress.ended or 0.0) - (progress.started or 0.0)
-    return Installed(plan, directory, seconds, report, open_platform(plan).notice)
+    return Installed(plan, directory, seconds, report)
 
 
 def facts(installed: Installed) -> list[tuple[str, Content]]:
@@ -121,7 +119,7 @@ class SummaryScreen(CratonScreen[None]):
 
     def show(self, installed: Installed) -> None:
         """Fill the page."""
-        self.query_one(TitleBar).notice = installed.notice
+        self.query_one(TitleBar).notice = installed.plan.traits.notice
         head = theme.content(theme.DONE) + Content.styled(f" {installed.plan.name} is installed", "bold")
         took = Content.styled(f"   in {about(installed.seconds)}", "$faint")
         self.query_one("#headline", Static).update(head + took)

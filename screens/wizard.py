@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from installer import answers as answering
-from installer import draft, planfile, state
+from installer import draft, planfile
 from installer.plan import InstallPlan
 from installer.questions import PAGES
 from screens import theme
@@ -241,7 +241,7 @@ class WizardScreen(CratonScreen[None]):
         plan = await self._plan()
         if plan is None:
             return
-        path = self._output or state.home() / "plans" / f"{plan.name}.yaml"
+        path = self._output or Path.cwd() / f"{plan.name}.yaml"
         if self._output is None and path.exists():
             self._ask_to_replace(plan, path)
         else:

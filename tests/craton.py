@@ -41,7 +41,9 @@ class Craton:
     def argv(*arguments: str) -> list[str]:
         return [sys.executable, "-m", "installer", *arguments]
 
-    def run(self, *arguments: str, expect: int | None = 0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, expect: int | None = 0, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command to its end; `expect` is the exit code that it must have, None for any."""
         done = subprocess.run(
             self.argv(*arguments),

@@ -30,7 +30,7 @@ _USERS = st.sampled_from(["127.0.0.0/8", "0.0.0.0/0", "203.0.113.7/32", "10.0.0.
 
 
 @st.composite
-def plan_data(draw: st.DrawFn, workers: int = 100) -> dict[str, Any]:
+def plan_data(draw: st.DrawFn) -> dict[str, Any]:
     """Data of a valid plan as a file might hold it: any field with a default may be left out."""
     schedulable = draw(st.booleans())
     load_balancers = draw(st.booleans())
@@ -49,7 +49,7 @@ def plan_data(draw: st.DrawFn, workers: int = 100) -> dict[str, Any]:
         "name": draw(_LABELS),
         "subdomain": ".".join(draw(st.lists(_LABELS, min_size=2, max_size=4))),
         "schedulable_masters": schedulable,
-        "workers": draw(st.integers(0 if schedulable else 1, workers)),
+        "workers": draw(st.integers(0 if schedulable else 1, 100)),
         "rehearsal": {"load_balancers": load_balancers},
         **given,
     }
@@ -65,6 +65,6 @@ def _networks(draw: st.DrawFn) -> dict[str, str]:
     return {key: draw(strategy) for key, strategy in networks.items() if draw(st.booleans())}
 
 
-def plans(workers: int = 100) -> st.SearchStrategy[InstallPlan]:
-    """Valid plans of at most `workers` workers, of the rehearsal platform."""
-    return plan_data(workers).map(InstallPlan.model_validate)
+def plans() -> st.SearchStrategy[InstallPlan]:
+    """Valid plans of at most 100 workers, of the rehearsal platform."""
+    return plan_data().map(InstallPlan.model_validate)

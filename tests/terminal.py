@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from types import TracebackType
@@ -39,7 +40,9 @@ class Terminal:
     def __enter__(self) -> Terminal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.child.close(force=True)
 
     def press(self, *keys: str) -> None:
@@ -49,10 +52,8 @@ class Terminal:
 
     def read(self, seconds: float = 0.05) -> str:
         """Take in what the program wrote and return the screen's text."""
-        try:
+        with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
             self._stream.feed(self.child.read_nonblocking(65536, timeout=seconds))
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            pass
         return "\n".join(line.rstrip() for line in self._screen.display)
 
     def expect(self, pattern: str, deadline: float = 30.0) -> str:

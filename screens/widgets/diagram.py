@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 from textual.content import Content
 from textual.widget import Widget
@@ -31,10 +32,16 @@ class Diagram(Widget):
     def render(self) -> Content:
         if self._plan is None:
             return Content.styled(self._remark or "The cluster is drawn here once there is enough to draw.", "$faint")
-        lines = diagram(self._plan, self.content_size.width or MAX_WIDTH, ascii=not has_unicode(os.environ))
+        lines = _drawn(self._plan, self.content_size.width or MAX_WIDTH, ascii=not has_unicode(os.environ))
         style = "$faint" if self._remark else "$foreground"
         machines, survives, cost = facts(self._plan)
         below = [Content(""), Content.styled(machines, "bold") + Content(f" · {survives}"), Content(cost)]
         if self._remark:
             below.append(Content.styled(self._remark, "$faint"))
         return Content("\n").join([*(Content.styled(line, style) for line in lines), *below])
+
+
+@lru_cache(maxsize=4)
+def _drawn(plan: InstallPlan, width: int, *, ascii: bool) -> tuple[str, ...]:
+    """The drawing, kept: a widget renders more often than its plan changes."""
+    return diagram(plan, width, ascii=ascii)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.craton import ROOT, Craton
 
 HEAVY = ("textual", "boto3", "paramiko", "google.cloud", "asyncssh", "questionary", "ruamel.yaml")
@@ -105,9 +106,7 @@ def test_a_mistake_on_the_command_line_is_named_and_exits_with_2(
 def test_new_asks_nothing_with_yes_and_overwrites_nothing_unasked(craton: Craton) -> None:
     plan = craton.plan()
     before = plan.read_bytes()
-    refused = craton.run(
-        "new", "--yes", "--name", "demo", "--subdomain", "example.test", "-o", str(plan), expect=2
-    )
+    refused = craton.run("new", "--yes", "--name", "demo", "--subdomain", "example.test", "-o", str(plan), expect=2)
     assert str(plan) in refused.stderr or plan.name in refused.stderr
     assert plan.read_bytes() == before
 

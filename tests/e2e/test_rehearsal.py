@@ -220,6 +220,24 @@ def test_more_workers_may_be_added_and_other_changes_are_refused(craton: Craton)
     assert "masters" in refused.stderr
 
 
+def test_rules_switched_on_and_off_later_change_the_nodes_and_nothing_else(craton: Craton) -> None:
+    plan = craton.plan(masters=1, workers=1)
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    before = plan.read_text()
+    plan.write_text(before.replace("schedulable_masters: false", "schedulable_masters: true").replace("[M6, I4]", "[M14, I4]"))
+    changed = craton.events("apply", str(plan), "--yes", *SPEED)
+    assert set(steps_of(changed, "applying")) == {"network/firewall/master", "join/roles/demo-master-1"}
+    rules = {rule["id"]: rule for rule in craton.json("check", "demo")["rules"]}
+    assert (rules["M14"]["planned"], rules["M14"]["observed"]) == ("on", "pass")
+    assert rules["M6"]["planned"] == "off"
+
+    plan.write_text(before)
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    report = craton.json("check", "demo")
+    assert report["verdict"] == "pass"
+    assert {rule["id"]: rule["planned"] for rule in report["rules"]}["M14"] == "off"
+
+
 def test_a_support_bundle_holds_the_story_and_no_secret(craton: Craton) -> None:
     import tarfile
 
@@ -241,5 +259,3 @@ def test_files_that_matter_are_private(craton: Craton) -> None:
     for name in ("plan.yaml", "journal.db", "known_hosts", "id_ed25519", "kubeconfig", "health.json", "engine.log"):
         assert (directory / name).stat().st_mode & 0o077 == 0, name
     assert directory.stat().st_mode & 0o077 == 0
-
-

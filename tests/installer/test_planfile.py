@@ -1,4 +1,4 @@
-"""Plan files: what is read, what is refused and where, and what saving leaves as it was."""
+"""Plan files: what is read, what is refused and where, and what a new file looks like."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import os
 import re
 import subprocess
 import sys
-import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
-from installer import planfile, yamledit
-from installer.errors import ExitCode, InstallerError
+from installer import planfile
+from installer.errors import ExitCode
 from installer.plan import InstallPlan
 from installer.planfile import PlanFileError, Problem
-from tests.strategies import plan_data, plans, repeatable
+from tests.strategies import plans, repeatable
 
 PLAN = """\
 # The demo cluster.
@@ -100,14 +97,15 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "words"), REFUSED)
+@pytest.mark.parametrize(("text", "words"), REFUSED, ids=[words for _, words in REFUSED])
 def test_a_file_that_is_no_plan_is_refused_with_position_and_words(text: str, words: str) -> None:
     assert any(words in line for line in _refused(text))
 
 
-@pytest.mark.parametrize(("text", "words"), [case for case in REFUSED if case[0].startswith("# The demo")])
-def test_one_mistake_makes_one_problem(text: str, words: str) -> None:
-    assert words in _only(text)
+def test_one_mistake_makes_one_problem() -> None:
+    for text, words in REFUSED:
+        if text.startswith("# The demo"):
+            assert words in _only(text)
 
 
 def test_every_problem_is_reported_at_once_in_the_files_order() -> None:
@@ -214,234 +212,9 @@ def test_a_new_file_has_a_comment_above_each_group_and_leaves_out_nothing() -> N
 
 
 @repeatable
-@given(plans(5000))
+@given(plans())
 def test_a_dumped_plan_loads_as_the_same_plan(plan: InstallPlan) -> None:
     assert planfile.loads(planfile.dump(plan)) == plan
-
-
-def _save(path: Path, text: str, plan: InstallPlan) -> str:
-    path.write_bytes(text.encode())
-    planfile.save(path, plan)
-    saved = path.read_bytes().decode()
-    assert planfile.loads(saved) == plan
-    return saved
-
-
-def test_saving_an_unchanged_plan_leaves_the_file_byte_for_byte(tmp_path: Path) -> None:
-    for text in (PLAN, PLAN.replace("\n", "\r\n"), PLAN.rstrip("\n"), "\ufeff" + PLAN, f"---\n{PLAN}...\n"):
-        assert _save(tmp_path / "plan.yaml", text, planfile.loads(text)) == text
-
-
-CHANGES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
-    ("a number", {"masters": 5}, {"masters: 3": "masters: 5"}),
-    ("a text with a comment behind it", {"subdomain": "a.b"}, {"example.test  #": "a.b  #"}),
-    ("an inner value", {"ingress": {"kind": "infra", "infra": 3}}, {"infra: 1  #": "infra: 3  #"}),
-    (
-        "an inner value that goes",
-        {"ingress": {"kind": "load-balancer"}},
-        {"kind: infra\n  infra: 1  # one will do\n": "kind: load-balancer\n"},
-    ),
-    (
-        "an inner value that comes",
-        {"networks": {"user": "10.0.0.0/8", "pods": "10.128.0.0/16"}},
-        {"user: 10.0.0.0/8\n": "user: 10.0.0.0/8\n  pods: 10.128.0.0/16\n"},
-    ),
-    ("a list's item that goes", {"may": ["I4"]}, {"- M6   # etcd\n": ""}),
-    ("a list's item that comes", {"may": ["M5", "M6", "I4"]}, {"- I4\n": "- I4\n- M5\n"}),
-    ("a list that is emptied", {"may": []}, {"- M6   # etcd\n# tolerated\n- I4\n": " []\n"}),
-    ("a field that comes", {"schedulable_masters": True}, {"- I4\n": "- I4\nschedulable_masters: true\n"}),
-    ("a part that comes", {"ssh": {"user": "core"}}, {"- I4\n": "- I4\nssh:\n  user: core\n"}),
-    ("an ambiguous word", {"name": "on"}, {"name: demo": 'name: "on"'}),
-]
-
-
-@pytest.mark.parametrize(("change", "replaced"), [case[1:] for case in CHANGES], ids=[case[0] for case in CHANGES])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_saving_changes_what_differs_and_nothing_else(
-    tmp_path: Path, change: dict[str, Any], replaced: dict[str, str], newline: str
-) -> None:
-    expected = PLAN
-    for old, new in replaced.items():
-        assert expected.count(old) == 1
-        expected = expected.replace(old, new)
-    given = {"networks": {"user": "10.0.0.0/8"}, **change}
-    text = PLAN.replace("\n", newline)
-    assert _save(tmp_path / "plan.yaml", text, _plan(**given)) == expected.replace("\n", newline)
-
-
-INLINE = [
-    ("{name: demo, subdomain: example.test, masters: 1}", "{name: demo, subdomain: example.test, masters: 5}"),
-    ('{"name":"demo","masters":1,"subdomain":"a.b"}', '{"name":"demo","masters": 5,"subdomain":"example.test"}'),
-    ("{name: demo, subdomain: example.test}", "{masters: 5, name: demo, subdomain: example.test}"),
-    ("name: demo\nsubdomain: example.test", "name: demo\nsubdomain: example.test\nmasters: 5"),
-    ("name: demo\nsubdomain: example.test\n...\n", "name: demo\nsubdomain: example.test\nmasters: 5\n...\n"),
-    ("# top\n--- # doc\nname: demo\nsubdomain: example.test\n# end\n",
-     "# top\n--- # doc\nname: demo\nsubdomain: example.test\nmasters: 5\n# end\n"),
-    ("\ufeffname: demo\nsubdomain: example.test\n", "\ufeffname: demo\nsubdomain: example.test\nmasters: 5\n"),
-    ("name: |-\n  demo\nmasters: 1\nsubdomain: |-\n  a.b\n", "name: |-\n  demo\nmasters: 5\nsubdomain: example.test\n"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "expected"), INLINE)
-def test_saving_keeps_the_way_in_which_a_file_is_written(tmp_path: Path, text: str, expected: str) -> None:
-    assert _save(tmp_path / "plan.yaml", text, _plan(masters=5)) == expected
-
-
-def test_saving_without_a_public_key_takes_it_out_or_leaves_null_alone_in_its_part(tmp_path: Path) -> None:
-    base = "name: demo\nsubdomain: example.test\n"
-    for part, expected in [
-        ("ssh:\n  public_key: ssh-rsa AAAA # mine\n", "ssh:\n  public_key: null # mine\n"),
-        ("ssh: {public_key: ssh-rsa AAAA, user: craton}\n", "ssh: {user: craton}\n"),
-        ("ssh: {user: craton, public_key: ssh-rsa AAAA}\n", "ssh: {user: craton}\n"),
-        ("ssh:\n  public_key:\n    ssh-rsa AAAA\n  user: craton\n", "ssh:\n  user: craton\n"),
-    ]:
-        assert _save(tmp_path / "plan.yaml", base + part, _plan()) == base + expected
-    key = _plan(ssh={"public_key": "ssh-rsa AAAA"})
-    assert _save(tmp_path / "plan.yaml", f"{base}ssh:\n  public_key:  # none\n", key) == (
-        f"{base}ssh:\n  public_key: ssh-rsa AAAA  # none\n"
-    )
-
-
-def _commented(text: str) -> str:
-    """A comment above and behind each line."""
-    lines = text.splitlines()
-    return "".join(f"# above {number}\n{line}  # behind {number}\n" for number, line in enumerate(lines) if line)
-
-
-@settings(repeatable, max_examples=200)
-@given(plans(), plans())
-def test_any_plan_is_saved_over_any_other_with_the_comments_kept(one: InstallPlan, other: InstallPlan) -> None:
-    text = _commented(planfile.dump(one).replace("\n# ", "\n#: "))
-    document, root = planfile._read(text, "plan.yaml")
-    assert document == one
-    saved = planfile._updated(text, root, one, other)
-    assert planfile.loads(saved) == other
-    above = set(re.findall("# above [0-9]+", text))
-    assert above == set(re.findall("# above [0-9]+", saved))
-    gone = set(re.findall("# behind [0-9]+", text)) - set(re.findall("# behind [0-9]+", saved))
-    dropped = sum(part is None for part in (other.ingress.infra, other.ssh.public_key))
-    assert len(gone) <= dropped
-
-
-@repeatable
-@given(plan_data(), plans())
-def test_any_plan_is_saved_over_one_written_on_one_line(data: dict[str, Any], other: InstallPlan) -> None:
-    for text in (json.dumps(data), yamledit.flow(data), yamledit.block(data)):
-        present, root = planfile._read(text, "plan.yaml")
-        assert planfile.loads(planfile._updated(text, root, present, other)) == other
-
-
-def test_saving_makes_a_new_file_private(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "plan.yaml"
-    planfile.save(path, _plan())
-    assert path.read_text() == planfile.dump(_plan())
-    assert path.stat().st_mode & 0o777 == 0o600
-
-
-def test_saving_keeps_the_files_mode_and_the_link_that_leads_to_it(tmp_path: Path) -> None:
-    path, link = tmp_path / "plan.yaml", tmp_path / "link.yaml"
-    path.write_text(PLAN)
-    path.chmod(0o644)
-    link.symlink_to(path)
-    planfile.save(link, _plan())
-    assert link.is_symlink()
-    assert planfile.load(path) == _plan()
-    assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_saving_never_overwrites_a_file_that_is_no_plan(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("my notes\n")
-    with pytest.raises(PlanFileError):
-        planfile.save(path, _plan())
-    assert path.read_text() == "my notes\n"
-
-
-def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file" / "plan.yaml", tmp_path / ("x" * 300), tmp_path / "a\0b"):
-        with pytest.raises(InstallerError) as caught:
-            planfile.save(path, _plan())
-        assert caught.value.hint
-
-
-def _sound(text: str) -> None:
-    """`text` is a plan, or is refused with positions that exist; nothing else happens."""
-    for problem in _problems(text):
-        assert problem.line >= 1
-        assert problem.column >= 1
-        assert problem.line <= len(re.split("\r\n|[\r\n\x85\u2028\u2029]", text))
-        assert problem.text
-        assert str(problem).isprintable()
-
-
-def _problems(text: str) -> tuple[Problem, ...]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            planfile.loads(text)
-        except PlanFileError as error:
-            return error.problems
-    return ()
-
-
-_PIECES = st.sampled_from(
-    ["`", "\n", " ", ": ", "- ", "#", "'", '"', "[", "]", "{", "}", ",", "&a ", "*a", "!!int ", "!x ", "|", ">", "%", 
-     "---\n", "...\n", "? ", "<<: ", "\t", "\r", "\0", "\x85", "\u2028", "\ufeff", "~", "null", "0x", "1e9", "é", "🙂", "\\",
-     "@", "workers: ", "masters", "infra: 9\n", "%YAML 1.1\n", "%TAG ! x\n", '"\\x', '"\\U0011ffff"', "2001-01-01"]
-)  # fmt: skip
-
-
-@st.composite
-def _mutated(draw: st.DrawFn) -> str:
-    """A valid file with pieces put in, cut out and moved."""
-    text = draw(st.sampled_from([PLAN, planfile.dump(_plan()), '{"name": "demo", "subdomain": "a.b", "may": ["M6"]}']))
-    for _ in range(draw(st.integers(1, 4))):
-        start = draw(st.integers(0, len(text)))
-        end = draw(st.integers(start, min(start + 12, len(text))))
-        text = text[:start] + draw(_PIECES | st.text(max_size=3)) + text[end:]
-    return text
-
-
-_STRUCTURES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.text(max_size=4) | st.sampled_from(["name", "workers", "ingress", "networks", "pods", "may", "ssh"]),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=15,
-)
-
-
-@settings(repeatable, max_examples=600)
-@given(_mutated())
-def test_a_damaged_plan_is_refused_in_words(text: str) -> None:
-    _sound(text)
-
-
-@settings(repeatable, max_examples=400)
-@given(st.text(max_size=80) | st.lists(_PIECES, max_size=12).map("".join))
-def test_random_text_is_refused_in_words(text: str) -> None:
-    _sound(text)
-
-
-@settings(repeatable, max_examples=400)
-@given(_STRUCTURES.map(lambda data: json.dumps(data, ensure_ascii=True)))
-def test_a_random_structure_is_refused_in_words(text: str) -> None:
-    _sound(text)
-
-
-@settings(repeatable, max_examples=200)
-@given(st.binary(max_size=60))
-def test_random_bytes_in_a_file_are_refused_in_words(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "random.yaml"
-    path.write_bytes(content)
-    with pytest.raises(PlanFileError):
-        planfile.load(path)
 
 
 def test_the_schema_describes_every_field_with_its_bounds() -> None:

@@ -40,11 +40,6 @@ def wizard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Wizard:
     return with_answers
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "craton"
-
-
 def open_page(pilot: Pilot[Any]) -> str:
     """Title of the page that is open."""
     screen = pilot.app.screen
@@ -65,7 +60,9 @@ async def retype(pilot: Pilot[Any], text: str) -> None:
     await pilot.pause()
 
 
-async def test_enter_alone_leads_from_the_first_page_to_the_review_of_a_saved_plan(wizard: Wizard, home: Path) -> None:
+async def test_enter_alone_leads_from_the_first_page_to_the_review_of_a_saved_plan(
+    wizard: Wizard, tmp_path: Path
+) -> None:
     async with wizard().run_test() as pilot:
         await pilot.pause()
         for _ in range(30):
@@ -74,7 +71,7 @@ async def test_enter_alone_leads_from_the_first_page_to_the_review_of_a_saved_pl
             await pilot.press("enter")
             await settle(pilot)
         assert isinstance(pilot.app.screen, ReviewScreen)
-        assert planfile.load(home / "plans" / "demo.yaml").machine_count == 6
+        assert planfile.load(tmp_path / "demo.yaml").machine_count == 6
         assert draft.load_draft() is None
 
 
@@ -86,7 +83,7 @@ async def test_every_page_says_why_it_asks_and_quotes_the_contract(wizard: Wizar
         assert "W1 MUST “allow all ports open to master nodes" in text
 
 
-async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, home: Path) -> None:
+async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, tmp_path: Path) -> None:
     async with wizard().run_test() as pilot:
         await pilot.pause()
         await retype(pilot, "prod")
@@ -97,7 +94,7 @@ async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, home: P
         await retype(pilot, "7")
         await pilot.press("ctrl+down", "ctrl+down", "ctrl+down", "ctrl+down", "ctrl+down")
         await settle(pilot)
-        plan = planfile.load(home / "plans" / "prod.yaml")
+        plan = planfile.load(tmp_path / "prod.yaml")
         assert (plan.masters, plan.workers) == (5, 7)
 
 
@@ -242,7 +239,7 @@ async def test_every_page_is_kept_as_it_is_left(wizard: Wizard) -> None:
         assert kept.page == "Workers"
 
 
-async def test_a_draft_is_continued_where_it_was_left(wizard: Wizard, home: Path) -> None:
+async def test_a_draft_is_continued_where_it_was_left(wizard: Wizard, tmp_path: Path) -> None:
     draft.save_draft({"name": "prod", "masters": 5}, "Workers")
     async with wizard().run_test() as pilot:
         await pilot.pause()
@@ -307,11 +304,11 @@ async def test_the_plan_goes_where_the_command_line_said(wizard: Wizard, tmp_pat
 
 @pytest.mark.parametrize(("key", "workers"), [("r", 2), ("escape", 9)])
 async def test_another_plan_of_that_name_is_not_replaced_unasked(
-    wizard: Wizard, home: Path, key: str, workers: int
+    wizard: Wizard, tmp_path: Path, key: str, workers: int
 ) -> None:
     from installer.plan import InstallPlan
 
-    path = home / "plans" / "demo.yaml"
+    path = tmp_path / "demo.yaml"
     planfile.save(path, InstallPlan(name="demo", subdomain="example.test", workers=9))
     async with wizard().run_test() as pilot:
         await go_to(pilot, "Advanced")
