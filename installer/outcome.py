@@ -18,6 +18,8 @@ from installer.state import ClusterDirectory
 def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
     """What a person should know when a run has ended: what stands, where, and what to do next."""
     name = directory.cluster
+    if progress.running:
+        return [f"{name}: left running at {progress.fraction:.0%}; `craton watch {name}` shows it again."]
     if progress.kind is RunKind.DESTROY:
         return destroyed_lines(name, progress)
     if progress.exit_code == ExitCode.DONE:

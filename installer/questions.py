@@ -196,7 +196,7 @@ PAGES: tuple[Page, ...] = (
         _ask("networks.services", "--service-network", "Service network", "Which network are the services in?",
               "Cluster-internal addresses; no machine or pod may have one of them."),
         _ask("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release?",
-              "Every machine runs this release; its artifacts are pinned by checksum."),
+              "Every machine runs this release."),
         _ask("may", "--may", "MAY rules", "Which of the contract's MAY rules are on?",
               "The contract leaves these to the user, and the defaults suit most clusters.",
               kind=Kind.MULTI_CHOICE, choices=_may_choices, default=_default_may),

@@ -204,7 +204,7 @@ class WizardScreen(CratonScreen[None]):
         elif here + 1 < len(fields):
             self._focus(here + 1)
         elif self._wrong(self._page):
-            self._focus(next(n for n, field in enumerate(fields) if field.question.field in self._problems))
+            self._focus(next((n for n, field in enumerate(fields) if field.question.field in self._problems), here))
         elif self._page + 1 < REVIEW:
             await self._go(self._page + 1)
         else:
@@ -268,11 +268,11 @@ class WizardScreen(CratonScreen[None]):
     def _ask_to_replace(self, plan: InstallPlan, path: Path) -> None:
         choices = (Choice("replace", "r", "Replace it"), Choice("elsewhere", "e", "Save elsewhere"))
 
-        def decide(answer: str | None) -> None:
+        async def decide(answer: str | None) -> None:
             if answer == "replace":
                 self._save_and_review(plan, path)
             elif answer == "elsewhere":
-                self.action_save_as()
+                await self.action_save_as()
 
         self.app.push_screen(ChoiceDialog(f"There is a plan for {plan.name} already.", choices, str(path)), decide)
 

@@ -29,10 +29,10 @@ class HelpDialog(ModalScreen[None]):
 
     @classmethod
     def about(cls, screen: Screen[Any]) -> HelpDialog:
-        """Help for what has the focus on `screen`: its HELP text, its parents', else the screen's."""
+        """Help for what has the focus on `screen`: its `help_text` or HELP, its parents', else the screen's."""
         nodes = screen.focused.ancestors_with_self if screen.focused else [screen]
-        text = next((node.HELP for node in nodes if getattr(node, "HELP", "")), "") or ""
-        return cls(text.strip(), spelled(screen))
+        texts = (getattr(node, "help_text", "") or getattr(node, "HELP", "") for node in nodes)
+        return cls(next((text for text in texts if text), "").strip(), spelled(screen))
 
     def compose(self) -> ComposeResult:
         yield Footer(show_command_palette=False)

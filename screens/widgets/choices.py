@@ -119,9 +119,12 @@ class Choices(Widget, can_focus=True):
         for number, answer in enumerate(self._answers):
             line = self._line(number, answer, width)
             yield number, line + Content.styled(f"   {_detail(answer)}", "$faint") if beside else line
-            if not beside and number == self.cursor and (self.has_focus or not self._several):
+            if not beside and (answer.unavailable or self._at_hand(number)):
                 for more in textwrap.wrap(_detail(answer), max(20, self.content_size.width - _INDENT)):
                     yield number, Content(" " * _INDENT) + Content.styled(more, "$faint")
+
+    def _at_hand(self, number: int) -> bool:
+        return number == self.cursor and (self.has_focus or not self._several)
 
     def _line(self, number: int, answer: Answer, width: int) -> Content:
         chosen = answer.value in self._chosen

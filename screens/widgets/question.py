@@ -53,7 +53,7 @@ class QuestionField(Vertical):
         self._control = _control(question, answers)
         self._said = self._control.value if isinstance(self._control, Input) else ""
         self._problem = Static(classes="problem")
-        self.HELP = help_of(question)
+        self.help_text = help_of(question)
 
     def compose(self) -> ComposeResult:
         yield Static(Content(self.question.prompt), classes="prompt")

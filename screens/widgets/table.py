@@ -45,7 +45,7 @@ class Table(Rows):
 
     def __init__(self, columns: Sequence[Column], help: str = "", id: str | None = None) -> None:
         super().__init__(id=id)
-        self.HELP = help
+        self.help_text = help
         self._columns = tuple(columns)
         self._rows: Sequence[Row] = ()
         self._content: list[int] = []

@@ -15,7 +15,11 @@ from installer.plan import InstallPlan
 from installer.planfile import PlanFileError, Problem
 from tests.strategies import repeatable
 
-PLAN = planfile.dump(InstallPlan(name="demo", subdomain="example.test"))
+FILES = [
+    planfile.dump(InstallPlan(name="demo", subdomain="example.test")),
+    "name: demo # mine\nsubdomain: a.b\ningress:\n  infra: 2\nmay:\n- M6 # etcd\n",
+    '{"name": "demo", "subdomain": "a.b", "may": ["M6"]}',
+]
 
 
 def _sound(text: str) -> None:
@@ -49,15 +53,7 @@ _PIECES = st.sampled_from(
 @st.composite
 def _mutated(draw: st.DrawFn) -> str:
     """A valid file with pieces put in, cut out and moved."""
-    text = draw(
-        st.sampled_from(
-            [
-                PLAN,
-                "name: demo\nsubdomain: a.b\nmay:\n- M6 # etcd\n",
-                '{"name": "demo", "subdomain": "a.b", "may": ["M6"]}',
-            ]
-        )
-    )
+    text = draw(st.sampled_from(FILES))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         end = draw(st.integers(start, min(start + 12, len(text))))

@@ -160,7 +160,12 @@ def test_reviewing_the_copy_of_a_cluster_reviews_the_cluster(
     path = ClusterDirectory.of("demo").plan if of_cluster else tmp_path / "plan.yaml"
     planfile.save(path, plan())
     started: list[Any] = []
-    monkeypatch.setattr(entrance, "run", lambda start: started.append(start()) or 0)
+
+    def run(start: Any) -> int:
+        started.append(start())
+        return 0
+
+    monkeypatch.setattr(entrance, "run", run)
     assert entrance.run_review(path) == 0
     (screen,) = started
     assert isinstance(screen, ReviewScreen)

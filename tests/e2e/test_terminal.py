@@ -1,0 +1,129 @@
+"""A person at a real terminal: the wizard by keys, an install on its screens, leaving and coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.craton import Craton, eventually
+from tests.terminal import Terminal
+
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def terminal(craton: Craton) -> Iterator[Open]:
+    """Opens terminals, as many as a test wants, and closes them in the end."""
+    opened: list[Terminal] = []
+
+    def open_(*arguments: str, columns: int = 120, rows: int = 40) -> Terminal:
+        one = Terminal(craton.argv(*arguments), craton.environment, str(craton.directory), columns, rows)
+        opened.append(one)
+        return one
+
+    yield open_
+    for one in opened:
+        one.child.close(force=True)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+def test_a_newcomer_goes_from_the_home_screen_to_a_running_cluster_by_keys(
+    craton: Craton, terminal: Open, columns: int, rows: int
+) -> None:
+    screen = terminal(columns=columns, rows=rows)
+    screen.expect("Welcome to Craton")
+    screen.expect("n New")
+    screen.press("n")
+    screen.expect("What is the cluster's name")
+    screen.press("ctrl+a", "ctrl+k", "2fast")
+    screen.expect("✕|lowercase letters")
+    screen.press("ctrl+a", "ctrl+k", "first")
+    screen.expect("first")
+    screen.press("enter")
+    screen.expect("Where do the machines come from")
+    screen.press("enter", "enter")
+    screen.expect("How many masters")
+    screen.press("enter", "enter")
+    screen.expect("How many workers")
+    screen.press("ctrl+a", "ctrl+k", "1", "enter")
+    screen.expect("Where does traffic for the console enter")
+    screen.press("enter", "enter")
+    screen.expect("Under which DNS name")
+    screen.press("enter")
+    screen.expect("Which account")
+    screen.press("enter", "enter", "enter")
+    screen.expect("Which network are the machines in")
+    screen.press("enter", "enter", "enter", "enter", "enter")
+    screen.expect("5 machines")
+    screen.expect("Install")
+    assert (craton.directory / "first.yaml").exists()
+
+
+def test_a_wizard_that_is_left_goes_on_where_it_was(craton: Craton, terminal: Open) -> None:
+    first = terminal("new")
+    first.expect("What is the cluster's name")
+    first.press("ctrl+a", "ctrl+k", "kept", "enter")
+    first.expect("Where do the machines come from")
+    first.press("ctrl+q")
+    assert first.wait() == 8
+
+    again = terminal("new")
+    again.expect("[Cc]ontinue|kept")
+    again.press("enter")
+    again.expect("Where do the machines come from")
+    again.expect("kept")
+
+
+def test_an_install_is_watched_left_running_and_watched_again(craton: Craton, terminal: Open) -> None:
+    plan = craton.plan()
+    screen = terminal("apply", str(plan), "--yes", "--speed", "8")
+    screen.expect("installing")
+    screen.expect("rehearsal")
+    screen.expect("worker-2")
+    screen.press("ctrl+q")
+    screen.expect("[Ll]eave it running")
+    screen.press("enter")
+    assert screen.wait() == 0
+    assert craton.cluster()["pid"]
+
+    watched = terminal("watch", "demo", columns=80, rows=24)
+    watched.expect("demo is (up|installed)")
+    watched.press("q")
+    assert watched.wait() == 0
+    assert craton.cluster()["state"] == "installed"
+
+
+def test_an_install_goes_on_when_its_terminal_is_closed(craton: Craton, terminal: Open) -> None:
+    screen = terminal("apply", str(craton.plan()), "--yes", "--speed", "10")
+    screen.expect("installing")
+    screen.hang_up()
+    eventually(lambda: craton.cluster()["state"] == "installed", "the end of the install")
+
+
+def test_a_screen_closes_by_itself_with_the_runs_exit_code_when_asked_to(craton: Craton, terminal: Open) -> None:
+    plan = craton.plan(masters=1, workers=1)
+    screen = terminal("apply", str(plan), "--yes", "--close", "--speed", "20")
+    assert screen.wait(60) == 0
+    failing = terminal(
+        "apply", str(craton.plan("other")), "--yes", "--close", "--speed", "50", "--fault", "worker-1:prepare:exit"
+    )
+    assert failing.wait(60) == 5
+
+
+def test_plain_prompts_ask_the_same_questions_without_screens(craton: Craton, terminal: Open) -> None:
+    screen = terminal("new", "--plain")
+    screen.expect("What is the cluster's name")
+    screen.press("enter")
+    screen.expect("Where do the machines come from")
+    screen.press("ctrl+c")
+    assert screen.wait() == 8
+    with_flags = terminal("new", "--plain", "--name", "quick", "--platform", "rehearsal", rows=60)
+    with_flags.expect("load balancers")
+    for prompt in ("masters", "workloads", "workers", "traffic", "infra", "DNS", "account", "public key", "people",
+                   "machines in", "pods in", "services in", "release", "MAY"):  # fmt: skip
+        with_flags.press("enter")
+        with_flags.expect(prompt)
+    with_flags.press("enter")
+    assert with_flags.wait() == 0
+    assert (craton.directory / "quick.yaml").exists()

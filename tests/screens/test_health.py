@@ -1,0 +1,197 @@
+"""The health screen: the matrix and its evidence, who reaches whom, the contract, and what each key does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from journals import Run, plan, report, run
+from stand_ins import footer, visible
+from textual.pilot import Pilot
+from watching import ended, shows, until
+
+from installer import lifecycle
+from installer.errors import ExitCode, InstallerError
+from installer.health.reach import Pair, Reached
+from installer.health.report import Report, save_report
+from screens.app import CratonApp
+from screens.dialogs.failure import FailureDialog
+from screens.health import CheckMatrix, HealthScreen, ReachMatrix
+
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with run(tmp_path, plan()) as written:
+        yield written
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
+    """Whom each check asked: None for every machine. They find a master's clock ahead and a kubelet dead."""
+    seen: list[list[str] | None] = []
+
+    def check(cluster: str, machines: list[str] | None = None) -> Report:
+        seen.append(machines)
+        return report(plan(), at=time.time(), failing=[("demo-worker-1", "kubelet")])
+
+    monkeypatch.setattr(lifecycle, "check", check)
+    return seen
+
+
+def application() -> CratonApp:
+    return CratonApp(lambda: HealthScreen("demo"))
+
+
+def screen(pilot: Pilot[Any]) -> HealthScreen:
+    found = pilot.app.screen
+    assert isinstance(found, HealthScreen)
+    return found
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_shows_the_verdict_the_matrix_and_the_notice(
+    demo: Run, checks: list[list[str] | None], size: tuple[int, int]
+) -> None:
+    async with application().run_test(size=size) as pilot:
+        await shows(pilot, "✕ 1 failure, 1 warning", "nothing leaves this computer", "host-key", "infra-1")
+        await until(pilot, lambda: screen(pilot).query_one(CheckMatrix).has_focus)
+        assert checks == [None]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_selected_cell_shows_evidence_and_remedy_even_where_columns_scroll(
+    demo: Run, checks: list[list[str] | None], size: tuple[int, int]
+) -> None:
+    async with application().run_test(size=size) as pilot:
+        await shows(pilot, "1 failure")
+        await pilot.press("down", "right", "right")
+        await shows(pilot, "▲ master-2 · clock", "2.4 s ahead of the median", "timedatectl set-ntp true")
+        await pilot.press(*["right"] * 20)
+        await shows(pilot, "names", "● master-2 · names", "as it should be")
+        await pilot.press(*["left"] * 20)
+        await shows(pilot, "● master-2 · ssh")
+
+
+async def test_the_last_report_shows_while_a_new_check_runs(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = threading.Event()
+
+    def check(cluster: str, machines: list[str] | None = None) -> Report:
+        go.wait(20)
+        return report(plan(), at=time.time(), warn=False)
+
+    monkeypatch.setattr(lifecycle, "check", check)
+    save_report(demo.directory, report(plan(), at=time.time() - 7200))
+    async with application().run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "healthy, 1 warning", "checking 0:0")
+        assert "Check" not in footer(pilot)
+        go.set()
+        await shows(pilot, "● healthy", "6 machines · 66 checks")
+        assert "1 warning" not in visible(pilot)
+        assert "Check" in footer(pilot)
+
+
+async def test_says_how_old_the_report_is(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "check", lambda *given: report(plan(), at=time.time() - 7200))
+    async with application().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "2 h ago")
+
+
+async def test_keys_check_all_one_machine_and_reach_a_shell(
+    demo: Run, checks: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shells: list[tuple[str, ...]] = []
+    monkeypatch.setattr(lifecycle, "ssh_command", lambda *given: shells.append(given) or ["ssh", "there"])
+    async with application().run_test(size=(80, 24), notifications=True) as pilot:
+        await shows(pilot, "1 failure")
+        await pilot.press("end", "m")
+        await until(pilot, lambda: checks == [None, ["demo-worker-2"]])
+        await until(pilot, lambda: screen(pilot).checking_since is None)
+        await pilot.press("r")
+        await until(pilot, lambda: checks == [None, ["demo-worker-2"], None])
+        await pilot.press("s")
+        await until(pilot, lambda: shells == [("demo", "demo-worker-2")])
+
+
+async def test_a_check_that_cannot_be_made_is_explained(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(*given: Any) -> Report:
+        raise InstallerError("reach the rehearsal site", "there is no site of demo", hint="install it")
+
+    monkeypatch.setattr(lifecycle, "check", check)
+    async with application().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, FailureDialog))
+        await shows(pilot, "there is no site of demo")
+        await pilot.press("escape")
+        await shows(pilot, "not checked yet")
+        await until(pilot, lambda: screen(pilot).checking_since is None)
+
+
+async def test_reach_shows_a_grid_per_port_and_what_each_pair_found(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = report(plan(), at=time.time())
+    blocked = Pair("demo-worker-1", "demo-master-1", "N1", "tcp", 6443, Reached.FILTERED)
+    monkeypatch.setattr(lifecycle, "check", lambda *given: replace(found, reach=(blocked, *found.reach)))
+    async with application().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "healthy")
+        await pilot.press("tab")
+        await until(pilot, lambda: screen(pilot).query_one(ReachMatrix).has_focus)
+        await shows(pilot, "tcp 6443   port 1 of 2", "30 of 30 pairs of machines probed", "m1")
+        await pilot.press("end", "up")
+        await shows(pilot, "worker-1 → master-1", "✕ tcp 6443 filtered, rule N1")
+        await pilot.press("p")
+        await shows(pilot, "udp 4789   port 2 of 2", "● udp 4789 open, rule M2")
+
+
+async def test_contract_shows_three_columns(demo: Run, checks: list[list[str] | None]) -> None:
+    async with application().run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "1 failure")
+        await pilot.press("shift+tab")
+        await shows(pilot, "planned", "configured", "observed", "in udp 4789 from masters, workers", "12 of 12 pairs")
+        await pilot.press("end")
+        await shows(pilot, "planned: obsolete")
+        assert "This one" not in footer(pilot)
+
+
+async def test_exports_json_and_html(demo: Run, checks: list[list[str] | None], tmp_path: Path) -> None:
+    async with application().run_test(size=(120, 40), notifications=True) as pilot:
+        await shows(pilot, "1 failure")
+        await pilot.press("e")
+        await until(pilot, lambda: len(list(tmp_path.glob("demo-health-*"))) == 2)
+        await shows(pilot, "Report written")
+    (document,) = tmp_path.glob("*.json")
+    (page,) = tmp_path.glob("*.html")
+    assert Report.from_dict(json.loads(document.read_text())).cluster == "demo"
+    assert "<html" in page.read_text()
+
+
+async def test_closing_a_failing_cluster_ends_with_the_verification_code(
+    demo: Run, checks: list[list[str] | None]
+) -> None:
+    async with application().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "1 failure")
+        await pilot.press("q")
+        await ended(pilot, ExitCode.VERIFICATION)
+
+
+async def test_a_thousand_machines_are_drawn_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    big = plan("big", masters=5, infra=10, workers=985)
+    found = replace(report(big, at=time.time(), warn=False, reach=False), cluster="big")
+    monkeypatch.setattr(lifecycle, "check", lambda *given: found)
+    drawn: set[int] = set()
+    original = CheckMatrix.row
+    monkeypatch.setattr(CheckMatrix, "row", lambda self, index, width: drawn.add(index) or original(self, index, width))
+    with run(tmp_path, big):
+        async with CratonApp(lambda: HealthScreen("big")).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "● healthy")
+            await pilot.press("end")
+            await shows(pilot, "● worker-985 · ssh")
+    assert len(drawn) < 60
