@@ -14,7 +14,7 @@ from textual.widgets import Footer, Input, Static
 
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.progress import Progress
-from installer.errors import ExitCode
+from installer.errors import ExitCode, InstallerError
 from installer.platforms.base import Resource
 from installer.state import ClusterDirectory
 from screens import theme
@@ -133,10 +133,17 @@ class DestroyScreen(RunScreen):
         def body() -> None:
             # The engine removes the journal at the very end: whoever reads it has to have opened it before.
             feed.opened.wait(OPENING)
-            lifecycle.start_destroy(directory.cluster, options_of_last_run(directory))
+            try:
+                lifecycle.start_destroy(directory.cluster, options_of_last_run(directory))
+            except InstallerError:
+                self.app.call_from_thread(self._not_begun, before)
+                raise
 
-        self.page = "undo"
+        before, self.page = self.page, "undo"
         self.attempt(body, lambda _: None, group="start")
+
+    def _not_begun(self, page: str) -> None:
+        self.page = page
 
     @property
     def _undoing(self) -> bool:
@@ -195,15 +202,7 @@ class DestroyScreen(RunScreen):
         self.leave()
 
     def action_again(self) -> None:
-        from installer import lifecycle
-
-        directory = self.directory
-        self.page = "undo"
-        self.attempt(
-            lambda: lifecycle.start_destroy(directory.cluster, options_of_last_run(directory)),
-            lambda _: None,
-            group="start",
-        )
+        self._begin()
 
     def action_details(self) -> None:
         if view := self.query_one(StepList).step:

@@ -48,6 +48,7 @@ class Feed:
         self._deliver = deliver
         self._fail = fail
         self._wanted = CLUSTER
+        self._started = False
         self._closed = threading.Event()
         self._taken_in = threading.Event()
         self._taken_in.set()
@@ -55,6 +56,10 @@ class Feed:
         """Set after the first look at the journal."""
 
     def start(self) -> None:
+        """Begin to look; once is enough."""
+        if self._started:
+            return
+        self._started = True
         threading.Thread(target=self._run, name="journal feed", daemon=True).start()
 
     def close(self) -> None:

@@ -165,9 +165,9 @@ class ProgressScreen(RunScreen):
         return self._selected if self.selected in machines or not machines else machines[0].name
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
-        if isinstance(message.rows, Machines) and message.rows.selected is not None:
+        if isinstance(message.rows, Machines) and message.rows.picked is not None:
             self._chosen = True
-            self._select(message.rows.selected)
+            self._select(message.rows.picked)
             self.draw()
 
     def on_input_changed(self) -> None:

@@ -122,17 +122,17 @@ class RunScreen(Remote):
 
     def take_batch(self, batch: Batch) -> None:
         """Bring the fold up to date, and tell the subclass of a run that ended."""
-        before = self.fleet.progress.outcome
+        before = (self.fleet.progress.run, self.fleet.progress.outcome)
         self.journal_error = None
         if batch.steps is not None:
             self.fleet.load(batch.steps)
             self.engine_gone = False
         self.fleet.extend(batch.events)
         self.take_in(batch)
-        after = self.fleet.progress.outcome
-        if after is not None and after is not before:
+        outcome = self.fleet.progress.outcome
+        if outcome is not None and (self.fleet.progress.run, outcome) != before:
             self._frame()
-            self.ended(after)
+            self.ended(outcome)
 
     def on_run_screen_unreadable(self, message: Unreadable) -> None:
         self.journal_error = message.error

@@ -97,7 +97,7 @@ class SummaryScreen(CratonScreen[None]):
         VerticalScroll { padding: 1 3; scrollbar-size-vertical: 1; }
         Static { height: auto; }
         #headline { margin-bottom: 1; }
-        #next { margin-top: 2; }
+        #next { margin-top: 1; }
     }
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from rich.cells import cell_len, set_cell_size
@@ -72,7 +73,10 @@ def fit(text: str, width: int) -> str:
 
 def bar(fraction: float, width: int) -> tuple[str, str]:
     """A progress bar of `width` cells as its done part and the rest, which are styled differently."""
-    halves = round(max(0.0, min(1.0, fraction)) * width * 2)
+    fraction = max(0.0, min(1.0, fraction))
+    if not theme.has_unicode(os.environ):
+        return "#" * round(fraction * width), "-" * (width - round(fraction * width))
+    halves = round(fraction * width * 2)
     done = "━" * (halves // 2) + ("╸" if halves % 2 else "")
     return done, "─" * (width - len(done))
 

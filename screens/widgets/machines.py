@@ -31,6 +31,8 @@ class Machines(Rows):
         self.names: list[str] = []
         self.now = 0.0
         self._name_width = 8
+        self.picked: str | None = None
+        """The machine that the user's last move went to."""
 
     @property
     def selected(self) -> str | None:
@@ -41,6 +43,10 @@ class Machines(Rows):
     @property
     def selected_index(self) -> int:
         return self.cursor
+
+    def move_to(self, index: int) -> None:
+        super().move_to(index)
+        self.picked = self.selected
 
     def show(self, names: list[str], selected: str | None, now: float) -> None:
         """Draw these machines as of `now` (Unix seconds) with the cursor on `selected`."""

@@ -224,7 +224,9 @@ def test_rules_switched_on_and_off_later_change_the_nodes_and_nothing_else(crato
     plan = craton.plan(masters=1, workers=1)
     craton.run("apply", str(plan), "--yes", *SPEED)
     before = plan.read_text()
-    plan.write_text(before.replace("schedulable_masters: false", "schedulable_masters: true").replace("[M6, I4]", "[M14, I4]"))
+    plan.write_text(
+        before.replace("schedulable_masters: false", "schedulable_masters: true").replace("[M6, I4]", "[M14, I4]")
+    )
     changed = craton.events("apply", str(plan), "--yes", *SPEED)
     assert set(steps_of(changed, "applying")) == {"network/firewall/master", "join/roles/demo-master-1"}
     rules = {rule["id"]: rule for rule in craton.json("check", "demo")["rules"]}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import footer, plan, settle, summary, visible
 from textual.app import ComposeResult
 from textual.command import CommandPalette
 from textual.pilot import Pilot
@@ -22,6 +21,7 @@ from screens.dialogs.help import HelpDialog
 from screens.home import HomeScreen
 from screens.review import ReviewScreen
 from screens.theme import DARK, LIGHT, preferred
+from tests.screens.stand_ins import footer, plan, settle, summary, visible
 
 
 class Typing(CratonScreen[None]):

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import Run, finish, halfway, plan, run
-from stand_ins import footer, visible
 from textual.pilot import Pilot
-from watching import ended, shows, until
 
 from installer import lifecycle
 from installer.engine import process
@@ -21,6 +18,9 @@ from screens.app import CratonApp
 from screens.destroy import DestroyScreen
 from screens.dialogs.details import DetailsDialog
 from screens.dialogs.failure import FailureDialog
+from tests.screens.journals import Run, finish, halfway, plan, run
+from tests.screens.stand_ins import footer, visible
+from tests.screens.watching import ended, shows, until
 
 FOUND = [
     *(Resource("machine", f"demo-worker-{number}", "running") for number in (1, 2)),

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import Run, plan, report, run
-from stand_ins import footer, visible
 from textual.pilot import Pilot
-from watching import ended, shows, until
 
 from installer import lifecycle
 from installer.errors import ExitCode, InstallerError
@@ -23,6 +20,10 @@ from installer.health.report import Report, save_report
 from screens.app import CratonApp
 from screens.dialogs.failure import FailureDialog
 from screens.health import CheckMatrix, HealthScreen, ReachMatrix
+from screens.widgets.rows import Spans
+from tests.screens.journals import Run, plan, report, run
+from tests.screens.stand_ins import footer, visible
+from tests.screens.watching import ended, shows, until
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -50,6 +51,11 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
 
 def application() -> CratonApp:
     return CratonApp(lambda: HealthScreen("demo"))
+
+
+def written(folder: Path) -> list[str]:
+    """What the exported files say."""
+    return [path.read_text() for path in folder.glob("demo-health-*")]
 
 
 def screen(pilot: Pilot[Any]) -> HealthScreen:
@@ -110,7 +116,12 @@ async def test_keys_check_all_one_machine_and_reach_a_shell(
     demo: Run, checks: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shells: list[tuple[str, ...]] = []
-    monkeypatch.setattr(lifecycle, "ssh_command", lambda *given: shells.append(given) or ["ssh", "there"])
+
+    def ssh_command(*given: str) -> list[str]:
+        shells.append(given)
+        return ["ssh", "there"]
+
+    monkeypatch.setattr(lifecycle, "ssh_command", ssh_command)
     async with application().run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "1 failure")
         await pilot.press("end", "m")
@@ -164,12 +175,11 @@ async def test_exports_json_and_html(demo: Run, checks: list[list[str] | None], 
     async with application().run_test(size=(120, 40), notifications=True) as pilot:
         await shows(pilot, "1 failure")
         await pilot.press("e")
-        await until(pilot, lambda: len(list(tmp_path.glob("demo-health-*"))) == 2)
+        await until(pilot, lambda: len(written(tmp_path)) == 2)
         await shows(pilot, "Report written")
-    (document,) = tmp_path.glob("*.json")
-    (page,) = tmp_path.glob("*.html")
-    assert Report.from_dict(json.loads(document.read_text())).cluster == "demo"
-    assert "<html" in page.read_text()
+    page, document = sorted(written(tmp_path))
+    assert Report.from_dict(json.loads(document)).cluster == "demo"
+    assert "<html" in page
 
 
 async def test_closing_a_failing_cluster_ends_with_the_verification_code(
@@ -188,7 +198,12 @@ async def test_a_thousand_machines_are_drawn_row_by_row(tmp_path: Path, monkeypa
     monkeypatch.setattr(lifecycle, "check", lambda *given: found)
     drawn: set[int] = set()
     original = CheckMatrix.row
-    monkeypatch.setattr(CheckMatrix, "row", lambda self, index, width: drawn.add(index) or original(self, index, width))
+
+    def row(self: CheckMatrix, index: int, width: int) -> Spans:
+        drawn.add(index)
+        return original(self, index, width)
+
+    monkeypatch.setattr(CheckMatrix, "row", row)
     with run(tmp_path, big):
         async with CratonApp(lambda: HealthScreen("big")).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "● healthy")

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import (
+
+from installer import lifecycle
+from installer.errors import InstallerError
+from screens.app import CratonApp
+from screens.dialogs.failure import FailureDialog
+from screens.dialogs.help import HelpDialog
+from screens.home import HomeScreen, ago
+from screens.review import ReviewScreen
+from tests.screens.stand_ins import (
     DestroyScreen,
     HealthScreen,
     ProgressScreen,
@@ -20,14 +28,6 @@ from stand_ins import (
     summary,
     visible,
 )
-
-from installer import lifecycle
-from installer.errors import InstallerError
-from screens.app import CratonApp
-from screens.dialogs.failure import FailureDialog
-from screens.dialogs.help import HelpDialog
-from screens.home import HomeScreen, ago
-from screens.review import ReviewScreen
 
 Clusters = Callable[..., CratonApp]
 

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journals import Run, finish, halfway, plan, run, spread
-from stand_ins import footer, visible
 from textual.pilot import Pilot
-from watching import ended, hides, shows, until
 
 from installer import lifecycle
 from installer.engine import process
@@ -32,7 +29,11 @@ from screens.progress import ProgressScreen
 from screens.summary import SummaryScreen
 from screens.widgets.log import LogView
 from screens.widgets.machines import MachineGrid, MachineTable
+from screens.widgets.rows import Spans
 from screens.widgets.timeline import Timeline
+from tests.screens.journals import Run, finish, halfway, plan, run, spread
+from tests.screens.stand_ins import footer, visible
+from tests.screens.watching import ended, hides, shows, until
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -357,9 +358,12 @@ async def test_a_thousand_machines_are_a_grid_and_a_filter_makes_a_table(tmp_pat
 async def test_only_visible_rows_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: set[int] = set()
     original = MachineTable.row
-    monkeypatch.setattr(
-        MachineTable, "row", lambda self, index, width: drawn.add(index) or original(self, index, width)
-    )
+
+    def row(self: MachineTable, index: int, width: int) -> Spans:
+        drawn.add(index)
+        return original(self, index, width)
+
+    monkeypatch.setattr(MachineTable, "row", row)
     with run(tmp_path, plan("big", masters=5, infra=10, workers=985)) as big:
         halfway(big)
         async with application(big).run_test(size=(80, 24)) as pilot:

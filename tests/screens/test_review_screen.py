@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import journals
 import pytest
-from stand_ins import ProgressScreen, WizardScreen, footer, plan, replace, settle, visible
 
 from installer import lifecycle, planfile
 from installer.engine.events import Outcome
@@ -23,6 +21,8 @@ from screens.dialogs.help import HelpDialog
 from screens.dialogs.save import SaveDialog
 from screens.review import TABS, ReviewScreen
 from screens.subject import Subject
+from tests.screens import journals
+from tests.screens.stand_ins import ProgressScreen, WizardScreen, footer, plan, replace, settle, visible
 
 Review = Callable[[Subject], CratonApp]
 ALWAYS = {"Tabs", "Edit", "Save as", "Close", "Help"}

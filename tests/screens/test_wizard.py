@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_ins import footer, settle, visible
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -22,6 +21,7 @@ from screens.review import ReviewScreen
 from screens.widgets.choices import Choices
 from screens.widgets.question import QuestionField
 from screens.wizard import WizardScreen
+from tests.screens.stand_ins import footer, settle, visible
 
 Wizard = Callable[..., CratonApp]
 TITLES = [page.title for page in PAGES]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from stand_ins import visible
 from textual.pilot import Pilot
 from textual.widgets import Static
+
+from tests.screens.stand_ins import visible
 
 DEADLINE = 10.0
 
@@ -27,7 +29,11 @@ async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") 
 async def shows(pilot: Pilot[Any], *texts: str) -> None:
     """Wait until all of `texts` are on the screen."""
     for text in texts:
-        await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")
+        await until(pilot, partial(_shown, pilot, text), f"{text!r} on the screen")
+
+
+def _shown(pilot: Pilot[Any], text: str) -> bool:
+    return text in visible(pilot)
 
 
 async def hides(pilot: Pilot[Any], text: str) -> None:

@@ -1,0 +1,125 @@
+"""One person's whole story in tmux: a first install that fails, a retry, a detach, a watch, a review, a destroy."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.craton import ROOT, Craton, eventually
+
+TMUX = shutil.which("tmux")
+pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed (.ci/run installs it)")
+
+
+class Tmux:
+    """A tmux server of its own with one window: what is typed goes in, what is shown comes out."""
+
+    def __init__(self, craton: Craton, columns: int, rows: int) -> None:
+        self._socket = craton.directory / "tmux"
+        self._environment = craton.environment | {"PYTHONPATH": str(ROOT), "PS1": "$ "}
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c",
+                   str(craton.directory), "sh")  # fmt: skip
+        self._craton = shlex.join(craton.argv())
+
+    def _tmux(self, *arguments: str) -> str:
+        assert TMUX
+        done = subprocess.run(
+            [TMUX, "-S", str(self._socket), *arguments],
+            env=self._environment, capture_output=True, text=True, check=True, timeout=30,
+        )  # fmt: skip
+        return done.stdout
+
+    def command(self, arguments: str) -> None:
+        """Type a `craton` command at the shell's prompt."""
+        self._tmux("send-keys", "-l", f"clear; {self._craton} {arguments}; echo exit=$?")
+        self.keys("Enter")
+
+    def keys(self, *names: str) -> None:
+        self._tmux("send-keys", *names)
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-l", text)
+
+    @property
+    def screen(self) -> str:
+        return self._tmux("capture-pane", "-p")
+
+    def expect(self, pattern: str, deadline: float = 60.0) -> str:
+        seen = ""
+
+        def shown() -> bool:
+            nonlocal seen
+            seen = self.screen
+            return re.search(pattern, seen) is not None
+
+        try:
+            eventually(shown, pattern, deadline)
+        except AssertionError:
+            raise AssertionError(f"{pattern!r} did not appear on this screen:\n{seen}") from None
+        return seen
+
+    def close(self) -> None:
+        self._tmux("kill-server")
+
+
+@pytest.fixture
+def tmux(craton: Craton, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
+    window = Tmux(craton, 120, 40)
+    yield window
+    window.close()
+
+
+def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
+    tmux.command("new --name story")
+    tmux.expect("What is the cluster's name")
+    for _ in range(40):
+        if "Install" in tmux.screen:
+            break
+        before = tmux.screen
+        tmux.keys("Enter")
+        eventually(lambda before=before: tmux.screen != before, "an answer to the key", 10)  # type: ignore[misc]
+    tmux.expect("6 machines")
+    tmux.keys("C-q")
+    tmux.expect(r"exit=\d")
+    assert Path(craton.directory / "story.yaml").exists()
+
+    tmux.command("apply story.yaml --yes --speed 10 --fault worker-1:prepare:disk-full")
+    tmux.expect("rehearsal")
+    tmux.expect("No space left on device")
+    tmux.expect(r"r [Rr]etry")
+    eventually(lambda: craton.cluster("story")["state"] == "failed", "the end of the failed install")
+    tmux.keys("r")
+    eventually(lambda: craton.cluster("story")["state"] == "installing", "the retry")
+    tmux.keys("C-q")
+    tmux.expect("[Ll]eave it running")
+    tmux.keys("Enter")
+    tmux.expect("exit=0")
+
+    tmux.command("watch story")
+    tmux.expect("story is installed")
+    tmux.keys("h")
+    tmux.expect("healthy")
+    tmux.keys("q")
+    tmux.keys("q")
+    tmux.expect("exit=0")
+
+    tmux.command("review story")
+    tmux.expect("Contract")
+    tmux.keys("C-q")
+    tmux.expect("exit=0")
+
+    tmux.command("destroy story")
+    tmux.expect("story-worker-2")
+    tmux.type("story")
+    tmux.keys("Enter")
+    tmux.expect("nothing (is )?left|found nothing")
+    tmux.keys("q")
+    tmux.expect("exit=0")
+    assert craton.json("list") == []
+    assert not (craton.home / "rehearsal" / "story").exists()
