@@ -54,11 +54,14 @@ class CratonApp(App[int]):
             event.widget.cursor_blink = False
 
     async def action_quit(self) -> None:
-        """Leave at once, after every open screen has kept what was typed."""
-        for screen in self.screen_stack:
-            if isinstance(screen, CratonScreen):
-                screen.keep()
-        self.exit(int(ExitCode.DONE))
+        """Leave craton as the screen that one is on sees fit, after every open screen has kept what was typed."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, CratonScreen)]
+        for screen in screens:
+            screen.keep()
+        if isinstance(self.screen, CratonScreen):
+            self.screen.quit()
+        else:  # a dialog: asked twice, it is meant
+            self.exit(int(ExitCode.DONE))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "explain":

@@ -34,7 +34,7 @@ class CratonScreen(Screen[Result]):
             else:
                 then(result)
 
-        return self.run_worker(body(), group=group, exclusive=True)
+        return self.run_worker(body, group=group, exclusive=True)
 
     def fail(self, error: InstallerError) -> None:
         """Show what went wrong and what to do next."""
@@ -42,10 +42,19 @@ class CratonScreen(Screen[Result]):
 
         self.app.push_screen(FailureDialog(error))
 
+    def quit(self) -> None:
+        """What ctrl+q does here: end the application, unless there is something to ask first."""
+        self.end()
+
+    def end(self, code: ExitCode = ExitCode.DONE) -> None:
+        """End the application with an exit code."""
+        self.keep()
+        self.app.exit(int(code))
+
     def leave(self, code: ExitCode = ExitCode.DONE) -> None:
         """Go back to the screen that this one was opened from; end the application where there is none."""
-        self.keep()
         if len(self.app.screen_stack) > 2:  # Textual's own blank screen lies below the first of ours
+            self.keep()
             self.app.pop_screen()
         else:
-            self.app.exit(int(code))
+            self.end(code)

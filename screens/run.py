@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from textual.message import Message
 
-from installer.engine.events import Event, EventType, Outcome, RunKind, StepState
-from installer.engine.progress import FINISHED, Progress
+from installer.engine.events import Outcome, RunKind
 from installer.errors import ExitCode, InstallerError
 from installer.state import ClusterDirectory
 from screens.dialogs.choice import Choice, ChoiceDialog
@@ -27,8 +27,6 @@ FRAMES = 0.1
 """Seconds between two drawings."""
 LIVENESS = 2.0
 """Seconds between two looks whether the engine is alive."""
-REMOVAL = 0.5
-"""Seconds between two looks whether a destroy has removed the cluster's directory."""
 MANY_STEPS = 3000
 
 
@@ -98,7 +96,6 @@ class RunScreen(Remote):
         self.set_interval(FRAMES, self._frame)
         if not self.replay:
             self.set_interval(LIVENESS, self._look_for_engine)
-            self.set_interval(REMOVAL, self._look_for_removal)
         self.start_feed()
 
     def prepare(self) -> None:
@@ -179,12 +176,6 @@ class RunScreen(Remote):
                 group="engine",
             )
 
-    def _look_for_removal(self) -> None:
-        """A destroy that left nothing ends by removing the journal too, maybe before its last events were read."""
-        progress = self.fleet.progress
-        if progress.running and progress.kind is RunKind.DESTROY and not self.directory.path.exists():
-            self.take_batch(Batch(events=last_events(progress, time.time())))
-
     def _engine_seen(self, gone: bool, seq: int) -> None:
         # Events that came in meanwhile may tell how it ended: then the next look decides.
         gone = gone and self.fleet.progress.running and seq == self.fleet.progress.last_seq
@@ -193,20 +184,27 @@ class RunScreen(Remote):
             self.redraw()
 
     def action_leave(self) -> None:
-        """Leave; while the run goes on, ask what is to become of it."""
+        """Go back; while the run goes on, ask what is to become of it."""
+        self._ask_and(self.leave)
+
+    def quit(self) -> None:
+        self._ask_and(self.end)
+
+    def _ask_and(self, go: Callable[[ExitCode], None]) -> None:
         if self.replay or not self.running:
-            self.leave(self.exit_code)
+            go(self.exit_code)
             return
+
+        def decide(choice: str | None) -> None:
+            if choice == "leave":
+                go(self.exit_code)
+            elif choice == "stop":
+                self.leaves_when_stopped = True
+                self.stop_engine()
+
         doing = "install" if self.fleet.progress.kind is RunKind.INSTALL else "destroy"
         question = f"The {doing} of {self.directory.cluster} is running"
-        self.app.push_screen(ChoiceDialog(question, LEAVING), self._leave_as)
-
-    def _leave_as(self, choice: str | None) -> None:
-        if choice == "leave":
-            self.leave(self.exit_code)
-        elif choice == "stop":
-            self.leaves_when_stopped = True
-            self.stop_engine()
+        self.app.push_screen(ChoiceDialog(question, LEAVING), decide)
 
     def how_far(self) -> str:
         """What stands behind the percentage: the time left, or how the run ended."""
@@ -248,19 +246,6 @@ class RunScreen(Remote):
     def show_notice(self, notice: str) -> None:
         for title in self.query(TitleBar):
             title.notice = notice
-
-
-def last_events(progress: Progress, now: float) -> list[Event]:
-    """What a destroy whose journal is gone must have recorded: nothing but success removes it."""
-    seq, run = progress.last_seq, progress.run
-    unfinished = [view for view in progress.steps.values() if view.state not in FINISHED]
-    undone = {"state": StepState.UNDONE, "how": "applied"}
-    events = [
-        Event(seq + number, now, run, EventType.STEP, view.record.id, view.record.machine, undone)
-        for number, view in enumerate(unfinished, 1)
-    ]
-    ending = {"outcome": Outcome.DONE, "exit_code": int(ExitCode.DONE)}
-    return [*events, Event(seq + len(events) + 1, now, run, EventType.RUN_ENDED, data=ending)]
 
 
 def notice_of(cluster: str) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 
 from installer import answers as answering
 from installer import draft, planfile
+from installer.errors import ExitCode
 from installer.plan import InstallPlan
 from installer.questions import PAGES
 from screens import theme
@@ -116,6 +117,9 @@ class WizardScreen(CratonScreen[None]):
 
         self.app.push_screen(ChoiceDialog(question, choices), decide)
 
+    def quit(self) -> None:
+        self.end(ExitCode.INTERRUPTED)
+
     def keep(self) -> None:
         if self._answers != self._given or self._page:
             draft.save_draft(self._answers, PAGES[self._page].title)
@@ -140,7 +144,8 @@ class WizardScreen(CratonScreen[None]):
 
     def _focus(self, number: int) -> None:
         if number < len(self._fields):
-            self._fields[number].control.focus()
+            # At once, not with the next message: keys that were typed ahead find the focus where it belongs.
+            self.set_focus(self._fields[number].control)
 
     def _judge(self) -> None:
         """Look at the answers again: problems, what applies, the trail, the drawing."""
@@ -198,7 +203,8 @@ class WizardScreen(CratonScreen[None]):
     async def action_next(self) -> None:
         """To the next question, the next page, or the review; not past an answer that cannot stand."""
         fields = self._fields
-        here = next((number for number, field in enumerate(fields) if field.has_focus_within), 0)
+        around = self.focused.ancestors_with_self if self.focused else []
+        here = next((number for number, field in enumerate(fields) if field in around), 0)
         if fields[here].question.field in self._problems:
             self.app.bell()
         elif here + 1 < len(fields):

@@ -101,10 +101,11 @@ class MachineTable(Machines):
         words = state_words(self._fleet, machine)
         if machine.mark is theme.FAILED:
             return [(fit(words, width), "error")]
-        if machine.mark is not theme.RUNNING or width < BAR_WIDTH + 12:
+        room = BAR_WIDTH if width >= 3 * BAR_WIDTH else BAR_WIDTH // 2
+        if machine.mark is not theme.RUNNING or width < room + 12:
             return [(fit(words, width), "faint" if machine.mark is theme.WAITING else "")]
-        done, rest = bar(machine.fraction, BAR_WIDTH)
-        return [(done, "primary"), (rest, "rule"), (fit(f"  {words}", width - BAR_WIDTH), "")]
+        done, rest = bar(machine.fraction, room)
+        return [(done, "primary"), (rest, "rule"), (fit(f"  {words}", width - room), "")]
 
 
 class MachineGrid(Machines):

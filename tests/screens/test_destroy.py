@@ -110,6 +110,8 @@ async def test_the_receipt_comes_though_the_engine_removed_the_journal_before_it
 ) -> None:
     async with application().run_test(size=(80, 24)) as pilot:
         await confirm(pilot)
+        demo.done(*demo.steps, state=StepState.UNDONE)
+        demo.end(Outcome.DONE, ExitCode.DONE)
         demo.directory.path.rename(demo.directory.path.with_name(".demo.destroyed"))
         await shows(pilot, "● demo is destroyed", f"{len(demo.steps)} steps taken back")
         await pilot.press("q")

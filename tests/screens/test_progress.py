@@ -398,7 +398,7 @@ async def test_replay_tells_the_last_run_again_and_can_be_paused_and_hurried(dem
         await ended(pilot, ExitCode.DONE)
 
 
-async def test_a_destroy_that_removed_its_journal_counts_as_done(demo: Run) -> None:
+async def test_a_destroy_that_removed_its_journal_is_shown_to_its_end(demo: Run) -> None:
     halfway(demo)
     finish(demo)
     demo.begin(RunKind.DESTROY)
@@ -406,6 +406,8 @@ async def test_a_destroy_that_removed_its_journal_counts_as_done(demo: Run) -> N
     demo.flush()
     async with application(demo).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "demo · destroying")
+        demo.done(*demo.steps, state=StepState.UNDONE)
+        demo.end(Outcome.DONE, ExitCode.DONE)
         demo.directory.path.rename(demo.directory.path.with_name(".gone"))
         await shows(pilot, "demo · destroyed")
         await pilot.press("q")

@@ -1,0 +1,259 @@
+"""Scenes: every screen in every state worth looking at, reached as a user reaches it, the same each time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from installer import lifecycle
+from installer.engine import process
+from installer.plan import InstallPlan
+from installer.state import ClusterDirectory
+from screens import run as run_module
+from screens.app import CratonApp
+from screens.destroy import DestroyScreen
+from screens.health import HealthScreen
+from screens.home import HomeScreen
+from screens.progress import ProgressScreen
+from screens.review import ReviewScreen
+from screens.run import RunScreen
+from screens.subject import Subject
+from screens.wizard import WizardScreen
+from tests.screens.stand_ins import summary, visible
+from tests.screens.watching import until
+from tests.screens.world import START, World, health, plan, undo, world
+
+Start = Callable[[World], Screen[Any]]
+Prepare = Callable[[pytest.MonkeyPatch, World], None]
+EVERY_LOOK = ("dark", "light", "plain")
+
+
+def _as_it_is(patch: pytest.MonkeyPatch, world: World) -> None:
+    """Change nothing."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`home` names a home of the world; `shows` stands on the screen before `actions` and `keys`, `then` after them.
+
+    `looks` are those in which it is kept; one look is enough for what differs from another scene only in its words.
+    """
+
+    home: str
+    start: Start
+    shows: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    then: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    looks: tuple[str, ...] = ("dark",)
+    prepare: Prepare = _as_it_is
+
+    def app(self, world: World, patch: pytest.MonkeyPatch) -> CratonApp:
+        self.prepare(patch, world)
+        return CratonApp(lambda: self.start(world))
+
+    async def play(self, pilot: Pilot[Any], world: World) -> None:
+        """Go to the moment that is shown."""
+        world.clock.now -= 10
+        for text in self.shows:
+            await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
+        world.clock.now += 10
+        for action in self.actions:
+            await pilot.app.run_action(action)
+        if self.keys:
+            await pilot.press(*self.keys)
+        for text in self.then:
+            await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
+        await self._come_to_rest(pilot)
+
+    @staticmethod
+    async def _come_to_rest(pilot: Pilot[Any]) -> None:
+        """Wait until nothing is under way, and until the feed has nothing more to hand over."""
+        app = pilot.app
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "the end of all work")
+        for screen in app.screen_stack:
+            if isinstance(screen, RunScreen):
+                await asyncio.sleep(2 * FEED if screen.feed._started else 0)
+                screen.redraw()
+                screen._frame()
+        await pilot.pause()
+
+
+FEED = 0.11
+"""Seconds in which a feed has looked at its journal once more."""
+
+
+def _home(patch: pytest.MonkeyPatch, world: World) -> None:
+    now = world.clock.now
+    clusters = [
+        summary("demo", "installed", last_check="warn", last_check_at=now - 240),
+        summary("lab", "interrupted", machines=4, created=now - 1400),
+        summary("production", "installed", machines=24, created=now - 9e6, last_check="pass", last_check_at=now - 2500),
+        summary("scale", "installing", machines=1000, fraction=0.54, phase="join", created=now - 900),
+        summary("staging", "failed", machines=9, created=now - 4e5, last_check="fail", last_check_at=now - 86400 * 2),
+        summary("throwaway", "partly destroyed", machines=3, created=now - 300_000),
+    ]
+    patch.setattr(lifecycle, "summaries", lambda: clusters)
+    patch.setattr(lifecycle, "load", lambda name: plan())
+
+
+def _engine_gone(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(process, "running_pid", lambda directory: None)
+    patch.setattr(run_module, "LIVENESS", 0.02)
+
+
+def _failing_check(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(lifecycle, "check", lambda *_, **__: health(world.clock.now, failing=True))
+
+
+def _all_undone(patch: pytest.MonkeyPatch, world: World) -> None:
+    patch.setattr(lifecycle, "start_destroy", lambda *_: undo(world, share=1))
+
+
+def _progress(world: World) -> Screen[Any]:
+    return ProgressScreen(world.directory)
+
+
+def _replay(world: World) -> Screen[Any]:
+    screen = ProgressScreen(world.directory, replay=True)
+    assert screen.replay is not None
+    screen.replay.paused = True
+    return screen
+
+
+def _review(**changed: Any) -> Start:
+    def start(world: World) -> Screen[Any]:
+        given = InstallPlan.model_validate(plan().model_dump() | changed)
+        return ReviewScreen(Subject(given, path=ClusterDirectory.of("demo").path / "next.yaml"))
+
+    return start
+
+
+def _installed(world: World) -> Screen[Any]:
+    return ReviewScreen(Subject(plan(), world.directory.plan, cluster="demo"))
+
+
+def _wizard(**answers: Any) -> Start:
+    return lambda world: WizardScreen(answers)
+
+
+def _page(number: int, *then: str, keys: tuple[str, ...] = (), **more: Any) -> Scene:
+    actions = (f"screen.page({number - 1})",)
+    return Scene("empty", _wizard(name="demo"), ("What is the cluster's name?",), keys, then, actions, **more)
+
+
+WIZARD = {
+    "wizard-name": _page(1, "demo"),
+    "wizard-platform": _page(2, "Where do the machines come from?"),
+    "wizard-masters": _page(3, "How many masters?", looks=EVERY_LOOK),
+    "wizard-workers": _page(4, "How many workers?"),
+    "wizard-ingress": _page(5, "Where does traffic"),
+    "wizard-dns": _page(6, "Under which DNS name"),
+    "wizard-access": _page(7, "Which account"),
+    "wizard-advanced": _page(8, "Which network"),
+    "wizard-invalid": _page(4, "✕", keys=("ctrl+u", "m", "a", "n", "y"), looks=EVERY_LOOK),
+    "wizard-preview": _page(3, "6 machines", keys=("f2",)),
+    "wizard-draft": Scene("draft", _wizard(), ("A draft of prod is kept",)),
+    "wizard-replace": Scene(
+        "planned",
+        _wizard(name="demo"),
+        ("What is the cluster's name?",),
+        then=("There is a plan for demo",),
+        actions=("screen.page(8)",),
+    ),
+    "wizard-save": _page(3, "Save the plan as", "a new file", keys=("ctrl+s",)),
+}
+_REVIEWED = ("quorum",)
+REVIEW = {
+    "review-overview": Scene("empty", _review(), _REVIEWED, looks=EVERY_LOOK),
+    "review-machines": Scene("empty", _review(), _REVIEWED, ("2", "down"), ("10.10.0.11",)),
+    "review-contract": Scene("empty", _review(), _REVIEWED, ("3", "down", "down", "down"), ("rule",), looks=EVERY_LOOK),
+    "review-steps": Scene("empty", _review(), _REVIEWED, ("4", "down"), ("rehearsal site",)),
+    "review-dns": Scene("empty", _review(), _REVIEWED, ("5",), ("leads to",)),
+    "review-files": Scene("empty", _review(), _REVIEWED, ("6",), ("kubeadm init",)),
+    "review-yaml": Scene("empty", _review(), _REVIEWED, ("7",), ("name: demo",)),
+    "review-proven": Scene("installed", _installed, _REVIEWED, ("3", "down", "down", "down"), ("configured",)),
+    "review-ran": Scene("installed", _installed, _REVIEWED, ("4",), ("took",)),
+    "review-differs": Scene("installed", _review(workers=4), ("The installed cluster",), looks=EVERY_LOOK),
+    "review-refused": Scene("installed", _review(subdomain="other.test"), ("cannot follow",)),
+    "review-install": Scene("empty", _review(), (*_REVIEWED, "Install"), ("i",), ("Install now",)),
+}
+_LOG = ("fetched",)
+PROGRESS = {
+    "progress-running": Scene("running", _progress, ("worker-2", "%"), looks=EVERY_LOOK),
+    "progress-machine": Scene("running", _progress, ("worker-2", "%"), ("end", "tab"), _LOG),
+    "progress-sixty": Scene("sixty", _progress, ("60 machines",), ("end", "home"), looks=EVERY_LOOK),
+    "progress-thousand": Scene("thousand", _progress, ("1,000 machines",), ("end", "home"), looks=EVERY_LOOK),
+    "progress-filtered": Scene(
+        "thousand", _progress, ("1,000 machines",), ("slash", *"running", "enter", "end", "home"), ("of 1,000",)
+    ),
+    "progress-failed": Scene("failed", _progress, ("sha256", "r retry"), looks=EVERY_LOOK),
+    "progress-details": Scene("failed", _progress, ("sha256", "r retry"), ("d",), ("what helps",)),
+    "progress-timeline": Scene("failed", _progress, ("sha256", "r retry"), ("t",), ("p\u00a0prepare",), looks=EVERY_LOOK),
+    "progress-log": Scene("running", _progress, ("worker-2", "%"), ("end", "l"), _LOG, looks=EVERY_LOOK),
+    "progress-leave": Scene("running", _progress, ("worker-2", "%"), ("q",), ("Leave it running",), looks=EVERY_LOOK),
+    "progress-gone": Scene("running", _progress, ("the engine is gone",), prepare=_engine_gone),
+    "progress-replay": Scene("installed", _replay, ("replay paused",)),
+    "summary": Scene("installed", _progress, ("demo is installed", "KUBECONFIG"), looks=EVERY_LOOK),
+    "progress-done": Scene("installed", _progress, ("demo is installed",), ("escape",), ("done after",)),
+}
+_CHECKED = ("checked 12:",)
+HEALTH = {
+    "health": Scene("installed", lambda _: HealthScreen("demo"), _CHECKED, ("down",), (), ("focused.across(2)",), EVERY_LOOK),
+    "health-failing": Scene(
+        "installed",
+        lambda _: HealthScreen("demo"),
+        (*_CHECKED, "failure"),
+        ("end", "up"),
+        actions=("focused.across(15)",),
+        looks=EVERY_LOOK,
+        prepare=_failing_check,
+    ),
+    "health-reach": Scene(
+        "installed",
+        lambda _: HealthScreen("demo"),
+        (*_CHECKED, "failure"),
+        ("tab", "P", "end", "up", "right", "right"),
+        ("port",),
+        looks=EVERY_LOOK,
+        prepare=_failing_check,
+    ),
+    "health-contract": Scene(
+        "installed",
+        lambda _: HealthScreen("demo"),
+        (*_CHECKED, "failure"),
+        ("shift+tab", "down", "down", "down"),
+        ("observed",),
+        looks=EVERY_LOOK,
+        prepare=_failing_check,
+    ),
+}
+_TYPED = ("d", "e", "m", "o", "enter")
+OTHERS = {
+    "home-empty": Scene("empty", lambda _: HomeScreen(), ("Welcome",), looks=EVERY_LOOK),
+    "home": Scene("empty", lambda _: HomeScreen(), ("throwaway",), looks=EVERY_LOOK, prepare=_home),
+    "destroy": Scene("installed", lambda _: DestroyScreen("demo"), ("things",), looks=EVERY_LOOK),
+    "destroy-running": Scene(
+        "installed", lambda _: DestroyScreen("demo"), ("things",), _TYPED, ("destroying", "%"), looks=EVERY_LOOK
+    ),
+    "destroy-receipt": Scene(
+        "installed",
+        lambda _: DestroyScreen("demo"),
+        ("things",),
+        _TYPED,
+        ("is destroyed",),
+        looks=EVERY_LOOK,
+        prepare=_all_undone,
+    ),
+    "help": Scene("failed", _progress, ("r retry",), ("question_mark",), ("One row per machine",), looks=EVERY_LOOK),
+    "palette": Scene("failed", _progress, ("r retry",), ("ctrl+p",), ("key",), looks=EVERY_LOOK),
+}
+SCENES: dict[str, Scene] = WIZARD | REVIEW | PROGRESS | HEALTH | OTHERS
+
+__all__ = ["SCENES", "START", "Scene", "replace", "world"]

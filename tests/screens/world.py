@@ -1,0 +1,283 @@
+"""A world that stands still: a fixed time, homes with clusters in known states, and a lifecycle that starts nothing."""
+
+from __future__ import annotations
+
+import locale
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer import draft, lifecycle
+from installer.contract import State
+from installer.engine import process
+from installer.engine.events import EventType, Outcome, RunKind, StepState
+from installer.engine.journal import Journal
+from installer.errors import ExitCode
+from installer.health.check import Finding, Verdict
+from installer.health.reach import Pair, Reached, coverage, targets
+from installer.health.report import Report, RuleStatus, save_report
+from installer.plan import Ingress, InstallPlan
+from installer.planfile import save
+from installer.platforms.base import Resource
+from installer.review import rulings
+from installer.state import ClusterDirectory
+from installer.topology import Machine, topology
+from tests.screens.simulated import Clock, Simulation, schedule
+
+START = 1_767_873_600.0
+"""When every run began: 2026-01-08 12:00:00 UTC."""
+PID = 4711
+LOOKS = {"dark": {"CRATON_THEME": "dark"}, "light": {"CRATON_THEME": "light"}, "plain": {"NO_COLOR": "1"}}
+PRIVATE = ("CRATON_DEBUG", "CRATON_THEME", "COLORFGBG", "NO_COLOR", "TEXTUAL", "TEXTUAL_THEME")
+"""Variables of the environment that change what a screen looks like."""
+
+SEEN = {
+    "ssh": "answered in 0.1 s",
+    "host-key": "ssh-ed25519, as pinned",
+    "clock": "0.0 s ahead of the median of 6 machines",
+    "hostname": "as planned",
+    "memory": "3.8 GiB",
+    "disk": "/ has 85% free, 33.2 GiB",
+    "swap": "off",
+    "kernel": "overlay, br_netfilter, vxlan loaded; forwarding on",
+    "containerd": "active",
+    "kubelet": "healthy",
+    "etcd": "healthy, 3 of 3 members started",
+    "api": "ready",
+    "node": "Ready, v1.36.2",
+    "labels": "as planned",
+    "taints": "as planned",
+    "ports": "22 of 22 reached",
+    "names": "both names resolve as planned",
+}
+AHEAD = Finding(
+    "clock",
+    "demo-master-2",
+    Verdict.WARN,
+    "2.4 s ahead of the median of 6 machines (warns over 1 s, fails over 30 s); certificates and logs do not line up",
+    "timedatectl set-ntp true, or check udp 123 (N9)",
+)
+BLOCKED = Finding(
+    "ports",
+    "demo-worker-1",
+    Verdict.FAIL,
+    "22 of 23 reached; udp 4789 of demo-master-3 is filtered (M2)",
+    "compare the firewall of demo-master-3 with rule M2: craton review demo",
+)
+
+
+def plan(*, masters: int = 3, infra: int = 1, workers: int = 2) -> InstallPlan:
+    """The cluster of most scenes: six machines."""
+    ingress = Ingress(kind="infra", infra=infra)
+    return InstallPlan(name="demo", subdomain="example.test", masters=masters, workers=workers, ingress=ingress)
+
+
+def health(at: float, *, failing: bool = False) -> Report:
+    """What a check of six machines finds: a clock that is ahead and, if `failing`, a port that is filtered."""
+    shape = topology(plan())
+    odd = {(found.machine, found.check): found for found in ((AHEAD, BLOCKED) if failing else (AHEAD,))}
+    findings = [
+        odd.get((machine.name, check)) or _finding(machine, check, seen)
+        for machine in shape.machines
+        for check, seen in SEEN.items()
+    ]
+    pairs = [
+        Pair(machine.name, target.machine, target.rule, target.protocol, target.port, Reached.OPEN)
+        for machine in shape.machines
+        for target in targets(machine, shape)
+    ]
+    if failing:
+        pairs = [_filtered(pair) for pair in pairs]
+    rules = tuple(_rule(ruling.id, failing=failing) for ruling in rulings(plan()))
+    return Report("demo", at, 3.1, tuple(findings), tuple(pairs), rules, *coverage(shape))
+
+
+def _finding(machine: Machine, check: str, seen: str) -> Finding:
+    if check in ("etcd", "api") and machine.role != "master":
+        return Finding(check, machine.name, Verdict.NOT_APPLICABLE, f"not for {machine.role} machines")
+    return Finding(check, machine.name, Verdict.PASS, seen)
+
+
+def _filtered(pair: Pair) -> Pair:
+    hit = (pair.source, pair.target, pair.port) == ("demo-worker-1", "demo-master-3", 4789)
+    return replace(pair, result=Reached.FILTERED) if hit else pair
+
+
+def _rule(id: str, *, failing: bool) -> RuleStatus:
+    ruling = next(ruling for ruling in rulings(plan()) if ruling.id == id)
+    subject = "; ".join(ruling.traffic) or ruling.value or ruling.purpose
+    state = State(ruling.state)
+    verdict = Verdict.PASS if state is State.ON else Verdict.NOT_APPLICABLE
+    detail = ruling.reason if state is not State.ON else "as planned"
+    observed = Verdict.FAIL if failing and id == "M2" else verdict
+    detail = "11 of 12 pairs" if observed is Verdict.FAIL else detail
+    return RuleStatus(id, next(_levels(ruling.level)), subject, ruling.purpose, state, verdict, observed, detail)
+
+
+def _levels(level: str) -> Iterator[Any]:
+    from installer.contract import Level
+
+    yield Level(level)
+
+
+RESOURCES = [
+    *(Resource("machine", machine.name, f"running, {machine.address}") for machine in topology(plan()).machines),
+    *(Resource("firewall group", f"demo-{role}", "12 rules") for role in ("master", "infra", "worker")),
+    Resource("A record", "demo-k8s.example.test", "10.10.0.11, 10.10.0.12, 10.10.0.13"),
+    Resource("A record", "demo.example.test", "10.10.0.21"),
+]
+
+
+@dataclass
+class World:
+    """Where a scene plays: its home directory and the time. What is asked of the lifecycle stands in `calls`."""
+
+    home: Path
+    clock: Clock
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def directory(self) -> ClusterDirectory:
+        return ClusterDirectory(self.home / "clusters" / "demo")
+
+
+def _running(world: World, *, share: float = 0.36, fail: str = "", **size: int) -> Simulation:
+    shape = plan(**size)
+    simulation = Simulation(world.directory, shape, world.clock, START)
+    long = max(turn.end for turn in schedule(simulation.steps))
+    ended = Outcome.FAILED if fail else None
+    wait = "" if fail or size else "prepare/demo-worker-2"
+    simulation.write(long * share, fail, ended, wait)
+    world.clock.now += 3
+    return simulation
+
+
+def _installed(world: World) -> None:
+    simulation = Simulation(world.directory, plan(), world.clock, START)
+    simulation.write(outcome=Outcome.DONE)
+    world.clock.now += 480
+    save_report(world.directory, health(world.clock.now - 240))
+
+
+def _drafted(world: World) -> None:
+    draft.save_draft({"name": "prod", "masters": 5}, "Workers")
+
+
+def _planned(world: World) -> None:
+    save(Path("demo.yaml"), plan())
+
+
+HOMES: dict[str, Callable[[World], object]] = {
+    "empty": lambda world: None,
+    "draft": _drafted,
+    "planned": _planned,
+    "running": _running,
+    "failed": lambda world: _running(world, share=1.0, fail="prepare/demo-worker-1"),
+    "sixty": lambda world: _running(world, masters=5, infra=5, workers=50),
+    "thousand": lambda world: _running(world, masters=5, infra=10, workers=985, share=0.5),
+    "installed": _installed,
+}
+
+
+@lru_cache
+def _built(name: str, scratch: Path) -> float:
+    """Build a home once for all scenes of this process; returns the time at which it stands."""
+    root = scratch / name
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        world = World(root / CRATON_HOME, Clock(START + 300))
+        _stand_still(patch, root, world)
+        HOMES[name](world)
+    return world.clock.now
+
+
+CRATON_HOME = Path(".local/share/craton")
+
+
+@lru_cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="craton-scenes-")
+
+
+@contextmanager
+def world(name: str, look: str = "dark") -> Iterator[World]:
+    """Play in a copy of the home called `name`; when the world opens it is a few seconds before the home's time."""
+    scratch = Path(_scratch().name)
+    now = _built(name, scratch)
+    with tempfile.TemporaryDirectory(prefix="craton-scene-") as folder, pytest.MonkeyPatch.context() as patch:
+        root = Path(folder) / "home"
+        shutil.copytree(scratch / name, root)
+        found = World(root / CRATON_HOME, Clock(now))
+        _stand_still(patch, root, found)
+        _start_nothing(patch, found)
+        for variable, value in LOOKS[look].items():
+            patch.setenv(variable, value)
+        yield found
+
+
+def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
+    """Fix the time, the zone, the process id, the home directory and everything that the environment says of looks."""
+    patch.setattr(time, "time", world.clock)
+    patch.setattr(os, "getpid", lambda: PID)
+    patch.setattr(locale, "getpreferredencoding", lambda *_: "utf-8")
+    for variable in PRIVATE:
+        patch.delenv(variable, raising=False)
+    environment: Mapping[str, str] = {
+        "HOME": str(root),
+        "CRATON_HOME": str(root / CRATON_HOME),
+        "TERM": "xterm-256color",
+        "USER": "ada",
+        "LOGNAME": "ada",
+    }
+    for variable, value in environment.items():
+        patch.setenv(variable, value)
+    patch.setattr(time, "localtime", time.gmtime)
+    patch.chdir(root)
+
+
+def _start_nothing(patch: pytest.MonkeyPatch, world: World) -> None:
+    """Have the lifecycle answer at once; what would start an engine writes what its engine would have written."""
+
+    def answers(name: str, answer: Callable[..., Any]) -> None:
+        def call(*given: Any, **named: Any) -> Any:
+            world.calls.append(name)
+            return answer(*given, **named)
+
+        patch.setattr(lifecycle, name, call)
+
+    answers("check", lambda *_, **__: health(world.clock.now))
+    answers("resources", lambda _cluster: RESOURCES)
+    answers("start_resume", lambda *_: world.directory)
+    answers("start_install", lambda *_: world.directory)
+    answers("retry", lambda *_, **__: world.directory)
+    answers("stop", lambda _cluster: None)
+    answers("gather", lambda _cluster, output: output)
+    answers("ssh_command", lambda _cluster, machine: ["ssh", machine])
+    answers("start_destroy", lambda *_: undo(world))
+    patch.setattr(process, "running_pid", lambda _directory: PID)
+
+
+def undo(world: World, *, share: float = 0.55) -> None:
+    """Begin to destroy the cluster: that share of the steps is taken back."""
+    steps = lifecycle.destroy_steps(plan())
+    with Journal(world.directory.journal) as journal:
+        journal.begin(RunKind.DESTROY, steps, {"speed": 1.0, "seed": 0})
+        for step in list(reversed(steps))[: int(len(steps) * share)]:
+            journal.transition(step, StepState.UNDOING, durable=False)
+            world.clock.now += 0.5
+            journal.transition(step, StepState.UNDONE, durable=False, how="applied")
+        if share == 1:
+            journal.record(EventType.RESULT, steps[0], topic="receipt", left=[])
+            journal.end(Outcome.DONE, ExitCode.DONE)
+        else:
+            step = list(reversed(steps))[int(len(steps) * share)]
+            journal.transition(step, StepState.UNDOING, durable=False)
