@@ -303,8 +303,14 @@ def check(
     as_json: Json = False,
     plain: Plain = False,
     html: Annotated[Path | None, typer.Option(help="Write the report as a self-contained HTML page, too.")] = None,
+    machine: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this machine anew, such as worker-1. Repeatable.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this check anew, such as disk. Repeatable.")
+    ] = None,
 ) -> None:
-    """Prove over SSH that the cluster keeps the contract."""
+    """Prove over SSH that the cluster keeps the contract: all of it, or some anew and the rest as last seen."""
     from installer import lifecycle
     from installer.health import text
     from installer.health.check import Verdict
@@ -312,11 +318,11 @@ def check(
 
     name = _pick(cluster)
     mode = _mode(as_json=as_json, plain=plain)
-    if mode is Mode.SCREEN and html is None:
+    if mode is Mode.SCREEN and not (html or machine or check):
         from screens.app import run_health
 
         raise typer.Exit(run_health(name))
-    report = lifecycle.check(name)
+    report = lifecycle.check(name, machine, check)
     if html:
         html.write_text(page(report), encoding="utf-8")
     print(json.dumps(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report))

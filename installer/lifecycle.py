@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from installer import state
-from installer.engine import process
+from installer.engine import process, requests
 from installer.engine.events import Outcome, RunKind
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
@@ -136,6 +136,29 @@ def start_destroy(cluster: str, options: RunOptions) -> ClusterDirectory:
     return directory
 
 
+def retry(cluster: str, steps: Collection[str] | None = None) -> ClusterDirectory:
+    """Run failed steps (by id; None for all) once more: in the run that goes on, else in a new one of the same kind.
+
+    A new run does all that is left, at the last one's speed and seed and without its faults. Returns once the run has
+    taken the steps up, or the new one has begun. Raises InstallerError if neither came to be.
+    """
+    directory = existing(cluster)
+    if not requests.retry_live(directory, steps):
+        kind, options = _last_run(directory)
+        _launch(kind, directory.plan, directory, options)
+    return directory
+
+
+def _last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
+    """What the last run was, and its options without its faults: what was rehearsed once has been rehearsed."""
+    with Reader(directory.journal) as reader:
+        runs = reader.runs()
+    if not runs:
+        return RunKind.INSTALL, RunOptions()
+    options = runs[-1].options
+    return runs[-1].kind, RunOptions(speed=options.get("speed", 1.0), seed=options.get("seed", 0))
+
+
 def _launch(kind: RunKind, plan_path: Path, directory: ClusterDirectory, options: RunOptions) -> None:
     from installer import planfile
     from installer.background import Assignment
@@ -213,15 +236,7 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
     """The command line of OpenSSH's `ssh` for one machine, given by its full or short name (worker-1)."""
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
-        names = [known.name for known in world.topology.machines]
-        name = machine if machine in names else f"{cluster}-{machine}"
-        if name not in names:
-            raise InstallerError(
-                "find the machine",
-                f"{cluster} has no machine {machine!r}",
-                hint=f"its machines: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}",
-                exit_code=ExitCode.USAGE,
-            )
+        name = _machine_name(world, machine)
         endpoint = world.platform.endpoint(name)
     options = {
         "IdentitiesOnly": "yes",
@@ -233,14 +248,34 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
     return ["ssh", "-i", str(directory.key), *flags, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.address}"]
 
 
-def check(cluster: str, machines: Collection[str] | None = None) -> Report:
-    """Gather evidence over SSH and judge it: of every machine, or anew of `machines` and otherwise as last gathered."""
+def _machine_name(world: World, given: str) -> str:
+    """The full name of a machine given by its full or short name. Raises InstallerError naming those that there are."""
+    names, cluster = [machine.name for machine in world.topology.machines], world.plan.name
+    for name in (given, f"{cluster}-{given}"):
+        if name in names:
+            return name
+    raise InstallerError(
+        "find the machine",
+        f"{cluster} has no machine {given!r}",
+        hint=f"its machines: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def check(cluster: str, machines: Collection[str] | None = None, checks: Collection[str] | None = None) -> Report:
+    """Gather evidence over SSH, judge it, and keep the report: of every machine and check, or of those given.
+
+    `machines` are full or short names, `checks` ids; the rest of the report is then as it was last. Where there is no
+    last report on these machines, all is checked. Raises InstallerError (usage) for a name that is unknown.
+    """
     from installer.health.examine import examine
-    from installer.health.report import save_report
+    from installer.health.recheck import recheck
+    from installer.health.report import last_report, save_report
 
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
-        report = examine(world, machines)
+        names = [_machine_name(world, machine) for machine in machines or ()]
+        report = examine(world, recheck(last_report(directory), world.topology, names, checks))
     save_report(directory, report)
     return report
 

@@ -67,6 +67,7 @@ class Journal:
         """Raises InstallerError if the journal can't be opened."""
         self._connection = open_writer(path)
         self._path = path
+        self._reader = Reader(path)
         self._keep = lines_per_machine
         self._run: int = self._connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0]
         counts = self._connection.execute("SELECT machine, count(*) FROM logs GROUP BY machine")
@@ -94,6 +95,7 @@ class Journal:
             ("INSERT INTO runs (id, kind, pid, started, options) VALUES (?, ?, ?, ?, ?)",
              (self._run, kind, pid, now, json.dumps(safe_data(options)))),
             ("DELETE FROM steps", ()),
+            ("DELETE FROM requests", ()),
             *((_ADD_STEP, _step_row(position, step)) for position, step in enumerate(steps)),
             (_ADD_EVENT, (now, self._run, EventType.RUN_STARTED, None, None, json.dumps(data))),
             durable=True,
@@ -112,12 +114,17 @@ class Journal:
         ).result()
 
     def transition(self, step: Step, state: StepState, *, durable: bool = True, **data: Any) -> Future[None]:
-        """Record a step's new state; the future is done once that is on disk."""
+        """Record a step's new state, which answers a request for it; the future is done once that is on disk."""
         return self._submit(
             ("UPDATE steps SET state = ? WHERE id = ?", (state, step.id)),
+            ("DELETE FROM requests WHERE step = ?", (step.id,)),
             self._event(EventType.STEP, step, {"state": state, **data}),
             durable=durable,
         )
+
+    def requested(self) -> list[str]:
+        """Ids of failed steps that were asked for once more, until their next transition. Raises InstallerError."""
+        return self._reader.requests()
 
     def record(self, type: EventType, step: Step | None = None, **data: Any) -> None:
         """Record any other event; it is written within BATCH_SECONDS, and before any transition that follows."""
@@ -144,6 +151,7 @@ class Journal:
             self._closing = True
             self._changed.notify_all()
         self._writer.join()
+        self._reader.close()
         self._connection.close()
 
     @property

@@ -186,8 +186,10 @@ def _apply_to_step(view: StepView, event: Event) -> None:
     elif event.type is EventType.RETRY:
         view.retry, view.wait = data, None
     elif event.type is EventType.STEP:
-        view.state = StepState(data["state"])
+        before, view.state = view.state, StepState(data["state"])
         view.wait = None
+        if before is StepState.FAILED:  # it was asked for once more: nothing of the last time counts
+            view.started = view.ended = view.stage = view.retry = None
         if view.state is StepState.OBSERVING:  # for the first time, or once more from the start
             view.stage = None
         if view.state in ACTIVE and view.started is None:

@@ -18,6 +18,7 @@ _RUNS = "SELECT id, kind, pid, started, ended, outcome, exit_code, options FROM 
 _EVENTS = "SELECT seq, at, run, type, step, machine, data FROM events WHERE seq > ? ORDER BY seq"
 _LINES = "SELECT seq, at, run, machine, step, text FROM logs WHERE seq > ? ORDER BY seq DESC LIMIT ?"
 _LINES_OF = "SELECT seq, at, run, machine, step, text FROM logs WHERE machine = ? AND seq > ? ORDER BY seq DESC LIMIT ?"
+_REQUESTS = "SELECT step FROM requests ORDER BY at"
 _RESULT = """
 SELECT data FROM events WHERE type = 'result' AND json_extract(data, '$.topic') = ? ORDER BY seq DESC LIMIT 1
 """
@@ -56,6 +57,10 @@ class Reader:
     def tail(self, machine: str | None, limit: int) -> list[LogLine]:
         """The newest `limit` lines of a machine, or of all, oldest first."""
         return self.logs(machine=machine, limit=limit)
+
+    def requests(self) -> list[str]:
+        """Ids of failed steps that were asked for once more and that the engine has not taken up yet."""
+        return [step for (step,) in self._query(_REQUESTS)]
 
     def result(self, topic: str) -> Mapping[str, Any] | None:
         """The newest published result of `topic`, of whichever run, or None."""

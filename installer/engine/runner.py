@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import graphlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError
 from installer.engine.progress import ENDED, FINISHED
 from installer.engine.stepping import Ending, StepRun
-from installer.errors import ExitCode
+from installer.errors import ExitCode, InstallerError
 from installer.step import Phase, Step, ordered
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ _TIMING = Timing()
 
 DEFAULT_LIMIT = 16
 """Steps at once of a kind for which no limit is given."""
+
+REQUEST_SECONDS = 0.5
+"""How often a run with failed steps looks whether somebody asks for one of them once more."""
 
 
 async def run(
@@ -43,6 +46,8 @@ async def run(
     `options` stand in the journal with the run. `pace` divides deadlines and waits. `limits` bounds the steps at once
     by `Step.limit`. `begun` is called once the run's start is durable. Raises InstallerError if the steps have no
     order, and JournalError if the journal can't be written: then no further step was begun.
+
+    While anything runs, failed steps can be asked for once more: see installer.engine.requests.
     """
     in_order = ordered(steps)
     scope = Scope(world, journal, kind, pace, timing, stop or Stop())
@@ -69,7 +74,7 @@ class _Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: asyncio.Queue[tuple[str, Ending | JournalError]] = asyncio.Queue()
         self._states: dict[str, StepState] = {}
-        self._failures: list[Ending] = []
+        self._failures: dict[str, Ending] = {}
         self._broken: JournalError | None = None
         self._told = False
 
@@ -79,7 +84,8 @@ class _Engine:
         self._scope.stop.listen(self._stop_listener())
         self._start_ready()
         while self._tasks:
-            self._settle(*await self._ended.get())
+            await self._settle_next()
+            self._start_requested()
             self._start_ready()
         if self._broken:
             raise self._broken
@@ -89,7 +95,10 @@ class _Engine:
         if self._scope.stop.requested or self._broken:
             return
         for id in self._sorter.get_ready():
-            self._tasks[id] = asyncio.create_task(self._run_step(self._steps[id]), name=id)
+            self._start(id)
+
+    def _start(self, id: str) -> None:
+        self._tasks[id] = asyncio.create_task(self._run_step(self._steps[id]), name=id)
 
     async def _run_step(self, step: Step) -> None:
         """Run `step` when its kind has a free slot, and queue how it ended."""
@@ -104,6 +113,12 @@ class _Engine:
                 del self._active[step.id]
         self._ended.put_nowait((step.id, ending))
 
+    async def _settle_next(self) -> None:
+        """Settle the next step that ends; with failed steps, wait no longer for it than until the next look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REQUEST_SECONDS if self._failures else None):
+                self._settle(*await self._ended.get())
+
     def _settle(self, id: str, ending: Ending | JournalError) -> None:
         del self._tasks[id]
         if isinstance(ending, JournalError):
@@ -114,19 +129,49 @@ class _Engine:
         if ending.state in FINISHED:
             self._sorter.done(id)
         elif ending.state is StepState.FAILED:
-            self._failures.append(ending)
+            self._failures[id] = ending
             self._block(ending.step)
+
+    def _start_requested(self) -> None:
+        """Run the failed steps that were asked for once more."""
+        if not self._failures or self._scope.stop.requested or self._broken:
+            return
+        asked: list[str] = []
+        with suppress(InstallerError):  # what can't be read now stands there at the next look
+            asked = [id for id in self._scope.journal.requested() if id in self._failures]
+        if asked:
+            self._revive(asked)
+
+    def _revive(self, failed: Collection[str]) -> None:
+        """Start failed steps anew; what they blocked waits again, unless another failed step blocks it as well."""
+        waiting = [*failed, *self._behind(failed)]
+        for id in waiting:
+            del self._states[id]
+            self._failures.pop(id, None)
+        for ending in self._failures.values():
+            self._block(ending.step)
+        for id in waiting:
+            if id not in self._states:
+                self._scope.journal.transition(self._steps[id], StepState.WAITING, durable=False)
+        for id in failed:
+            self._start(id)
 
     def _block(self, failed: Step) -> None:
         """Record that whatever needs `failed`, however indirectly, will not run."""
         because = f"{failed.machine}: {failed.title} failed" if failed.machine else f"{failed.title} failed"
-        queue = [failed.id]
+        for id in self._behind([failed.id], besides=self._states):
+            self._states[id] = StepState.BLOCKED
+            self._scope.journal.transition(self._steps[id], StepState.BLOCKED, durable=False, because=because)
+
+    def _behind(self, ids: Iterable[str], besides: Container[str] = ()) -> list[str]:
+        """Whatever comes after any of `ids`, however indirectly, once each; not `besides` and what is behind them."""
+        found: dict[str, None] = {}
+        queue = list(ids)
         while queue:
-            for id in self._after[queue.pop()]:
-                if id not in self._states:
-                    self._states[id] = StepState.BLOCKED
-                    self._scope.journal.transition(self._steps[id], StepState.BLOCKED, durable=False, because=because)
-                    queue.append(id)
+            new = [id for id in self._after[queue.pop()] if id not in found and id not in besides]
+            found.update(dict.fromkeys(new))
+            queue += new
+        return list(found)
 
     def _stop_listener(self) -> Callable[[], None]:
         loop = asyncio.get_running_loop()
@@ -150,7 +195,7 @@ class _Engine:
         if any(self._states.get(id) not in ENDED for id in self._steps):
             return Outcome.STOPPED, ExitCode.INTERRUPTED
         if self._failures:
-            return Outcome.FAILED, exit_code(self._failures, self._scope.kind)
+            return Outcome.FAILED, exit_code(self._failures.values(), self._scope.kind)
         return Outcome.DONE, ExitCode.DONE
 
 
@@ -167,7 +212,7 @@ def orders(steps: Sequence[Step], kind: RunKind) -> tuple[dict[str, set[str]], d
     return (needs, needed_by) if kind is RunKind.INSTALL else (needed_by, needs)
 
 
-def exit_code(failures: Sequence[Ending], kind: RunKind) -> ExitCode:
+def exit_code(failures: Collection[Ending], kind: RunKind) -> ExitCode:
     """The exit status of a run with `failures`: that of the one in the earliest phase."""
     if kind is RunKind.DESTROY:
         return ExitCode.LEFTOVERS

@@ -38,6 +38,9 @@ PRAGMA user_version = {VERSION};
 COMMIT;
 """
 
+REQUESTS = "CREATE TABLE IF NOT EXISTS requests (step TEXT PRIMARY KEY, at REAL NOT NULL)"
+"""Failed steps that somebody asks for once more. Made when the writer opens a journal, which may be older than it."""
+
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open the journal for its one writer, making it if it is not there.
@@ -48,11 +51,23 @@ def open_writer(path: Path) -> sqlite3.Connection:
         private_directory(path.parent).chmod(0o700)
         if not path.exists():
             _create(path)
-        connection = _connect(f"{path.absolute().as_uri()}?mode=rw", path)
+        connection = open_beside(path)
+        connection.execute(REQUESTS)
         connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     except (sqlite3.Error, OSError) as error:
         raise _unusable(path, error) from error
     return connection
+
+
+def open_beside(path: Path) -> sqlite3.Connection:
+    """Open a journal that is there, to write into it for a moment beside its one writer.
+
+    Raises InstallerError as `open_writer`, and if there is none.
+    """
+    try:
+        return _connect(f"{path.absolute().as_uri()}?mode=rw", path)
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from installer import contract
 from installer.contract import Decision, Kind, Level, Peer, Rule, State, Traffic
 from installer.health import network, reach
-from installer.health.check import Evidence, Finding, Unreadable, Verdict
+from installer.health.check import Evidence, Finding, Verdict
 from installer.health.cluster import nodes
 from installer.health.reach import Pair, Reached
 from installer.health.report import RuleStatus
 from installer.plan import InstallPlan
-from installer.topology import FirewallRule, Machine, Record, Topology
+from installer.topology import FirewallRule, Machine, Topology
 
 _SSH = Traffic("tcp", 22, 22)
 
@@ -176,21 +176,10 @@ def _access(_rule: Rule, _proof: Proof) -> tuple[_Column, _Column]:
 
 
 def _name(rule: Rule, proof: Proof) -> tuple[_Column, _Column]:
-    results: list[bool | None] = []
-    for record in proof.topology.records:
-        if record.rule == rule.id:
-            results += [_resolves(proof.evidence.get(machine.name), record) for machine in proof.topology.machines]
+    if not any(record.rule == rule.id for record in proof.topology.records):
+        return _NOTHING, _NOTHING
+    results = [network.record_holds(one, rule.id) for one in proof.findings if one.check == "names"]
     return _NOTHING, _tally(rule, results, "machines resolve it")
-
-
-def _resolves(evidence: Evidence | None, record: Record) -> bool | None:
-    try:
-        known = network.resolved(evidence) if evidence else {}
-    except Unreadable:
-        return None
-    if record.name not in known:
-        return None
-    return network.judge_record(record, known[record.name])[0] is Verdict.PASS
 
 
 _COLUMNS: dict[Kind, Callable[[Rule, Proof], tuple[_Column, _Column]]] = {

@@ -9,6 +9,7 @@ from installer.errors import InstallerError
 from installer.health import compliance, reach
 from installer.health.check import Evidence, Finding, Subject, Verdict
 from installer.health.checks import CHECKS
+from installer.health.recheck import Recheck
 from installer.health.report import Report
 from installer.plan import InstallPlan
 from installer.topology import FirewallRule, Machine, Topology
@@ -24,33 +25,30 @@ def evaluate(
     *,
     checked_at: float,
     seconds: float,
+    recheck: Recheck | None = None,
 ) -> Report:
-    """Judge every machine of `topology`, and every rule of the contract.
+    """Judge every machine of `topology`, and every rule of the contract; with `recheck`, keep what it leaves as it was.
 
     `evidence`, `unreachable` (why a machine did not answer), `pinned` (host keys, `TYPE BASE64`) and `firewall` (read
     back from the platform; empty if it has none) are by machine. `checked_at` is Unix seconds, `seconds` how long
     gathering took.
     """
     facts: dict[Any, Any] = {}
-    findings: list[Finding] = []
+    found: list[Finding] = []
     # What a machine said earlier says nothing of one that does not answer now.
     answers = {name: answer for name, answer in evidence.items() if name not in unreachable}
     for machine in topology.machines:
         if (answer := answers.get(machine.name)) is not None:
-            findings += _judged(Subject(machine, plan, topology, answer, answers, pinned, facts))
+            found += _judged(Subject(machine, plan, topology, answer, answers, pinned, facts))
         else:
-            findings += _unjudged(machine, unreachable.get(machine.name))
-    pairs = reach.pairs(topology, answers)
-    proof = compliance.Proof(topology, answers, tuple(findings), pairs, firewall)
-    return Report(
-        plan.name,
-        checked_at,
-        seconds,
-        tuple(findings),
-        pairs,
-        compliance.statuses(plan, proof),
-        *reach.coverage(topology),
-    )
+            found += _unjudged(machine, unreachable.get(machine.name))
+    findings, pairs = tuple(found), reach.pairs(topology, answers)
+    if recheck:
+        findings, pairs = recheck.findings(findings), recheck.pairs(pairs)
+    rules = compliance.statuses(plan, compliance.Proof(topology, answers, findings, pairs, firewall))
+    if recheck:
+        rules = recheck.rules(rules)
+    return Report(plan.name, checked_at, seconds, findings, pairs, rules, *reach.coverage(topology))
 
 
 def evaluate_machine(

@@ -3,49 +3,53 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from installer.errors import InstallerError
+from installer.health.checks import CHECKS
 from installer.health.evaluate import evaluate
-from installer.health.gather import DEADLINE, gather
+from installer.health.gather import DEADLINE, gather, probes_for
+from installer.health.recheck import Recheck
 from installer.health.report import Report
 from installer.node import known_hosts
 
 if TYPE_CHECKING:
     from installer.health.check import Evidence
+    from installer.topology import Machine
     from installer.world import World
 
 _AT_ONCE = 32
 
 
-def examine(world: World, machines: Collection[str] | None = None) -> Report:
-    """Gather evidence of `machines`, or of all, over SSH; judge it with what `world.evidence` has of the others.
+def examine(world: World, recheck: Recheck | None = None) -> Report:
+    """Gather evidence over SSH of all machines and for all checks, or what `recheck` needs; judge it.
 
     A machine that does not answer is a finding, not an error.
     """
     started = time.time()
-    asked = [machine for machine in world.topology.machines if machines is None or machine.name in machines]
+    wanted = {machine: recheck.checks_for(machine) if recheck else CHECKS for machine in world.topology.machines}
+    asked = [machine for machine, checks in wanted.items() if probes_for(machine, checks)]
     unreachable: dict[str, InstallerError] = {}
 
-    def ask(name: str) -> Evidence | InstallerError:
+    def ask(machine: Machine) -> Evidence | InstallerError:
         try:
-            return gather(world.connect(name), world.topology.machine(name), world.topology, DEADLINE)
+            return gather(world.connect(machine.name), machine, world.topology, DEADLINE, wanted[machine])
         except InstallerError as error:
             return error
 
-    names = [machine.name for machine in asked]
-    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(names))), thread_name_prefix="check") as pool:
-        for name, answer in zip(names, pool.map(ask, names), strict=True):
+    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(asked))), thread_name_prefix="check") as pool:
+        for machine, answer in zip(asked, pool.map(ask, asked), strict=True):
             if isinstance(answer, InstallerError):
-                unreachable[name] = answer
+                unreachable[machine.name] = answer
             else:
-                world.evidence[name] = answer
-    return judge(world, unreachable, started)
+                world.evidence[machine.name] = answer
+    return judge(world, unreachable, started, recheck)
 
 
-def judge(world: World, unreachable: dict[str, InstallerError], started: float) -> Report:
+def judge(
+    world: World, unreachable: dict[str, InstallerError], started: float, recheck: Recheck | None = None
+) -> Report:
     """The report on what `world.evidence` holds; `started` is when gathering it began (Unix seconds)."""
     pinned = {
         machine.name: key
@@ -62,4 +66,5 @@ def judge(world: World, unreachable: dict[str, InstallerError], started: float) 
         world.platform.firewall(),
         checked_at=now,
         seconds=now - started,
+        recheck=recheck,
     )

@@ -173,9 +173,12 @@ def _kubelet(subject: Subject) -> Judgement:
     return Verdict.FAIL, f"not healthy: {brief(said)}", "journalctl -u kubelet says why"
 
 
+SSH = Check("ssh", "ssh", Level.NEEDED, _ssh, (probes.CLOCK,))
+"""Whether a machine answers at all, to the quickest of questions."""
+
 CHECKS = (
-    Check("ssh", "ssh", Level.NEEDED, _ssh),
-    Check("host-key", "host key", Level.NEEDED, _host_key),
+    SSH,
+    Check("host-key", "host key", Level.NEEDED, _host_key, (probes.CLOCK,)),
     Check("clock", "clock", Level.NEEDED, _clock, (probes.CLOCK,), alone=False),
     Check("hostname", "host name", Level.NEEDED, _hostname, (probes.HOSTNAME,)),
     Check("memory", "memory", Level.NEEDED, _memory, (probes.MEMORY,)),

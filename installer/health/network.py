@@ -9,7 +9,7 @@ from ipaddress import AddressValueError, IPv4Address
 from installer import contract
 from installer.contract import Level
 from installer.health import probes, reach
-from installer.health.check import Check, Evidence, Judgement, Subject, Unreadable, Verdict, worst
+from installer.health.check import Check, Evidence, Finding, Judgement, Subject, Unreadable, Verdict, worst
 from installer.health.reach import Pair, Reached
 from installer.topology import Record, Topology
 
@@ -94,6 +94,16 @@ def _names(subject: Subject) -> Judgement:
     verdict = worst([one for one, _ in found])
     seen = "; ".join(words for one, words in found if one is verdict)
     return verdict, seen, "" if verdict is Verdict.PASS else "mend the A records, then wait for their TTL"
+
+
+def record_holds(finding: Finding, rule: str) -> bool | None:
+    """Whether, by a finding of the check `names`, a name of contract rule `rule` leads where it should; None: unknown.
+
+    A finding that fails names every rule that does not hold (`judge_record`).
+    """
+    if finding.verdict is Verdict.FAIL:
+        return f"({rule})" not in finding.seen
+    return True if finding.verdict is Verdict.PASS else None
 
 
 CHECKS = (

@@ -118,7 +118,7 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.expect("story-worker-2")
     tmux.type("story")
     tmux.keys("Enter")
-    tmux.expect("nothing (is )?left|found nothing")
+    tmux.expect("story is destroyed")
     tmux.keys("q")
     tmux.expect("exit=0")
     assert craton.json("list") == []

@@ -189,6 +189,23 @@ def test_a_stopped_step_waits_again() -> None:
     assert (view.state, view.ended, view.fraction) == (W, 4, 0.0)
 
 
+def test_a_failed_step_that_is_asked_for_begins_anew_and_what_it_blocked_waits() -> None:
+    story = (
+        Story().begin().step(1, "one", S).step(1, "one", A).tell(EventType.STAGE, 2, "one", number=2, of=4, title="t")
+    )
+    story.tell(EventType.RETRY, 2, "one", attempt=2, of=4, error={})
+    story.step(4, "one", F, error={"observed": "no"}).step(4, "join", B, because="Make one failed")
+    story.step(9, "one", W).step(9, "join", W)
+    one, join = story.progress.steps["one"], story.progress.steps["join"]
+    assert (one.state, one.error, one.stage, one.retry, one.duration(10)) == (W, None, None, None, 0.0)
+    assert (join.state, join.because) == (W, "")
+    assert story.progress.failures == []
+    story.step(10, "one", S).step(10, "one", A)
+    assert (one.state, one.started, one.duration(12)) == (A, 10, 2.0)
+    story.step(13, "one", D, how="applied")
+    assert (one.duration(20), one.fraction) == (3.0, 1.0)
+
+
 def test_undone_steps_count_as_work_done() -> None:
     story = Story().begin(kind=RunKind.DESTROY).step(0, "join", S).step(0, "join", U)
     story.step(20, "join", G, how="applied")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from installer.engine import runner
 from installer.engine.events import RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.progress import Progress
+from installer.engine.requests import request_retry
 from installer.engine.runner import run
 from installer.errors import ExitCode, InstallerError
 from installer.step import Context, Step
@@ -21,6 +25,7 @@ from tests.installer.engine.conftest import QUICK
 
 BROKEN = InstallerError("do it", "no")
 LIMITS = {"ssh": 2, "local": 1}
+PERSON = "person"
 
 
 @st.composite
@@ -43,6 +48,9 @@ def reachable(id: str, edges: dict[str, tuple[str, ...]]) -> set[str]:
 
 class Harness:
     """Builds steps that fail as told, and notes every call made before its turn."""
+
+    journal: Path
+    """Of the run that goes on."""
 
     def __init__(self, graph: dict[str, tuple[str, ...]], failing: set[str], kind: RunKind) -> None:
         self.kind = kind
@@ -76,13 +84,40 @@ class Harness:
     def run(self) -> tuple[ExitCode, Progress]:
         world: Any = None
         with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "journal.db"
+            path = self.journal = Path(directory) / "journal.db"
             with Journal(path) as journal:
                 code = asyncio.run(run(self.steps, world, journal, kind=self.kind, limits=LIMITS, timing=QUICK))
             with Reader(path) as reader:
                 progress = Progress.of(reader.steps())
                 progress.extend(reader.events())
         return code, progress
+
+
+class Watched(Harness):
+    """Steps fail but once, and a person asks for whatever failed for as long as not all is done."""
+
+    def __init__(self, graph: dict[str, tuple[str, ...]], failing: set[str], kind: RunKind) -> None:
+        super().__init__(graph, failing, kind)
+        self.wanted = set(graph) if kind is RunKind.INSTALL else set()
+        self.steps.append(fake_step(self.effects, PERSON, limit=PERSON, applying=self._watch, undoing=self._watch))
+        if kind is RunKind.DESTROY:
+            self.effects.present.add(PERSON)
+
+    def _body(self, id: str) -> Body:
+        def body(_ctx: Context) -> None:
+            if id in self.failing:
+                self.failing.remove(id)
+                raise BROKEN
+
+        return body
+
+    def _watch(self, ctx: Context) -> None:
+        def ask() -> tuple[bool | None, str]:
+            with Reader(self.journal) as reader:
+                request_retry(self.journal, [step.id for step in reader.steps() if step.state is StepState.FAILED])
+            return self.effects.present - {PERSON} == self.wanted or None, "not all done"
+
+        ctx.wait_until("the others", ask, every=0.005)
 
 
 @given(graph=graphs(), kind=st.sampled_from(RunKind), data=st.data())
@@ -102,6 +137,23 @@ def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: Ru
     assert not blocked & set(harness.effects.called("observe"))
     assert all(most <= LIMITS[limit] for limit, most in harness.effects.most_at_once.items())
     assert (code is ExitCode.DONE) == (not failed)
+
+
+@given(graph=graphs(), kind=st.sampled_from(RunKind), data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_failed_steps_that_are_asked_for_while_anything_runs_leave_nothing_undone(
+    graph: dict[str, tuple[str, ...]], kind: RunKind, data: st.DataObject
+) -> None:
+    failing = data.draw(st.sets(st.sampled_from(sorted(graph)), max_size=4))
+    harness = Watched(graph, set(failing), kind)
+    with patch.object(runner, "REQUEST_SECONDS", 0.005):
+        code, progress = harness.run()
+    assert harness.too_early == []
+    assert code is ExitCode.DONE
+    assert progress.fraction == 1.0
+    assert progress.run == 1
+    called = harness.effects.called("apply" if kind is RunKind.INSTALL else "undo")
+    assert Counter(called) == Counter([*graph, *failing, PERSON])
 
 
 @given(graph=graphs(), data=st.data())
