@@ -1,0 +1,76 @@
+"""Trying again where no engine runs any more: a new run of the same kind, without the faults of the last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer import lifecycle
+from installer.engine import process
+from installer.engine.events import Outcome, RunKind, StepState
+from installer.engine.journal import Journal
+from installer.errors import ExitCode, InstallerError
+from installer.plan import InstallPlan
+from installer.planfile import dump
+from installer.state import ClusterDirectory, write_private
+from tests.doubles.actions import Effects, fake_step
+
+OPTIONS = {"speed": 40.0, "seed": 7, "faults": ["worker-1:prepare:exit"]}
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDirectory:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    found = ClusterDirectory.of("demo")
+    write_private(found.plan, dump(InstallPlan(name="demo", subdomain="example.test")))
+    return found
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The assignments of the engines that were started."""
+    assignments: list[dict[str, Any]] = []
+
+    def launch(argv: Sequence[str], _directory: ClusterDirectory) -> int:
+        assignments.append(json.loads(argv[-1]))
+        return 1
+
+    monkeypatch.setattr(process, "launch", launch)
+    return assignments
+
+
+def failed_run(directory: ClusterDirectory, kind: RunKind, options: Mapping[str, Any]) -> None:
+    step = fake_step(Effects(), "a")
+    with Journal(directory.journal) as journal:
+        journal.begin(kind, [step], options)
+        journal.transition(step, StepState.FAILED, error={})
+        journal.end(Outcome.FAILED, ExitCode.MACHINES)
+
+
+@pytest.mark.parametrize("kind", list(RunKind))
+@pytest.mark.parametrize("steps", [None, ["a"]])
+def test_a_run_that_ended_is_followed_by_one_of_its_kind_speed_and_seed_without_its_faults(
+    directory: ClusterDirectory, launched: list[dict[str, Any]], kind: RunKind, steps: list[str] | None
+) -> None:
+    failed_run(directory, kind, OPTIONS)
+    assert lifecycle.retry("demo", steps) == directory
+    [assignment] = launched
+    assert (assignment["kind"], assignment["plan_path"]) == (kind, str(directory.plan))
+    assert assignment["options"] == {"speed": 40.0, "seed": 7, "faults": []}
+
+
+def test_a_cluster_that_never_ran_is_installed(directory: ClusterDirectory, launched: list[dict[str, Any]]) -> None:
+    lifecycle.retry("demo")
+    assert [(one["kind"], one["options"]["speed"]) for one in launched] == [("install", 1.0)]
+
+
+def test_there_is_nothing_to_try_again_of_a_cluster_that_nobody_knows(
+    directory: ClusterDirectory, launched: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(InstallerError, match="no cluster 'other'"):
+        lifecycle.retry("other")
+    assert launched == []
