@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -19,7 +20,6 @@ from installer.platforms.base import Resource
 from installer.state import ClusterDirectory
 from screens import theme
 from screens.dialogs.details import DetailsDialog
-from screens.remote import options_of_last_run
 from screens.run import RunScreen
 from screens.widgets.failure import FailureCard
 from screens.widgets.header import TitleBar
@@ -134,7 +134,7 @@ class DestroyScreen(RunScreen):
             # The engine removes the journal at the very end: whoever reads it has to have opened it before.
             feed.opened.wait(OPENING)
             try:
-                lifecycle.start_destroy(directory.cluster, options_of_last_run(directory))
+                lifecycle.start_destroy(directory.cluster, lifecycle.last_run(directory)[1])
             except InstallerError:
                 self.app.call_from_thread(self._not_begun, before)
                 raise
@@ -184,7 +184,7 @@ class DestroyScreen(RunScreen):
             self.leave(self.exit_code)
             return
         self.query_one("#receipt-text", Static).update(
-            receipt(self.directory.cluster, self.fleet.progress, self._resources or [])
+            receipt(self.directory.cluster, self.fleet.progress, self._resources or [], self.size.width - 6)
         )
         self.page = "receipt"
 
@@ -209,15 +209,15 @@ class DestroyScreen(RunScreen):
             self.app.push_screen(DetailsDialog(view.record.title, step_pairs(view, self.now)))
 
 
-def receipt(cluster: str, progress: Progress, resources: Sequence[Resource]) -> Content:
-    """What there was, what went, and what a second look found."""
+def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], width: int = 74) -> Content:
+    """What there was, what went, and what a second look found, in lines of `width`."""
     left: Sequence[Mapping[str, str]] = progress.results.get("receipt", {}).get("left", [])
     undone = sum(view.state is StepState.UNDONE for view in progress.steps.values())
     took = Content.styled(f"   {count(undone, 'step')} taken back", "$faint")
     if progress.exit_code == ExitCode.DONE:
         head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + took
         proof = theme.content(theme.DONE, "looked again: nothing is left")
-        return Content("\n").join([head, Content(), *went(resources), Content(), proof])
+        return Content("\n").join([head, Content(), *went(resources, width), Content(), proof])
     head = theme.content(theme.FAILED) + Content.styled(f" not all of {cluster} could be destroyed", "bold") + took
     lines = [head, Content()]
     lines += [
@@ -232,16 +232,19 @@ def receipt(cluster: str, progress: Progress, resources: Sequence[Resource]) -> 
     return Content("\n").join(lines)
 
 
-def went(resources: Sequence[Resource]) -> list[Content]:
-    """One line for each kind of thing: how many there were, and their names."""
+def went(resources: Sequence[Resource], width: int) -> list[Content]:
+    """For each kind of thing how many there were, and their names beside that."""
     kinds: dict[str, list[str]] = {}
     for one in resources:
         kinds.setdefault(one.kind, []).append(one.name)
-    width = max((len(kind) for kind in kinds), default=0)
-    return [
-        Content.styled(f"{kind.ljust(width)}  {len(names):>5,}  ", "$faint") + Content(_some(names))
-        for kind, names in kinds.items()
-    ]
+    longest = max((len(kind) for kind in kinds), default=0)
+    lines = []
+    for kind, names in kinds.items():
+        head = f"{kind.ljust(longest)}  {len(names):>5,}  "
+        for text in textwrap.wrap(_some(names), max(20, width - len(head)), break_on_hyphens=False):
+            lines.append(Content.styled(head, "$faint") + Content(text))
+            head = " " * len(head)
+    return lines
 
 
 def _some(names: Sequence[str]) -> str:

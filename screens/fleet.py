@@ -86,6 +86,7 @@ class Fleet:
         """Grows with every change: what was drawn from the same version need not be drawn again."""
         self._phases: dict[str, Counter[StepState]] = {}
         self._waiting: dict[str, None] = {}
+        self._failed: dict[str, None] = {}
         self._weight = 0.0
 
     def load(self, records: Iterable[StepRecord]) -> None:
@@ -113,7 +114,7 @@ class Fleet:
             self.machines[name].look()
 
     def _index(self) -> None:
-        self.machines, self._phases, self._waiting = {}, {}, {}
+        self.machines, self._phases, self._waiting, self._failed = {}, {}, {}, {}
         for view in self.progress.steps.values():
             name = view.record.machine or CLUSTER
             if name not in self.machines:
@@ -131,6 +132,10 @@ class Fleet:
             counts = self._phases[view.record.phase]
             counts[before] -= 1
             counts[view.state] += 1
+        if view.state is StepState.FAILED:
+            self._failed[view.record.id] = None
+        else:
+            self._failed.pop(view.record.id, None)
         if view.wait:
             self._waiting[view.record.id] = None
         else:
@@ -155,6 +160,11 @@ class Fleet:
         """Steps that wait for something, the nearest deadline first."""
         views = [self.progress.steps[id] for id in self._waiting]
         return sorted((view for view in views if view.wait), key=lambda view: view.wait.until if view.wait else 0.0)
+
+    @property
+    def failures(self) -> list[StepView]:
+        """As Progress.failures, the first to fail first."""
+        return [self.progress.steps[id] for id in self._failed]
 
     @property
     def size(self) -> int:

@@ -57,11 +57,16 @@ class ReachMatrix(Matrix):
 class HealthScreen(Remote):
     """Shows the last report at once, and checks anew when it opens and when asked."""
 
-    HELP = "r checks every machine again over SSH, m only the selected one; e writes the report as JSON and HTML."
+    HELP = (
+        "r checks everything again over SSH; m only the selected machine, c only the selected check on every machine, "
+        "x this check on this machine. e writes the report as JSON and HTML."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "check", "Check"),
-        Binding("m", "check_machine", "This one"),
-        Binding("tab", "turn(1)", "Next tab"),
+        Binding("r", "check", "Check all"),
+        Binding("m", "check_machine", "Machine"),
+        Binding("c", "check_check", "Check"),
+        Binding("x,enter", "check_cell", "This one", key_display="x"),
+        Binding("tab", "turn(1)", "Tabs"),
         Binding("shift+tab", "turn(-1)", "Previous tab", show=False),
         Binding("p", "port(1)", "Port"),
         Binding("P", "port(-1)", "Previous port", show=False),
@@ -192,6 +197,12 @@ class HealthScreen(Remote):
         names = health_grids.nodes(report) if self.tab == "reach" else list(report.machines)
         return names[matrix.cell[0]]
 
+    @property
+    def check(self) -> str | None:
+        """The check that is looked at, which is one only in the matrix of checks."""
+        cell = self.query_one("#check-matrix", Matrix).cell
+        return None if self.report is None or cell is None or self.tab != "checks" else self.report.checks[cell[1]]
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
@@ -199,6 +210,8 @@ class HealthScreen(Remote):
         can = {
             "check": self.checking_since is None,
             "check_machine": self.checking_since is None and of_machine,
+            "check_check": self.checking_since is None and self.check is not None,
+            "check_cell": self.checking_since is None and of_machine and self.check is not None,
             "port": self.tab == "reach" and self.report is not None,
             "export": self.report is not None,
             "shell": of_machine,
@@ -220,16 +233,25 @@ class HealthScreen(Remote):
             self._draw_evidence()
 
     def action_check(self) -> None:
-        self._check(None)
+        self._check(None, None)
 
     def action_check_machine(self) -> None:
-        self._check(self.machine)
+        self._check(self.machine, None)
 
-    def _check(self, machine: str | None) -> None:
+    def action_check_check(self) -> None:
+        self._check(None, self.check)
+
+    def action_check_cell(self) -> None:
+        self._check(self.machine, self.check)
+
+    def _check(self, machine: str | None, check: str | None) -> None:
+        """Check again, of one machine and one check where they are given."""
         from installer import lifecycle
 
+        machines, checks = [machine] if machine else None, [check] if check else None
+
         def body() -> Report:
-            return lifecycle.check(self.directory.cluster, None if machine is None else [machine])
+            return lifecycle.check(self.directory.cluster, machines, checks)
 
         self.checking_since = time.time()
         worker = self.attempt(body, self._show_report, group="check")

@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import Footer, Static
 
 from installer.engine.events import Outcome, RunKind
+from installer.engine.progress import StepView
 from installer.state import ClusterDirectory
 from screens import theme
 from screens.dialogs.details import DetailsDialog
@@ -23,15 +24,16 @@ from screens.widgets.failure import FailureCard
 from screens.widgets.header import TitleBar
 from screens.widgets.machine_list import MachineList
 from screens.widgets.machine_pane import MachinePane
-from screens.widgets.machines import Machines, MachineTable
-from screens.widgets.phases import PhasesBar
+from screens.widgets.machines import MachineTable
 from screens.widgets.rows import Rows
+from screens.widgets.phases import PhasesBar
 from screens.widgets.still import Still
 from screens.widgets.timeline import Timeline, legend
 from screens.words import clock, step_pairs, wait_words
 
 FAILURE_KEYS = {
     "retry": "r retry",
+    "retry_all": "a retry all",
     "shell": "s shell on it",
     "gather": "g gather a support bundle",
     "details": "d details",
@@ -52,7 +54,8 @@ class ProgressScreen(RunScreen):
         Binding("h", "health", "Health"),
         Binding("v", "review", "Review", show=False),
         Binding("u", "summary", "Summary"),
-        Binding("r", "retry", "Retry", show=False),
+        Binding("r", "retry", "Retry this machine", show=False),
+        Binding("a", "retry_all", "Retry all that failed", show=False),
         Binding("space", "pause", "Pause", key_display="space"),
         Binding("plus", "pace(2.0)", "Speed", key_display="+-"),
         Binding("minus", "pace(0.5)", "Slower", show=False),
@@ -82,10 +85,10 @@ class ProgressScreen(RunScreen):
         yield TitleBar(self.directory.cluster)
         yield PhasesBar()
         with Horizontal(id="middle"):
-            yield MachineList(self.fleet)
+            yield MachineList(self.fleet, self._pick)
             yield MachinePane()
         with Vertical(id="timeline-view"):
-            yield Timeline(self.fleet)
+            yield Timeline(self.fleet, self._pick)
             yield Static(Content.styled(legend(), "$faint"), id="legend")
         yield Still(id="wait")
         yield FailureCard()
@@ -133,13 +136,12 @@ class ProgressScreen(RunScreen):
 
     def _draw_failure(self) -> None:
         card, progress = self.query_one(FailureCard), self.fleet.progress
-        failed = [] if progress.outcome is Outcome.DONE else progress.failures
+        failed = [] if progress.outcome is Outcome.DONE else self.fleet.failures
         keys = "   ".join(words for action, words in FAILURE_KEYS.items() if self.check_action(action, ()))
         if self.journal_error:
             card.show_text("the journal cannot be read just now", str(self.journal_error), "")
-        elif failed:
-            view = next((view for view in failed if (view.record.machine or CLUSTER) == self._selected), failed[0])
-            card.show_failure(view, len(failed) - 1, keys)
+        elif told := self._told_failure(failed):
+            card.show_failure(told, len(failed) - 1, keys)
         elif self.engine_gone:
             seen = f"Process {progress.pid} ended without saying how. The journal is intact."
             card.show_text("the engine is gone", seen, keys)
@@ -164,11 +166,11 @@ class ProgressScreen(RunScreen):
                 return self._selected if self._selected in found else found[0]
         return self._selected if self.selected in machines or not machines else machines[0].name
 
-    def on_rows_moved(self, message: Rows.Moved) -> None:
-        if isinstance(message.rows, Machines) and message.rows.picked is not None:
-            self._chosen = True
-            self._select(message.rows.picked)
-            self.draw()
+    def _pick(self, machine: str) -> None:
+        """The user chose a machine: it stays."""
+        self._chosen = True
+        self._select(machine)
+        self.draw()
 
     def on_input_changed(self) -> None:
         self._chosen = self._chosen and self._selected in self.list.names
@@ -203,7 +205,8 @@ class ProgressScreen(RunScreen):
             "health": installed,
             "review": installed,
             "summary": installed,
-            "retry": live and self.can_resume,
+            "retry": live and (self.can_resume or bool(self._failed_here())),
+            "retry_all": live and len(self.fleet.failures) > len(self._failed_here()) > 0,
             "pause": not live,
             "pace": not live,
             "filter": bool(self.fleet.machines) and self.view == "machines" and not self.has_class("-pane"),
@@ -272,7 +275,21 @@ class ProgressScreen(RunScreen):
         self.gather_bundle()
 
     def action_retry(self) -> None:
+        self.try_again(self._failed_here() or None)
+
+    def action_retry_all(self) -> None:
         self.try_again()
+
+    def _failed_here(self) -> list[str]:
+        """Failed steps of the machine that the failure card tells of."""
+        failed = self.fleet.failures if self.fleet.progress.kind is RunKind.INSTALL else []
+        told = self._told_failure(failed)
+        return [view.record.id for view in failed if told and view.record.machine == told.record.machine]
+
+    def _told_failure(self, failed: list[StepView]) -> StepView | None:
+        """The failure of the selected machine, or else the first one."""
+        here = (view for view in failed if (view.record.machine or CLUSTER) == self._selected)
+        return next(here, failed[0] if failed else None)
 
     def action_pause(self) -> None:
         if self.replay:

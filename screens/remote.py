@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from textual.app import SuspendNotSupported
 
-from installer.engine.journal import Reader
-from installer.platforms.base import RunOptions
 from installer.state import ClusterDirectory
 from screens.base import CratonScreen
 
@@ -53,30 +52,15 @@ class Remote(CratonScreen[None]):
             group="gather",
         )
 
-    def try_again(self) -> None:
-        """Start the engine again; what it finds done it leaves as it is."""
+    def try_again(self, steps: Collection[str] | None = None) -> None:
+        """Run failed steps again, all or those given: within the run that goes on, or in a new one after its end."""
         from installer import lifecycle
 
-        directory = self.directory
-        self.attempt(
-            lambda: lifecycle.start_resume(directory.cluster, options_of_last_run(directory)),
-            lambda _: None,
-            group="start",
-        )
+        cluster = self.directory.cluster
+        self.attempt(lambda: lifecycle.retry(cluster, steps), lambda _: None, group="start")
 
     def stop_engine(self) -> None:
         """Ask the engine to stop at the next safe point."""
         from installer import lifecycle
 
         self.attempt(lambda: lifecycle.stop(self.directory.cluster), lambda _: None, group="stop")
-
-
-def options_of_last_run(directory: ClusterDirectory) -> RunOptions:
-    """Speed and seed of the last run, without its faults: what was rehearsed once has been rehearsed."""
-    reader = Reader(directory.journal)
-    try:
-        runs = reader.runs()
-    finally:
-        reader.close()
-    options = runs[-1].options if runs else {}
-    return RunOptions(speed=float(options.get("speed", 1.0)), seed=int(options.get("seed", 0)))

@@ -30,6 +30,7 @@ from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.rows import Rows
 from screens.widgets.table import Column, Table
+from screens.words import tilde
 
 if TYPE_CHECKING:
     from installer.state import ClusterDirectory
@@ -117,7 +118,7 @@ class ReviewScreen(CratonScreen[None]):
             "quorum": f"{quorum} of {count(plan.masters, 'master')}",
             "Kubernetes": plan.kubernetes,
             "platform": plan.traits.title,
-            "plan": str(path) if path else "",
+            "plan": tilde(path) if path else "",
         }
         lines = [Content.styled(f"{name:12}", "$faint") + Content(value) for name, value in facts.items() if value]
         return Content("\n").join(lines)
@@ -221,7 +222,7 @@ class ReviewScreen(CratonScreen[None]):
     def _say_saved(self, path: Path) -> None:
         self.subject = Subject(self.subject.plan, path, self.subject.cluster)
         self.query_one("#facts", Static).update(self._facts())
-        self.notify(f"saved as {path}")
+        self.notify(f"saved as {tilde(path)}", markup=False)
 
     def action_leave(self) -> None:
         self.leave()

@@ -164,7 +164,7 @@ def rule_words(rule: Ruling, status: RuleStatus | None = None) -> Content:
         lines.append(Content(rule.reason))
     if status and status.planned is State.ON:
         lines.append(
-            Content(f"configured: {status.configured}, observed: {status.observed}. {status.detail}".rstrip(". "))
+            Content(f"configured: {status.configured}, observed: {status.observed}   {status.detail}".rstrip())
         )
     return Content("\n").join(lines)
 

@@ -17,7 +17,7 @@ from installer.state import ClusterDirectory
 from screens import theme
 from screens.base import CratonScreen
 from screens.widgets.header import TitleBar
-from screens.words import MARK_OF_VERDICT, about, count
+from screens.words import MARK_OF_VERDICT, about, count, tilde
 
 if TYPE_CHECKING:
     from installer.health.report import Report
@@ -58,7 +58,7 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("Kubernetes", Content(plan.kubernetes)),
         ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
         ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
-        ("kubeconfig", Content(str(directory.kubeconfig))),
+        ("kubeconfig", Content(tilde(directory.kubeconfig))),
         ("health", _health(installed.report)),
     ]
 
@@ -74,7 +74,7 @@ def commands(installed: Installed) -> list[tuple[str, str]]:
     """Commands to go on with, and what each is for."""
     name = installed.plan.name
     return [
-        (f"export KUBECONFIG={installed.directory.kubeconfig}", ""),
+        (f"export KUBECONFIG={tilde(installed.directory.kubeconfig)}", ""),
         ("kubectl get nodes", "the cluster itself"),
         (f"craton check {name}", "its health, now"),
         (f"craton ssh {name} master-1", "a shell on a machine"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
@@ -60,6 +61,12 @@ def about(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """ "1 machine", "1,000 machines"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def tilde(path: Path) -> str:
+    """A path as it is typed: with ~ for the user's home directory."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)
 
 
 def fit(text: str, width: int) -> str:

@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
+from screens.words import tilde
+
 
 class SaveDialog(ModalScreen[Path | None]):
     """Returns the path that was entered, or None. A file that exists is named before it is overwritten."""
@@ -29,7 +31,7 @@ class SaveDialog(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Content("Save the plan as"), classes="title")
-            yield Input(str(self._proposed), select_on_focus=False, compact=True)
+            yield Input(tilde(self._proposed), select_on_focus=False, compact=True)
             yield Static(id="remark", classes="hint")
         yield Footer(show_command_palette=False)
 
@@ -48,7 +50,7 @@ def _path(value: str) -> Path:
 
 def _remark(path: Path) -> str:
     if path.is_dir():
-        return f"{path} is a directory: add a file name"
+        return f"{tilde(path)} is a directory: add a file name"
     if path.exists():
-        return f"overwrites {path}"
-    return f"a new file {path}"
+        return f"overwrites {tilde(path)}"
+    return f"a new file {tilde(path)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -9,7 +11,7 @@ from textual.widgets import Input
 
 from screens import theme
 from screens.fleet import WORDS, Fleet
-from screens.widgets.machines import MachineGrid, Machines, MachineTable
+from screens.widgets.machines import MachineGrid, Machines, MachineTable, state_words
 from screens.widgets.still import Still
 from screens.words import count
 
@@ -30,12 +32,14 @@ class MachineList(Vertical):
         #filter { display: none; margin: 0 2 1 2; }
         #filter.-open { display: block; }
         MachineGrid { display: none; }
+        #here { padding: 0 2; display: none; }
     }
     """
 
-    def __init__(self, fleet: Fleet, id: str | None = None) -> None:
+    def __init__(self, fleet: Fleet, pick: Callable[[str], object], id: str | None = None) -> None:
         super().__init__(id=id)
         self._fleet = fleet
+        self._pick = pick
         self._grid: bool | None = None
         self._listed: tuple[int, str] | None = None
         self._names: list[str] = []
@@ -43,8 +47,9 @@ class MachineList(Vertical):
     def compose(self) -> ComposeResult:
         yield Still(id="tally")
         yield FilterInput(placeholder="name, role or state", compact=True, id="filter")
-        yield MachineTable(self._fleet, id="table")
-        yield MachineGrid(self._fleet, id="grid")
+        yield MachineTable(self._fleet, self._pick, id="table")
+        yield MachineGrid(self._fleet, self._pick, id="grid")
+        yield Still(id="here")
 
     @property
     def names(self) -> list[str]:
@@ -85,6 +90,7 @@ class MachineList(Vertical):
                 self.shown.focus()
         self.shown.show(self.names, selected, now)
         self._draw_tally()
+        self._draw_here()
 
     def _draw_tally(self) -> None:
         size, found = self._fleet.size, self.names
@@ -92,7 +98,18 @@ class MachineList(Vertical):
         if len(found) != len(self._fleet.machines):
             head = f"{len(found):,} of {head}"
         pieces = [theme.content(mark, f"{number:,} {WORDS[mark]}") for mark, number in self._fleet.tally()]
-        self.query_one(Still).say(Content("  ").join((Content.styled(head, "$faint"), *pieces)))
+        self.query_one("#tally", Still).say(Content("  ").join((Content.styled(head, "$faint"), *pieces)))
+
+    def _draw_here(self) -> None:
+        """Name the machine under the grid's cursor where there is no room for more about it."""
+        here = self.query_one("#here", Still)
+        machine = self._fleet.machines.get(self.shown.selected or "")
+        shows = self.shows_grid and self.screen.has_class("-narrow") and machine is not None
+        if here.display != shows:
+            here.display = shows
+        if shows and machine is not None:
+            words = Content.styled(f" · {state_words(self._fleet, machine)}", "$faint")
+            here.say(theme.content(machine.mark) + Content.styled(f" {machine.short}", "bold") + words)
 
     def toggle_grid(self) -> None:
         self._grid = not self.shows_grid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import ClassVar
 
@@ -25,14 +26,14 @@ BAR_WIDTH = 13
 class Machines(Rows):
     """What table and grid share: names in order, and a cursor that stays on its machine when the order changes."""
 
-    def __init__(self, fleet: Fleet, id: str | None = None) -> None:
+    def __init__(self, fleet: Fleet, pick: Callable[[str], object], id: str | None = None) -> None:
         super().__init__(id=id)
         self._fleet = fleet
+        self._pick = pick
+        """Called at once, not with a message: what hangs on the cursor is painted in the same frame."""
         self.names: list[str] = []
         self.now = 0.0
         self._name_width = 8
-        self.picked: str | None = None
-        """The machine that the user's last move went to."""
 
     @property
     def selected(self) -> str | None:
@@ -45,8 +46,10 @@ class Machines(Rows):
         return self.cursor
 
     def move_to(self, index: int) -> None:
+        before = self.selected_index
         super().move_to(index)
-        self.picked = self.selected
+        if self.selected is not None and self.selected_index != before:
+            self._pick(self.selected)
 
     def show(self, names: list[str], selected: str | None, now: float) -> None:
         """Draw these machines as of `now` (Unix seconds) with the cursor on `selected`."""

@@ -31,6 +31,7 @@ class Matrix(Rows):
     """The first column and the heading stay; the other columns scroll sideways with the cursor."""
 
     HEADING = True
+    DEFAULT_CSS = "Matrix:nocolor:focus > .rows--cursor { text-style: bold; }"  # only the cell is reversed
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "across(-1)", "Previous column", show=False),
         Binding("right", "across(1)", "Next column", show=False),

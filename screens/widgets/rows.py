@@ -41,6 +41,8 @@ class Rows(ScrollView, can_focus=True):
         & > .rows--rule { color: $panel; }
         & > .rows--cursor { background: $block-cursor-blurred-background; }
         &:focus > .rows--cursor { background: $block-cursor-background; text-style: bold; }
+        &:nocolor > .rows--cursor { text-style: bold; }
+        &:nocolor:focus > .rows--cursor { text-style: bold reverse; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -174,8 +176,13 @@ class Rows(ScrollView, can_focus=True):
         """Spans as a line of exactly `width` cells."""
         base = self.rich_style
         under = self._style(line_style) if line_style else Style.null()
-        segments = [Segment(text, base + under + self._style(style)) for text, style in spans if text]
+        segments = [Segment(text, base + under + self._style_on(under, style)) for text, style in spans if text]
         return Strip(segments).adjust_cell_length(width, base + under)
+
+    def _style_on(self, under: Style, names: str) -> Style:
+        """A reversed line is one block: a colour would cut a hole into it."""
+        style = self._style(names)
+        return style.without_color if under.reverse else style
 
     def notify_style_update(self) -> None:
         self._styles.clear()

@@ -74,8 +74,8 @@ class StepList(Rows):
             time = "as is"
         return [
             (f"{theme.shape(mark)} ", mark.colour),
-            (fit(view.record.title, width - 3 - TIME_WIDTH - words), "faint" if mark is theme.WAITING else ""),
-            (fit(str(view.state), words), "faint"),
+            (fit(view.record.title, width - 4 - TIME_WIDTH - words), "faint" if mark is theme.WAITING else ""),
+            (f" {fit(str(view.state), words)}", "faint"),
             (f"{time:>{TIME_WIDTH}}", "faint"),
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from rich.style import Style
@@ -33,22 +34,22 @@ class Timeline(Machines):
 
     HEADING = True
     HELP = (
-        "One bar per machine; time runs to the right from the start of the run. Letters and tints stand for phases, "
+        "One bar per machine; time runs to the right from the start of the run. A letter begins each phase, "
         "a dot for time in which the machine waited."
     )
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"timeline--{number}" for number in range(len(LETTERS))}
     DEFAULT_CSS = """
     Timeline {
-        & > .timeline--0 { background: $secondary 30%; }
-        & > .timeline--1 { background: $primary 20%; }
-        & > .timeline--2 { background: $secondary 45%; }
-        & > .timeline--3 { background: $primary 32%; }
-        & > .timeline--4 { background: $primary 50%; }
-        & > .timeline--5 { background: $success 25%; }
-        & > .timeline--6 { background: $success 45%; }
-        & > .timeline--7 { background: $warning 25%; }
-        & > .timeline--8 { background: $secondary 60%; }
-        & > .timeline--9 { background: $warning 45%; }
+        & > .timeline--0 { color: $secondary; }
+        & > .timeline--1 { color: $secondary; }
+        & > .timeline--2 { color: $secondary; }
+        & > .timeline--3 { color: $warning; }
+        & > .timeline--4 { color: $primary; }
+        & > .timeline--5 { color: $success; }
+        & > .timeline--6 { color: $primary; }
+        & > .timeline--7 { color: $warning; }
+        & > .timeline--8 { color: $secondary; }
+        & > .timeline--9 { color: $success; }
     }
     """
 
@@ -86,26 +87,32 @@ class Timeline(Machines):
 
     def _cells(self, machine: MachineView, width: int) -> Spans:
         cells = phases_over_time(machine, self._fleet.progress.started or 0.0, self._span, width, self.now)
+        line, idle = ("━", "·") if theme.has_unicode(os.environ) else ("=", ".")
         spans: Spans = []
         before: Phase | None = None
         for phase in cells:
             if phase is None:
-                spans.append(("·", "rule"))
+                spans.append((idle, "rule"))
+            elif phase is before:
+                spans.append((line, f"phase-{list(LETTERS).index(phase)}"))
             else:
-                letter = LETTERS[phase] if phase is not before else " "
-                spans.append((letter, f"phase-{list(LETTERS).index(phase)}"))
+                spans.append((LETTERS[phase], "bold"))
             before = phase
         return spans
 
     def _style(self, names: str) -> Style:
         if names.startswith("phase-"):
-            return self.get_component_rich_style(f"timeline--{names[6:]}")
+            return self.get_component_rich_style(f"timeline--{names[6:]}", partial=True)
         return super()._style(names)
 
 
 def legend() -> str:
-    """What the letters mean, in the order of the phases."""
-    return "  ".join(f"{letter} {phase}".replace(" ", "\u00a0") for phase, letter in LETTERS.items())
+    """What the letters mean, in the order of the phases: two lines of columns."""
+    meanings = [f"{letter}\u00a0{phase}" for phase, letter in LETTERS.items()]
+    half = len(meanings) // 2
+    columns = list(zip(meanings[:half], meanings[half:], strict=True))
+    lines = zip(*([text.ljust(max(map(len, column)) + 2) for text in column] for column in columns), strict=True)
+    return "\n".join("".join(line).rstrip() for line in lines)
 
 
 def phases_over_time(machine: MachineView, start: float, span: float, width: int, now: float) -> list[Phase | None]:

@@ -16,7 +16,6 @@ from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
-from installer.platforms.base import RunOptions
 from screens import run as run_module
 from screens.app import CratonApp
 from screens.dialogs.choice import ChoiceDialog
@@ -64,7 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
         monkeypatch.setattr(lifecycle, name, call)
 
-    recorder("start_resume", None)
+    recorder("retry", None)
     recorder("stop", None)
     recorder("gather", Path("demo.tar.gz"))
     recorder("ssh_command", ["ssh", "demo"])
@@ -172,9 +171,25 @@ async def test_failure_card_says_what_where_why_and_what_helps(demo: Run) -> Non
     async with application(demo).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "✕ prepare demo-worker-1 for Kubernetes v1.36.2", "install kubelet: sha256 differs")
         await shows(pilot, "Usually a proxy that rewrites downloads", "s shell on it", "d details")
-        assert "r retry" not in visible(pilot)
         demo.end(Outcome.FAILED, ExitCode.MACHINES)
         await shows(pilot, "r retry", "failed after")
+
+
+async def test_what_failed_can_be_retried_while_the_rest_goes_on_one_machine_or_all(
+    demo: Run, calls: list[tuple[Any, ...]]
+) -> None:
+    halfway(demo, fail=True)
+    async with application(demo).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "demo · installing", "r retry")
+        assert "a retry all" not in visible(pilot)
+        demo.fail("prepare/demo-master-2")
+        await shows(pilot, "r retry", "a retry all")
+        await pilot.press("r")
+        await until(pilot, lambda: any(call[0] == "retry" for call in calls))
+        (steps,) = [call[2] for call in calls if call[0] == "retry"]
+        assert len(steps) == 1
+        await pilot.press("a")
+        await until(pilot, lambda: ("retry", "demo", None) in calls)
 
 
 async def test_keys_of_the_failure_card_reach_the_lifecycle(demo: Run, calls: list[tuple[Any, ...]]) -> None:
@@ -191,7 +206,7 @@ async def test_keys_of_the_failure_card_reach_the_lifecycle(demo: Run, calls: li
         await until(pilot, lambda: isinstance(pilot.app.screen, DetailsDialog))
         await shows(pilot, "prepare/demo-worker-1", "sha256 differs")
         await pilot.press("escape", "r")
-        await until(pilot, lambda: ("start_resume", "demo", RunOptions(speed=20.0, seed=7)) in calls)
+        await until(pilot, lambda: ("retry", "demo", ["prepare/demo-worker-1"]) in calls)
 
 
 async def test_follows_the_run_that_a_retry_begins(demo: Run, calls: list[tuple[Any, ...]]) -> None:
@@ -211,7 +226,7 @@ async def test_a_failing_lifecycle_call_is_shown_and_the_screen_goes_on(
     def refuse(*given: Any) -> None:
         raise InstallerError("start the engine", "another one runs (pid 7)", hint="wait", exit_code=ExitCode.LOCKED)
 
-    monkeypatch.setattr(lifecycle, "start_resume", refuse)
+    monkeypatch.setattr(lifecycle, "retry", refuse)
     halfway(demo, fail=True)
     demo.end(Outcome.FAILED, ExitCode.MACHINES)
     async with application(demo).run_test(size=(120, 40)) as pilot:
@@ -268,7 +283,7 @@ async def test_a_stopped_run_says_so_and_can_be_resumed(demo: Run, calls: list[t
     async with application(demo).run_test(size=(80, 24)) as pilot:
         await shows(pilot, "demo · stopped", "stopped after")
         await pilot.press("r")
-        await until(pilot, lambda: [call[0] for call in calls] == ["start_resume"])
+        await until(pilot, lambda: [call[0] for call in calls] == ["retry"])
         await pilot.press("q")
         await ended(pilot, ExitCode.INTERRUPTED)
 
@@ -444,9 +459,12 @@ async def test_every_key_in_the_footer_works(
         await shows(pilot, "demo · ", "machine")
         monkeypatch.setattr(lifecycle, "check", lambda *given: pytest.fail("not asked for"))
         here = pilot.app.screen
-        keys = [each.binding.key for each in here.active_bindings.values() if each.binding.show and each.enabled]
-        assert {"q", "l", "t", "slash", "question_mark"} <= set(keys)
-        for key in keys:
+
+        def keys() -> list[str]:
+            return [each.binding.key for each in here.active_bindings.values() if each.binding.show and each.enabled]
+
+        await until(pilot, lambda: {"q", "l", "t", "slash", "question_mark"} <= set(keys()), "the footer's keys")
+        for key in keys():
             if key in ("q", "ctrl+q", "h", "ctrl+p"):
                 continue
             await has_effect(pilot, key)
