@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: install demo test check requirements clean
+.PHONY: install demo test check bench-ui requirements clean
 
 install: $(RUNTIME)
 
@@ -40,6 +40,9 @@ check: $(DEVELOPMENT)  ## lint, types, and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-ui: $(DEVELOPMENT)  ## from key to paint, while 1,000 machines log 10,000 lines a second
+	@$(BIN)/python -m tests.bench.ui
 
 requirements: $(DEVELOPMENT)  ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml requirements-build.in -o requirements.txt

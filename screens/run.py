@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -123,6 +124,9 @@ class RunScreen(Remote):
         self.journal_error = None
         if batch.steps is not None:
             self.fleet.load(batch.steps)
+            # Thousands of steps live as long as the screen: a collector that looks through them makes keys wait.
+            gc.collect()
+            gc.freeze()
             self.engine_gone = False
         self.fleet.extend(batch.events)
         self.take_in(batch)
