@@ -262,9 +262,8 @@ def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> 
 def _announce(directory: ClusterDirectory) -> None:
     from installer import lifecycle
     from installer.engine import process
-    from installer.platforms import open_platform
 
-    notice = open_platform(lifecycle.load(directory.cluster)).notice
+    notice = lifecycle.load(directory.cluster).traits.notice
     _tell(f"{directory.cluster}: the engine is pid {process.running_pid(directory)}; it goes on without this terminal")
     if notice:
         _tell(notice)

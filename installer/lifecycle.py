@@ -144,12 +144,12 @@ def retry(cluster: str, steps: Collection[str] | None = None) -> ClusterDirector
     """
     directory = existing(cluster)
     if not requests.retry_live(directory, steps):
-        kind, options = _last_run(directory)
+        kind, options = last_run(directory)
         _launch(kind, directory.plan, directory, options)
     return directory
 
 
-def _last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
+def last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
     """What the last run was, and its options without its faults: what was rehearsed once has been rehearsed."""
     with Reader(directory.journal) as reader:
         runs = reader.runs()
@@ -306,7 +306,6 @@ def progress(directory: ClusterDirectory) -> Progress:
 def _summary(directory: ClusterDirectory) -> ClusterSummary:
     from installer import planfile
     from installer.health.report import last_report
-    from installer.platforms import open_platform
 
     plan = planfile.load(directory.plan)
     folded, pid, report = progress(directory), process.running_pid(directory), last_report(directory)
@@ -325,7 +324,7 @@ def _summary(directory: ClusterDirectory) -> ClusterSummary:
         machines=plan.machine_count,
         last_check=str(report.verdict) if report else "",
         last_check_at=report.checked_at if report else None,
-        notice=open_platform(plan).notice,
+        notice=plan.traits.notice,
     )
 
 

@@ -38,11 +38,10 @@ def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
 
 def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
     from installer.health.report import last_report
-    from installer.platforms import open_platform
 
     name = directory.cluster
     plan = lifecycle.load(name)
-    report, notice = last_report(directory), open_platform(plan).notice
+    report, notice = last_report(directory), plan.traits.notice
     seconds = (progress.ended or 0.0) - (progress.started or 0.0)
     balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else f"{plan.infra} infra"
     lines = [

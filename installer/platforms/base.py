@@ -46,10 +46,6 @@ class RunOptions:
 class Platform(Protocol):
     """One cluster's place. Opened per run; holds clients and connections, never decisions."""
 
-    @property
-    def notice(self) -> str:
-        """One sentence that stands on every screen ("rehearsal: nothing leaves this computer"), or empty."""
-
     def steps(self, plan: InstallPlan, topology: Topology) -> Iterable[Step]:
         """Steps of the phases check, network, machines and dns. Pure: touches nothing outside.
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 from collections import Counter
 from typing import Any
 from unittest.mock import patch
@@ -94,25 +95,32 @@ def test_applying_again_observes_everything_and_does_nothing(craton: Craton) -> 
     assert_nothing_done_twice(craton)
 
 
+def read_until_applying(follower: subprocess.Popen[str], steps: int, more: int) -> None:
+    """Read the events of a run until so many steps were begun, and some lines more."""
+    assert follower.stdout
+    for line in follower.stdout:
+        steps -= '"applying"' in line
+        if steps <= 0:
+            break
+    for _ in range(more):
+        follower.stdout.readline()
+
+
 def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_twice(craton: Craton) -> None:
-    """The engine is killed at a moment drawn by chance each time: after some number of new journal events."""
+    """Each time, more steps begin and a few lines pass; then, whatever goes on, the engine is killed."""
     plan = craton.plan()
     chance = random.Random(2026)
-    command = ("apply", str(plan), "--yes")
+    command, unfinished = ("apply", str(plan), "--yes"), 0
     for _ in range(20):
-        follower = craton.start(*command, "--json", *SPEED)
-        assert follower.stdout
-        for _ in range(chance.randint(1, 30)):
-            if not follower.stdout.readline():
-                break
+        follower = craton.start(*command, "--json", "--speed", "6")
+        read_until_applying(follower, 1, chance.randint(0, 6))
         pid = craton.cluster()["pid"]
         if pid:
             os.kill(pid, signal.SIGKILL)
-            follower.communicate(timeout=60)
-            assert follower.returncode == 8
-        else:
-            follower.communicate(timeout=60)
+        follower.communicate(timeout=60)
+        unfinished += craton.cluster()["state"] == "interrupted"
         command = ("resume", "demo")
+    assert unfinished > 10
     craton.run("resume", "demo", *SPEED)
     assert craton.cluster()["state"] == "installed"
     assert_nothing_done_twice(craton)

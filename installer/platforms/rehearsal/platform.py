@@ -30,10 +30,6 @@ class RehearsalPlatform:
         self._lock = threading.Lock()
         self._pushed = False
 
-    @property
-    def notice(self) -> str:
-        return self._plan.traits.notice
-
     def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         return steps.steps(plan, topology)
 
