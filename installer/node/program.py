@@ -42,6 +42,7 @@ def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: s
         words = line.split(" ", 3)
         if words[0] == "stage" and len(words) == 4 and words[1].isdigit() and words[2].isdigit():
             ctx.stage(int(words[1]), int(words[2]), words[3])
+            line = f"[{words[1]}/{words[2]}] {words[3]}"
         ctx.log(line)
 
     ctx.check_stop()

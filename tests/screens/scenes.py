@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from screens.subject import Subject
 from screens.wizard import WizardScreen
 from tests.screens.stand_ins import summary, visible
 from tests.screens.watching import until
-from tests.screens.world import START, World, health, plan, undo, world
+from tests.screens.world import World, plan, undo
 
 Start = Callable[[World], Screen[Any]]
 Prepare = Callable[[pytest.MonkeyPatch, World], None]
@@ -42,7 +41,8 @@ def _as_it_is(patch: pytest.MonkeyPatch, world: World) -> None:
 class Scene:
     """`home` names a home of the world; `shows` stands on the screen before `actions` and `keys`, `then` after them.
 
-    `looks` are those in which it is kept; one look is enough for what differs from another scene only in its words.
+    `looks` are those in which it is kept: all, or one and the smaller size for what differs only in its words from
+    another scene; none where it is not certain what shines through from behind a dialog.
     """
 
     home: str
@@ -53,6 +53,8 @@ class Scene:
     actions: tuple[str, ...] = ()
     looks: tuple[str, ...] = ("dark",)
     prepare: Prepare = _as_it_is
+    apart: bool = False
+    """Whether each look needs a run of its own: an open palette keeps its colours."""
 
     def app(self, world: World, patch: pytest.MonkeyPatch) -> CratonApp:
         self.prepare(patch, world)
@@ -60,33 +62,29 @@ class Scene:
 
     async def play(self, pilot: Pilot[Any], world: World) -> None:
         """Go to the moment that is shown."""
-        world.clock.now -= 10
         for text in self.shows:
             await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
-        world.clock.now += 10
         for action in self.actions:
             await pilot.app.run_action(action)
         if self.keys:
             await pilot.press(*self.keys)
         for text in self.then:
             await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
-        await self._come_to_rest(pilot)
-
-    @staticmethod
-    async def _come_to_rest(pilot: Pilot[Any]) -> None:
-        """Wait until nothing is under way, and until the feed has nothing more to hand over."""
-        app = pilot.app
-        await until(pilot, lambda: all(worker.is_finished for worker in app.workers), "the end of all work")
-        for screen in app.screen_stack:
-            if isinstance(screen, RunScreen):
-                await asyncio.sleep(2 * FEED if screen.feed._started else 0)
-                screen.redraw()
-                screen._frame()
-        await pilot.pause()
+        await _come_to_rest(pilot, world)
 
 
-FEED = 0.11
-"""Seconds in which a feed has looked at its journal once more."""
+async def _come_to_rest(pilot: Pilot[Any], world: World) -> None:
+    """Wait until nothing is under way, the feed has nothing more to hand over, and all of it is drawn."""
+    workers = pilot.app.workers
+    await until(pilot, lambda: all(worker.is_finished for worker in workers), "the end of all work")
+    watching = [screen for screen in pilot.app.screen_stack if isinstance(screen, RunScreen) and screen.feed._started]
+    for screen in watching * 2:  # which machine's log is read is known only once its events are drawn
+        world.quiet = 0
+        await until(pilot, lambda: world.quiet > 1, "a quiet journal")
+        screen._estimate = None  # it was made when not all events were in
+        screen.redraw()
+        screen._frame()
+    await pilot.pause()
 
 
 def _home(patch: pytest.MonkeyPatch, world: World) -> None:
@@ -109,7 +107,7 @@ def _engine_gone(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def _failing_check(patch: pytest.MonkeyPatch, world: World) -> None:
-    patch.setattr(lifecycle, "check", lambda *_, **__: health(world.clock.now, failing=True))
+    world.failing = True
 
 
 def _all_undone(patch: pytest.MonkeyPatch, world: World) -> None:
@@ -159,14 +157,7 @@ WIZARD = {
     "wizard-advanced": _page(8, "Which network"),
     "wizard-invalid": _page(4, "✕", keys=("ctrl+u", "m", "a", "n", "y"), looks=EVERY_LOOK),
     "wizard-preview": _page(3, "6 machines", keys=("f2",)),
-    "wizard-draft": Scene("draft", _wizard(), ("A draft of prod is kept",)),
-    "wizard-replace": Scene(
-        "planned",
-        _wizard(name="demo"),
-        ("What is the cluster's name?",),
-        then=("There is a plan for demo",),
-        actions=("screen.page(8)",),
-    ),
+    "wizard-draft": Scene("draft", _wizard(), ("A draft of prod is kept",), looks=()),
     "wizard-save": _page(3, "Save the plan as", "a new file", keys=("ctrl+s",)),
 }
 _REVIEWED = ("quorum",)
@@ -195,7 +186,9 @@ PROGRESS = {
     ),
     "progress-failed": Scene("failed", _progress, ("sha256", "r retry"), looks=EVERY_LOOK),
     "progress-details": Scene("failed", _progress, ("sha256", "r retry"), ("d",), ("what helps",)),
-    "progress-timeline": Scene("failed", _progress, ("sha256", "r retry"), ("t",), ("p\u00a0prepare",), looks=EVERY_LOOK),
+    "progress-timeline": Scene(
+        "failed", _progress, ("sha256", "r retry"), ("t",), ("p\u00a0prepare",), looks=EVERY_LOOK
+    ),
     "progress-log": Scene("running", _progress, ("worker-2", "%"), ("end", "l"), _LOG, looks=EVERY_LOOK),
     "progress-leave": Scene("running", _progress, ("worker-2", "%"), ("q",), ("Leave it running",), looks=EVERY_LOOK),
     "progress-gone": Scene("running", _progress, ("the engine is gone",), prepare=_engine_gone),
@@ -205,7 +198,9 @@ PROGRESS = {
 }
 _CHECKED = ("checked 12:",)
 HEALTH = {
-    "health": Scene("installed", lambda _: HealthScreen("demo"), _CHECKED, ("down",), (), ("focused.across(2)",), EVERY_LOOK),
+    "health": Scene(
+        "installed", lambda _: HealthScreen("demo"), _CHECKED, ("down",), (), ("focused.across(2)",), EVERY_LOOK
+    ),
     "health-failing": Scene(
         "installed",
         lambda _: HealthScreen("demo"),
@@ -252,8 +247,6 @@ OTHERS = {
         prepare=_all_undone,
     ),
     "help": Scene("failed", _progress, ("r retry",), ("question_mark",), ("One row per machine",), looks=EVERY_LOOK),
-    "palette": Scene("failed", _progress, ("r retry",), ("ctrl+p",), ("key",), looks=EVERY_LOOK),
+    "palette": Scene("failed", _progress, ("r retry",), ("ctrl+p",), ("key",), looks=EVERY_LOOK, apart=True),
 }
 SCENES: dict[str, Scene] = WIZARD | REVIEW | PROGRESS | HEALTH | OTHERS
-
-__all__ = ["SCENES", "START", "Scene", "replace", "world"]

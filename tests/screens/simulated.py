@@ -1,4 +1,4 @@
-"""Runs that never happened: the real steps of a plan, given times by a fixed rule, written through the engine's Journal."""
+"""Runs that never happened: the real steps of a plan, timed by a fixed rule, written through the engine's Journal."""
 
 from __future__ import annotations
 
@@ -108,9 +108,7 @@ class Simulation:
             if wait:
                 step = next(step for step in self.steps if step.id == wait)
                 until_when = self.clock.now + 46
-                journal.record(
-                    EventType.WAIT, step, what="containerd.sock", seen="unit activating", until=until_when
-                )
+                journal.record(EventType.WAIT, step, what="containerd.sock", seen="unit activating", until=until_when)
             if outcome is not None:
                 self.clock.now = self.start + last + 1
                 journal.end(outcome, ExitCode.DONE if outcome is Outcome.DONE else ExitCode.MACHINES)
@@ -118,12 +116,13 @@ class Simulation:
     def _writes(self, journal: Journal, turns: list[Turn], fail: str) -> Iterator[tuple[float, int, Write]]:
         """(Seconds from the start, a number that keeps the order, what to write then)."""
         number = 0
-        blocked: dict[str, str] = {fail: ""} if fail else {}
+        failed = [turn.step for turn in turns if turn.step.id == fail]
+        because = "".join(f"{step.machine}: {step.title} failed" for step in failed)
+        blocked = {step.id for step in failed}
         for turn in turns:
-            culprit = next((need for need in turn.step.needs if need in blocked), None)
-            if culprit is not None:
-                blocked[turn.step.id] = culprit
-                writes = [(self._failing(turns, fail), _block(journal, turn.step, f"{culprit} failed"))]
+            if not blocked.isdisjoint(turn.step.needs):
+                blocked.add(turn.step.id)
+                writes = [(self._failing(turns, fail), _block(journal, turn.step, because))]
             else:
                 writes = list(_writes_of(journal, turn, failing=turn.step.id == fail))
             for at, write in writes:

@@ -26,6 +26,8 @@ from tests.screens.stand_ins import footer, visible
 from tests.screens.watching import ended, shows, until
 
 SIZES = [(80, 24), (120, 40)]
+ALL = (None, None)
+Asked = list[tuple[list[str] | None, list[str] | None]]
 
 
 @pytest.fixture
@@ -37,12 +39,12 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 @pytest.fixture
-def checks(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
-    """Whom each check asked: None for every machine. They find a master's clock ahead and a kubelet dead."""
-    seen: list[list[str] | None] = []
+def checks(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Of which machines and which checks was asked, None for all. They find a clock ahead and a kubelet dead."""
+    seen: Asked = []
 
-    def check(cluster: str, machines: list[str] | None = None) -> Report:
-        seen.append(machines)
+    def check(cluster: str, machines: list[str] | None = None, checks: list[str] | None = None) -> Report:
+        seen.append((machines, checks))
         return report(plan(), at=time.time(), failing=[("demo-worker-1", "kubelet")])
 
     monkeypatch.setattr(lifecycle, "check", check)
@@ -65,18 +67,16 @@ def screen(pilot: Pilot[Any]) -> HealthScreen:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_shows_the_verdict_the_matrix_and_the_notice(
-    demo: Run, checks: list[list[str] | None], size: tuple[int, int]
-) -> None:
+async def test_shows_the_verdict_the_matrix_and_the_notice(demo: Run, checks: Asked, size: tuple[int, int]) -> None:
     async with application().run_test(size=size) as pilot:
         await shows(pilot, "✕ 1 failure, 1 warning", "nothing leaves this computer", "host-key", "infra-1")
         await until(pilot, lambda: screen(pilot).query_one(CheckMatrix).has_focus)
-        assert checks == [None]
+        assert checks == [ALL]
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_selected_cell_shows_evidence_and_remedy_even_where_columns_scroll(
-    demo: Run, checks: list[list[str] | None], size: tuple[int, int]
+    demo: Run, checks: Asked, size: tuple[int, int]
 ) -> None:
     async with application().run_test(size=size) as pilot:
         await shows(pilot, "1 failure")
@@ -91,7 +91,7 @@ async def test_the_selected_cell_shows_evidence_and_remedy_even_where_columns_sc
 async def test_the_last_report_shows_while_a_new_check_runs(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     go = threading.Event()
 
-    def check(cluster: str, machines: list[str] | None = None) -> Report:
+    def check(*given: Any) -> Report:
         go.wait(20)
         return report(plan(), at=time.time(), warn=False)
 
@@ -99,11 +99,11 @@ async def test_the_last_report_shows_while_a_new_check_runs(demo: Run, monkeypat
     save_report(demo.directory, report(plan(), at=time.time() - 7200))
     async with application().run_test(size=(120, 40)) as pilot:
         await shows(pilot, "healthy, 1 warning", "checking 0:0")
-        assert "Check" not in footer(pilot)
+        assert "Check all" not in footer(pilot)
         go.set()
         await shows(pilot, "● healthy", "6 machines · 66 checks")
         assert "1 warning" not in visible(pilot)
-        assert "Check" in footer(pilot)
+        assert "Check all" in footer(pilot)
 
 
 async def test_says_how_old_the_report_is(demo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,9 +112,37 @@ async def test_says_how_old_the_report_is(demo: Run, monkeypatch: pytest.MonkeyP
         await shows(pilot, "2 h ago")
 
 
-async def test_keys_check_all_one_machine_and_reach_a_shell(
-    demo: Run, checks: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        ("r", ALL),
+        ("m", (["demo-worker-2"], None)),
+        ("c", (None, ["clock"])),
+        ("x", (["demo-worker-2"], ["clock"])),
+        ("enter", (["demo-worker-2"], ["clock"])),
+    ],
+)
+async def test_keys_check_again_all_a_machine_a_check_or_one_of_both(
+    demo: Run, checks: Asked, key: str, asked: tuple[list[str] | None, list[str] | None]
 ) -> None:
+    async with application().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "1 failure")
+        await until(pilot, lambda: screen(pilot).checking_since is None)
+        await pilot.press("end", "right", "right", key)
+        await until(pilot, lambda: checks == [ALL, asked])
+
+
+async def test_one_check_is_offered_only_where_one_is_looked_at(demo: Run, checks: Asked) -> None:
+    async with application().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "1 failure")
+        await until(pilot, lambda: screen(pilot).checking_since is None)
+        assert footer(pilot) >= {"Check all", "Machine", "Check", "This one"}
+        await pilot.press("tab")
+        await until(pilot, lambda: footer(pilot) >= {"Check all", "Machine", "Port"})
+        assert not footer(pilot) & {"Check", "This one"}
+
+
+async def test_a_key_opens_a_shell_on_the_machine(demo: Run, checks: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     shells: list[tuple[str, ...]] = []
 
     def ssh_command(*given: str) -> list[str]:
@@ -124,12 +152,7 @@ async def test_keys_check_all_one_machine_and_reach_a_shell(
     monkeypatch.setattr(lifecycle, "ssh_command", ssh_command)
     async with application().run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "1 failure")
-        await pilot.press("end", "m")
-        await until(pilot, lambda: checks == [None, ["demo-worker-2"]])
-        await until(pilot, lambda: screen(pilot).checking_since is None)
-        await pilot.press("r")
-        await until(pilot, lambda: checks == [None, ["demo-worker-2"], None])
-        await pilot.press("s")
+        await pilot.press("end", "s")
         await until(pilot, lambda: shells == [("demo", "demo-worker-2")])
 
 
@@ -161,7 +184,7 @@ async def test_reach_shows_a_grid_per_port_and_what_each_pair_found(demo: Run, m
         await shows(pilot, "udp 4789   port 2 of 2", "● udp 4789 open, rule M2")
 
 
-async def test_contract_shows_three_columns(demo: Run, checks: list[list[str] | None]) -> None:
+async def test_contract_shows_three_columns(demo: Run, checks: Asked) -> None:
     async with application().run_test(size=(120, 40)) as pilot:
         await shows(pilot, "1 failure")
         await pilot.press("shift+tab")
@@ -171,7 +194,7 @@ async def test_contract_shows_three_columns(demo: Run, checks: list[list[str] | 
         assert "This one" not in footer(pilot)
 
 
-async def test_exports_json_and_html(demo: Run, checks: list[list[str] | None], tmp_path: Path) -> None:
+async def test_exports_json_and_html(demo: Run, checks: Asked, tmp_path: Path) -> None:
     async with application().run_test(size=(120, 40), notifications=True) as pilot:
         await shows(pilot, "1 failure")
         await pilot.press("e")
@@ -182,9 +205,7 @@ async def test_exports_json_and_html(demo: Run, checks: list[list[str] | None], 
     assert "<html" in page
 
 
-async def test_closing_a_failing_cluster_ends_with_the_verification_code(
-    demo: Run, checks: list[list[str] | None]
-) -> None:
+async def test_closing_a_failing_cluster_ends_with_the_verification_code(demo: Run, checks: Asked) -> None:
     async with application().run_test(size=(80, 24)) as pilot:
         await shows(pilot, "1 failure")
         await pilot.press("q")

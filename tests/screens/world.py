@@ -17,20 +17,21 @@ from typing import Any
 import pytest
 
 from installer import draft, lifecycle
-from installer.contract import State
+from installer.contract import Level, State
 from installer.engine import process
 from installer.engine.events import EventType, Outcome, RunKind, StepState
-from installer.engine.journal import Journal
+from installer.engine.journal import Journal, Reader
 from installer.errors import ExitCode
 from installer.health.check import Finding, Verdict
 from installer.health.reach import Pair, Reached, coverage, targets
 from installer.health.report import Report, RuleStatus, save_report
 from installer.plan import Ingress, InstallPlan
-from installer.planfile import save
 from installer.platforms.base import Resource
 from installer.review import rulings
 from installer.state import ClusterDirectory
 from installer.topology import Machine, topology
+from screens import feed, run
+from screens.replay import ReplayFeed
 from tests.screens.simulated import Clock, Simulation, schedule
 
 START = 1_767_873_600.0
@@ -78,7 +79,9 @@ BLOCKED = Finding(
 def plan(*, masters: int = 3, infra: int = 1, workers: int = 2) -> InstallPlan:
     """The cluster of most scenes: six machines."""
     ingress = Ingress(kind="infra", infra=infra)
-    return InstallPlan(name="demo", subdomain="example.test", masters=masters, workers=workers, ingress=ingress)
+    networks = {"pods": "10.128.0.0/10"} if workers > 200 else {}
+    given = {"name": "demo", "subdomain": "example.test", "masters": masters, "workers": workers}
+    return InstallPlan.model_validate({**given, "ingress": ingress, "networks": networks})
 
 
 def health(at: float, *, failing: bool = False) -> Report:
@@ -120,13 +123,7 @@ def _rule(id: str, *, failing: bool) -> RuleStatus:
     detail = ruling.reason if state is not State.ON else "as planned"
     observed = Verdict.FAIL if failing and id == "M2" else verdict
     detail = "11 of 12 pairs" if observed is Verdict.FAIL else detail
-    return RuleStatus(id, next(_levels(ruling.level)), subject, ruling.purpose, state, verdict, observed, detail)
-
-
-def _levels(level: str) -> Iterator[Any]:
-    from installer.contract import Level
-
-    yield Level(level)
+    return RuleStatus(id, Level(ruling.level), subject, ruling.purpose, state, verdict, observed, detail)
 
 
 RESOURCES = [
@@ -144,6 +141,10 @@ class World:
     home: Path
     clock: Clock
     calls: list[str] = field(default_factory=list)
+    failing: bool = False
+    """Whether a check finds a failure."""
+    quiet: int = 0
+    """How often in a row a feed has looked at its journal and found nothing."""
 
     @property
     def directory(self) -> ClusterDirectory:
@@ -172,14 +173,9 @@ def _drafted(world: World) -> None:
     draft.save_draft({"name": "prod", "masters": 5}, "Workers")
 
 
-def _planned(world: World) -> None:
-    save(Path("demo.yaml"), plan())
-
-
 HOMES: dict[str, Callable[[World], object]] = {
     "empty": lambda world: None,
     "draft": _drafted,
-    "planned": _planned,
     "running": _running,
     "failed": lambda world: _running(world, share=1.0, fail="prepare/demo-worker-1"),
     "sixty": lambda world: _running(world, masters=5, infra=5, workers=50),
@@ -219,6 +215,7 @@ def world(name: str, look: str = "dark") -> Iterator[World]:
         found = World(root / CRATON_HOME, Clock(now))
         _stand_still(patch, root, found)
         _start_nothing(patch, found)
+        _listen(patch, found)
         for variable, value in LOOKS[look].items():
             patch.setenv(variable, value)
         yield found
@@ -254,7 +251,7 @@ def _start_nothing(patch: pytest.MonkeyPatch, world: World) -> None:
 
         patch.setattr(lifecycle, name, call)
 
-    answers("check", lambda *_, **__: health(world.clock.now))
+    answers("check", lambda *_, **__: health(world.clock.now, failing=world.failing))
     answers("resources", lambda _cluster: RESOURCES)
     answers("start_resume", lambda *_: world.directory)
     answers("start_install", lambda *_: world.directory)
@@ -264,6 +261,23 @@ def _start_nothing(patch: pytest.MonkeyPatch, world: World) -> None:
     answers("ssh_command", lambda _cluster, machine: ["ssh", machine])
     answers("start_destroy", lambda *_: undo(world))
     patch.setattr(process, "running_pid", lambda _directory: PID)
+
+
+def _listen(patch: pytest.MonkeyPatch, world: World) -> None:
+    """Count the looks of feeds, and have them look often."""
+    patch.setattr(feed, "INTERVAL", 0.01)
+    patch.setattr(run, "FRAMES", 0.03)
+    for kind in (feed.JournalFeed, ReplayFeed):
+        patch.setattr(kind, "next_batch", _counting(kind.next_batch, world))
+
+
+def _counting(original: Callable[..., feed.Batch], world: World) -> Callable[..., feed.Batch]:
+    def next_batch(self: feed.Feed, reader: Reader, machine: str) -> feed.Batch:
+        batch = original(self, reader, machine)
+        world.quiet = 0 if batch else world.quiet + 1
+        return batch
+
+    return next_batch
 
 
 def undo(world: World, *, share: float = 0.55) -> None:
