@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 
 from installer import lifecycle
 from installer.engine import process
-from installer.engine.events import Event, EventType, LogLine, StepState
+from installer.engine.events import Event, EventType, LogLine, RunRecord, StepState
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
@@ -62,7 +62,7 @@ def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell
 
 def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event | LogLine]]:
     """Yield what is new in the newest run, in the order of time; raise when its engine is gone."""
-    run = reader.runs()[-1]
+    run = newest_run(reader)
     seen_event, seen_log = 0, 0
     while True:
         alive = process.running_pid(directory) is not None
@@ -82,9 +82,19 @@ def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event
             )
 
 
+def newest_run(reader: Reader) -> RunRecord:
+    """Raises InstallerError if nothing was ever run."""
+    runs = reader.runs()
+    if not runs:
+        raise InstallerError(
+            "follow the run", "nothing was run yet", hint="`craton apply PLAN` installs", exit_code=ExitCode.USAGE
+        )
+    return runs[-1]
+
+
 def replay(reader: Reader, follower: Follower) -> ExitCode:
     """Show the newest run again, at once, and return the exit code that it had (8 if it never ended)."""
-    run = reader.runs()[-1]
+    run = newest_run(reader)
     progress = Progress.of(reader.steps())
     for event in reader.events():
         if event.run == run.id:

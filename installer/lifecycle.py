@@ -32,7 +32,7 @@ class ClusterSummary:
     name: str
     platform: str
     state: str
-    """installing, installed, failed, interrupted, destroying, or partly destroyed"""
+    """installing, installed, failed, interrupted, destroying, partly destroyed, or unreadable"""
     phase: str
     fraction: float
     pid: int | None
@@ -288,8 +288,19 @@ def gather(cluster: str, output: Path) -> Path:
 
 
 def summaries() -> list[ClusterSummary]:
-    """Every cluster that Craton knows, by name."""
-    return [_summary(directory) for directory in state.clusters() if directory.plan.exists()]
+    """Every cluster that Craton knows, by name; one whose files are damaged hides no other."""
+    return [_summary_or_damage(directory) for directory in state.clusters() if directory.plan.exists()]
+
+
+def _summary_or_damage(directory: ClusterDirectory) -> ClusterSummary:
+    try:
+        return _summary(directory)
+    except InstallerError:
+        modified = directory.plan.stat().st_mtime
+        pid = process.running_pid(directory)
+        return ClusterSummary(
+            directory.cluster, "?", "unreadable", "", 0.0, pid, modified, modified, "", 0, "", None, ""
+        )
 
 
 def progress(directory: ClusterDirectory) -> Progress:

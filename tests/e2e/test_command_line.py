@@ -141,3 +141,14 @@ def test_the_wheel_installs_beside_nothing_and_runs(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "apply" in help_.stdout
+
+
+def test_a_damaged_cluster_hides_no_other(craton: Craton) -> None:
+    damaged = craton.home / "clusters/damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "journal.db").touch()
+    (damaged / "plan.yaml").write_text("masters: [")
+    craton.run("apply", str(craton.plan(masters=1, workers=1)), "--yes", "--speed", "100")
+    states = {one["name"]: one["state"] for one in craton.json("list")}
+    assert states == {"damaged": "unreadable", "demo": "installed"}
+    assert "plan.yaml:1:" in craton.run("resume", "damaged", expect=3).stderr
