@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 
-.PHONY: install demo test check bench-ui requirements clean
+.PHONY: install demo test check bench-ui screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -33,7 +33,7 @@ demo: $(RUNTIME)  ## rehearse a whole install: 3 masters, 1 infra node, 2 worker
 	craton destroy demo --yes --plain && rm -rf "$$CRATON_HOME"; exit $$status
 
 test: $(DEVELOPMENT) check  ## everything that CI runs
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(DEVELOPMENT)  ## lint, types, and the direction of imports
 	$(BIN)/ruff check .
@@ -43,6 +43,9 @@ check: $(DEVELOPMENT)  ## lint, types, and the direction of imports
 
 bench-ui: $(DEVELOPMENT)  ## from key to paint, while 1,000 machines log 10,000 lines a second
 	@$(BIN)/python -m tests.bench.ui
+
+screenshots: $(DEVELOPMENT)  ## export the README's pictures from the screens themselves
+	@$(BIN)/python -m tests.screenshots
 
 requirements: $(DEVELOPMENT)  ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml requirements-build.in -o requirements.txt

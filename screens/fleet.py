@@ -113,6 +113,16 @@ class Fleet:
         for name in changed:
             self.machines[name].look()
 
+    def abandon(self, now: float) -> None:
+        """The engine died at `now` or before: what it was at waits for the next run."""
+        for view in self.progress.steps.values():
+            if view.state in ACTIVE:
+                before, view.state, view.wait, view.ended = view.state, StepState.WAITING, None, now
+                self._count(view, before)
+        for machine in self.machines.values():
+            machine.look()
+        self.version += 1
+
     def _index(self) -> None:
         self.machines, self._phases, self._waiting, self._failed = {}, {}, {}, {}
         for view in self.progress.steps.values():

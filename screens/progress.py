@@ -25,8 +25,8 @@ from screens.widgets.header import TitleBar
 from screens.widgets.machine_list import MachineList
 from screens.widgets.machine_pane import MachinePane
 from screens.widgets.machines import MachineTable
-from screens.widgets.rows import Rows
 from screens.widgets.phases import PhasesBar
+from screens.widgets.rows import Rows
 from screens.widgets.still import Still
 from screens.widgets.timeline import Timeline, legend
 from screens.words import clock, step_pairs, wait_words
@@ -120,7 +120,7 @@ class ProgressScreen(RunScreen):
     def _draw_title(self) -> None:
         words = [self.directory.cluster, self.state_word()]
         if self.replay:
-            speed = "paused" if self.replay.paused else f"{self.replay.speed:.3g}×"
+            speed = f"{'paused, ' if self.replay.paused else ''}{self.replay.speed:.3g}×"
             words[1:] = [f"replay {speed}", clock(self.now)]
         self.query_one(TitleBar).show(*words)
 

@@ -185,6 +185,8 @@ class RunScreen(Remote):
         gone = gone and self.fleet.progress.running and seq == self.fleet.progress.last_seq
         if gone != self.engine_gone:
             self.engine_gone = gone
+            if gone:
+                self.fleet.abandon(self.now)
             self.redraw()
 
     def action_leave(self) -> None:

@@ -28,6 +28,7 @@ from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
+from screens.words import tilde
 
 REVIEW = len(PAGES)
 """The page after the last question."""
@@ -52,7 +53,7 @@ class WizardScreen(CratonScreen[None]):
     WizardScreen {
         #columns { height: 1fr; }
         #page { width: 1fr; max-width: 100; padding: 1 1 0 2; }
-        #fields { height: auto; max-height: 65%; }
+        #fields { height: auto; max-height: 75%; }
         #why { height: auto; margin: 1 1 0 0; }
         #preview { width: 50; padding: 1 2 0 2; display: none; }
         &.-wide #preview, &.-vast #preview { display: block; }
@@ -93,7 +94,7 @@ class WizardScreen(CratonScreen[None]):
         kept = None if self._answers else draft.load_draft()
         await self._open(0)
         if kept:
-            self._offer(kept)
+            self.call_after_refresh(self._offer, kept)
 
     def _offer(self, kept: draft.Draft) -> None:
         """Ask whether to go on with a draft."""
@@ -280,7 +281,7 @@ class WizardScreen(CratonScreen[None]):
             elif answer == "elsewhere":
                 await self.action_save_as()
 
-        self.app.push_screen(ChoiceDialog(f"There is a plan for {plan.name} already.", choices, str(path)), decide)
+        self.app.push_screen(ChoiceDialog(f"There is a plan for {plan.name} already.", choices, tilde(path)), decide)
 
     async def action_save_as(self) -> None:
         """Save the plan where the user says, and review it."""

@@ -31,10 +31,16 @@ class Terminal:
         self, argv: list[str], environment: dict[str, str], directory: str, columns: int = 120, rows: int = 40
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
-        # pexpect wants every variable to be text of the process's own; env replaces the whole environment.
+        self._stream = pyte.Stream(self._screen)
         self.child = pexpect.spawn(
-            argv[0], argv[1:], env=environment, cwd=directory, dimensions=(rows, columns), timeout=5
+            argv[0],
+            argv[1:],
+            env=environment,
+            cwd=directory,
+            dimensions=(rows, columns),
+            timeout=5,
+            encoding="utf-8",
+            codec_errors="replace",
         )
 
     def __enter__(self) -> Terminal:
@@ -71,7 +77,7 @@ class Terminal:
             self.read()
             assert time.monotonic() < until, f"still running after {deadline} s:\n{self.read()}"
         self.child.close()
-        return int(self.child.exitstatus if self.child.exitstatus is not None else -self.child.signalstatus)
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -(self.child.signalstatus or 0))
 
     def hang_up(self) -> None:
         """Close the terminal, as closing its window does."""

@@ -110,7 +110,8 @@ def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_
     """Each time, more steps begin and a few lines pass; then, whatever goes on, the engine is killed."""
     plan = craton.plan()
     chance = random.Random(2026)
-    command, unfinished = ("apply", str(plan), "--yes"), 0
+    command: tuple[str, ...] = ("apply", str(plan), "--yes")
+    unfinished = 0
     for _ in range(20):
         follower = craton.start(*command, "--json", "--speed", "6")
         read_until_applying(follower, 1, chance.randint(0, 6))
