@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import lifecycle, planfile
+from installer import assembly, lifecycle, planfile
 from installer.changes import Risk, changes
 from installer.engine import process, runner
 from installer.engine.context import Stop
@@ -53,7 +53,7 @@ def work(assignment: Assignment, directory: ClusterDirectory, stop: Stop, begun:
     plan = _settle_plan(Path(assignment.plan_path), directory)
     ensure_key(directory)
     destroying = assignment.kind is RunKind.DESTROY
-    steps = lifecycle.destroy_steps(plan) if destroying else lifecycle.install_steps(plan)
+    steps = assembly.destroy_steps(plan) if destroying else assembly.install_steps(plan)
     with (
         lifecycle.open_world(plan, directory, assignment.options) as world,
         Journal(directory.journal) as journal,

@@ -60,6 +60,8 @@ def _complete_cluster() -> list[str]:
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of screens.")]
+AlwaysPlain = Annotated[bool, typer.Option("--plain", help="Plain lines, as always here.", hidden=True)]
+"""For scripts that pass --plain to every command."""
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 Close = Annotated[bool, typer.Option("--close", help="Close the screen by itself when the run has ended.")]
 Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
@@ -143,7 +145,7 @@ app.command(name="new")(new.command(_wizard))
 @app.command()
 def review(target: PlanOrCluster, as_json: Json = False, plain: Plain = False) -> None:
     """Show what a plan means: machines, names, every contract rule, and the steps that would run."""
-    from installer import lifecycle, planfile
+    from installer import assembly, planfile
     from installer import review as reviewing
 
     path = _plan_path(target)
@@ -153,7 +155,7 @@ def review(target: PlanOrCluster, as_json: Json = False, plain: Plain = False) -
         from screens.app import run_review
 
         raise typer.Exit(run_review(path))
-    steps = lifecycle.install_steps(plan)
+    steps = assembly.install_steps(plan)
     print(json.dumps(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps))
 
 
@@ -241,7 +243,7 @@ def _follower(mode: Mode) -> Follower:
 
 def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> NoReturn:
     """Start a run, show it to its end, and leave with its exit code."""
-    from installer import follow, lifecycle, outcome
+    from installer import clusters, follow, outcome
     from installer.engine.journal import Reader
 
     directory = start()
@@ -255,7 +257,7 @@ def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> 
                 _announce(directory)
             code = follow.follow(directory, reader, _follower(mode), _tell)
     if mode is not Mode.JSON and code is not ExitCode.INTERRUPTED:
-        print("\n" + "\n".join(outcome.outcome_lines(directory, lifecycle.progress(directory))))
+        print("\n" + "\n".join(outcome.outcome_lines(directory, clusters.progress(directory))))
     raise typer.Exit(code)
 
 
@@ -285,13 +287,13 @@ def _confirm(question: str, mode: Mode, expected: str | None = None) -> None:
 
 
 @app.command(name="list")
-def list_clusters(as_json: Json = False) -> None:
+def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
     """List the clusters: state, phase, progress, and the running engine's pid."""
-    from installer import lifecycle, outcome
+    from installer import clusters, outcome
 
-    found = lifecycle.summaries()
+    found = clusters.summaries()
     if as_json:
-        print(json.dumps([lifecycle.summary_document(summary) for summary in found], indent=2))
+        print(json.dumps([clusters.summary_document(summary) for summary in found], indent=2))
     else:
         print(outcome.clusters_table(found))
 
@@ -377,6 +379,7 @@ def gather(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write; default NAME-support.tar.gz")
     ] = None,
+    plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
     """Collect plan, journal, logs and checks in one archive, without secrets, to ask for help with."""
     from installer import lifecycle

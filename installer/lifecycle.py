@@ -5,109 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from installer import state
 from installer.engine import process, requests
-from installer.engine.events import Outcome, RunKind
+from installer.engine.events import RunKind
 from installer.engine.journal import Reader
-from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
 from installer.platforms.base import Resource, RunOptions
 from installer.state import ClusterDirectory, write_private
-from installer.step import Context, Observation, Permanent, Phase, Step, ordered
 
 if TYPE_CHECKING:
     from installer.health.report import Report
     from installer.plan import InstallPlan
     from installer.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterSummary:
-    """One line of the list of clusters. Times are Unix seconds; `fraction` is of the last run, 0 to 1."""
-
-    name: str
-    platform: str
-    state: str
-    """installing, installed, failed, interrupted, destroying, partly destroyed, or unreadable"""
-    phase: str
-    fraction: float
-    pid: int | None
-    created: float
-    updated: float
-    kubernetes: str
-    machines: int
-    last_check: str
-    """pass, warn, fail, or empty if there was none"""
-    last_check_at: float | None
-    notice: str
-
-
-def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
-    """Exactly the steps that installing `plan` runs, each after all that it needs. Pure."""
-    from installer.cluster import steps as cluster
-    from installer.health import steps as health
-    from installer.node import steps as node
-    from installer.platforms import open_platform
-    from installer.topology import topology
-
-    derived = topology(plan)
-    platform = open_platform(plan)
-    steps = ordered(
-        (
-            *(_after_ingress(step) for step in platform.steps(plan, derived)),
-            *node.steps(plan, derived),
-            *cluster.steps(plan, derived),
-            *health.steps(plan, derived),
-        )
-    )
-    phases = list(Phase)
-    return tuple(sorted(steps, key=lambda step: phases.index(step.phase)))  # no step needs one of a later phase
-
-
-def _after_ingress(step: Step) -> Step:
-    """Names come last: what they lead to should answer by then."""
-    return replace(step, needs=(*step.needs, "ingress/controller")) if step.phase is Phase.DNS else step
-
-
-def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
-    """The steps of an install that leave something of their own to undo; needs lead past those that do not."""
-    kept: list[Step] = []
-    needs: dict[str, tuple[str, ...]] = {}
-    for step in install_steps(plan):
-        own = tuple(dict.fromkeys(base for need in step.needs for base in needs[need]))
-        if isinstance(step.action, Permanent):
-            needs[step.id] = own
-        else:
-            needs[step.id] = (step.id,)
-            kept.append(replace(step, needs=own, title=f"undo: {step.title}"))
-    scan = Step("destroy/nothing-left", "look again: nothing is left", Phase.CHECK, NothingLeft())
-    return (scan, *(replace(step, needs=step.needs or (scan.id,)) for step in kept))
-
-
-@dataclass(frozen=True)
-class NothingLeft:
-    """The end of a destroy: look again, and fail if anything still exists."""
-
-    def observe(self, ctx: Context) -> Observation:
-        return Observation(True, f"{len(ctx.world.platform.find())} things exist")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: this step is part of destroys alone."""
-
-    def undo(self, ctx: Context) -> None:
-        left = ctx.world.platform.find()
-        ctx.publish("receipt", {"left": [asdict(resource) for resource in left]})
-        if left:
-            raise InstallerError(
-                "look for what is left",
-                ", ".join(f"{resource.kind} {resource.name}" for resource in left),
-                hint="remove what is named here, then destroy again",
-                exit_code=ExitCode.LEFTOVERS,
-            )
 
 
 def start_install(plan_path: Path, options: RunOptions) -> ClusterDirectory:
@@ -285,73 +197,3 @@ def gather(cluster: str, output: Path) -> Path:
     from installer.support import bundle
 
     return bundle(existing(cluster), output)
-
-
-def summaries() -> list[ClusterSummary]:
-    """Every cluster that Craton knows, by name; one whose files are damaged hides no other."""
-    return [_summary_or_damage(directory) for directory in state.clusters() if directory.plan.exists()]
-
-
-def _summary_or_damage(directory: ClusterDirectory) -> ClusterSummary:
-    try:
-        return _summary(directory)
-    except InstallerError:
-        modified = directory.plan.stat().st_mtime
-        pid = process.running_pid(directory)
-        return ClusterSummary(
-            directory.cluster, "?", "unreadable", "", 0.0, pid, modified, modified, "", 0, "", None, ""
-        )
-
-
-def progress(directory: ClusterDirectory) -> Progress:
-    """Where the cluster's last run stands. Raises InstallerError if the journal cannot be read."""
-    reader = Reader(directory.journal)
-    try:
-        folded = Progress.of(reader.steps())
-        folded.extend(reader.events())
-        return folded
-    finally:
-        reader.close()
-
-
-def _summary(directory: ClusterDirectory) -> ClusterSummary:
-    from installer import planfile
-    from installer.health.report import last_report
-
-    plan = planfile.load(directory.plan)
-    folded, pid, report = progress(directory), process.running_pid(directory), last_report(directory)
-    states = dict(folded.phases())
-    unfinished = [phase for phase, phase_state in states.items() if phase_state != "done"]
-    return ClusterSummary(
-        name=plan.name,
-        platform=plan.platform,
-        state=cluster_state(folded, running=pid is not None),
-        phase=str(unfinished[0]) if unfinished else "",
-        fraction=folded.fraction,
-        pid=pid,
-        created=directory.plan.stat().st_mtime,
-        updated=folded.ended or folded.started or 0.0,
-        kubernetes=plan.kubernetes,
-        machines=plan.machine_count,
-        last_check=str(report.verdict) if report else "",
-        last_check_at=report.checked_at if report else None,
-        notice=plan.traits.notice,
-    )
-
-
-def cluster_state(last_run: Progress, *, running: bool) -> str:
-    """One word for a cluster, from its last run and whether an engine runs now."""
-    if last_run.kind is RunKind.DESTROY:
-        return "destroying" if running else "partly destroyed"
-    if running:
-        return "installing"
-    if last_run.outcome is Outcome.DONE:
-        return "installed"
-    return "failed" if last_run.outcome is Outcome.FAILED else "interrupted"
-
-
-def summary_document(summary: ClusterSummary) -> dict[str, Any]:
-    """The JSON shape of one cluster in `craton list --json`."""
-    document = asdict(summary)
-    document["progress"] = document.pop("fraction")
-    return document

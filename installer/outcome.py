@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from installer import lifecycle
+from installer.clusters import ClusterSummary
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
-from installer.lifecycle import ClusterSummary
 from installer.platforms.base import Resource
 from installer.state import ClusterDirectory
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Footer, Static
 
-from installer import lifecycle
+from installer import clusters, lifecycle
 from installer.errors import InstallerError
 from installer.platforms.base import RunOptions
 from screens import theme
@@ -21,8 +21,8 @@ from screens.widgets.header import TitleBar
 from screens.widgets.table import Column, Row, Table, cell, marked
 
 if TYPE_CHECKING:
+    from installer.clusters import ClusterSummary
     from installer.draft import Draft
-    from installer.lifecycle import ClusterSummary
     from installer.plan import InstallPlan
 
 REFRESH = 1.0
@@ -235,7 +235,7 @@ def _read_clusters() -> tuple[list[ClusterSummary], str]:
     from installer import draft
 
     kept = draft.load_draft()
-    return lifecycle.summaries(), _draft_words(kept) if kept else ""
+    return clusters.summaries(), _draft_words(kept) if kept else ""
 
 
 def _draft_words(kept: Draft) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import lifecycle
+from installer import assembly, clusters, lifecycle
 from installer.changes import Change, Risk, changes
 from installer.engine.events import Outcome, RunKind
 from installer.plan import InstallPlan
@@ -50,11 +50,11 @@ def gather(subject: Subject) -> Gathered:
     """Compute the steps, and read what there is of an installed cluster. Blocks. Raises InstallerError."""
     from installer.health.report import last_report
 
-    steps = lifecycle.install_steps(subject.plan)
+    steps = assembly.install_steps(subject.plan)
     directory = ClusterDirectory.of(subject.plan.name)
     if not (directory.plan.exists() and directory.journal.exists()):
         return Gathered(steps)
-    installed, progress = lifecycle.load(subject.plan.name), lifecycle.progress(directory)
+    installed, progress = lifecycle.load(subject.plan.name), clusters.progress(directory)
     return Gathered(
         steps,
         installed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,6 +33,9 @@ from screens.words import tilde
 
 REVIEW = len(PAGES)
 """The page after the last question."""
+
+QUIET, ROUNDS = 3, 200
+"""How often in a row no message may be under way before typing counts as done, and how often to look at most."""
 
 _REPLACED = "An answer cannot stand; its default is drawn."
 
@@ -203,6 +207,7 @@ class WizardScreen(CratonScreen[None]):
 
     async def action_next(self) -> None:
         """To the next question, the next page, or the review; not past an answer that cannot stand."""
+        await self._typed_through()
         fields = self._fields
         around = self.focused.ancestors_with_self if self.focused else []
         here = next((number for number, field in enumerate(fields) if field in around), 0)
@@ -216,6 +221,16 @@ class WizardScreen(CratonScreen[None]):
             await self._go(self._page + 1)
         else:
             await self._finish()
+
+    async def _typed_through(self) -> None:
+        """Wait until the keys typed so far have become answers: Enter overtakes those on their way to the input."""
+        pumps = self.focused.ancestors_with_self if self.focused else []
+        quiet = 0
+        for _ in range(ROUNDS):
+            quiet = 0 if any(pump.message_queue_size for pump in pumps if pump is not self.app) else quiet + 1
+            if quiet == QUIET:
+                return
+            await asyncio.sleep(0)
 
     async def action_back(self) -> None:
         if self._page:

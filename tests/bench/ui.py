@@ -23,10 +23,10 @@ from pathlib import Path
 import pyte
 
 from installer import planfile
+from installer.assembly import install_steps
 from installer.engine.events import EventType, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.lock import hold_lock
-from installer.lifecycle import install_steps
 from installer.plan import InstallPlan
 from installer.state import ClusterDirectory
 from installer.step import Phase

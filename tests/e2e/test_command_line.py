@@ -59,6 +59,10 @@ def test_without_a_terminal_the_bare_command_prints_help(craton: Craton) -> None
         assert command in said.stdout
 
 
+def test_plain_is_understood_where_nothing_else_is_printed_anyway(craton: Craton) -> None:
+    assert "no clusters yet" in craton.run("list", "--plain").stdout
+
+
 def test_schema_is_a_json_schema_of_the_plan(craton: Craton) -> None:
     schema = json.loads(craton.run("schema").stdout)
     assert schema["type"] == "object"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from installer.clusters import ClusterSummary
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
 from installer.health.report import save_report
-from installer.lifecycle import ClusterSummary
 from installer.outcome import (
     clusters_table,
     destroyed_lines,

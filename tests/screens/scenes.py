@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from installer import lifecycle
+from installer import clusters, lifecycle
 from installer.engine import process
 from installer.plan import InstallPlan
 from installer.state import ClusterDirectory
@@ -89,7 +89,7 @@ async def _come_to_rest(pilot: Pilot[Any], world: World) -> None:
 
 def _home(patch: pytest.MonkeyPatch, world: World) -> None:
     now = world.clock.now
-    clusters = [
+    found = [
         summary("demo", "installed", last_check="warn", last_check_at=now - 240),
         summary("lab", "interrupted", machines=4, created=now - 1400),
         summary("production", "installed", machines=24, created=now - 9e6, last_check="pass", last_check_at=now - 2500),
@@ -97,7 +97,7 @@ def _home(patch: pytest.MonkeyPatch, world: World) -> None:
         summary("staging", "failed", machines=9, created=now - 4e5, last_check="fail", last_check_at=now - 86400 * 2),
         summary("throwaway", "partly destroyed", machines=3, created=now - 300_000),
     ]
-    patch.setattr(lifecycle, "summaries", lambda: clusters)
+    patch.setattr(clusters, "summaries", lambda: found)
     patch.setattr(lifecycle, "load", lambda name: plan())
 
 

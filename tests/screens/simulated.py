@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from installer import lifecycle
+from installer import assembly
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal
 from installer.errors import ExitCode, InstallerError
@@ -91,7 +91,7 @@ class Simulation:
     def __init__(self, directory: ClusterDirectory, plan: InstallPlan, clock: Clock, start: float) -> None:
         save(directory.plan, plan)
         self.directory, self.plan, self.clock, self.start = directory, plan, clock, start
-        self.steps = lifecycle.install_steps(plan)
+        self.steps = assembly.install_steps(plan)
 
     def write(self, until: float = 1e9, fail: str = "", outcome: Outcome | None = None, wait: str = "") -> None:
         """Write the journal; a run that is to end does so with `outcome`. `wait` is a step that waits at the end."""

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
-from installer.lifecycle import ClusterSummary
+from installer.clusters import ClusterSummary
 from installer.plan import InstallPlan
 
 

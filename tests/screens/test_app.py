@@ -11,7 +11,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from installer import lifecycle, planfile
+from installer import clusters, planfile
 from installer.state import ClusterDirectory
 from screens import app as entrance
 from screens import theme
@@ -88,7 +88,7 @@ def test_a_linux_console_gets_letters(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_palette_lists_what_works_here_and_switches_the_theme(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "summaries", lambda: [summary("demo", "failed")])
+    monkeypatch.setattr(clusters, "summaries", lambda: [summary("demo", "failed")])
     app = CratonApp(HomeScreen)
     async with app.run_test(size=(80, 60)) as pilot:
         await settle(pilot)
@@ -103,7 +103,7 @@ async def test_the_palette_lists_what_works_here_and_switches_the_theme(monkeypa
 
 
 async def test_an_action_of_the_palette_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "summaries", list)
+    monkeypatch.setattr(clusters, "summaries", list)
     app = CratonApp(HomeScreen)
     async with app.run_test() as pilot:
         await settle(pilot)

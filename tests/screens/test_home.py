@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from installer import clusters as known
 from installer import lifecycle
 from installer.errors import InstallerError
 from screens.app import CratonApp
@@ -41,7 +42,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clusters:
 
     def with_states(*states: str, **fields: Any) -> CratonApp:
         found = [summary(state.replace(" ", "-"), state, **fields) for state in states]
-        monkeypatch.setattr(lifecycle, "summaries", lambda: found)
+        monkeypatch.setattr(known, "summaries", lambda: found)
         return CratonApp(HomeScreen)
 
     return with_states
@@ -147,9 +148,7 @@ async def test_the_cursor_stays_on_its_cluster_when_another_appears(
 ) -> None:
     async with clusters("failed").run_test() as pilot:
         await settle(pilot)
-        monkeypatch.setattr(
-            lifecycle, "summaries", lambda: [summary("another", "installed"), summary("failed", "failed")]
-        )
+        monkeypatch.setattr(known, "summaries", lambda: [summary("another", "installed"), summary("failed", "failed")])
         home = pilot.app.screen
         assert isinstance(home, HomeScreen)
         home.look()
@@ -195,7 +194,7 @@ async def test_clusters_that_cannot_be_read_are_said_and_not_fatal(
     def unreadable() -> None:
         raise InstallerError("read the journal", "it is not a database")
 
-    monkeypatch.setattr(lifecycle, "summaries", unreadable)
+    monkeypatch.setattr(known, "summaries", unreadable)
     async with app.run_test() as pilot:
         await settle(pilot)
         assert "it is not a database" in visible(pilot)

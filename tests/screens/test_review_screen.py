@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from installer import lifecycle, planfile
+from installer import assembly, lifecycle, planfile
 from installer.engine.events import Outcome
 from installer.errors import ExitCode, InstallerError
 from installer.health.report import save_report
@@ -33,7 +33,7 @@ def review(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Review:
     """An application that starts with a review, in a home directory of its own."""
     monkeypatch.setenv("CRATON_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(lifecycle, "install_steps", journals.steps_of)
+    monkeypatch.setattr(assembly, "install_steps", journals.steps_of)
     replace(monkeypatch, ProgressScreen, WizardScreen)
     return lambda subject: CratonApp(lambda: ReviewScreen(subject))
 

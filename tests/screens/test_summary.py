@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.screen import Screen
 
-from installer import lifecycle
+from installer import clusters, lifecycle
 from installer.errors import ExitCode
 from installer.health.report import save_report
 from screens.app import CratonApp
@@ -35,7 +35,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def application(run: Run) -> CratonApp:
     def start() -> Screen[None]:
-        return SummaryScreen(run.directory, lifecycle.progress(run.directory))
+        return SummaryScreen(run.directory, clusters.progress(run.directory))
 
     return CratonApp(start)
 

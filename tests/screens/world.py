@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from installer import draft, lifecycle
+from installer import assembly, draft, lifecycle
 from installer.contract import Level, State
 from installer.engine import process
 from installer.engine.events import EventType, Outcome, RunKind, StepState
@@ -282,7 +282,7 @@ def _counting(original: Callable[..., feed.Batch], world: World) -> Callable[...
 
 def undo(world: World, *, share: float = 0.55) -> None:
     """Begin to destroy the cluster: that share of the steps is taken back."""
-    steps = lifecycle.destroy_steps(plan())
+    steps = assembly.destroy_steps(plan())
     with Journal(world.directory.journal) as journal:
         journal.begin(RunKind.DESTROY, steps, {"speed": 1.0, "seed": 0})
         for step in list(reversed(steps))[: int(len(steps) * share)]:

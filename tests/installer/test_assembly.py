@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from installer import lifecycle
+from installer import assembly, clusters
 from installer.engine.events import Outcome, RunKind
 from installer.engine.progress import Progress
 from installer.plan import InstallPlan
@@ -25,17 +25,17 @@ def in_order(steps: tuple[Step, ...]) -> bool:
 
 
 def test_steps_follow_the_phases_that_a_person_follows() -> None:
-    phases = [step.phase for step in lifecycle.install_steps(DEMO)]
+    phases = [step.phase for step in assembly.install_steps(DEMO)]
     assert phases == sorted(phases, key=list(Phase).index)
     assert set(phases) == set(Phase)
 
 
 def test_the_same_plan_gives_the_same_steps() -> None:
-    assert lifecycle.install_steps(DEMO) == lifecycle.install_steps(DEMO)
+    assert assembly.install_steps(DEMO) == assembly.install_steps(DEMO)
 
 
 def test_masters_join_one_at_a_time_so_that_etcd_keeps_its_majority() -> None:
-    steps = {step.id: step for step in lifecycle.install_steps(DEMO)}
+    steps = {step.id: step for step in assembly.install_steps(DEMO)}
     assert "control-plane/init/demo-master-1" in steps["control-plane/join/demo-master-2"].needs
     assert "control-plane/join/demo-master-2" in steps["control-plane/join/demo-master-3"].needs
 
@@ -43,7 +43,7 @@ def test_masters_join_one_at_a_time_so_that_etcd_keeps_its_majority() -> None:
 @repeatable
 @given(plans())
 def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:
-    steps, undone = lifecycle.install_steps(plan), lifecycle.destroy_steps(plan)
+    steps, undone = assembly.install_steps(plan), assembly.destroy_steps(plan)
     assert in_order(steps)
     assert in_order(undone)
     assert {step.id for step in undone} - {"destroy/nothing-left"} == {
@@ -55,7 +55,7 @@ def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:
 
 
 def test_a_destroy_takes_machines_before_the_place_they_stand_in_and_looks_again_last() -> None:
-    steps = {step.id: step for step in lifecycle.destroy_steps(DEMO)}
+    steps = {step.id: step for step in assembly.destroy_steps(DEMO)}
 
     def below(id: str) -> set[str]:
         return {id}.union(*(below(need) for need in steps[id].needs)) if steps[id].needs else {id}
@@ -77,4 +77,4 @@ def test_a_destroy_takes_machines_before_the_place_they_stand_in_and_looks_again
     ],
 )
 def test_a_clusters_state_is_one_word(kind: RunKind, outcome: Outcome | None, running: bool, word: str) -> None:
-    assert lifecycle.cluster_state(Progress({}, kind=kind, outcome=outcome), running=running) == word
+    assert clusters.cluster_state(Progress({}, kind=kind, outcome=outcome), running=running) == word

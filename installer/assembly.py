@@ -1,0 +1,76 @@
+"""What installing a plan runs, and what destroying it takes back: the parts' steps put together. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from installer.errors import ExitCode, InstallerError
+from installer.step import Context, Observation, Permanent, Phase, Step, ordered
+
+if TYPE_CHECKING:
+    from installer.plan import InstallPlan
+
+
+def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
+    """Exactly the steps that installing `plan` runs, each after all that it needs. Pure."""
+    from installer.cluster import steps as cluster
+    from installer.health import steps as health
+    from installer.node import steps as node
+    from installer.platforms import open_platform
+    from installer.topology import topology
+
+    derived = topology(plan)
+    platform = open_platform(plan)
+    steps = ordered(
+        (
+            *(_after_ingress(step) for step in platform.steps(plan, derived)),
+            *node.steps(plan, derived),
+            *cluster.steps(plan, derived),
+            *health.steps(plan, derived),
+        )
+    )
+    phases = list(Phase)
+    return tuple(sorted(steps, key=lambda step: phases.index(step.phase)))  # no step needs one of a later phase
+
+
+def _after_ingress(step: Step) -> Step:
+    """Names come last: what they lead to should answer by then."""
+    return replace(step, needs=(*step.needs, "ingress/controller")) if step.phase is Phase.DNS else step
+
+
+def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
+    """The steps of an install that leave something of their own to undo; needs lead past those that do not."""
+    kept: list[Step] = []
+    needs: dict[str, tuple[str, ...]] = {}
+    for step in install_steps(plan):
+        own = tuple(dict.fromkeys(base for need in step.needs for base in needs[need]))
+        if isinstance(step.action, Permanent):
+            needs[step.id] = own
+        else:
+            needs[step.id] = (step.id,)
+            kept.append(replace(step, needs=own, title=f"undo: {step.title}"))
+    scan = Step("destroy/nothing-left", "look again: nothing is left", Phase.CHECK, NothingLeft())
+    return (scan, *(replace(step, needs=step.needs or (scan.id,)) for step in kept))
+
+
+@dataclass(frozen=True)
+class NothingLeft:
+    """The end of a destroy: look again, and fail if anything still exists."""
+
+    def observe(self, ctx: Context) -> Observation:
+        return Observation(True, f"{len(ctx.world.platform.find())} things exist")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: this step is part of destroys alone."""
+
+    def undo(self, ctx: Context) -> None:
+        left = ctx.world.platform.find()
+        ctx.publish("receipt", {"left": [asdict(resource) for resource in left]})
+        if left:
+            raise InstallerError(
+                "look for what is left",
+                ", ".join(f"{resource.kind} {resource.name}" for resource in left),
+                hint="remove what is named here, then destroy again",
+                exit_code=ExitCode.LEFTOVERS,
+            )
