@@ -38,8 +38,8 @@ def survival(plan: InstallPlan) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 master`, `3 masters`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 master`, `3 masters`, `1,000 machines`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _with_infra(plan: InstallPlan, shape: Topology, width: int) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from installer import lifecycle
 from installer.clusters import ClusterSummary
+from installer.diagram import count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
@@ -43,13 +44,14 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
     plan = lifecycle.load(name)
     report, notice = last_report(directory), plan.traits.notice
     seconds = (progress.ended or 0.0) - (progress.started or 0.0)
-    balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else f"{plan.infra} infra"
+    balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else count(plan.infra, "infra node")
+    stand_in = "  (a stand-in's: kubectl finds nothing there)" if plan.traits.stand_ins else ""
     lines = [
-        f"{name} is up: {plan.masters} masters, {balanced}, {plan.workers} workers, "
+        f"{name} is up: {count(plan.masters, 'master')}, {balanced}, {count(plan.workers, 'worker')}, "
         f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
         f"  API server   https://{plan.api_host}:6443  (D1)",
         f"  console      https://{plan.console_host}  (D2)",
-        f"  kubeconfig   {directory.kubeconfig}",
+        f"  kubeconfig   {directory.kubeconfig}{stand_in}",
     ]
     if report:
         lines.append(f"  health       {report.headline}")

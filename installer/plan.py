@@ -34,6 +34,8 @@ class PlatformTraits:
     summary: str
     cloud: bool = False
     """Nodes call the platform's API (contract rule M12)."""
+    stand_ins: bool = False
+    """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""
     notice: str = ""
     """What stands on every screen about a cluster of this platform, or empty."""
     cost: str = "cost unknown"
@@ -47,6 +49,7 @@ PLATFORMS: dict[str, PlatformTraits] = {
             "rehearsal",
             "Rehearsal",
             "stand-in machines on this computer behind real SSH; needs no root, no cloud, no download",
+            stand_ins=True,
             notice="rehearsal · nothing leaves this computer",
             cost="$0 (rehearsal)",
         ),

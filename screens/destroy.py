@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Footer, Input, Static
 
+from installer.diagram import count
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
@@ -26,7 +27,7 @@ from screens.widgets.header import TitleBar
 from screens.widgets.phases import PhasesBar
 from screens.widgets.steps import StepList
 from screens.widgets.table import Column, Table, cell
-from screens.words import count, step_pairs
+from screens.words import step_pairs
 
 COLUMNS = (Column("kind"), Column("name"), Column("detail", flexible=True, wide=60))
 NAMED = 8

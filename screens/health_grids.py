@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from textual.content import Content
 
 from installer.contract import State
+from installer.diagram import count
 from installer.health.check import Finding, Verdict
 from installer.health.reach import Pair, Reached
 from installer.health.report import Report, RuleStatus
@@ -16,7 +17,7 @@ from screens.fleet import CLUSTER
 from screens.theme import Mark
 from screens.widgets.matrix import Grid
 from screens.widgets.table import Column, Row, cell, marked
-from screens.words import MARK_OF_VERDICT, about, clock, count
+from screens.words import MARK_OF_VERDICT, about, clock
 
 Port = tuple[str, int]
 """Protocol and number."""

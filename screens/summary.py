@@ -11,13 +11,14 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from installer.diagram import count
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
 from installer.state import ClusterDirectory
 from screens import theme
 from screens.base import CratonScreen
 from screens.widgets.header import TitleBar
-from screens.words import MARK_OF_VERDICT, about, count, tilde
+from screens.words import MARK_OF_VERDICT, about, tilde
 
 if TYPE_CHECKING:
     from installer.health.report import Report
@@ -39,13 +40,11 @@ class Installed:
 def read(directory: ClusterDirectory, progress: Progress) -> Installed:
     """Gather it from the cluster's files. Blocks. Raises InstallerError."""
     from installer import lifecycle
-    from installer.health.report import Report, last_report
+    from installer.health.report import last_report
 
     plan = lifecycle.load(directory.cluster)
-    published = progress.results.get("health")
-    report = last_report(directory) or (Report.from_dict(published["report"]) if published else None)
     seconds = (progress.ended or 0.0) - (progress.started or 0.0)
-    return Installed(plan, directory, seconds, report)
+    return Installed(plan, directory, seconds, last_report(directory))
 
 
 def facts(installed: Installed) -> list[tuple[str, Content]]:
@@ -58,9 +57,13 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("Kubernetes", Content(plan.kubernetes)),
         ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
         ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
-        ("kubeconfig", Content(tilde(directory.kubeconfig))),
+        ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
         ("health", _health(installed.report)),
     ]
+
+
+def _stand_in(plan: InstallPlan) -> Content:
+    return Content.styled("   a stand-in's" if plan.traits.stand_ins else "", "$faint")
 
 
 def _health(report: Report | None) -> Content:
@@ -73,9 +76,12 @@ def _health(report: Report | None) -> Content:
 def commands(installed: Installed) -> list[tuple[str, str]]:
     """Commands to go on with, and what each is for."""
     name = installed.plan.name
-    return [
+    outside = [
         (f"export KUBECONFIG={tilde(installed.directory.kubeconfig)}", ""),
         ("kubectl get nodes", "the cluster itself"),
+    ]
+    return [
+        *([] if installed.plan.traits.stand_ins else outside),
         (f"craton check {name}", "its health, now"),
         (f"craton ssh {name} master-1", "a shell on a machine"),
         (f"craton destroy {name}", "take everything away again"),

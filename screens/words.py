@@ -58,11 +58,6 @@ def about(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def count(number: int, noun: str) -> str:
-    """ "1 machine", "1,000 machines"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def tilde(path: Path) -> str:
     """A path as it is typed: with ~ for the user's home directory."""
     home = Path.home()

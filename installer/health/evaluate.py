@@ -48,7 +48,9 @@ def evaluate(
     rules = compliance.statuses(plan, compliance.Proof(topology, answers, findings, pairs, firewall))
     if recheck:
         rules = recheck.rules(rules)
-    return Report(plan.name, checked_at, seconds, findings, pairs, rules, *reach.coverage(topology))
+    covered, total = reach.coverage(topology)
+    notice = plan.traits.notice
+    return Report(plan.name, checked_at, seconds, findings, pairs, rules, covered, total, notice)
 
 
 def evaluate_machine(

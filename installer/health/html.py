@@ -20,6 +20,7 @@ def page(report: Report) -> str:
         title=escape(f"{report.cluster}: {report.headline}"),
         css=_asset("report.css"),
         cluster=escape(report.cluster),
+        notice=escape(report.notice),
         verdict=_class(report.verdict),
         headline=escape(f"{MARKS[report.verdict]} {report.headline}"),
         checked=escape(checked(report)),

@@ -51,6 +51,8 @@ class Report:
     rules: tuple[RuleStatus, ...]
     pairs_covered: int
     pairs_total: int
+    notice: str = ""
+    """What the platform has to say wherever the report is shown: that it is a rehearsal."""
 
     @property
     def verdict(self) -> Verdict:
@@ -123,6 +125,7 @@ class Report:
         return {
             "format": FORMAT,
             "cluster": self.cluster,
+            "notice": self.notice,
             "verdict": str(self.verdict),
             "headline": self.headline,
             "counts": {str(verdict): count for verdict, count in self.counts.items()},
@@ -149,6 +152,7 @@ class Report:
             rules=tuple(_rule_status(one) for one in data["rules"]),
             pairs_covered=int(data["pairs_covered"]),
             pairs_total=int(data["pairs_total"]),
+            notice=str(data["notice"]),
         )
 
 

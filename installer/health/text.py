@@ -61,7 +61,8 @@ def shown_machines(report: Report) -> tuple[str, ...]:
 
 
 def _heading(report: Report, width: int) -> list[str]:
-    return [f"{report.cluster} · {report.headline}", *_wrapped(checked(report), width, "")]
+    notice = [report.notice] if report.notice else []
+    return [f"{report.cluster} · {report.headline}", *notice, *_wrapped(checked(report), width, "")]
 
 
 def _matrix(report: Report, width: int) -> Iterator[list[str]]:

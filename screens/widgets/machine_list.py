@@ -9,11 +9,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
+from installer.diagram import count
 from screens import theme
 from screens.fleet import WORDS, Fleet
 from screens.widgets.machines import MachineGrid, Machines, MachineTable, state_words
 from screens.widgets.still import Still
-from screens.words import count
 
 TABLE_LIMIT = 60
 """More machines than this are shown as a grid unless a filter picks some."""

@@ -46,7 +46,7 @@ def test_no_line_is_wider_than_asked_and_the_drawing_is_never_tall(fields: dict[
         ({}, ["3 masters", "master-3", "1 infra node", "infra-1", "2 workers", "worker-2"]),
         ({"ingress": {"kind": "load-balancer"}}, ["load balancer", "demo-lb", "tcp 32000", "tcp 6443", "udp 4789"]),
         ({"workers": 0, "schedulable_masters": True}, ["udp 4789"]),
-        (SHAPES["largest"], ["1000 workers", "worker-1 ", "…", "worker-1000", "80 infra nodes", ".some.very.long"]),
+        (SHAPES["largest"], ["1,000 workers", "worker-1 ", "…", "worker-1000", "80 infra nodes", ".some.very.long"]),
     ],
 )
 def test_the_drawing_names_machines_ports_and_entrances(fields: dict[str, Any], shown: list[str]) -> None:

@@ -106,7 +106,7 @@ def test_a_failure_that_was_tried_again_and_mended_is_told_no_more(directory: Cl
 
 
 @pytest.mark.parametrize("checked", [True, False])
-@pytest.mark.parametrize(("ingress", "words"), [("infra", "1 infra"), ("load-balancer", "a load balancer")])
+@pytest.mark.parametrize(("ingress", "words"), [("infra", "1 infra node"), ("load-balancer", "a load balancer")])
 def test_an_installed_cluster_is_told_with_its_addresses_kubeconfig_health_and_what_comes_next(
     directory: ClusterDirectory, ingress: str, words: str, checked: bool
 ) -> None:
@@ -119,7 +119,7 @@ def test_an_installed_cluster_is_told_with_its_addresses_kubeconfig_health_and_w
     assert lines[1:4] == [
         f"  API server   https://{plan.api_host}:6443  (D1)",
         f"  console      https://{plan.console_host}  (D2)",
-        f"  kubeconfig   {directory.kubeconfig}",
+        f"  kubeconfig   {directory.kubeconfig}  (a stand-in's: kubectl finds nothing there)",
     ]
     assert ("  health       healthy" in lines) is checked
     assert any(line.startswith("  next         craton check demo") for line in lines)

@@ -193,7 +193,7 @@ PROGRESS = {
     "progress-leave": Scene("running", _progress, ("worker-2", "%"), ("q",), ("Leave it running",), looks=EVERY_LOOK),
     "progress-gone": Scene("running", _progress, ("the engine is gone",), prepare=_engine_gone),
     "progress-replay": Scene("installed", _replay, ("replay paused",)),
-    "summary": Scene("installed", _progress, ("demo is installed", "KUBECONFIG"), looks=EVERY_LOOK),
+    "summary": Scene("installed", _progress, ("demo is installed", "craton check demo"), looks=EVERY_LOOK),
     "progress-done": Scene("installed", _progress, ("demo is installed",), ("escape",), ("done after",)),
 }
 _CHECKED = ("checked 12:",)

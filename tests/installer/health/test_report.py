@@ -318,3 +318,11 @@ def test_the_page_shows_ports_that_were_not_reached() -> None:
     assert "Ports that were not reached" in words
     assert "tcp 10250" in words
     assert "Ports that were not reached" not in page(healthy.report())
+
+
+def test_a_report_on_a_rehearsal_says_so_wherever_it_is_shown() -> None:
+    report = late_worker()
+    assert report.notice == "rehearsal · nothing leaves this computer"
+    assert report.notice in render(report)
+    assert report.notice in page(report)
+    assert report.as_dict()["notice"] == report.notice
