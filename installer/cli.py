@@ -256,8 +256,9 @@ def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> 
             if mode is Mode.PLAIN:
                 _announce(directory)
             code = follow.follow(directory, reader, _follower(mode), _tell)
-    if mode is not Mode.JSON and code is not ExitCode.INTERRUPTED:
-        print("\n" + "\n".join(outcome.outcome_lines(directory, clusters.progress(directory))))
+    progress = clusters.progress(directory)
+    if mode is Mode.SCREEN or (mode is Mode.PLAIN and not progress.running):
+        print("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
     raise typer.Exit(code)
 
 

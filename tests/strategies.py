@@ -13,6 +13,28 @@ from installer.plan import KUBERNETES_VERSIONS, InstallPlan
 repeatable = settings(derandomize=True, deadline=None, database=None)
 """The same examples at every run, on machines of any speed."""
 
+COMMENTED = """\
+# The demo cluster.
+name: demo
+subdomain: example.test  # reserved
+masters: 3
+
+# Room for the shop.
+workers: 2
+ingress:
+  kind: infra
+  infra: 1  # one will do
+
+# Networks stay.
+networks:
+  user: 10.0.0.0/8
+may:
+- M6   # etcd
+# tolerated
+- I4
+"""
+"""A plan file with comments wherever a person would put them."""
+
 _LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 _KEYS = st.sampled_from(
     [

@@ -119,6 +119,25 @@ def test_a_screen_closes_by_itself_with_the_runs_exit_code_when_asked_to(craton:
     assert failing.wait(60) == 5
 
 
+def test_ctrl_c_stops_a_plain_install_at_a_safe_point_and_a_second_one_leaves_it_running(
+    craton: Craton, terminal: Open
+) -> None:
+    plan = str(craton.plan())
+    stopped = terminal("apply", plan, "--yes", "--plain", "--speed", "5")
+    stopped.expect("prepare|log in to")
+    stopped.press("ctrl+c")
+    stopped.expect("stopping at the next safe point")
+    stopped.expect("demo: stopped at .*craton resume demo")
+    assert stopped.wait() == 8
+
+    left = terminal("resume", "demo", "--plain")
+    left.expect("the engine is pid")
+    left.press("ctrl+c")
+    left.press("ctrl+c")
+    left.expect("left running|demo: stopped")
+    assert left.wait() == 8
+
+
 def test_plain_prompts_ask_the_same_questions_without_screens(craton: Craton, terminal: Open) -> None:
     screen = terminal("new", "--plain")
     screen.expect("What is the cluster's name")

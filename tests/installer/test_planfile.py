@@ -16,28 +16,7 @@ from installer import planfile
 from installer.errors import ExitCode
 from installer.plan import InstallPlan
 from installer.planfile import PlanFileError, Problem
-from tests.strategies import plans, repeatable
-
-PLAN = """\
-# The demo cluster.
-name: demo
-subdomain: example.test  # reserved
-masters: 3
-
-# Room for the shop.
-workers: 2
-ingress:
-  kind: infra
-  infra: 1  # one will do
-
-# Networks stay.
-networks:
-  user: 10.0.0.0/8
-may:
-- M6   # etcd
-# tolerated
-- I4
-"""
+from tests.strategies import COMMENTED, plans, repeatable
 
 
 def _refused(text: str) -> list[str]:
@@ -62,31 +41,34 @@ REFUSED = [
     ("---\n", "an empty file is not a mapping"),
     ("- name: demo\n", "1:1 a list is not a mapping"),
     ("demo\n", "1:1 a single value is not a mapping"),
-    (PLAN.replace("masters: 3", "masters: 2"), "4:1 masters: 2 is not 1, 3 or 5"),
-    (PLAN.replace("infra: 1", "infra: 0"), "10:3 ingress.infra: 0 is not 1 to 80"),
-    (PLAN.replace("workers", "wrokers"), "7:1 wrokers: unknown key; did you mean 'workers'?"),
-    (PLAN.replace("- I4", "- M1"), "18:3 may.1: 'M1' is not a MAY rule of the contract: M5, M6"),
-    (PLAN.replace("name: demo", "# gone"), "3:1 name: missing, expected 1 to 20 lowercase letters"),
-    (PLAN + "name: again\n", "19:1 name: a key given twice (first in line 2) is not allowed"),
-    (PLAN + "---\nname: other\n", "19:1 a second document is not part of a plan file"),
-    (PLAN.replace("masters: 3", "masters: !!int 3"), "4:10 masters: a value with the tag !!int is not"),
-    (PLAN.replace("masters: 3", "masters: !!python/object/apply:os.system [id]"), "4:10 masters: a value with the tag"),
-    (PLAN.replace("workers: 2", "workers: *two"), "7:10 workers: an alias (*two) is not a value written out"),
-    ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n" + PLAN, "2:8 b.0: an alias"),
-    (PLAN + "<<: *base\n", "19:5 <<: an alias"),
-    (PLAN + "x: " + "[" * 5000, "nesting of more than 10 levels"),
-    (PLAN + "x: " + "{a: " * 5000, "nesting of more than 10 levels"),
-    (PLAN + "? [a, b]\n: 1\n", "19:3 a key of several parts is not a name"),
-    (PLAN.replace("workers: 2", "workers: 010"), "7:1 workers: '010' is not 0 to 5000"),
-    (PLAN.replace("workers: 2", "workers: 0x10"), "7:1 workers: '0x10' is not 0 to 5000"),
-    (PLAN.replace("workers: 2", "workers: 1_0"), "7:1 workers: '1_0' is not 0 to 5000"),
-    (PLAN.replace("workers: 2", "workers: 2.0"), "7:1 workers: '2.0' is not 0 to 5000"),
-    (PLAN.replace("workers: 2", "workers: " + "9" * 5000), "7:1 workers: '9999"),
-    (PLAN.replace("workers: 2", "workers:"), "7:1 workers: nothing is not 0 to 5000"),
-    (PLAN.replace("workers: 2", "workers: true"), "7:1 workers: true is not 0 to 5000"),
-    (PLAN.replace("masters: 3", "masters: true"), "4:1 masters: true is not 1, 3 or 5"),
-    (PLAN.replace("name: demo", "name: 2001-01-01"), "2:1 name: '2001-01-01' is not"),
-    (PLAN + "schedulable_masters: yes\n", "19:1 schedulable_masters: 'yes' is not true or false"),
+    (COMMENTED.replace("masters: 3", "masters: 2"), "4:1 masters: 2 is not 1, 3 or 5"),
+    (COMMENTED.replace("infra: 1", "infra: 0"), "10:3 ingress.infra: 0 is not 1 to 80"),
+    (COMMENTED.replace("workers", "wrokers"), "7:1 wrokers: unknown key; did you mean 'workers'?"),
+    (COMMENTED.replace("- I4", "- M1"), "18:3 may.1: 'M1' is not a MAY rule of the contract: M5, M6"),
+    (COMMENTED.replace("name: demo", "# gone"), "3:1 name: missing, expected 1 to 20 lowercase letters"),
+    (COMMENTED + "name: again\n", "19:1 name: a key given twice (first in line 2) is not allowed"),
+    (COMMENTED + "---\nname: other\n", "19:1 a second document is not part of a plan file"),
+    (COMMENTED.replace("masters: 3", "masters: !!int 3"), "4:10 masters: a value with the tag !!int is not"),
+    (
+        COMMENTED.replace("masters: 3", "masters: !!python/object/apply:os.system [id]"),
+        "4:10 masters: a value with the tag",
+    ),
+    (COMMENTED.replace("workers: 2", "workers: *two"), "7:10 workers: an alias (*two) is not a value written out"),
+    ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n" + COMMENTED, "2:8 b.0: an alias"),
+    (COMMENTED + "<<: *base\n", "19:5 <<: an alias"),
+    (COMMENTED + "x: " + "[" * 5000, "nesting of more than 10 levels"),
+    (COMMENTED + "x: " + "{a: " * 5000, "nesting of more than 10 levels"),
+    (COMMENTED + "? [a, b]\n: 1\n", "19:3 a key of several parts is not a name"),
+    (COMMENTED.replace("workers: 2", "workers: 010"), "7:1 workers: '010' is not 0 to 5000"),
+    (COMMENTED.replace("workers: 2", "workers: 0x10"), "7:1 workers: '0x10' is not 0 to 5000"),
+    (COMMENTED.replace("workers: 2", "workers: 1_0"), "7:1 workers: '1_0' is not 0 to 5000"),
+    (COMMENTED.replace("workers: 2", "workers: 2.0"), "7:1 workers: '2.0' is not 0 to 5000"),
+    (COMMENTED.replace("workers: 2", "workers: " + "9" * 5000), "7:1 workers: '9999"),
+    (COMMENTED.replace("workers: 2", "workers:"), "7:1 workers: nothing is not 0 to 5000"),
+    (COMMENTED.replace("workers: 2", "workers: true"), "7:1 workers: true is not 0 to 5000"),
+    (COMMENTED.replace("masters: 3", "masters: true"), "4:1 masters: true is not 1, 3 or 5"),
+    (COMMENTED.replace("name: demo", "name: 2001-01-01"), "2:1 name: '2001-01-01' is not"),
+    (COMMENTED + "schedulable_masters: yes\n", "19:1 schedulable_masters: 'yes' is not true or false"),
     ("name: [demo\n", "not YAML: "),
     ("name: 'demo\n", "not YAML: "),
     ("name: a: b\n", "1:8 not YAML: mapping values are not allowed here"),
@@ -127,7 +109,7 @@ def test_an_error_reads_as_file_line_column_field_and_words() -> None:
 
 def test_an_error_carries_its_problems_as_json() -> None:
     with pytest.raises(PlanFileError) as caught:
-        planfile.loads(PLAN.replace("masters: 3", "masters: 2"))
+        planfile.loads(COMMENTED.replace("masters: 3", "masters: 2"))
     shape = json.loads(json.dumps(caught.value.as_dict()))
     assert shape["exit_code"] == 3
     assert shape["problems"] == [
@@ -178,7 +160,7 @@ def test_a_path_without_a_readable_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
-    path.write_text(PLAN)
+    path.write_text(COMMENTED)
     path.chmod(0)
     with pytest.raises(PlanFileError, match="cannot be read: Permission denied"):
         planfile.load(path)

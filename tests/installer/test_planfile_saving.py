@@ -14,28 +14,7 @@ from installer import planfile, yamledit
 from installer.errors import InstallerError
 from installer.plan import InstallPlan
 from installer.planfile import PlanFileError
-from tests.strategies import plan_data, plans, repeatable
-
-PLAN = """\
-# The demo cluster.
-name: demo
-subdomain: example.test  # reserved
-masters: 3
-
-# Room for the shop.
-workers: 2
-ingress:
-  kind: infra
-  infra: 1  # one will do
-
-# Networks stay.
-networks:
-  user: 10.0.0.0/8
-may:
-- M6   # etcd
-# tolerated
-- I4
-"""
+from tests.strategies import COMMENTED, plan_data, plans, repeatable
 
 
 def _plan(**given: object) -> InstallPlan:
@@ -51,7 +30,13 @@ def _save(path: Path, text: str, plan: InstallPlan) -> str:
 
 
 def test_saving_an_unchanged_plan_leaves_the_file_byte_for_byte(tmp_path: Path) -> None:
-    for text in (PLAN, PLAN.replace("\n", "\r\n"), PLAN.rstrip("\n"), "\ufeff" + PLAN, f"---\n{PLAN}...\n"):
+    for text in (
+        COMMENTED,
+        COMMENTED.replace("\n", "\r\n"),
+        COMMENTED.rstrip("\n"),
+        "\ufeff" + COMMENTED,
+        f"---\n{COMMENTED}...\n",
+    ):
         assert _save(tmp_path / "plan.yaml", text, planfile.loads(text)) == text
 
 
@@ -83,12 +68,12 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 def test_saving_changes_what_differs_and_nothing_else(
     tmp_path: Path, change: dict[str, Any], replaced: dict[str, str], newline: str
 ) -> None:
-    expected = PLAN
+    expected = COMMENTED
     for old, new in replaced.items():
         assert expected.count(old) == 1
         expected = expected.replace(old, new)
     given = {"networks": {"user": "10.0.0.0/8"}, **change}
-    text = PLAN.replace("\n", newline)
+    text = COMMENTED.replace("\n", newline)
     assert _save(tmp_path / "plan.yaml", text, _plan(**given)) == expected.replace("\n", newline)
 
 
@@ -163,7 +148,7 @@ def test_saving_makes_a_new_file_private(tmp_path: Path) -> None:
 
 def test_saving_keeps_the_files_mode_and_the_link_that_leads_to_it(tmp_path: Path) -> None:
     path, link = tmp_path / "plan.yaml", tmp_path / "link.yaml"
-    path.write_text(PLAN)
+    path.write_text(COMMENTED)
     path.chmod(0o644)
     link.symlink_to(path)
     planfile.save(link, _plan())
