@@ -79,9 +79,9 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.command("new --name story")
     tmux.expect("What is the cluster's name")
     for _ in range(40):
-        if "Install" in tmux.screen:
-            break
         before = tmux.screen
+        if "Install" in before:
+            break
         tmux.keys("Enter")
         eventually(lambda before=before: tmux.screen != before, "an answer to the key", 10)  # type: ignore[misc]
     tmux.expect("6 machines")
