@@ -138,15 +138,16 @@ class _Engine:
             return
         asked: list[str] = []
         with suppress(InstallerError):  # what can't be read now stands there at the next look
-            asked = [id for id in self._scope.journal.requested() if id in self._failures]
+            # Once each, however often it was asked for.
+            asked = [id for id in dict.fromkeys(self._scope.journal.requested()) if id in self._failures]
         if asked:
             self._revive(asked)
 
     def _revive(self, failed: Collection[str]) -> None:
         """Start failed steps anew; what they blocked waits again, unless another failed step blocks it as well."""
-        waiting = [*failed, *self._behind(failed)]
+        waiting = list(dict.fromkeys([*failed, *self._behind(failed)]))
         for id in waiting:
-            del self._states[id]
+            self._states.pop(id, None)
             self._failures.pop(id, None)
         for ending in self._failures.values():
             self._block(ending.step)

@@ -154,7 +154,7 @@ WIZARD = {
     "wizard-ingress": _page(5, "Where does traffic"),
     "wizard-dns": _page(6, "Under which DNS name"),
     "wizard-access": _page(7, "Which account"),
-    "wizard-advanced": _page(8, "Which network"),
+    "wizard-advanced": _page(8, "Which network", "Machines get fixed addresses"),
     "wizard-invalid": _page(4, "✕", keys=("ctrl+u", "m", "a", "n", "y"), looks=EVERY_LOOK),
     "wizard-preview": _page(3, "6 machines", keys=("f2",)),
     "wizard-draft": Scene("draft", _wizard(), ("A draft of prod is kept",), looks=()),
