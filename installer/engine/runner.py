@@ -147,20 +147,25 @@ class _Engine:
         """Start failed steps anew; what they blocked waits again, unless another failed step blocks it as well."""
         waiting = list(dict.fromkeys([*failed, *self._behind(failed)]))
         for id in waiting:
-            self._states.pop(id, None)
+            del self._states[id]
             self._failures.pop(id, None)
         for ending in self._failures.values():
-            self._block(ending.step)
+            self._block(ending.step, besides=())  # past what is blocked still: what is behind that may wait again now
         for id in waiting:
             if id not in self._states:
                 self._scope.journal.transition(self._steps[id], StepState.WAITING, durable=False)
         for id in failed:
             self._start(id)
 
-    def _block(self, failed: Step) -> None:
-        """Record that whatever needs `failed`, however indirectly, will not run."""
+    def _block(self, failed: Step, besides: Container[str] | None = None) -> None:
+        """Record that whatever needs `failed`, however indirectly, will not run.
+
+        Behind what is blocked already everything is, so the search ends there, or else at `besides`.
+        """
         because = f"{failed.machine}: {failed.title} failed" if failed.machine else f"{failed.title} failed"
-        for id in self._behind([failed.id], besides=self._states):
+        for id in self._behind([failed.id], besides=self._states if besides is None else besides):
+            if id in self._states:
+                continue
             self._states[id] = StepState.BLOCKED
             self._scope.journal.transition(self._steps[id], StepState.BLOCKED, durable=False, because=because)
 

@@ -129,6 +129,31 @@ def test_of_two_failures_the_one_not_asked_for_blocks_still_and_decides_the_exit
         assert progress.steps[blocked].because == "Make b failed"
 
 
+def test_what_two_failures_block_by_ways_that_meet_stays_blocked_until_both_are_mended(
+    engine: Engine, effects: Effects
+) -> None:
+    """`last` needs `b`, and through `middle` also `a`; `middle` stays blocked while `b` alone is tried again."""
+    watching = person(
+        engine,
+        sees("a", *FAILED_ONCE),
+        sees("b", *FAILED_ONCE),
+        asks("b"),
+        sees("b", *FAILED_ONCE, *DONE_THEN),
+        asks("a"),
+        sees("a", *FAILED_ONCE, *DONE_THEN),
+    )
+    steps = [
+        fake_step(effects, "a", applying=once()),
+        fake_step(effects, "middle", "a"),
+        fake_step(effects, "b", applying=once()),
+        fake_step(effects, "last", "middle", "b"),
+        fake_step(effects, "person", applying=watching),
+    ]
+    assert engine.run(steps) is ExitCode.DONE
+    assert set(engine.states("last")[:-4]) == {"blocked"}
+    assert engine.states("last")[-1] == "done"
+
+
 def test_a_step_that_fails_again_may_be_asked_for_again(engine: Engine, effects: Effects) -> None:
     left = [BROKEN, BROKEN]
 
