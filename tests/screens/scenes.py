@@ -66,7 +66,9 @@ class Scene:
             await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
         for action in self.actions:
             await pilot.app.run_action(action)
+            await _all_drawn(pilot)  # what a dialog covers is not drawn again
         if self.keys:
+            await _all_drawn(pilot)
             await pilot.press(*self.keys)
         for text in self.then:
             await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
@@ -84,7 +86,18 @@ async def _come_to_rest(pilot: Pilot[Any], world: World) -> None:
         screen._estimate = None  # it was made when not all events were in
         screen.redraw()
         screen._frame()
-    await pilot.pause()
+    await _all_drawn(pilot)
+
+
+async def _all_drawn(pilot: Pilot[Any]) -> None:
+    """Wait until the screen looks the same three times in a row."""
+    looks: list[str] = []
+
+    def same() -> bool:
+        looks.append(pilot.app.export_screenshot(simplify=True))
+        return len(looks) >= 3 and len(set(looks[-3:])) == 1
+
+    await until(pilot, same, "a screen that stays as it is")
 
 
 def _home(patch: pytest.MonkeyPatch, world: World) -> None:
