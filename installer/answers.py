@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from installer import validation
+from installer import inventory, validation
 from installer.errors import ExitCode, InstallerError
-from installer.plan import InstallPlan
+from installer.plan import Host, InstallPlan
 from installer.question import Answers
-from installer.questions import QUESTIONS, flags, question_of
+from installer.questions import QUESTIONS, UNASKED, flags, question_of
+from installer.topology import hosts
+
+_INVENTORY = "machines.inventory"
+_SAID = 5
+"""Mistakes in one field that are put into words."""
 
 
 class AnswersError(InstallerError):
@@ -28,20 +33,23 @@ def complete(answers: Answers) -> dict[str, Any]:
     Answers to questions that do not apply are left out, and so is a question that has no default.
     """
     full: dict[str, Any] = {}
+    later = dict(answers)
     for question in QUESTIONS:
+        later.pop(question.field, None)
         if question.applies(full):
-            value = answers[question.field] if question.field in answers else question.default(full)
+            value = answers[question.field] if question.field in answers else question.default({**later, **full})
             if question.field in answers or value != "":
                 full[question.field] = value
-    return full
+    return full | {field: answers[field] for field in UNASKED if field in answers}
 
 
 def plan_of(answers: Answers) -> InstallPlan:
     """The plan that answers and defaults make. Raises AnswersError."""
-    found = validation.validate(_data(complete(answers)))
+    full = complete(answers)
+    found = validation.validate(_data(full))
     if isinstance(found, InstallPlan):
         return found
-    raise AnswersError(_by_field(found))
+    raise AnswersError(_by_field(found, full) | _missing(full))
 
 
 def problems(answers: Answers) -> dict[str, str]:
@@ -49,26 +57,50 @@ def problems(answers: Answers) -> dict[str, str]:
 
     What is not answered yet takes its default; that a question without a default is not answered is no problem.
     """
-    found = validation.validate(_data(complete(answers)))
+    full = complete(answers)
+    found = validation.validate(_data(full), _unanswered(full))
     if isinstance(found, InstallPlan):
         return {}
-    return _by_field(tuple(mistake for mistake in found if mistake.found != validation.MISSING))
+    return _by_field(tuple(mistake for mistake in found if mistake.found != validation.MISSING), full)
 
 
 def preview(answers: Answers) -> InstallPlan:
-    """The plan so far: what is not answered or cannot stand is replaced by its default."""
+    """The plan so far: what is not answered or cannot stand is replaced by its default.
+
+    It may lack the machines that it takes; topology then gives them the addresses of a platform that makes them.
+    """
     kept = dict(answers)
     while found := problems(kept):
         # Where a default clashes with an answer, it is not said which: the last one goes.
         for field in [field for field in found if field in kept] or list(kept)[-1:]:
             del kept[field]
-    return plan_of({"subdomain": "example.test", **kept})
+    full = complete({"subdomain": "example.test", **kept})
+    plan = validation.validate(_data(full), _unanswered(full))
+    assert isinstance(plan, InstallPlan), "answers without a problem make a plan"
+    return plan
+
+
+def arranged(answers: Answers, machines: Sequence[Host]) -> dict[Host, str]:
+    """The names that these machines would get if they were the list, whether or not it can stand."""
+    full = complete({**answers, _INVENTORY: tuple(inventory.data(host) for host in machines)})
+    counts = {field: full.get(field) for field in ("masters", "workers", "ingress.infra")}
+    plan = preview({key: value for key, value in answers.items() if key != _INVENTORY})
+    if not plan.traits.inventory or not all(isinstance(value, int) for value in counts.values()):
+        return {}
+    changed = {
+        "masters": counts["masters"],
+        "workers": counts["workers"],
+        "ingress": plan.ingress.model_copy(update={"infra": counts["ingress.infra"]}),
+        "machines": plan.machines.model_copy(update={"inventory": tuple(machines)}),
+    }
+    return {host: name for name, host in hosts(plan.model_copy(update=changed)).items()}
 
 
 def answers_of(plan: InstallPlan) -> dict[str, Any]:
     """The answers that make `plan`."""
     values = validation.values(plan)
-    return {question.field: values[question.field] for question in QUESTIONS if question.applies(values)}
+    asked = [question.field for question in QUESTIONS if question.applies(values)]
+    return {field: values[field] for field in (*asked, *(field for field in UNASKED if values[field]))}
 
 
 def answers_of_flags(values: Mapping[str, str | bool | None]) -> dict[str, Any]:
@@ -104,12 +136,46 @@ def _data(answers: Answers) -> dict[str, Any]:
     return data
 
 
-def _by_field(mistakes: tuple[validation.Mistake, ...]) -> dict[str, str]:
+def _unanswered(full: Answers) -> list[tuple[str, ...]]:
+    """The machines, while there are none: whether they suffice is a question for later."""
+    return [] if full.get(_INVENTORY) else [tuple(_INVENTORY.split("."))]
+
+
+def _missing(full: Answers) -> dict[str, str]:
+    """What is to be said of machines that were not answered."""
+    question = question_of(_INVENTORY)
+    if full.get(_INVENTORY) or not question.applies(full):
+        return {}
+    return {_INVENTORY: validation.sentence(validation.MISSING, question.allowed)}
+
+
+def _by_field(mistakes: tuple[validation.Mistake, ...], full: Answers) -> dict[str, str]:
     texts: dict[str, list[str]] = {}
     for mistake in mistakes:
-        field = ".".join(key for key in mistake.field if isinstance(key, str))
-        texts.setdefault(field, []).append(mistake.text)
-    return {field: "\n".join(said) for field, said in texts.items()}
+        field, text = _said(mistake, full)
+        texts.setdefault(field, []).append(text)
+    return {field: _together(list(dict.fromkeys(said))) for field, said in texts.items()}
+
+
+def _together(texts: list[str]) -> str:
+    more = [f"and {len(texts) - _SAID} more like this"] if len(texts) > _SAID else []
+    return "\n".join([*texts[:_SAID], *more])
+
+
+def _said(mistake: validation.Mistake, full: Answers) -> tuple[str, str]:
+    """The field that is asked for, and the mistake in words; one machine of several is named by its address."""
+    names = [key for key in mistake.field if isinstance(key, str)]
+    field, given = ".".join(names), full.get(_INVENTORY)
+    if not field.startswith(_INVENTORY):
+        return field, mistake.text
+    if isinstance(given, str):  # text with mistakes of its own, line by line
+        return _INVENTORY, question_of(_INVENTORY).error(given) or mistake.text
+    number = next((key for key in mistake.field if isinstance(key, int)), None)
+    if number is None or not isinstance(given, tuple):
+        return _INVENTORY, mistake.text
+    item = given[number] if isinstance(given[number], Mapping) else {}
+    words = [word for word in (str(item.get("address", "")), ".".join(names[2:])) if word]
+    return _INVENTORY, validation.shown(" ".join(words)) + f": {mistake.text}"
 
 
 def _flags_of(problems: Mapping[str, str]) -> list[str]:

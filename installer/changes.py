@@ -3,64 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from installer import validation
+from installer.machine_changes import INVENTORY, machine_changes
 from installer.plan import InstallPlan
+from installer.risk import Change, Risk, some
 
-
-class Risk(StrEnum):
-    SAFE = "safe"
-    """Installing again brings it about, and nothing that runs is touched."""
-    CAREFUL = "careful"
-    """Installing again brings it about, and running workloads may notice."""
-    REFUSED = "refused"
-    """An installed cluster cannot follow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One plan field that differs: `field` is its dotted path, `why` says in a sentence what the risk is."""
-
-    field: str
-    old: str
-    new: str
-    risk: Risk
-    why: str
+__all__ = ["Change", "Risk", "changes"]
 
 
 _Judge = Callable[[Any, Any], tuple[Risk, str]]
 
 
 def changes(old: InstallPlan, new: InstallPlan) -> tuple[Change, ...]:
-    """Every field in which `new` differs from `old`, in the plan's order."""
-    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
-    found = []
-    for field in dict.fromkeys((*before, *after)):
-        one, other = before.get(field), after.get(field)
-        if one != other:
-            risk, why = _judge(field)(one, other)
-            found.append(Change(field, _words(one), _words(other), risk, why))
+    """Every field in which `new` differs from `old`, in the plan's order; own machines by what befalls them."""
+    before, after = validation.values(old), validation.values(new)
+    found: list[Change] = []
+    for field, one in before.items():
+        other = after[field]
+        if one == other:
+            continue
+        if field == INVENTORY and old.traits.inventory and new.traits.inventory:
+            found += machine_changes(old, new)
+        else:
+            risk, why = _judge(field, new)(one, other)
+            found.append(Change(field, *_words(one, other), risk, why))
     return tuple(found)
 
 
-def _flat(data: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
+def _words(one: Any, other: Any) -> tuple[str, str]:
+    """Two values in words; of mappings, the entries that differ."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return some(_lines(one, other)), some(_lines(other, one))
+    return _said(one), _said(other)
 
 
-def _words(value: Any) -> str:
+def _lines(value: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    return [f"{key} {inner:.12}…" for key, inner in value.items() if other.get(key) != inner]
+
+
+def _said(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+    if isinstance(value, tuple):
+        return some([str(item["address"]) if isinstance(item, Mapping) else str(item) for item in value])
+    return str(value)
 
 
 def _always(risk: Risk, why: str) -> _Judge:
@@ -77,6 +67,7 @@ def _fewer_refused(noun: str) -> _Judge:
 
 
 _NETWORK = _always(Risk.REFUSED, "addresses and firewalls are built on it; a cluster keeps its networks")
+_WAY = _always(Risk.SAFE, "it only says how machines are reached")
 _JUDGES: dict[str, _Judge] = {
     "name": _always(Risk.REFUSED, "machines, names and certificates carry it; another name is another cluster"),
     "subdomain": _always(Risk.REFUSED, "the API server's certificate is made out to the name under it"),
@@ -90,12 +81,27 @@ _JUDGES: dict[str, _Judge] = {
     "kubernetes": _always(Risk.REFUSED, "Craton installs a release and does not upgrade one"),
     "ssh.user": _always(Risk.REFUSED, "the account was made with the machines"),
     "ssh.public_key": _always(Risk.CAREFUL, "who may log in to every machine changes"),
+    "ssh.key": _WAY,
+    "ssh.port": _WAY,
+    "ssh.jump": _WAY,
     "may": _always(Risk.CAREFUL, "firewall rules, labels or taints change on machines that run"),
+    "artifacts": _always(Risk.SAFE, "it says where machines that join download from; what is installed stays"),
+    "machines.inventory": _always(Risk.SAFE, "the platform of this plan makes its machines itself"),
+    "machines.firewall": _always(Risk.CAREFUL, "which packets the machines let through changes while they run"),
+    "local.engine": _always(Risk.REFUSED, "the machines run in the engine that made them"),
+    "local.memory": _always(Risk.SAFE, "machines that join get it, and the others keep what they have"),
+    "local.firewall": _always(Risk.CAREFUL, "which packets the machines let through changes while they run"),
     "rehearsal": _always(Risk.SAFE, "it describes the environment and changes no machine"),
 }
+_OWN: dict[str, _Judge] = {
+    "ssh.user": _always(Risk.CAREFUL, "Craton logs in to the machines as somebody else, who needs sudo there"),
+    "networks.machines": _always(Risk.SAFE, "machines of one's own have the addresses that they have"),
+}
+"""What is judged otherwise where the machines are the user's own."""
 _UNKNOWN = _always(Risk.REFUSED, "Craton does not change it on an installed cluster")
 
 
-def _judge(field: str) -> _Judge:
+def _judge(field: str, plan: InstallPlan) -> _Judge:
     """The judge of a field, or of the part of the plan that it belongs to."""
-    return _JUDGES.get(field) or _JUDGES.get(field.partition(".")[0]) or _UNKNOWN
+    own = _OWN.get(field) if plan.traits.inventory else None
+    return own or _JUDGES.get(field) or _JUDGES.get(field.partition(".")[0]) or _UNKNOWN

@@ -11,7 +11,7 @@ from installer import contract
 if TYPE_CHECKING:
     from installer.plan import InstallPlan
 
-FieldPath = tuple[str, ...]
+FieldPath = tuple[str | int, ...]
 Conflict = tuple[FieldPath, str, str]
 """Where it can be mended, what was found, what is allowed."""
 
@@ -55,13 +55,58 @@ def _no_balancer(plan: InstallPlan) -> Iterator[Conflict]:
         )
 
 
+def _inventory_count(plan: InstallPlan) -> Iterator[Conflict]:
+    if not plan.traits.inventory:
+        return
+    where = ("machines", "inventory")
+    given, counts = len(plan.machines.inventory), {"master": plan.masters, "infra": plan.infra, "worker": plan.workers}
+    if given != plan.machine_count:
+        roles = ", ".join(f"{role} {number}" for role, number in counts.items())
+        yield where, f"a list of {given}", f"as long as the plan needs: {plan.machine_count} ({roles})"
+        return
+    for role, wanted in counts.items():
+        named = sum(host.role == role for host in plan.machines.inventory)
+        if named > wanted:
+            yield where, f"role {role} given {named} times", f"what the plan has: {role} {wanted}"
+
+
+def _inventory_addresses(plan: InstallPlan) -> Iterator[Conflict]:
+    if not plan.traits.inventory:
+        return
+    seen: dict[object, str] = {}
+    for number, host in enumerate(plan.machines.inventory):
+        where = ("machines", "inventory", number)
+        if host.node_address is None:
+            allowed = "enough: the other machines need an IPv4 address, given as `internal`"
+            yield (*where, "internal"), f"the name '{host.address}' alone", allowed
+            continue
+        login = (host.address, host.port, host.jump)
+        if twin := seen.get(host.node_address) or seen.get(login):
+            yield (*where, "address"), f"'{host.address}'", f"a machine of its own: {twin} is listed above"
+        seen |= {host.node_address: host.address, login: host.address}
+
+
+def _inventory_within(plan: InstallPlan, network: str) -> Iterator[Conflict]:
+    if not plan.traits.inventory:
+        return
+    given = getattr(plan.networks, network)
+    inside = [address for host in plan.machines.inventory if (address := host.node_address) and address in given]
+    if inside:
+        more = f" and {len(inside) - 1} more of the machines" if len(inside) > 1 else ", a machine"
+        yield ("networks", network), f"'{given}'", f"a network without {inside[0]}{more}"
+
+
 def _networks_overlap(plan: InstallPlan, one: str, other: str) -> Iterator[Conflict]:
     first, second = getattr(plan.networks, one), getattr(plan.networks, other)
+    if plan.traits.inventory and other == "machines":
+        return  # own machines have the addresses that they have
     if first.overlaps(second):
         yield ("networks", one), f"'{first}'", f"a network that does not overlap {other} ({second})"
 
 
 def _machines_too_small(plan: InstallPlan) -> Iterator[Conflict]:
+    if plan.traits.inventory:
+        return
     # Offsets of topology.address: workers start at 101; the last address of a network is its broadcast address.
     last_needed = 100 + plan.workers if plan.workers else 20 + plan.infra
     machines = plan.networks.machines
@@ -90,10 +135,15 @@ def _services_out_of_range(plan: InstallPlan) -> Iterator[Conflict]:
 
 
 _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("networks", "services")
+_INVENTORY = ("machines", "inventory")
 _RULES: tuple[tuple[tuple[FieldPath, ...], Callable[[InstallPlan], Iterator[Conflict]]], ...] = (
     ((("workers",), ("schedulable_masters",)), _nowhere_to_run),
     ((("ingress",),), _infra_beside_balancer),
     ((("ingress", "kind"), ("platform",), ("rehearsal",)), _no_balancer),
+    ((_INVENTORY, ("platform",), ("masters",), ("workers",), ("ingress",)), _inventory_count),
+    ((_INVENTORY, ("platform",)), _inventory_addresses),
+    ((_INVENTORY, ("platform",), _PODS), partial(_inventory_within, network="pods")),
+    ((_INVENTORY, ("platform",), _SERVICES), partial(_inventory_within, network="services")),
     ((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),
     ((_SERVICES, _MACHINES), partial(_networks_overlap, one="services", other="machines")),
     ((_SERVICES, _PODS), partial(_networks_overlap, one="services", other="pods")),

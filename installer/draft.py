@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from installer import state, yamledit, yamltext
-from installer.question import Answers
-from installer.questions import QUESTIONS, question_of
+from installer.question import Answers, Kind
+from installer.questions import QUESTIONS, UNASKED
 from installer.sanitise import redact
 
 _FORMAT = 1
-_MAX_SIZE = 1 << 16
+_MAX_SIZE = 1 << 19
+_FIELDS = {**{question.field: question.kind for question in QUESTIONS}, **dict.fromkeys(UNASKED)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Draft:
 
 def save_draft(answers: Answers, page: str) -> None:
     """Keep the answers. What looks like a secret, in a field where one was pasted by mistake, is left out."""
-    known = [question.field for question in QUESTIONS if question.field in answers]
+    known = [field for field in _FIELDS if field in answers]
     kept = {field: answers[field] for field in known if redact(str(answers[field])) == str(answers[field])}
     state.write_private(_path(), yamledit.block({"craton": _FORMAT, "page": page, "answers": kept}))
 
@@ -73,12 +74,19 @@ def _parse(content: bytes) -> Draft | None:
 
 def _fits(field: str, value: object) -> bool:
     """Whether a question about the field could have had this answer, right or wrong."""
-    try:
-        question_of(field)
-    except KeyError:
+    if field not in _FIELDS:
         return False
     items = value if isinstance(value, list) else [value]
-    return all(isinstance(item, str | int | None) for item in items)
+    mappings = field in UNASKED or _FIELDS[field] is Kind.INVENTORY
+    return all(_is_plain(item) or (mappings and isinstance(item, Mapping) and _has_plain(item)) for item in items)
+
+
+def _has_plain(value: Mapping[str, object]) -> bool:
+    return all(map(_is_plain, value.values()))
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | None)
 
 
 def _value(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,10 +64,21 @@ def _parameter(name: str, type_: Any, *declarations: str, default: Any = None, *
 
 def _flag_parameter(flag: Flag) -> inspect.Parameter:
     type_ = bool | None if flag.kind is Kind.YES_NO else str | None
-    more = {} if flag.kind is Kind.YES_NO else {"metavar": flag.kind.upper()}
+    metavar = Kind.TEXT if flag.kind is Kind.INVENTORY else flag.kind
+    more: dict[str, Any] = {} if flag.kind is Kind.YES_NO else {"metavar": metavar.upper()}
+    if flag.kind is Kind.INVENTORY:
+        more["autocompletion"] = complete_aliases
     return _parameter(
         flag.parameter, type_, flag.name, help=flag.help, rich_help_panel="Answers", show_default=False, **more
     )
+
+
+def complete_aliases(incomplete: str) -> list[str]:
+    """Hosts of ~/.ssh/config that go on as the word begun last does."""
+    from installer.aliases import aliases
+
+    head, separator, begun = re.match(r"(?s)(.*?)([\s,]?)([^\s,]*)$", incomplete).groups()  # type: ignore[union-attr]
+    return [f"{head}{separator}{name}" for name in aliases() if name.startswith(begun)]
 
 
 def _ask(answers: dict[str, Any]) -> dict[str, Any]:

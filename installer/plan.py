@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
@@ -34,6 +34,9 @@ class PlatformTraits:
     summary: str
     cloud: bool = False
     """Nodes call the platform's API (contract rule M12)."""
+    inventory: bool = False
+    """Its machines are the user's own, named in the plan: they keep their names and addresses, and are never deleted."""
+    load_balancers: bool = True
     stand_ins: bool = False
     """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""
     notice: str = ""
@@ -52,6 +55,20 @@ PLATFORMS: dict[str, PlatformTraits] = {
             stand_ins=True,
             notice="rehearsal · nothing leaves this computer",
             cost="$0 (rehearsal)",
+        ),
+        PlatformTraits(
+            "machines",
+            "Own machines",
+            "machines that you have, reached over SSH; Craton prepares them, and takes back what it did",
+            inventory=True,
+            load_balancers=False,
+            cost="$0 (your machines)",
+        ),
+        PlatformTraits(
+            "local",
+            "This computer",
+            "real machines on this computer as system containers, through podman or docker; needs root",
+            cost="$0 (this computer)",
         ),
     )
 }
@@ -141,6 +158,75 @@ def _public_key(value: object) -> str | None:
     raise _refuse(value, "one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'")
 
 
+_NUMERIC = re.compile(r":|^[0-9.]*\.[0-9.]*$")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
+_JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _address(value: object) -> str:
+    if isinstance(value, str) and _HOST.fullmatch(value) and (not _NUMERIC.search(value) or _is_ip(value)):
+        return value
+    raise _refuse(value, "an IP address, a DNS name, or a Host of ~/.ssh/config")
+
+
+def _is_ip(value: str) -> bool:
+    try:
+        ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _internal(value: object) -> IPv4Address | None:
+    if value is None or isinstance(value, IPv4Address):
+        return value
+    try:
+        return IPv4Address(value) if isinstance(value, str) else _not_internal(value)
+    except ValueError:
+        return _not_internal(value)
+
+
+def _not_internal(value: object) -> IPv4Address:
+    raise _refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
+
+
+def _jump(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and all(_JUMP.fullmatch(hop) for hop in value.split(","))):
+        return value
+    raise _refuse(value, "jump hosts as ssh -J takes them, such as admin@bastion:2222")
+
+
+def _key_path(value: object) -> str | None:
+    if isinstance(value, str) and "PRIVATE KEY" in value:
+        allowed = "the path of a key file: a plan holds no secrets"
+        raise PydanticCustomError("plan", "{found} is not allowed", {"found": "a private key", "allowed": allowed})
+    if value is None or (isinstance(value, str) and value and value.isprintable()):
+        return value
+    raise _refuse(value, "the path of a key file, such as ~/.ssh/id_ed25519")
+
+
+def _base_url(value: object) -> str | None:
+    allowed = (
+        "an http or https address without user, password, query or '/' at its end, such as https://mirror.example.com"
+    )
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(
+        r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", value
+    ):
+        raise _refuse("an address with a password" if "@" in str(value) else value, allowed)
+    return value
+
+
+def _sums(value: object) -> dict[str, str]:
+    if isinstance(value, dict) and all(
+        isinstance(path, str) and isinstance(sum, str) and _SHA256.fullmatch(sum) for path, sum in value.items()
+    ):
+        return dict(value)
+    raise _refuse(value, "a mapping of paths on the mirror to SHA-256 sums of 64 hexadecimal digits")
+
+
 def _whole(value: object) -> object:
     """Literal compares with `==`, so that True and 1.0 would pass for 1."""
     if isinstance(value, bool | float):
@@ -205,6 +291,72 @@ class SSH(_Part):
     user: Annotated[str, BeforeValidator(_user)] = "craton"
     public_key: Annotated[str | None, BeforeValidator(_public_key)] = None
     """The user's own key, authorised beside the one that Craton makes for the cluster."""
+    key: Annotated[str | None, BeforeValidator(_key_path)] = None
+    """Private key with which own machines are reached, or the public half of one that the agent holds; else what
+    ~/.ssh/config and the agent offer."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    jump: Annotated[str | None, BeforeValidator(_jump)] = None
+    """Jump hosts on the way to own machines, as `ssh -J` takes them."""
+
+
+class Host(_Part):
+    """A machine that the user has. What is not given here comes from ~/.ssh/config, and then from the plan's `ssh`."""
+
+    address: Annotated[str, BeforeValidator(_address)]
+    """Where SSH finds it: an IP address, a DNS name, or a Host of ~/.ssh/config."""
+    internal: Annotated[IPv4Address | None, BeforeValidator(_internal)] = None
+    """Where the other machines find it; needed where `address` is not an IPv4 address."""
+    role: Literal["master", "infra", "worker"] | None = None
+    """None: Craton assigns it."""
+    user: Annotated[str, BeforeValidator(_user)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    key: Annotated[str | None, BeforeValidator(_key_path)] = None
+    jump: Annotated[str | None, BeforeValidator(_jump)] = None
+
+    @property
+    def node_address(self) -> IPv4Address | None:
+        """Where the other machines find it, or None if the plan does not say."""
+        if self.internal is not None:
+            return self.internal
+        try:
+            return IPv4Address(self.address)
+        except ValueError:
+            return None
+
+
+class Machines(_Part):
+    """Settings of the platform `machines`."""
+
+    inventory: tuple[Host, ...] = Field(default=(), strict=False)
+    """Every machine once; their number is that of masters, infra nodes and workers together."""
+    firewall: bool = False
+    """Enforce the contract's rules on the machines themselves, by an nftables table of Craton's own."""
+
+
+class Local(_Part):
+    """Settings of the platform `local`."""
+
+    engine: Literal["auto", "podman", "docker"] = "auto"
+    memory: Annotated[int, Field(ge=256, le=1_048_576)] | None = None
+    """MiB that each machine may use; None for as much as there is."""
+    firewall: bool = True
+    """Enforce the contract's rules on the machines themselves, as on own machines."""
+
+
+class Artifacts(_Part):
+    """Where the machines get what is installed on them."""
+
+    mirror: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """Base address of a mirror; None for the projects' own download sites."""
+    proxy: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """HTTP proxy through which machines download."""
+    sums: Annotated[dict[str, str], BeforeValidator(_sums)] = Field(default_factory=dict)
+    """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
+    sums_from: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """The mirror that gave `sums`; None for the publishers themselves."""
+
+    def __hash__(self) -> int:
+        return hash((self.mirror, self.proxy, frozenset(self.sums.items()), self.sums_from))
 
 
 class Rehearsal(_Part):
@@ -237,6 +389,9 @@ class InstallPlan(_Part):
         strict=False,
     )
     """Ids of the contract's MAY rules that are switched on."""
+    artifacts: Artifacts = Artifacts()
+    machines: Machines = Machines()
+    local: Local = Local()
     rehearsal: Rehearsal = Rehearsal()
 
     @property
@@ -246,7 +401,7 @@ class InstallPlan(_Part):
     @property
     def load_balancers(self) -> bool:
         """Whether load balancers are to be had where this plan installs."""
-        return self.rehearsal.load_balancers
+        return self.rehearsal.load_balancers if self.platform == "rehearsal" else self.traits.load_balancers
 
     @property
     def infra(self) -> int:

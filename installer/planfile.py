@@ -13,8 +13,8 @@ from installer.plan import PLATFORMS, InstallPlan
 from installer.sanitise import clean
 from installer.state import write_private
 
-MAX_SIZE = 1 << 18
-"""Bytes; a plan has about 2,000. Parsing more would take seconds."""
+MAX_SIZE = 1 << 19
+"""Bytes; a plan has about 2,000, and 60 more for each machine that it lists. Parsing more would take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,18 @@ def loads(text: str, name: str = "plan.yaml") -> InstallPlan:
 def dump(plan: InstallPlan) -> str:
     """A plan file for `plan`, with a comment above each group of fields."""
     data = _data(plan)
-    for name in PLATFORMS:  # the settings of other platforms would only puzzle
-        if name != plan.platform and data.get(name) == _data_of_defaults().get(name):
-            data.pop(name, None)
+    for field in _puzzling(plan):
+        *parents, key = field.split(".")
+        inner = data
+        for parent in parents:
+            inner = inner.get(parent, {})
+        inner.pop(key, None)
+    data = {key: value for key, value in data.items() if value != {}}
     parts = []
     for comment, fields in _GROUPS:
         group = {field: data.pop(field) for field in (*fields, *_settings(fields)) if field in data}
-        parts.append("".join(f"# {line}\n" for line in comment.splitlines()) + yamledit.block(group))
+        if group:
+            parts.append("".join(f"# {line}\n" for line in comment.splitlines()) + yamledit.block(group))
     if data:
         parts.append(yamledit.block(data))
     return "\n".join(parts)
@@ -119,6 +124,12 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Where the machines come from.", ("platform",)),
     (
+        "Your machines, once each: `address` is where SSH finds one, `internal` where the others do, if not there.\n"
+        "Those without a `role` become masters, then infra nodes, then workers, in this order.\n"
+        "With `firewall`, the contract's rules are enforced on the machines themselves.",
+        ("machines",),
+    ),
+    (
         "Masters run etcd and the control plane: 1, or 3 or 5 for high availability.\n"
         "Schedulable masters run user workloads too.",
         ("masters", "schedulable_masters"),
@@ -130,24 +141,35 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("networks",),
     ),
     ("The Kubernetes release.", ("kubernetes",)),
-    ("The account on every machine, and a public key of your own, if any, beside the cluster's.", ("ssh",)),
+    ("The account on every machine, and your own keys and ways to it, if any.", ("ssh",)),
+    (
+        "Where machines download from, if not from the projects' own sites, and through which proxy. The SHA-256 sums\n"
+        "are the publishers' as of the review: what is installed is what was reviewed.",
+        ("artifacts",),
+    ),
     ("Rules that the Generic Platform contract leaves to the user, and that are on.", ("may",)),
 )
-"""The file's order: a comment, and the fields below it. A platform's settings follow `platform`."""
+"""The file's order: a comment, and the fields below it. Settings of platforms that are not listed follow `platform`."""
 
 
 def _settings(fields: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(PLATFORMS) if "platform" in fields else ()
+    grouped = {field for _, group in _GROUPS for field in group}
+    return tuple(name for name in PLATFORMS if name not in grouped) if "platform" in fields else ()
+
+
+def _puzzling(plan: InstallPlan) -> list[str]:
+    """Fields that mean nothing where this plan installs, and hold what they hold by default."""
+    from installer.questions import QUESTIONS, plan_defaults
+
+    values, defaults = validation.values(plan), plan_defaults()
+    meant = {"craton", *(question.field for question in QUESTIONS if question.applies(values))}
+    return [field for field, value in values.items() if field not in meant and value == defaults[field]]
 
 
 def _data(plan: InstallPlan) -> dict[str, Any]:
     """The plan as a file holds it: what is None is left out."""
     dumped: dict[str, Any] = plan.model_dump(mode="json", exclude_none=True)
     return dumped
-
-
-def _data_of_defaults() -> dict[str, Any]:
-    return _data(InstallPlan(name="a", subdomain="a.b"))
 
 
 def _text(path: Path) -> str:
@@ -233,7 +255,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for key in dict.fromkeys((*old, *new)):
         one, other = old.get(key), new.get(key, yamledit.REMOVED)
-        if isinstance(one, dict) and isinstance(other, dict):
+        if isinstance(one, dict) and isinstance(other, dict) and (one == other or other):
             if inner := _changes(one, other):
                 changes[key] = inner
         elif one != other:

@@ -105,6 +105,7 @@ _ASKING: dict[Kind, Callable[[Question, Answers], Any]] = {
     Kind.TEXT: _text,
     Kind.INTEGER: _text,
     Kind.YES_NO: _yes_no,
+    Kind.INVENTORY: _text,
     Kind.CHOICE: _choice,
     Kind.MULTI_CHOICE: _multi_choice,
 }

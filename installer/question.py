@@ -11,7 +11,7 @@ from typing import Any
 from installer import contract
 
 Answers = Mapping[str, Any]
-"""Plan values by dotted field: str, int, bool, a tuple of str, or None for what is left out."""
+"""Plan values by dotted field: str, int, bool, a tuple of str or of mappings, or None for what is left out."""
 
 
 class Kind(StrEnum):
@@ -20,6 +20,8 @@ class Kind(StrEnum):
     INTEGER = "integer"
     YES_NO = "yes/no"
     MULTI_CHOICE = "multi-choice"
+    INVENTORY = "inventory"
+    """Machines, as installer.inventory reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Question:
     """One field of the plan as it is asked.
 
     `title` is a noun for a trail or a summary, `why` one sentence, `rules` the contract's ids behind it.
-    `choices`, `default` and `applies` are functions of the answers to the questions before it. A default of ""
-    means that there is none to offer.
+    `choices` and `applies` are functions of the answers to the questions before it; `default` is one of those and of
+    what later questions were answered already. A default of "" means that there is none to offer.
     """
 
     field: str
@@ -71,12 +73,20 @@ class Question:
     @property
     def allowed(self) -> str:
         """What may be answered, in words; empty where only `error` can tell."""
+        if self.kind is Kind.INVENTORY:
+            from installer import inventory
+
+            return inventory.ALLOWED
         from installer import validation
 
         return validation.allowed(self.field)
 
     def error(self, value: object) -> str | None:
         """What is wrong with `value`, by the plan's own validation; rules between fields are not looked at."""
+        if self.kind is Kind.INVENTORY and isinstance(value, str):
+            from installer import inventory
+
+            return "\n".join(inventory.parse(value).errors)
         from installer import validation
 
         mistake = validation.field_mistake(self.field, value)
@@ -87,6 +97,8 @@ class Question:
         text = text.strip()
         if self.read:
             return self.read(text)
+        if self.kind is Kind.INVENTORY:
+            return _machines(text)
         if self.kind is Kind.YES_NO:
             return _YES_NO.get(text.lower(), text)
         if self.kind is Kind.MULTI_CHOICE:
@@ -100,7 +112,19 @@ class Question:
             return ""
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if self.kind is Kind.INVENTORY and isinstance(value, tuple):
+            from installer import inventory
+
+            return "\n".join(inventory.show(item) if isinstance(item, Mapping) else str(item) for item in value)
         return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _machines(text: str) -> Any:
+    """The data of each machine; the text itself where anything in it is wrong."""
+    from installer import inventory
+
+    found = inventory.parse(text)
+    return text if found.errors else tuple(inventory.data(host) for host in found.hosts)
 
 
 _YES_NO = {

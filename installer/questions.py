@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from installer import contract
+from installer import contract, sizing
 from installer.question import Answers, Choice, Flag, Kind, Page, Question, flag
+
+if TYPE_CHECKING:
+    from installer.plan import PlatformTraits
 
 # installer.plan is imported where it is used: the flags are needed for --help, pydantic is not.
 
@@ -21,14 +27,42 @@ def plan_defaults() -> dict[str, Any]:
     return validation.values(InstallPlan(name="a", subdomain="a.b"))
 
 
+def traits_of(answers: Answers) -> PlatformTraits | None:
+    """What is known of the platform that was answered, or None if there is no such platform."""
+    from installer.plan import PLATFORMS
+
+    name = answers.get("platform", plan_defaults()["platform"])
+    return PLATFORMS.get(name) if isinstance(name, str) else None
+
+
+def _own_machines(answers: Answers) -> bool:
+    traits = traits_of(answers)
+    return traits is not None and traits.inventory
+
+
+def _made_machines(answers: Answers) -> bool:
+    return not _own_machines(answers)
+
+
+def _real_machines(answers: Answers) -> bool:
+    traits = traits_of(answers)
+    return traits is not None and not traits.stand_ins
+
+
+def _on(platform: str) -> Callable[[Answers], bool]:
+    return lambda answers: bool(answers.get("platform", plan_defaults()["platform"]) == platform)
+
+
 class _PlanDefault:
-    """The plan's own default, whatever was answered before."""
+    """The plan's own default; on machines of the user's own what `own` says, if it says anything."""
 
-    def __init__(self, field: str) -> None:
+    def __init__(self, field: str, own: Callable[[Answers], Any] | None = None) -> None:
         self._field = field
+        self._own = own
 
-    def __call__(self, _answers: Answers) -> Any:
-        return plan_defaults()[self._field]
+    def __call__(self, answers: Answers) -> Any:
+        found = self._own(answers) if self._own and _own_machines(answers) else None
+        return plan_defaults()[self._field] if found is None else found
 
 
 def _default_subdomain(answers: Answers) -> str:
@@ -37,13 +71,29 @@ def _default_subdomain(answers: Answers) -> str:
 
 
 def _default_pods(answers: Answers) -> str:
-    """The plan's default, or a network with a /24 for each machine where there are more."""
+    """The plan's default, or a network with a /24 for each machine where there are more; no machine is in it."""
     from installer.plan import MAX_WORKERS
 
     machines = sum(_count(answers, field) for field in ("masters", "workers", "ingress.infra"))
     if not 256 < machines <= 2 * MAX_WORKERS:
-        return str(plan_defaults()["networks.pods"])
-    return f"10.128.0.0/{24 - (machines - 1).bit_length()}"
+        return sizing.free_network(answers, plan_defaults()["networks.pods"], "172.20.0.0/16", "100.64.0.0/16")
+    prefix = 24 - (machines - 1).bit_length()
+    return sizing.free_network(answers, f"10.128.0.0/{prefix}", f"100.64.0.0/{prefix}")
+
+
+def _free_services(answers: Answers) -> str:
+    return sizing.free_network(answers, plan_defaults()["networks.services"], "172.21.0.0/16", "198.18.0.0/16")
+
+
+def _login_name(_answers: Answers) -> str | None:
+    """Who runs Craton, as OpenSSH takes it; None where that is no account of a plan."""
+    from installer import validation
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        return None
+    return None if validation.field_mistake("ssh.user", name) else name
 
 
 def _count(answers: Answers, field: str) -> int:
@@ -89,18 +139,38 @@ def _read_key(text: str) -> str | None:
     return text
 
 
+def _or_none(text: str) -> str | None:
+    """Text, or nothing for none."""
+    return None if text.lower() in ("", "none") else text
+
+
+def _number_or_none(text: str) -> int | str | None:
+    found = _or_none(text)
+    return int(found) if found and re.fullmatch(r"[0-9]{1,18}", found) else found
+
+
+def _engine_choices(_answers: Answers) -> tuple[Choice, ...]:
+    return (
+        Choice("auto", "Whichever is there", "podman, if there are both"),
+        Choice("podman", "podman", "as root"),
+        Choice("docker", "docker"),
+    )
+
+
 def _platform_choices(_answers: Answers) -> tuple[Choice, ...]:
     from installer.plan import PLATFORMS
 
     return tuple(Choice(traits.name, traits.title, traits.summary) for traits in PLATFORMS.values())
 
 
-def _master_choices(_answers: Answers) -> tuple[Choice, ...]:
-    return (
-        Choice(1, "1", "no high availability"),
-        Choice(3, "3", "survives the loss of 1"),
-        Choice(5, "5", "survives the loss of 2"),
-    )
+def _master_choices(answers: Answers) -> tuple[Choice, ...]:
+    size = len(sizing.machines(answers)) if _own_machines(answers) else 0
+    details = {1: "no high availability", 3: "survives the loss of 1", 5: "survives the loss of 2"}
+
+    def unavailable(count: int) -> str:
+        return f"{size} machines are too few: one is an infra node" if count > 1 and 0 < size <= count else ""
+
+    return tuple(Choice(count, str(count), detail, unavailable(count)) for count, detail in details.items())
 
 
 def _ingress_choices(answers: Answers) -> tuple[Choice, ...]:
@@ -147,22 +217,37 @@ PAGES: tuple[Page, ...] = (
         _ask("rehearsal.load_balancers", "--load-balancers", "Load balancers",
               "Has the environment that is rehearsed load balancers?",
               contract.INFRA_SENTENCE,
-              kind=Kind.YES_NO, applies=lambda answers: answers.get("platform", "rehearsal") == "rehearsal"),
+              kind=Kind.YES_NO, applies=_on("rehearsal")),
+        _ask("local.engine", "--engine", "Engine", "Which container engine runs the machines?",
+              "Machines are system containers; rootless engines have no network of their own between them.",
+              kind=Kind.CHOICE, choices=_engine_choices, applies=_on("local")),
+        _ask("local.memory", "--memory", "Memory", "How much memory may each machine use? (MiB, or nothing)",
+              "Without a limit, machines share what this computer has.", applies=_on("local"), read=_number_or_none),
+        _ask("local.firewall", "--local-firewall", "Firewall",
+              "Is the contract to be enforced on the machines themselves?",
+              "With it, the contract's rules are not only planned but in force, and observed.",
+              kind=Kind.YES_NO, applies=_on("local")),
+    )),
+    Page("Machines", (
+        _ask("machines.inventory", "--machines", "Machines", "Which machines?",
+              "Each is tested over SSH while you type the next; nothing is changed on any of them.",
+              kind=Kind.INVENTORY, applies=_own_machines, default=lambda _: ""),
     )),
     Page("Masters", (
         _ask("masters", "--masters", "Masters", "How many masters?",
               "An odd number of masters keeps etcd's majority when some are lost: "
               "\"At least one dedicated master node for etcd and Kubernetes components, 3 or 5 nodes for HA\".",
-              kind=Kind.CHOICE, choices=_master_choices, rules=("M13",)),
+              kind=Kind.CHOICE, choices=_master_choices, rules=("M13",),
+              default=_PlanDefault("masters", sizing.masters)),
         _ask("schedulable_masters", "--schedulable-masters", "Workloads on masters",
               "May user workloads run on masters?",
               "Dedicated masters keep user workloads away from etcd; a small cluster may want the room.",
-              kind=Kind.YES_NO, rules=("M14",)),
+              kind=Kind.YES_NO, rules=("M14",), default=_PlanDefault("schedulable_masters", sizing.schedulable)),
     )),
     Page("Workers", (
         _ask("workers", "--workers", "Workers", "How many workers?",
               "Workers run all of the user's applications, and more can join later.",
-              kind=Kind.INTEGER, rules=("W1", "W2", "W9")),
+              kind=Kind.INTEGER, rules=("W1", "W2", "W9"), default=_PlanDefault("workers", sizing.workers)),
     )),
     Page("Ingress", (
         _ask("ingress.kind", "--ingress", "Ingress", "Where does traffic for the console enter?",
@@ -170,7 +255,7 @@ PAGES: tuple[Page, ...] = (
               kind=Kind.CHOICE, choices=_ingress_choices, rules=("M3", "I1")),
         _ask("ingress.infra", "--infra", "Infra nodes", "How many infra nodes?",
               "Each serves the console and Dex; with two or more, losing one is not noticed.",
-              kind=Kind.INTEGER, rules=("I1", "I3", "I4"),
+              kind=Kind.INTEGER, rules=("I1", "I3", "I4"), default=_PlanDefault("ingress.infra", sizing.infra),
               applies=lambda answers: answers.get("ingress.kind", "infra") == "infra"),
     )),
     Page("DNS", (
@@ -180,23 +265,48 @@ PAGES: tuple[Page, ...] = (
     )),
     Page("Access", (
         _ask("ssh.user", "--ssh-user", "SSH user", "Which account do Craton and you log in to?",
-              "It exists, or is made, on every machine."),
+              "It exists, or is made, on every machine.",
+              default=_PlanDefault("ssh.user", _login_name)),
+        _ask("ssh.key", "--ssh-key", "SSH key", "Which private key of yours opens the machines? (a path, or nothing)",
+              "Without one, what ~/.ssh/config and the ssh-agent offer is tried.",
+              applies=_own_machines, read=_or_none),
+        _ask("ssh.port", "--ssh-port", "SSH port", "On which port do the machines' SSH servers listen?",
+              "It holds for machines of which neither the list nor ~/.ssh/config says another.",
+              kind=Kind.INTEGER, applies=_own_machines),
+        _ask("ssh.jump", "--ssh-jump", "Jump host",
+              "Through which host are the machines reached? (user@host, or nothing)",
+              "It holds for machines of which neither the list nor ~/.ssh/config says another.",
+              applies=_own_machines, read=_or_none),
         _ask("ssh.public_key", "--public-key", "Public key",
               "Which public key of yours may log in? (the key, the path of its .pub file, or nothing)",
               "Craton makes a key of its own for each cluster; yours is authorised beside it.",
-              default=own_public_key, read=_read_key),
+              default=own_public_key, read=_read_key, applies=_made_machines),
         _ask("networks.user", "--user-network", "User network", "From which network do people reach the cluster?",
-              "SSH and the API server are open to it and closed to the rest.", rules=("M1", "N1")),
+              "SSH and the API server are open to it and closed to the rest.", rules=("M1", "N1"),
+              default=_PlanDefault("networks.user", lambda _: "0.0.0.0/0")),
+        _ask("machines.firewall", "--firewall", "Firewall",
+              "Is the contract to be enforced on the machines themselves?",
+              "An nftables table of Craton's own, taken back by itself if it locks anybody out; other rules stay.",
+              kind=Kind.YES_NO, applies=_own_machines),
     )),
     Page("Advanced", (
         _ask("networks.machines", "--machine-network", "Machine network", "Which network are the machines in?",
-              "Machines get fixed addresses in it, which names and firewalls refer to."),
+              "Machines get fixed addresses in it, which names and firewalls refer to.", applies=_made_machines),
         _ask("networks.pods", "--pod-network", "Pod network", "Which network are the pods in?",
               "flannel gives each machine a /24 of it.", default=_default_pods, rules=("M2", "W3")),
         _ask("networks.services", "--service-network", "Service network", "Which network are the services in?",
-              "Cluster-internal addresses; no machine or pod may have one of them."),
+              "Cluster-internal addresses; no machine or pod may have one of them.",
+              default=_PlanDefault("networks.services", _free_services)),
         _ask("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release?",
               "Every machine runs this release."),
+        _ask("artifacts.mirror", "--mirror", "Mirror",
+              "From which mirror do the machines download? (an address, or nothing)",
+              "Without one, from the projects' own sites; a mirror has their layout.",
+              applies=_real_machines, read=_or_none),
+        _ask("artifacts.proxy", "--proxy", "Proxy",
+              "Through which HTTP proxy do the machines download? (an address, or nothing)",
+              "Only what is installed is fetched through it.",
+              applies=_real_machines, read=_or_none),
         _ask("may", "--may", "MAY rules", "Which of the contract's MAY rules are on?",
               "The contract leaves these to the user, and the defaults suit most clusters.",
               kind=Kind.MULTI_CHOICE, choices=_may_choices, default=_default_may),
@@ -205,6 +315,10 @@ PAGES: tuple[Page, ...] = (
 """The questions, page by page."""
 
 QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question in page.questions)
+
+
+UNASKED = ("artifacts.sums", "artifacts.sums_from")
+"""Fields that no question asks, and that a plan which is edited keeps."""
 
 
 def question_of(field: str) -> Question:

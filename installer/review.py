@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from installer import contract
+from installer import contract, inventory
 from installer.contract import Decision, Flow, Kind, Role, State, Traffic
 from installer.diagram import count, diagram, facts
-from installer.plan import InstallPlan
+from installer.node.artifacts import ARCHITECTURES, image_archives, versions, wanted
+from installer.plan import Host, InstallPlan
 from installer.step import Step
-from installer.topology import FirewallRule, Machine, topology
+from installer.topology import FirewallRule, Machine, hosts, topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,35 @@ class Ruling:
     realised: str
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One artifact that machines get: `url` is where from, `sha256` what the plan records, None if nothing yet."""
+
+    name: str
+    version: str
+    architecture: str
+    url: str
+    sha256: str | None
+
+
+def downloads(plan: InstallPlan) -> tuple[Download, ...]:
+    """What machines get installed, of the architectures of which the plan records sums; none on stand-ins."""
+    return () if plan.traits.stand_ins else tuple(_downloads(plan))
+
+
+def _downloads(plan: InstallPlan) -> Iterator[Download]:
+    mirror, sums = plan.artifacts.mirror, plan.artifacts.sums
+    found = {each: wanted(plan, each) for each in ARCHITECTURES}
+    recorded = [each for each in ARCHITECTURES if any(artifact.path in sums for artifact in found[each])]
+    for architecture in recorded or ARCHITECTURES:
+        for artifact in found[architecture]:
+            version = versions(plan).get(artifact.name, plan.kubernetes)
+            yield Download(artifact.name, version, architecture, artifact.url(mirror), sums.get(artifact.path))
+    for path in image_archives(plan):
+        name = path.removeprefix("images/").removesuffix(".tar")
+        yield Download(name, "", "", f"{mirror}/{path}" if mirror else f"--artifacts: {path}", sums[path])
+
+
 def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:
     """Every rule of the contract, in its order."""
     return tuple(_ruling(decision, plan) for decision in contract.decisions(plan))
@@ -45,14 +75,15 @@ def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:
 
 def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
     """The review as a JSON document; `steps` are those that an install of `plan` runs."""
-    shape = topology(plan)
+    shape, own = topology(plan), hosts(plan)
     machines, survives, cost = facts(plan)
     return {
         "plan": plan.model_dump(mode="json"),
         "summary": {"machines": machines, "survives": survives, "cost": cost, "notice": plan.traits.notice},
         "names": {"api": plan.api_host, "console": plan.console_host},
-        "machines": [_machine(machine) for machine in shape.machines],
+        "machines": [_machine(machine, host_words(own.get(machine.name))) for machine in shape.machines],
         "rules": [asdict(ruling) | {"applies": ruling.state == State.ON} for ruling in rulings(plan)],
+        "artifacts": [asdict(download) for download in downloads(plan)],
         "steps": [
             {"id": step.id, "title": step.title, "phase": str(step.phase), "machine": step.machine, "needs": step.needs}
             for step in steps
@@ -69,6 +100,7 @@ def text(plan: InstallPlan, steps: Sequence[Step]) -> str:
     sections = (
         ("Machines", _machine_lines(plan)),
         ("Contract", _rule_lines(plan)),
+        *([("Artifacts", _download_lines(plan))] if downloads(plan) else []),
         ("Steps", _step_lines(steps)),
         ("DNS records", [f"A  {record.name}  {', '.join(record.targets)}" for record in topology(plan).records]),
     )
@@ -144,11 +176,17 @@ def _ports(traffic: Sequence[Traffic]) -> str:
     return ", ".join(f"{'+'.join(protocols)} {ports}" for ports, protocols in by_ports.items())
 
 
-def _machine(machine: Machine) -> dict[str, Any]:
+def host_words(host: Host | None) -> str:
+    """How the user's own machine behind a name is reached, as it is typed; empty for one that the platform makes."""
+    return inventory.show(inventory.data(host.model_copy(update={"role": None, "internal": None}))) if host else ""
+
+
+def _machine(machine: Machine, host: str) -> dict[str, Any]:
     return {
         "name": machine.name,
         "role": str(machine.role),
         "address": str(machine.address),
+        **({"host": host} if host else {}),
         "labels": machine.labels,
         "taints": machine.taints,
         "firewall": [peers_words(rule) for rule in machine.firewall],
@@ -156,10 +194,11 @@ def _machine(machine: Machine) -> dict[str, Any]:
 
 
 def _machine_lines(plan: InstallPlan) -> Iterator[str]:
-    machines = topology(plan).machines
+    machines, own = topology(plan).machines, hosts(plan)
     width = max(len(machine.name) for machine in machines)
     for machine in machines:
-        yield f"{machine.name:{width}}  {machine.role:6}  {machine.address}"
+        host = host_words(own.get(machine.name))
+        yield f"{machine.name:{width}}  {machine.role:6}  {machine.address!s:15}  {host}".rstrip()
 
 
 def _rule_lines(plan: InstallPlan) -> Iterator[str]:
@@ -167,6 +206,21 @@ def _rule_lines(plan: InstallPlan) -> Iterator[str]:
         what = "; ".join(ruling.traffic) or ruling.value or ruling.purpose
         yield f"{ruling.id:3}  {ruling.level:6}  {ruling.state:14}  {what}"
         yield f"{'':27}  {ruling.realised or ruling.reason}"
+
+
+def _download_lines(plan: InstallPlan) -> Iterator[str]:
+    found = downloads(plan)
+    names, versions = (
+        max(len(word) for word in words) for words in zip(*((d.name, d.version) for d in found), strict=True)
+    )
+    for download in found:
+        yield f"{download.name:{names}}  {download.version:{versions}}  {download.architecture:5}  {download.url}"
+        yield f"{'':{names + versions + 11}}{sum_words(download)}"
+
+
+def sum_words(download: Download) -> str:
+    """The sum that an artifact has to have, as words."""
+    return f"sha256 {download.sha256}" if download.sha256 else "no sum is recorded yet"
 
 
 def _step_lines(steps: Sequence[Step]) -> Iterator[str]:

@@ -9,11 +9,12 @@ from typing import Literal
 
 from installer import contract
 from installer.contract import Kind, Peer, Role, State, Traffic
-from installer.plan import InstallPlan
+from installer.plan import Host, InstallPlan
 
 # The first address of each role, counted from the start of the machines' network. Apart, so that adding
 # an infra node moves no worker.
 _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
+_BALANCER_ADDRESS = 5
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
 
 _PEER_ROLES: dict[Peer, tuple[Role, ...]] = {
@@ -58,6 +59,8 @@ class LoadBalancer:
 
     name: str
     listeners: tuple[tuple[int, int], ...]
+    address: IPv4Address | None = None
+    """None where the platform gives one once it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,13 @@ class Topology:
                 return machine
         raise KeyError(name)
 
+    def addresses(self, record: Record) -> tuple[str, ...]:
+        """Where `record` leads: the balancer's address for its name, nothing while the platform has given it none."""
+        balancer = self.load_balancer
+        if balancer is None or record.targets != (balancer.name,):
+            return record.targets
+        return (str(balancer.address),) if balancer.address else ()
+
     def peers(self, rule: FirewallRule) -> tuple[Machine, ...]:
         """The cluster's own machines at the other end of `rule`."""
         wanted = rule.peer_roles
@@ -97,13 +107,48 @@ class Topology:
 
 def topology(plan: InstallPlan) -> Topology:
     """Derive the cluster's machines in order: masters, infra nodes, workers."""
-    counts = {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}
-    machines = tuple(machine for role in Role for machine in _of_role(plan, role, counts[role]))
+    machines = tuple(machine for role in Role for machine in _of_role(plan, role))
     balancer = _load_balancer(plan)
     return Topology(machines, balancer, _records(plan, machines, balancer))
 
 
-def _of_role(plan: InstallPlan, role: Role, count: int) -> Iterator[Machine]:
+def hosts(plan: InstallPlan) -> dict[str, Host]:
+    """The user's own machine behind each machine's name; empty on platforms that make theirs.
+
+    A host keeps the role that the plan gives it; those without one fill up masters, infra nodes, workers in order.
+    """
+    if not plan.traits.inventory:
+        return {}
+    free = [host for host in plan.machines.inventory if host.role is None]
+    found: dict[str, Host] = {}
+    for role in Role:
+        named = [host for host in plan.machines.inventory if host.role == role]
+        missing = _count(plan, role) - len(named)
+        named, free = [*named, *free[:missing]], free[missing:]
+        found |= {_name(plan, role, number): host for number, host in enumerate(named, 1)}
+    return found
+
+
+def _count(plan: InstallPlan, role: Role) -> int:
+    return {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}[role]
+
+
+def _name(plan: InstallPlan, role: Role, number: int) -> str:
+    return f"{plan.name}-{role}-{number}"
+
+
+def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address]:
+    own = hosts(plan)
+    for number in range(1, _count(plan, role) + 1):
+        if own:
+            address = own[_name(plan, role, number)].node_address
+            assert address is not None, "a plan whose hosts have no address is refused"
+            yield address
+        else:
+            yield plan.networks.machines[_FIRST_ADDRESS[role] + number - 1]
+
+
+def _of_role(plan: InstallPlan, role: Role) -> Iterator[Machine]:
     on = [d.rule for d in contract.decisions(plan) if d.state is State.ON and role in d.rule.roles]
     labels = tuple(rule.value for rule in on if rule.kind is Kind.LABEL)
     taints = [rule.value for rule in on if rule.kind is Kind.TAINT]
@@ -116,9 +161,8 @@ def _of_role(plan: InstallPlan, role: Role, count: int) -> Iterator[Machine]:
         if role in flow.roles
         for traffic in flow.traffic
     )
-    for number in range(1, count + 1):
-        address = plan.networks.machines[_FIRST_ADDRESS[role] + number - 1]
-        yield Machine(f"{plan.name}-{role}-{number}", role, number, address, labels, tuple(taints), firewall)
+    for number, address in enumerate(_addresses(plan, role), 1):
+        yield Machine(_name(plan, role, number), role, number, address, labels, tuple(taints), firewall)
 
 
 def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:
@@ -130,7 +174,8 @@ def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:
 def _load_balancer(plan: InstallPlan) -> LoadBalancer | None:
     if plan.ingress.kind != "load-balancer":
         return None
-    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)))
+    address = None if plan.traits.cloud else plan.networks.machines[_BALANCER_ADDRESS]
+    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)), address)
 
 
 def _records(plan: InstallPlan, machines: tuple[Machine, ...], balancer: LoadBalancer | None) -> tuple[Record, ...]:

@@ -58,16 +58,21 @@ def shown(text: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
-def validate(data: Mapping[str, Any]) -> InstallPlan | tuple[Mistake, ...]:
-    """The plan that `data` describes, or every mistake in it, those in the rules between sound fields included."""
+def validate(
+    data: Mapping[str, Any], unanswered: Collection[tuple[str, ...]] = ()
+) -> InstallPlan | tuple[Mistake, ...]:
+    """The plan that `data` describes, or every mistake in it, those in the rules between sound fields included.
+
+    Rules that read a field of `unanswered`, which is to be filled in yet, are left out.
+    """
     filled = {**dict.fromkeys(_PLACEHOLDERS), **data}
-    plan, errors = _attempt(filled)
+    plan, errors = _attempt(filled, unanswered)
     if plan:
         return plan
     # While any field is wrong by itself, pydantic has not looked at the rules between fields.
     paths = {tuple(error["loc"]) for error in errors}
     sound = _without(filled, paths)
-    unknown = frozenset(tuple(str(key) for key in path) for path in paths)
+    unknown = frozenset((*unanswered, *(tuple(str(key) for key in path) for path in paths)))
     _, further = _attempt({**_PLACEHOLDERS, **sound}, unknown)
     found = [error for error in (*errors, *further) if error["input"] is not BROKEN]
     mistakes = [_mistake(error, data) for error in found[:_REPORTED]]
@@ -161,17 +166,25 @@ def _allowed(names: list[str]) -> str:
         if part.get("type") == "boolean":
             return "true or false"
         if part.get("type") == "array":
-            return f"a list such as [{', '.join(part['items']['enum'][:2])}]"
+            return _allowed_items(names)
         if "properties" in part:
             return f"a mapping of {', '.join(part['properties'])}"
     return ""
 
 
+def _allowed_items(names: list[str]) -> str:
+    """What the schema allows in a list, in words."""
+    item = _schema_of([*names, "0"])
+    if "enum" in item:
+        return f"a list such as [{', '.join(item['enum'][:2])}]"
+    return f"a list of mappings of {', '.join(item['properties'])}"
+
+
 def _schema_of(names: list[str]) -> dict[str, Any]:
-    """The part of the schema about a field, references resolved; empty if there is no such field."""
+    """The part of the schema about a field or a list's item, references resolved; empty if there is none."""
     part = schema()
     for name in names:
-        part = part.get("properties", {}).get(name, {})
+        part = part["items"] if "items" in part else part.get("properties", {}).get(name, {})
         if "$ref" in part:
             part = schema()["$defs"][part["$ref"].rpartition("/")[2]]
     return part
@@ -188,15 +201,20 @@ def fields(prefix: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def values(plan: InstallPlan) -> dict[str, Any]:
-    """Every field's value in the plan, by dotted path, as a file holds it; lists as tuples."""
+    """Every field's value in the plan, by dotted path, as a file holds it: lists as tuples, and no None in an item."""
     dumped = plan.model_dump(mode="json")
     found = {}
     for field in fields():
         value: Any = dumped
         for key in field.split("."):
             value = value[key]
-        found[field] = tuple(value) if isinstance(value, list) else value
+        found[field] = tuple(map(_given, value)) if isinstance(value, list) else value
     return found
+
+
+def _given(item: Any) -> Any:
+    """A list's item; of a mapping, what is not None."""
+    return {key: value for key, value in item.items() if value is not None} if isinstance(item, Mapping) else item
 
 
 def _nearest(names: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from textual.binding import ActiveBinding
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 _EVERYONE_KNOWS = ("tab", "shift+tab", "super+c", "ctrl+c", "ctrl+shift+c")
 """Keys that are Textual's own and no action of ours."""
@@ -24,7 +24,7 @@ def working(screen: Screen[Any]) -> list[ActiveBinding]:
         and active.binding.description
         and key not in _EVERYONE_KNOWS
         and active.binding.action not in _SIDEWAYS
-        and not isinstance(active.node, Input)  # a score of keys that move a cursor
+        and (active.binding.show or not isinstance(active.node, Input | TextArea))  # a score of keys that move a cursor
     ]
     return sorted(found, key=lambda active: (not active.binding.show, _moves(active)))
 

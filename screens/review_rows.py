@@ -13,9 +13,9 @@ from installer.engine.progress import StepView
 from installer.health.check import Verdict
 from installer.health.report import Report, RuleStatus
 from installer.plan import InstallPlan
-from installer.review import Ruling, peers_words, rulings
+from installer.review import Download, Ruling, downloads, host_words, peers_words, rulings, sum_words
 from installer.step import Step
-from installer.topology import Machine, topology
+from installer.topology import Machine, hosts, topology
 from screens import theme
 from screens.subject import Gathered
 from screens.theme import Mark
@@ -58,12 +58,18 @@ RAN_COLUMNS = (
     Column("took", right=True),
     Column("step", flexible=True),
 )
+DOWNLOAD_COLUMNS = (
+    Column("artifact"),
+    Column("version"),
+    Column("for"),
+    Column("sha256", flexible=True),
+)
 RECORD_COLUMNS = (Column("rule"), Column("type"), Column("name"), Column("leads to", flexible=True))
 
 
 def machines(plan: InstallPlan) -> Rows:
     """Every machine; its labels, taints and firewall below."""
-    found = topology(plan).machines
+    found, own = topology(plan).machines, hosts(plan)
     rows = [
         (
             cell(machine.name, "bold"),
@@ -73,7 +79,7 @@ def machines(plan: InstallPlan) -> Rows:
         )
         for machine in found
     ]
-    return rows, lambda index: _machine(found[index])
+    return rows, lambda index: _machine(found[index], host_words(own.get(found[index].name)))
 
 
 def rules(plan: InstallPlan) -> Rows:
@@ -133,6 +139,25 @@ def records(plan: InstallPlan) -> list[Row]:
     ]
 
 
+def artifacts(plan: InstallPlan) -> Rows:
+    """What machines get installed; where from and the whole sum below."""
+    found = downloads(plan)
+    rows = [
+        (
+            cell(download.name, "bold"),
+            cell(download.version),
+            cell(download.architecture),
+            cell(download.sha256, "faint") if download.sha256 else marked(theme.WARNING, "not recorded yet"),
+        )
+        for download in found
+    ]
+    return rows, lambda index: _download(found[index])
+
+
+def _download(download: Download) -> Content:
+    return Content("\n").join([Content.styled("from ", "$faint") + Content(download.url), Content(sum_words(download))])
+
+
 def change_words(found: Sequence[Change]) -> Content:
     """What would change on the installed cluster, one paragraph for each field."""
     lines = []
@@ -169,8 +194,9 @@ def rule_words(rule: Ruling, status: RuleStatus | None = None) -> Content:
     return Content("\n").join(lines)
 
 
-def _machine(machine: Machine) -> Content:
+def _machine(machine: Machine, host: str) -> Content:
     facts = [
+        *([("host", host)] if host else []),
         ("labels", ", ".join(machine.labels) or "none"),
         ("taints", ", ".join(machine.taints) or "none"),
         ("firewall", "\n          ".join(map(peers_words, machine.firewall))),

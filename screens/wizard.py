@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any, ClassVar
 
 from textual import events
@@ -14,10 +16,11 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from installer import answers as answering
-from installer import draft, planfile
+from installer import draft, planfile, trials
 from installer.errors import ExitCode
-from installer.plan import InstallPlan
+from installer.plan import Host, InstallPlan
 from installer.questions import PAGES
+from installer.trials import Trials
 from screens import theme
 from screens.base import CratonScreen
 from screens.dialogs.choice import Choice, ChoiceDialog
@@ -27,6 +30,7 @@ from screens.subject import Subject
 from screens.theme import Mark
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
+from screens.widgets.inventory import InventoryText
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
 from screens.words import tilde
@@ -62,6 +66,12 @@ class WizardScreen(CratonScreen[None]):
         #preview { width: 50; padding: 1 2 0 2; display: none; }
         &.-wide #preview, &.-vast #preview { display: block; }
         &.-vast #preview { width: 70; }
+        &.-machines {
+            #preview { display: none; }
+            #page { max-width: 100%; padding-right: 2; }
+            #fields { height: 1fr; max-height: 100%; }
+        }
+        &.-machines.-short #why { display: none; }
     }
     """
 
@@ -75,6 +85,9 @@ class WizardScreen(CratonScreen[None]):
         self._edits = False
         self._given = dict(self._answers)
         self._drafted = False
+        self._typed = ""
+        self._climber = trials.Climber()
+        self._trials = Trials(self._climber)
 
     @classmethod
     def editing(cls, plan: InstallPlan, path: Path | None) -> WizardScreen:
@@ -122,6 +135,11 @@ class WizardScreen(CratonScreen[None]):
 
         self.app.push_screen(ChoiceDialog(question, choices), decide)
 
+    def on_unmount(self) -> None:
+        self._trials.close()
+        # Closing a jump host's connection may take a while, and nobody waits for it.
+        Thread(target=self._climber.close, daemon=True).start()
+
     def quit(self) -> None:
         self.end(ExitCode.INTERRUPTED)
 
@@ -136,10 +154,14 @@ class WizardScreen(CratonScreen[None]):
         """Show the questions of a page; the one left counts as seen, and is kept."""
         self._page = page
         fields = self.query_one("#fields", VerticalScroll)
+        self._typed = next((field.editor.area.text for field in self._fields if field.editor), self._typed)
         await fields.remove_children()
         full = answering.complete(self._answers)
-        await fields.mount(*(QuestionField(question, {**full, **self._answers}) for question in PAGES[page].questions))
+        known = {**full, **self._answers}
+        questions = PAGES[page].questions
+        await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
         self._judge()
+        self.set_class(any(field.editor for field in self._fields), "-machines")
         self._focus(0)
 
     @property
@@ -159,15 +181,30 @@ class WizardScreen(CratonScreen[None]):
         for field in self.query(QuestionField):
             field.display = field.question.applies(full)
             field.show_problem(self._problems.get(field.question.field, ""))
-        self.query_one(Trail).show([*self._marks(), (theme.WAITING, "Review")], self._page)
+        shown = self._pages
+        self.query_one(Trail).show([*self._marks(), (theme.WAITING, "Review")], shown.index(self._page))
         plan = answering.preview(self._answers)
+        for field in self.query(QuestionField):
+            if field.editor:
+                field.editor.show(partial(self._arrange, f"{plan.name}-"), plan.ssh)
         self.query_one(Diagram).show(plan, _REPLACED if self._problems else "")
         self.query_one(TitleBar).notice = plan.traits.notice
         self.refresh_bindings()
 
+    def _arrange(self, prefix: str, machines: Sequence[Host]) -> dict[Host, str]:
+        names = answering.arranged(self._answers, machines)
+        return {host: name.removeprefix(prefix) for host, name in names.items()}
+
+    @property
+    def _pages(self) -> list[int]:
+        """Numbers of the pages that ask something, the open one among them."""
+        full = answering.complete(self._answers)
+        return [number for number, page in enumerate(PAGES) if page.asked(full) or number == self._page]
+
     def _marks(self) -> list[tuple[Mark, str]]:
         marks = []
-        for number, page in enumerate(PAGES):
+        for number in self._pages:
+            page = PAGES[number]
             if (number in self._seen or number == self._page) and self._wrong(number):
                 mark = theme.FAILED
             elif number == self._page:
@@ -186,24 +223,23 @@ class WizardScreen(CratonScreen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for field in self.query(QuestionField):
-            current = field.control is event.widget
+            current = field in event.widget.ancestors_with_self
             field.set_class(current, "-current")
             if current:
                 self.query_one("#why", Static).update(why(field.question, rules=1 if self.has_class("-short") else 3))
                 self.call_after_refresh(field.scroll_visible, animate=False)
 
     async def on_trail_asked(self, event: Trail.Asked) -> None:
-        if event.page < REVIEW:
-            await self._go(event.page)
-        else:
-            await self._finish()
+        pages = self._pages
+        await self._turn_to(pages[event.page] if event.page < len(pages) else REVIEW)
 
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        listing = isinstance(self.focused, InventoryText)  # Enter ends a line there
         if action == "preview":
-            return self.has_class("-narrow")
-        return True
+            return self.has_class("-narrow") and not self.has_class("-machines")
+        return not (action == "next" and listing)
 
     async def action_next(self) -> None:
         """To the next question, the next page, or the review; not past an answer that cannot stand."""
@@ -217,10 +253,8 @@ class WizardScreen(CratonScreen[None]):
             self._focus(here + 1)
         elif self._wrong(self._page):
             self._focus(next((n for n, field in enumerate(fields) if field.question.field in self._problems), here))
-        elif self._page + 1 < REVIEW:
-            await self._go(self._page + 1)
         else:
-            await self._finish()
+            await self.action_page(1)
 
     async def _typed_through(self) -> None:
         """Wait until the keys typed so far have become answers: Enter overtakes those on their way to the input."""
@@ -234,15 +268,20 @@ class WizardScreen(CratonScreen[None]):
 
     async def action_back(self) -> None:
         if self._page:
-            await self._go(self._page - 1)
+            await self.action_page(-1)
         else:
             self.leave()
 
     async def action_page(self, pages: int) -> None:
-        page = self._page + pages
-        if 0 <= page < REVIEW:
+        asked = self._pages
+        place = asked.index(self._page) + pages
+        if place >= 0:
+            await self._turn_to(asked[place] if place < len(asked) else REVIEW)
+
+    async def _turn_to(self, page: int) -> None:
+        if page < REVIEW:
             await self._go(page)
-        elif page == REVIEW:
+        else:
             await self._finish()
 
     async def _go(self, page: int) -> None:

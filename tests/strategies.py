@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from installer import contract
-from installer.plan import KUBERNETES_VERSIONS, InstallPlan
+from installer.plan import KUBERNETES_VERSIONS, Host, InstallPlan
 
 repeatable = settings(derandomize=True, deadline=None, database=None)
 """The same examples at every run, on machines of any speed."""
@@ -87,6 +87,68 @@ def _networks(draw: st.DrawFn) -> dict[str, str]:
     return {key: draw(strategy) for key, strategy in networks.items() if draw(st.booleans())}
 
 
+_NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,5}[a-z0-9])?(\.example\.com)?", fullmatch=True)
+_JUMPS = st.sampled_from(["bastion", "ops@bastion:2222", "a,ops@[2001:db8::9]:22"])
+_KEY_PATHS = st.sampled_from(["~/.ssh/id_ed25519", "/keys/my key, 'new' \"one\" \\ #1", "é"])
+_ROLES = ("master", "infra", "worker")
+_WAYS: dict[str, st.SearchStrategy[Any]] = {
+    "user": _LABELS,
+    "port": st.integers(1, 65535),
+    "key": _KEY_PATHS,
+    "jump": _JUMPS,
+}
+"""How a host is logged in to."""
+
+
+def hosts() -> st.SearchStrategy[Host]:
+    """Hosts with any of their fields, and addresses of every kind."""
+    addresses = _NAMES | st.ip_addresses(v=4).map(str) | st.sampled_from(["2001:db8::1", "2001:db8::a:1"])
+    internal = {"internal": st.ip_addresses(v=4).map(str), "role": st.sampled_from(_ROLES)}
+    fields = st.fixed_dictionaries({"address": addresses}, optional={**internal, **_WAYS})
+    return fields.map(Host.model_validate)
+
+
+@st.composite
+def machines_data(draw: st.DrawFn) -> dict[str, Any]:
+    """Data of a valid plan on at most 17 machines of one's own."""
+    schedulable = draw(st.booleans())
+    counts = (draw(st.sampled_from([1, 3, 5])), draw(st.integers(1, 4)), draw(st.integers(0 if schedulable else 1, 8)))
+    masters, infra, workers = counts
+    roles = [role for role, count in zip(_ROLES, counts, strict=True) for _ in range(count)]
+    inventory = [_inventory_item(draw, number, role) for number, role in enumerate(draw(st.permutations(roles)))]
+    paths = st.sampled_from(["release/v1.36.2/bin/linux/amd64/kubeadm", "cni: #1"])
+    urls = st.none() | st.sampled_from(["https://mirror.example.com", "http://10.0.0.1:3128"])
+    choices: dict[str, Any] = {
+        "networks": {key: value for key, value in _networks(draw).items() if key != "machines"},
+        "ssh": draw(st.fixed_dictionaries({}, optional=_WAYS)),
+        "artifacts": {
+            "mirror": draw(urls),
+            "proxy": draw(urls),
+            "sums": draw(st.dictionaries(paths, st.just("0f" * 32))),
+        },
+    }
+    return {
+        "name": draw(_LABELS),
+        "subdomain": "example.test",
+        "platform": "machines",
+        "masters": masters,
+        "schedulable_masters": schedulable,
+        "workers": workers,
+        "ingress": {"kind": "infra", "infra": infra},
+        "machines": {"inventory": inventory, "firewall": draw(st.booleans())},
+        **{key: value for key, value in choices.items() if draw(st.booleans())},
+    }
+
+
+def _inventory_item(draw: st.DrawFn, number: int, role: str) -> dict[str, Any]:
+    """The number keeps addresses apart; a role that is given is the one that the plan has room for."""
+    address = f"192.168.7.{number + 1}"
+    named = {"address": f"{draw(_LABELS)}{number}", "internal": address}
+    item = draw(st.sampled_from([{"address": address}, named]))
+    given = draw(st.fixed_dictionaries({}, optional={"role": st.just(role), **_WAYS}))
+    return {**item, **given}
+
+
 def plans() -> st.SearchStrategy[InstallPlan]:
-    """Valid plans of at most 100 workers, of the rehearsal platform."""
-    return plan_data().map(InstallPlan.model_validate)
+    """Valid plans: rehearsals of at most 100 workers, and machines of one's own."""
+    return (plan_data() | machines_data()).map(InstallPlan.model_validate)

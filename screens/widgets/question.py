@@ -12,8 +12,10 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from installer.question import Answers, Kind, Question
+from installer.trials import Trials
 from screens import theme
 from screens.widgets.choices import Answer, Choices
+from screens.widgets.inventory import InventoryEditor
 
 
 class _Line(Input):
@@ -24,7 +26,10 @@ class _Line(Input):
 
 
 class QuestionField(Vertical):
-    """Shows `answers`' value for the question, its default where there is none."""
+    """Shows `answers`' value for the question, its default where there is none.
+
+    `typed` is how a list of machines was written, with its ranges and remarks; it is shown if it still says the same.
+    """
 
     DEFAULT_CSS = """
     QuestionField {
@@ -36,6 +41,7 @@ class QuestionField(Vertical):
         .problem { display: none; }
         &.-wrong .problem { display: block; }
         Input { max-width: 60; }
+        &.-tall { height: 1fr; }
     }
     """
 
@@ -47,12 +53,13 @@ class QuestionField(Vertical):
             self.field = field
             self.value = value
 
-    def __init__(self, question: Question, answers: Answers) -> None:
+    def __init__(self, question: Question, answers: Answers, trials: Trials, typed: str = "") -> None:
         super().__init__()
         self.question = question
-        self._control = _control(question, answers)
+        self._control = _control(question, answers, trials, typed)
         self._said = self._control.value if isinstance(self._control, Input) else ""
         self._problem = Static(classes="problem")
+        self.set_class(self.editor is not None, "-tall")
         self.help_text = help_of(question)
 
     def compose(self) -> ComposeResult:
@@ -63,19 +70,30 @@ class QuestionField(Vertical):
     @property
     def control(self) -> Widget:
         """What the focus goes to."""
-        return self._control
+        return self._control.area if isinstance(self._control, InventoryEditor) else self._control
+
+    @property
+    def editor(self) -> InventoryEditor | None:
+        """What machines are listed in, where that is the question."""
+        return self._control if isinstance(self._control, InventoryEditor) else None
 
     def show_problem(self, problem: str) -> None:
         """Say what is wrong with the answer; nothing for an empty text."""
         self.set_class(bool(problem), "-wrong")
         self._control.set_class(bool(problem), "-invalid")
-        self._problem.update(theme.content(theme.FAILED, problem) if problem else "")
+        # The machines' own mistakes stand in the table.
+        said = problem.partition("\n")[0] if self.editor else problem
+        self._problem.update(theme.content(theme.FAILED, said) if said else "")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if event.value != self._said:  # an input also tells of the default that it starts with
             self._said = event.value
             self.post_message(self.Answered(self.question.field, self.question.parse(event.value)))
+
+    def on_inventory_editor_changed(self, event: InventoryEditor.Changed) -> None:
+        event.stop()
+        self.post_message(self.Answered(self.question.field, self.question.parse(event.text)))
 
     def on_choices_changed(self, event: Choices.Changed) -> None:
         event.stop()
@@ -84,8 +102,10 @@ class QuestionField(Vertical):
         self.post_message(self.Answered(self.question.field, value))
 
 
-def _control(question: Question, answers: Answers) -> Input | Choices:
+def _control(question: Question, answers: Answers, trials: Trials, typed: str) -> Input | Choices | InventoryEditor:
     value = answers.get(question.field, question.default(answers))
+    if question.kind is Kind.INVENTORY:
+        return InventoryEditor(typed if question.parse(typed) == value else question.show(value), trials)
     if question.kind is Kind.YES_NO:
         return Choices((Answer(True, "Yes"), Answer(False, "No")), (value,))
     if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):

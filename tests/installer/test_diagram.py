@@ -19,6 +19,10 @@ SHAPES: dict[str, dict[str, Any]] = {
     "one of each": {"masters": 1, "workers": 1},
     "load balancer": {"ingress": {"kind": "load-balancer"}},
     "load balancer, no workers": {"ingress": {"kind": "load-balancer"}, "workers": 0, "schedulable_masters": True},
+    "own machines": {
+        "platform": "machines",
+        "machines": {"inventory": [{"address": f"10.0.0.{number}"} for number in range(1, 7)]},
+    },
     "no workers": {"workers": 0, "schedulable_masters": True},
     "largest": {
         "name": "a-name-of-20-letters",

@@ -40,6 +40,12 @@ def test_answers_are_found_again_as_they_were(plan: InstallPlan) -> None:
     assert load_draft() == Draft(answers_of(plan), "Advanced")
 
 
+def test_a_list_of_machines_that_is_not_right_yet_is_kept_as_it_was_typed() -> None:
+    typed = '10.0.0.[1-\n  ada@web role=  # later: "x"\n'
+    save_draft({"machines.inventory": typed}, "Machines")
+    assert load_draft() == Draft({"machines.inventory": typed}, "Machines")
+
+
 def test_answers_that_are_not_right_yet_are_kept_as_well(home: Path) -> None:
     answers = {"name": "On", "masters": 2, "workers": "m\udcff\x1b: #", "networks.pods": "", "may": ("X",)}
     save_draft(answers, "Workers")
@@ -58,7 +64,7 @@ def test_a_secret_pasted_by_mistake_is_not_kept(home: Path) -> None:
     "content",
     [b"", b"\xff\xfe", b"name: [", b"- a", b"craton: 2\npage: Name\nanswers: {}\n",
      b"craton: 1\npage: 3\nanswers: {}\n",
-     b"craton: 1\npage: Name\nanswers: 3\n", b"x: 1\n" * 20_000],
+     b"craton: 1\npage: Name\nanswers: 3\n", b"x" * (1 << 20)],
 )  # fmt: skip
 def test_a_damaged_draft_is_put_aside(home: Path, content: bytes) -> None:
     path = home / "draft.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def ran(
     kind: RunKind = RunKind.INSTALL,
     ended: tuple[Outcome, ExitCode] | None = None,
     left: list[dict[str, str]] | None = None,
+    results: Sequence[dict[str, Any]] = (),
 ) -> Progress:
     """A run of 12 s in which the steps came to the states given."""
     told: list[tuple[float, EventType, str | None, dict[str, Any]]] = [
@@ -56,6 +58,7 @@ def ran(
     told += [(101.0, EventType.STEP, id, {"state": state, **data}) for id, state, data in steps]
     if left is not None:
         told.append((102.0, EventType.RESULT, None, {"topic": "receipt", "left": left}))
+    told += [(103.0, EventType.RESULT, None, result) for result in results]
     if ended:
         told.append((112.0, EventType.RUN_ENDED, None, {"outcome": ended[0], "exit_code": ended[1]}))
     progress = Progress.of(RECORDS)
@@ -139,6 +142,7 @@ def test_a_destroyed_cluster_has_a_receipt(directory: ClusterDirectory) -> None:
     assert destroyed_lines("demo", DESTROYED) == outcome_lines(directory, DESTROYED) == lines
     assert receipt("demo", DESTROYED) == {
         "cluster": "demo", "destroyed": True, "undone": ["a", "b", "c", "d"], "failed": [], "left": [],
+        "left_on_machines": [],
     }  # fmt: skip
 
 
@@ -152,7 +156,18 @@ def test_what_a_destroy_left_is_named_in_words_and_in_the_receipt() -> None:
     ]
     assert receipt("demo", NOT_DESTROYED) == {
         "cluster": "demo", "destroyed": False, "undone": ["a"], "failed": [{"step": "b", "error": ERROR}], "left": LEFT,
+        "left_on_machines": [],
     }  # fmt: skip
+
+
+def test_what_own_machines_keep_is_named_though_all_is_done(directory: ClusterDirectory) -> None:
+    words = "file /etc/crictl.yaml it was changed since"
+    kept = ran(
+        *done("a", state=G), kind=RunKind.DESTROY, ended=(Outcome.DONE, ExitCode.DONE), left=[],
+        results=[{"topic": "undo/m", "machine": "m", "removed": ["swapoff"], "left": [words]}],
+    )  # fmt: skip
+    assert destroyed_lines("demo", kept)[1:] == [f"  left on m: {words}"]
+    assert receipt("demo", kept)["left_on_machines"] == [{"machine": "m", "left": words}]
 
 
 def test_what_a_destroy_would_take_is_listed_before_anyone_is_asked() -> None:

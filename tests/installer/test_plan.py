@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from installer import validation
 from installer.plan import InstallPlan
 from installer.validation import MISSING, validate
-from tests.strategies import plan_data, plans, repeatable
+from tests.strategies import machines_data, plan_data, plans, repeatable
 
 BASE = {"name": "demo", "subdomain": "example.test"}
 
@@ -34,7 +34,7 @@ ALLOWED: dict[str, list[object]] = {
     "craton": [1],
     "name": ["a", "demo", "a-1", "a--b", "a" * 20],
     "subdomain": ["a.b", "example.test", "1.example", "x" * 63 + ".test", "xn--bcher-kva.example"],
-    "platform": ["rehearsal"],
+    "platform": ["rehearsal", "local"],
     "masters": [1, 3, 5],
     "schedulable_masters": [True, False],
     "workers": [1, 150],
@@ -47,7 +47,19 @@ ALLOWED: dict[str, list[object]] = {
     "kubernetes": ["v1.34.0", "v1.36.12"],
     "ssh.user": ["craton", "_x", "core"],
     "ssh.public_key": [None, "ssh-ed25519 AAAA", "ssh-rsa AAAA== Jörg's key"],
+    "ssh.key": [None, "~/.ssh/id_ed25519", "/keys/my key"],
+    "ssh.port": [1, 22, 65535],
+    "ssh.jump": [None, "bastion", "ops@bastion:2222,ops@[2001:db8::9]:22"],
     "may": [[], ["M5"], ["I4", "M6"]],
+    "artifacts.mirror": [None, "https://mirror.example.com", "http://10.0.0.1:8080/a/b"],
+    "artifacts.proxy": [None, "http://proxy.example.com:3128"],
+    "artifacts.sums": [{}, {"release/v1.36.2/bin/linux/amd64/kubeadm": "0f" * 32}],
+    "artifacts.sums_from": [None, "https://mirror.example.com"],
+    "machines.inventory": [[], [{"address": "10.0.0.11"}], [{"address": "web", "role": "master", "port": 2222}]],
+    "machines.firewall": [True, False],
+    "local.engine": ["auto", "podman", "docker"],
+    "local.memory": [None, 2048],
+    "local.firewall": [True, False],
     "rehearsal.load_balancers": [True, False],
 }
 
@@ -65,7 +77,19 @@ REFUSED: dict[str, list[object]] = {
     "kubernetes": ["", "1.36.2", "v1.36", "v1.33.0", "v1.99.0", "v1.36.2-rc.1", "latest", 1.36, None],
     "ssh.user": ["", "Root", "1a", "a b", "a" * 33, "a\n", "$(id)", None],
     "ssh.public_key": ["", "ssh-ed25519 AAAA\nssh-rsa AAAA", "ssh-rsa AAAA \x1b[31m", "ssh-rsa AAAA \ud800"],
+    "ssh.key": ["", 1, "a\nb"],
+    "ssh.port": [0, 65536, "22", True, None],
+    "ssh.jump": ["", "-oProxyCommand=x", "a b", "a,", 1],
     "may": ["M6", None, {"M6": True}, 6],
+    "artifacts.mirror": ["", "mirror.example.com", "ftp://a.b", "https://u:p@a.b", "https://a.b/", "https://a.b?c", 1],
+    "artifacts.proxy": ["", "proxy:3128", "http://u:p@a.b", 1],
+    "artifacts.sums": [None, [], "x", {"a": "0f"}, {"a": 1}],
+    "artifacts.sums_from": ["", "mirror.example.com", "https://u:p@a.b", 1],
+    "machines.inventory": [None, "10.0.0.11", {"address": "10.0.0.11"}, 1],
+    "machines.firewall": [0, "yes", None],
+    "local.engine": ["", "rkt", None],
+    "local.memory": [0, 255, "1G", True],
+    "local.firewall": [0, "yes", None],
     "rehearsal.load_balancers": [0, "yes", None],
 }  # fmt: skip
 
@@ -104,7 +128,8 @@ WORDS: list[tuple[str, object, str]] = [
     ("wrokers", 2, "unknown key; did you mean 'workers'?"),
     ("ingress.infar", 2, "unknown key; did you mean 'infra'?"),
     ("pods", "10.0.0.0/16", "unknown key; did you mean 'networks.pods'?"),
-    ("ssh.zzz", 2, "unknown key; known here: user, public_key"),
+    ("ssh.zzz", 2, "unknown key; known here: user, public_key, key, port, jump"),
+    ("machines.inventory", None, "nothing is not a list of mappings of address, internal, role, user, port, key, jump"),
 ]
 
 
@@ -153,6 +178,47 @@ CONFLICTS = [
 @pytest.mark.parametrize(("data", "field", "words"), CONFLICTS)
 def test_a_rule_between_fields_is_reported_where_it_can_be_mended(data: dict[str, Any], field: str, words: str) -> None:
     assert words in _mistakes(data)[field]
+
+
+OWN = {"platform": "machines", "masters": 1, "workers": 1}
+HOSTS = [{"address": f"10.0.0.{number}"} for number in (1, 2, 3)]
+ITEMS: list[tuple[dict[str, Any], str, str]] = [
+    ({"port": 0}, "port", "0 is not 1 to 65535"),
+    ({"prot": 22}, "prot", "unknown key; did you mean 'port'?"),
+    ({"role": "boss"}, "role", "'boss' is not master, infra or worker"),
+    ({"address": "-oProxyCommand=x"}, "address", "is not an IP address, a DNS name, or a Host of ~/.ssh/config"),
+    ({"internal": "fd00::1"}, "internal", "is not an IPv4 address such as 10.0.0.11"),
+    ({"address": "web"}, "internal", "the other machines need an IPv4 address"),
+    ({"address": "10.0.0.1"}, "address", "'10.0.0.1' is not a machine of its own: 10.0.0.1 is listed above"),
+]
+
+
+@pytest.mark.parametrize(("fields", "key", "words"), ITEMS)
+def test_a_mistake_in_a_list_of_machines_is_found_at_its_machine(fields: dict[str, Any], key: str, words: str) -> None:
+    found = _mistakes({**OWN, "machines": {"inventory": [*HOSTS[:2], {**HOSTS[2], **fields}]}})
+    assert list(found) == [f"machines.inventory.2.{key}"]
+    assert words in found[f"machines.inventory.2.{key}"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ([], "a list of 0 is not as long as the plan needs: 3 (master 1, infra 1, worker 1)"),
+        (HOSTS[:2], "a list of 2"),
+        ([*HOSTS, {"address": "10.0.0.4"}], "a list of 4"),
+        ([{**host, "role": "master"} for host in HOSTS], "role master given 3 times is not what the plan has: master 1"),
+    ],
+)
+def test_a_list_of_machines_has_as_many_as_the_plan_takes(hosts: list[dict[str, Any]], words: str) -> None:
+    found = _mistakes({**OWN, "machines": {"inventory": hosts}})
+    assert list(found) == ["machines.inventory"]
+    assert found["machines.inventory"].startswith(words)
+
+
+def test_no_machine_stands_in_the_pods_or_services_network() -> None:
+    for network in ("pods", "services"):
+        found = _mistakes({**OWN, "machines": {"inventory": HOSTS}, "networks": {network: "10.0.0.0/16"}})
+        assert "without 10.0.0." in found[f"networks.{network}"]
 
 
 def test_workers_are_not_needed_where_masters_take_workloads() -> None:
@@ -208,7 +274,7 @@ _JSON = st.recursive(
 
 
 @repeatable
-@given(plan_data(), st.sampled_from(sorted(validation.fields())), _JSON)
+@given(plan_data() | machines_data(), st.sampled_from(sorted(validation.fields())), _JSON)
 def test_any_value_at_any_field_makes_a_plan_or_mistakes_that_have_words(
     data: dict[str, Any], field: str, value: object
 ) -> None:

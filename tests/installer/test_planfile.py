@@ -199,6 +199,50 @@ def test_a_dumped_plan_loads_as_the_same_plan(plan: InstallPlan) -> None:
     assert planfile.loads(planfile.dump(plan)) == plan
 
 
+def test_what_means_nothing_on_a_platform_is_left_out_of_a_new_file() -> None:
+    rehearsal = planfile.dump(_plan())
+    for field in ("machines:\n", "inventory:", "local:", "artifacts:", "port:", "firewall:"):
+        assert field not in rehearsal
+    hosts = [{"address": f"10.0.0.{number}"} for number in range(1, 7)]
+    own = planfile.dump(_plan(platform="machines", machines={"inventory": hosts}))
+    assert "  - {address: 10.0.0.1}\n  - {address: 10.0.0.2}\n" in own
+    for field in ("rehearsal:", "  machines:", "local:"):
+        assert field not in own
+    assert "local:" in planfile.dump(_plan(platform="local"))
+    assert "artifacts:" in planfile.dump(_plan(artifacts={"mirror": "https://a.b"}))
+
+
+MACHINES = """\
+name: demo
+subdomain: example.test
+platform: machines
+masters: 1
+workers: 1
+machines:
+  inventory:
+  - {address: 10.0.0.1, port: 22}
+  - address: 10.0.0.2
+    role: worker
+  - {address: 10.0.0.3}
+"""
+IN_A_LIST = [
+    (("port: 22", "port: 0"), "8:25 machines.inventory.0.port: 0 is not 1 to 65535"),
+    (("role: worker", "role: boss"), "10:5 machines.inventory.1.role: 'boss' is not master, infra or worker"),
+    (("role: worker", "rloe: worker"), "10:5 machines.inventory.1.rloe: unknown key; did you mean 'role'?"),
+    (("{address: 10.0.0.3}", "{}"), "11:5 machines.inventory.2.address: missing"),
+    (("{address: 10.0.0.3}", "10.0.0.3"), "11:5 machines.inventory.2: '10.0.0.3' is not a mapping of address"),
+    (("{address: 10.0.0.3}", "{address: web}"), "11:5 machines.inventory.2.internal: the name 'web' alone is not"),
+    (("10.0.0.3", "10.0.0.1"), "11:6 machines.inventory.2.address: '10.0.0.1' is not a machine of its own"),
+    (("  - {address: 10.0.0.3}\n", ""), "7:3 machines.inventory: a list of 2 is not as long as"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), IN_A_LIST, ids=[words for _, words in IN_A_LIST])
+def test_a_mistake_in_a_list_of_machines_has_its_line_and_column(change: tuple[str, str], words: str) -> None:
+    assert MACHINES.count(change[0]) == 1
+    assert _only(MACHINES.replace(*change)).startswith(f"plan.yaml:{words}")
+
+
 def test_the_schema_describes_every_field_with_its_bounds() -> None:
     schema = planfile.schema()
     assert schema["required"] == ["name", "subdomain"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from installer import planfile, yamledit
 from installer.errors import InstallerError
@@ -111,9 +112,13 @@ def test_saving_without_a_public_key_takes_it_out_or_leaves_null_alone_in_its_pa
 
 
 def _commented(text: str) -> str:
-    """A comment above and behind each line."""
+    """A comment above and behind each line but those of machines and sums, which come and go with their comments."""
     lines = text.splitlines()
-    return "".join(f"# above {number}\n{line}  # behind {number}\n" for number, line in enumerate(lines) if line)
+    return "".join(
+        f"{line}\n" if line.startswith(("  - ", "    ")) else f"# above {number}\n{line}  # behind {number}\n"
+        for number, line in enumerate(lines)
+        if line
+    )
 
 
 @settings(repeatable, max_examples=200)
@@ -127,8 +132,92 @@ def test_any_plan_is_saved_over_any_other_with_the_comments_kept(one: InstallPla
     above = set(re.findall("# above [0-9]+", text))
     assert above == set(re.findall("# above [0-9]+", saved))
     gone = set(re.findall("# behind [0-9]+", text)) - set(re.findall("# behind [0-9]+", saved))
-    dropped = sum(part is None for part in (other.ingress.infra, other.ssh.public_key))
-    assert len(gone) <= dropped
+    left_out = (other.ingress.infra, other.ssh.public_key, other.ssh.key, other.ssh.jump, other.artifacts.mirror,
+                other.artifacts.proxy)  # fmt: skip
+    assert len(gone) <= sum(part is None for part in left_out)
+
+
+MACHINES = """\
+name: demo
+subdomain: example.test
+platform: machines
+masters: 1
+workers: 2
+machines:
+  # The room in the cellar.
+  inventory:
+  - {address: 10.0.0.1}  # one
+  # The noisy one.
+  - address: 10.0.0.2  # two
+    port: 2222
+  - {address: 10.0.0.3, user: ada}  # three
+
+  - address: web  # four
+    internal: 10.0.0.4
+"""
+FOUR: list[dict[str, Any]] = [
+    {"address": "10.0.0.1"},
+    {"address": "10.0.0.2", "port": 2222},
+    {"address": "10.0.0.3", "user": "ada"},
+    {"address": "web", "internal": "10.0.0.4"},
+]
+FIVE = {"address": "10.0.0.5", "role": "worker"}
+LISTS: list[tuple[str, list[dict[str, Any]], dict[str, str]]] = [
+    ("nothing", FOUR, {}),
+    ("one that comes last", [*FOUR, FIVE], {"10.0.0.4\n": "10.0.0.4\n  - {address: 10.0.0.5, role: worker}\n"}),
+    ("one that comes first", [FIVE, *FOUR], {"  - {address: 10.0.0.1}": "  - {address: 10.0.0.5, role: worker}\n"
+     "  - {address: 10.0.0.1}"}),
+    ("one that comes between", [*FOUR[:2], FIVE, *FOUR[2:]],
+     {"2222\n": "2222\n  - {address: 10.0.0.5, role: worker}\n"}),
+    ("one that goes", [FOUR[0], *FOUR[2:]], {"  - address: 10.0.0.2  # two\n    port: 2222\n": ""}),
+    ("a role that comes", [{**FOUR[0], "role": "master"}, *FOUR[1:]],
+     {"{address: 10.0.0.1}": "{role: master, address: 10.0.0.1}"}),
+    ("a port that changes", [FOUR[0], {**FOUR[1], "port": 22}, *FOUR[2:]], {"port: 2222": "port: 22"}),
+    ("a port that goes", [FOUR[0], {"address": "10.0.0.2"}, *FOUR[2:]], {"    port: 2222\n": ""}),
+    ("a user that goes", [*FOUR[:2], {"address": "10.0.0.3"}, FOUR[3]], {", user: ada": ""}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hosts", "replaced"), [case[1:] for case in LISTS], ids=[case[0] for case in LISTS])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_saving_a_list_of_machines_changes_the_lines_of_those_that_differ(
+    tmp_path: Path, hosts: list[dict[str, Any]], replaced: dict[str, str], newline: str
+) -> None:
+    expected = MACHINES
+    for old, new in replaced.items():
+        assert expected.count(old) == 1
+        expected = expected.replace(old, new)
+    plan = _plan(platform="machines", masters=1, workers=len(hosts) - 2, machines={"inventory": hosts})
+    expected = expected.replace("workers: 2", f"workers: {len(hosts) - 2}")
+    saved = _save(tmp_path / "plan.yaml", MACHINES.replace("\n", newline), plan)
+    assert saved == expected.replace("\n", newline)
+
+
+@repeatable
+@given(st.lists(st.integers(1, 6), unique=True, min_size=3), st.lists(st.integers(1, 6), unique=True, min_size=3))
+def test_any_list_of_machines_is_saved_over_any_other_and_the_rest_of_the_file_stays(
+    one: list[int], other: list[int]
+) -> None:
+    def plan(numbers: list[int]) -> InstallPlan:
+        hosts = [{"address": f"10.0.0.{number}"} for number in numbers]
+        return _plan(platform="machines", masters=1, workers=len(hosts) - 2, machines={"inventory": hosts})
+
+    text = planfile.dump(plan(one)).replace("# Workers run", "# MINE\n# Workers run")
+    present, root = planfile._read(text, "plan.yaml")
+    saved = planfile._updated(text, root, present, plan(other))
+    assert planfile.loads(saved) == plan(other)
+    assert "# MINE" in saved
+
+
+def test_a_list_of_machines_that_comes_stands_line_by_line(tmp_path: Path) -> None:
+    plan = _plan(platform="machines", masters=1, workers=1, machines={"inventory": FOUR[:3]})
+    lines = "  - {address: 10.0.0.1}\n  - {address: 10.0.0.2, port: 2222}\n  - {address: 10.0.0.3, user: ada}"
+    head = "name: demo\nsubdomain: example.test\nplatform: machines\nmasters: 1\nworkers: 1\n"
+    old = head.replace("machines", "rehearsal")
+    assert _save(tmp_path / "a.yaml", old, plan) == f"{head}machines:\n  inventory:\n{lines}\n"
+    text = f"{old}machines:\n  inventory: [] # none\n  firewall: false\n"
+    saved = _save(tmp_path / "b.yaml", text, plan)
+    assert saved == f"{head}machines:\n  inventory: \n{lines} # none\n  firewall: false\n"
 
 
 @repeatable

@@ -89,6 +89,16 @@ def test_a_given_answer_that_turns_out_wrong_is_asked_again(keys: PipeInput) -> 
     assert answers["networks.pods"] == "10.244.0.0/16"
 
 
+def test_machines_are_listed_on_one_line_and_a_wrong_one_is_not_let_through(keys: PipeInput) -> None:
+    keys.send_text(f"10.0.0.1, oh!{ENTER}{CLEAR}10.0.0.[1-5]{ENTER}")
+    given = {**_all_but("platform", "ingress.infra", "masters", "workers"), "platform": "machines"}
+    own = {field: value for field, value in complete(given).items() if field not in ("masters", "workers")}
+    keys.send_text(ENTER * 4)
+    answers = prompts.ask({field: value for field, value in own.items() if field != "ingress.infra"})
+    assert [host["address"] for host in answers["machines.inventory"]] == [f"10.0.0.{n}" for n in range(1, 6)]
+    assert (answers["masters"], answers["ingress.infra"], answers["workers"]) == (3, 1, 1)
+
+
 @pytest.mark.parametrize("end", [CTRL_C, CTRL_D])
 def test_an_interruption_keeps_the_draft(keys: PipeInput, end: str) -> None:
     keys.send_text(f"{CLEAR}shop{ENTER}{ENTER}{ENTER}{ENTER}{ENTER}{CLEAR}{end}")

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from installer import contract, validation
 from installer.answers import AnswersError, answers_of, answers_of_flags, complete, plan_of, preview, problems
 from installer.errors import ExitCode, InstallerError
-from installer.plan import InstallPlan
+from installer.plan import PLATFORMS, InstallPlan
 from installer.question import Kind, Question
-from installer.questions import PAGES, QUESTIONS, flags, own_public_key, page_of, question_of
+from installer.questions import PAGES, QUESTIONS, UNASKED, flags, own_public_key, page_of, question_of
 from tests.strategies import plans, repeatable
 
+OWN = {"platform": "machines"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 me@here"
 
 
@@ -33,11 +34,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_every_field_of_the_plan_is_asked_once() -> None:
-    assert sorted(question.field for question in QUESTIONS) == sorted(set(validation.fields()) - {"craton"})
+    fields = sorted(question.field for question in QUESTIONS)
+    assert fields == sorted(set(validation.fields()) - {"craton", *UNASKED})
 
 
 def test_the_pages_come_in_the_wizards_order() -> None:
-    titles = ["Name", "Platform", "Masters", "Workers", "Ingress", "DNS", "Access", "Advanced"]
+    titles = ["Name", "Platform", "Machines", "Masters", "Workers", "Ingress", "DNS", "Access", "Advanced"]
     assert [page.title for page in PAGES] == titles
     assert page_of("networks.user").title == "Access"
     with pytest.raises(KeyError):
@@ -51,11 +53,13 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert question.why.endswith((".", '"')) or '"' in question.why
     assert all(id in contract.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
-    default = complete({})[question.field]
-    assert question.error(default) is None
-    assert question.parse(question.show(default)) == default
+    full = next(full for platform in PLATFORMS if question.applies(full := complete({"platform": platform})))
+    default = question.default(full)
+    if default != "":
+        assert question.error(default) is None
+        assert question.parse(question.show(default)) == default
     if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):
-        assert question.choices(complete({}))
+        assert question.choices(full)
 
 
 def test_questions_that_do_not_apply_are_not_asked() -> None:
@@ -66,6 +70,15 @@ def test_questions_that_do_not_apply_are_not_asked() -> None:
     assert asked("Ingress", {"ingress.kind": "load-balancer"}) == ["ingress.kind"]
     assert asked("Ingress", {"ingress.kind": "infra"}) == ["ingress.kind", "ingress.infra"]
     assert asked("Platform", {"platform": "elsewhere"}) == ["platform"]
+    assert asked("Machines", {}) == []
+    assert asked("Machines", OWN) == ["machines.inventory"]
+    assert asked("Access", {}) == ["ssh.user", "ssh.public_key", "networks.user"]
+    assert asked("Access", OWN) == [
+        "ssh.user", "ssh.key", "ssh.port", "ssh.jump", "networks.user", "machines.firewall"
+    ]  # fmt: skip
+    assert "networks.machines" not in asked("Advanced", OWN)
+    assert "artifacts.mirror" not in asked("Advanced", {})
+    assert {"artifacts.mirror", "artifacts.proxy"} <= set(asked("Advanced", {"platform": "local"}))
 
 
 def test_no_answers_make_the_demo_plan() -> None:
@@ -85,6 +98,8 @@ def test_the_answers_of_a_plan_make_the_same_plan(plan: InstallPlan) -> None:
 @given(plans())
 def test_answers_shown_and_typed_again_are_the_same_answers(plan: InstallPlan) -> None:
     for field, value in answers_of(plan).items():
+        if field in UNASKED:
+            continue
         question = question_of(field)
         assert question.parse(question.show(value)) == value
 
@@ -111,6 +126,89 @@ def test_a_problem_is_found_where_it_can_be_mended(answers: dict[str, Any], fiel
     assert caught.value.problems == found
     assert caught.value.exit_code is ExitCode.PLAN
     assert question_of(field).flag in caught.value.hint
+
+
+def _own(text: str, **answers: Any) -> dict[str, Any]:
+    """Answers about machines of one's own, listed as `text`."""
+    machines = question_of("machines.inventory").parse(text)
+    return {**OWN, "machines.inventory": machines, "subdomain": "example.test", **answers}
+
+
+WRONG_MACHINES: list[tuple[str, list[str]]] = [
+    ("10.0.0.1\noh!\n10.0.0.2 role=boss", ["line 2: 'oh!' is not an IP address", "line 3: role: 'boss' is not"]),
+    ("web[1-9] internal=10.0.0.[1-9] db", ["db internal: the name 'db' alone is not enough"]),
+    ("10.0.0.[1-3] 10.0.0.2", ["10.0.0.2 address: '10.0.0.2' is not a machine of its own"]),
+    ("10.0.0.1", ["a list of 1 is not as long as the plan needs: 2"]),
+    ("web[1-100]", ["web1 internal: the name", "web5 internal: the name", "and 95 more like this"]),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG_MACHINES)
+def test_what_is_wrong_with_a_list_of_machines_is_said_by_line_or_by_machine(text: str, words: list[str]) -> None:
+    found = problems(_own(text))
+    assert list(found) == ["machines.inventory"]
+    assert [said for said in words if said not in found["machines.inventory"]] == []
+    assert preview(_own(text))
+
+
+@pytest.mark.parametrize("answers", [OWN, {**OWN, "machines.inventory": ()}])
+def test_machines_that_are_not_listed_yet_are_no_problem_until_the_plan_is_made(answers: dict[str, Any]) -> None:
+    assert problems(answers) == {}
+    assert preview(answers).machine_count == 6
+    with pytest.raises(AnswersError) as caught:
+        plan_of({**answers, "subdomain": "example.test"})
+    assert caught.value.problems["machines.inventory"].startswith("missing, expected 10.0.0.11, admin@host:2222")
+    assert "--machines" in caught.value.hint
+
+
+SIZES: list[tuple[str, dict[str, Any], tuple[int, int, int]]] = [
+    ("10.0.0.[1-2]", {}, (1, 1, 0)),
+    ("10.0.0.[1-3]", {}, (1, 1, 1)),
+    ("10.0.0.[1-4]", {}, (1, 1, 2)),
+    ("10.0.0.[1-5]", {}, (3, 1, 1)),
+    ("10.0.0.[1-9]", {}, (3, 1, 5)),
+    ("10.0.0.[1-9]", {"ingress.infra": 3}, (3, 3, 3)),
+    ("10.0.0.[1-9]", {"workers": 2}, (3, 4, 2)),
+    ("10.0.0.[1-9]", {"workers": 3, "ingress.infra": 1}, (5, 1, 3)),
+    ("10.0.0.[1-9]", {"masters": 5}, (5, 1, 3)),
+    ("10.0.0.1 role=master 10.0.0.[2-6] role=worker 10.0.0.7", {}, (1, 1, 5)),
+    ("10.0.0.[1-5] role=master 10.0.0.[6-7] role=infra 10.0.0.8", {}, (5, 2, 1)),
+]
+
+
+@pytest.mark.parametrize(("text", "answers", "sizes"), SIZES)
+def test_every_machine_gets_a_role(text: str, answers: dict[str, Any], sizes: tuple[int, int, int]) -> None:
+    plan = plan_of(_own(text, **answers))
+    assert (plan.masters, plan.infra, plan.workers) == sizes
+    assert plan.schedulable_masters == (plan.workers == 0)
+
+
+def test_more_masters_than_there_are_machines_for_cannot_be_chosen() -> None:
+    choices = question_of("masters").choices
+    assert [bool(choice.unavailable) for choice in choices(_own("10.0.0.[1-5]"))] == [False, False, True]
+    assert [bool(choice.unavailable) for choice in choices(_own(""))] == [False, False, False]
+
+
+def test_own_machines_are_logged_in_to_as_whoever_runs_craton(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert plan_of(_own("10.0.0.[1-5]")).ssh.user == "ada"
+    assert plan_of({}).ssh.user == "craton"
+    monkeypatch.setenv("LOGNAME", "Ada Lovelace")
+    assert plan_of(_own("10.0.0.[1-5]")).ssh.user == "craton"
+
+
+def test_own_machines_are_open_to_everybody_unless_said_otherwise() -> None:
+    assert complete(OWN)["networks.user"] == "0.0.0.0/0"
+
+
+def test_there_is_no_load_balancer_before_own_machines() -> None:
+    choices = question_of("ingress.kind").choices(_own("10.0.0.[1-5]"))
+    assert contract.INFRA_SENTENCE in choices[1].unavailable
+
+
+@pytest.mark.parametrize("network", ["10.244.0", "10.100.0"])
+def test_networks_are_offered_in_which_no_machine_stands(network: str) -> None:
+    assert problems(_own(f"{network}.[1-5]")) == {}
 
 
 def test_problems_of_several_fields_are_found_at_once() -> None:
@@ -188,6 +286,14 @@ TYPED: list[tuple[str, str, object]] = [
     ("ssh.public_key", "none", None),
     ("ssh.public_key", KEY, KEY),
     ("name", " demo ", "demo"),
+    ("ssh.key", "none", None),
+    ("ssh.jump", "ops@bastion", "ops@bastion"),
+    ("local.memory", "2048", 2048),
+    ("local.memory", "", None),
+    ("local.memory", "2G", "2G"),
+    ("machines.inventory", "", ()),
+    ("machines.inventory", "ada@a:22, b", ({"address": "a", "user": "ada", "port": 22}, {"address": "b"})),
+    ("machines.inventory", "a, b role=", "a, b role="),
 ]
 
 
@@ -223,6 +329,7 @@ def test_there_is_a_flag_for_each_question() -> None:
     assert list(found) == [question.field for question in QUESTIONS]
     assert len({flag.parameter for flag in found.values()}) == len(found)
     assert found["masters"].name == "--masters"
+    assert found["machines.inventory"].name == "--machines"
     assert found["schedulable_masters"].name == "--schedulable-masters/--no-schedulable-masters"
     assert all(flag.parameter.isidentifier() and flag.help for flag in found.values())
 

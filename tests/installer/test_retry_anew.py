@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from installer.engine import process
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Journal
 from installer.errors import ExitCode, InstallerError
+from installer.node import identity
 from installer.plan import InstallPlan
 from installer.planfile import dump
+from installer.platforms.base import RunOptions
 from installer.state import ClusterDirectory, write_private
 from tests.doubles.actions import Effects, fake_step
 
-OPTIONS = {"speed": 40.0, "seed": 7, "faults": ["worker-1:prepare:exit"]}
+KEPT = {"speed": 40.0, "seed": 7, "artifacts": "/srv/artifacts"}
+OPTIONS = {**KEPT, "faults": ["worker-1:prepare:exit"], "accept_new_host_keys": True}
 
 
 @pytest.fixture
@@ -35,7 +39,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The assignments of the engines that were started."""
     assignments: list[dict[str, Any]] = []
 
-    def launch(argv: Sequence[str], _directory: ClusterDirectory) -> int:
+    def launch(argv: Sequence[str], _directory: ClusterDirectory, **_secrets: object) -> int:
         assignments.append(json.loads(argv[-1]))
         return 1
 
@@ -53,14 +57,26 @@ def failed_run(directory: ClusterDirectory, kind: RunKind, options: Mapping[str,
 
 @pytest.mark.parametrize("kind", list(RunKind))
 @pytest.mark.parametrize("steps", [None, ["a"]])
-def test_a_run_that_ended_is_followed_by_one_of_its_kind_speed_and_seed_without_its_faults(
+def test_a_run_that_ended_is_followed_by_one_of_its_kind_with_its_options_but_not_its_faults(
     directory: ClusterDirectory, launched: list[dict[str, Any]], kind: RunKind, steps: list[str] | None
 ) -> None:
     failed_run(directory, kind, OPTIONS)
     assert lifecycle.retry("demo", steps) == directory
     [assignment] = launched
     assert (assignment["kind"], assignment["plan_path"]) == (kind, str(directory.plan))
-    assert assignment["options"] == {"speed": 40.0, "seed": 7, "faults": []}
+    assert assignment["options"] == {**KEPT, "faults": [], "accept_new_host_keys": False}
+
+
+def test_passphrases_that_were_typed_here_are_handed_to_the_engine(
+    directory: ClusterDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[Mapping[str, str]] = []
+    monkeypatch.setattr(process, "launch", lambda *_, secrets: handed.append(dict(secrets)))
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-N", "hunter2 is long", "-t", "ed25519", "-f", str(key)], check=True)
+    identity.remember(key, "hunter2 is long")
+    lifecycle.start_resume("demo", RunOptions())
+    assert handed[0][str(key)] == "hunter2 is long"
 
 
 def test_a_cluster_that_never_ran_is_installed(directory: ClusterDirectory, launched: list[dict[str, Any]]) -> None:

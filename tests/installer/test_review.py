@@ -57,6 +57,38 @@ def test_a_review_lists_machines_names_steps_and_records() -> None:
     assert "in udp 4789 from masters, workers (M2)" in document["machines"][0]["firewall"]
 
 
+OWN: dict[str, Any] = {
+    "platform": "machines",
+    "masters": 1,
+    "workers": 1,
+    "machines": {
+        "inventory": [
+            {"address": "10.0.0.1"},
+            {
+                "address": "web",
+                "internal": "10.0.0.2",
+                "user": "ada",
+                "port": 2222,
+                "jump": "bastion",
+                "role": "worker",
+            },
+            {"address": "10.0.0.3"},
+        ]
+    },
+}
+
+
+def test_a_review_says_which_own_machine_stands_behind_a_name() -> None:
+    machines = review(plan(**OWN), STEPS)["machines"]
+    assert [(machine["name"], machine["address"], machine["host"]) for machine in machines] == [
+        ("demo-master-1", "10.0.0.1", "10.0.0.1"),
+        ("demo-infra-1", "10.0.0.3", "10.0.0.3"),
+        ("demo-worker-1", "10.0.0.2", "ada@web:2222 jump=bastion"),
+    ]
+    assert "  demo-worker-1  worker  10.0.0.2         ada@web:2222 jump=bastion\n" in text(plan(**OWN), STEPS)
+    assert "host" not in review(plan(), STEPS)["machines"][0]
+
+
 def test_every_rule_of_the_contract_is_there() -> None:
     assert [ruling.id for ruling in rulings(plan())] == list(contract.RULES)
 

@@ -54,10 +54,13 @@ def test_the_plan_counts_the_machines(plan: InstallPlan) -> None:
 
 @repeatable
 @given(plans())
-def test_names_and_addresses_are_unique_and_addresses_are_usable_hosts_of_the_network(plan: InstallPlan) -> None:
+def test_names_and_addresses_are_unique_and_addresses_are_own_or_usable_hosts_of_the_network(plan: InstallPlan) -> None:
     machines, network = topology(plan).machines, plan.networks.machines
     assert len({machine.name for machine in machines}) == len(machines)
     assert len({machine.address for machine in machines}) == len(machines)
+    if plan.traits.inventory:
+        assert {machine.address for machine in machines} == {host.node_address for host in plan.machines.inventory}
+        return
     for machine in machines:
         assert machine.address in network
         assert machine.address not in (network.network_address, network.broadcast_address)

@@ -10,9 +10,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from installer import clusters, lifecycle
+from installer import clusters, lifecycle, trials
 from installer.engine import process
 from installer.plan import InstallPlan
+from installer.questions import question_of
 from installer.state import ClusterDirectory
 from screens import run as run_module
 from screens.app import CratonApp
@@ -24,6 +25,7 @@ from screens.review import ReviewScreen
 from screens.run import RunScreen
 from screens.subject import Subject
 from screens.wizard import WizardScreen
+from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
 from tests.screens.stand_ins import summary, visible
 from tests.screens.watching import until
 from tests.screens.world import World, plan, undo
@@ -31,6 +33,7 @@ from tests.screens.world import World, plan, undo
 Start = Callable[[World], Screen[Any]]
 Prepare = Callable[[pytest.MonkeyPatch, World], None]
 EVERY_LOOK = ("dark", "light", "plain")
+MACHINES = "10.0.0.[11-13]\nada@10.0.0.14:2222 role=infra\n10.0.0.15\nweb-1 internal=10.0.0.16"
 
 
 def _as_it_is(patch: pytest.MonkeyPatch, world: World) -> None:
@@ -159,6 +162,23 @@ def _page(number: int, *then: str, keys: tuple[str, ...] = (), **more: Any) -> S
     return Scene("empty", _wizard(name="demo"), ("What is the cluster's name?",), keys, then, actions, **more)
 
 
+def _reached(patch: pytest.MonkeyPatch, world: World) -> None:
+    ends = {
+        "10.0.0.12": ("host key", *UNKNOWN),
+        "10.0.0.13": ("log in", *REFUSED),
+        "10.0.0.15": ("banner", "...", ""),
+    }
+    patch.setattr(trials, "Climber", lambda: FakeClimber(ends))
+
+
+def _machines(*keys: str, then: tuple[str, ...] = (), text: str = MACHINES, **more: Any) -> Scene:
+    """The page of machines, with this list on it."""
+    listed = question_of("machines.inventory").parse(text)
+    answers = {"name": "demo", "platform": "machines", "machines.inventory": listed}
+    shown = ("What is the cluster's name?",)
+    return Scene("empty", _wizard(**answers), shown, keys, then, ("screen.page(2)",), prepare=_reached, **more)
+
+
 WIZARD = {
     "wizard-name": _page(1, "demo"),
     "wizard-platform": _page(2, "Where do the machines come from?"),
@@ -168,6 +188,10 @@ WIZARD = {
     "wizard-dns": _page(6, "Under which DNS name"),
     "wizard-access": _page(7, "Which account"),
     "wizard-advanced": _page(8, "Which network", "Machines get fixed addresses"),
+    "wizard-machines": _machines(then=("1 under way",), looks=EVERY_LOOK),
+    "wizard-machines-table": _machines("tab", "down", "down", then=("authorized_keys",), looks=EVERY_LOOK),
+    "wizard-machines-none": _machines(then=("Which machines?", "admin@host:2222"), text=""),
+    "wizard-machines-wrong": _machines(then=("line 2",), text="10.0.0.[11-12]\n10.0.0.300 role=boss\nweb-1\n"),
     "wizard-invalid": _page(4, "✕", keys=("ctrl+u", "m", "a", "n", "y"), looks=EVERY_LOOK),
     "wizard-preview": _page(3, "6 machines", keys=("f2",)),
     "wizard-draft": Scene("draft", _wizard(), ("A draft of prod is kept",), looks=()),

@@ -24,6 +24,8 @@ PRESSED = [
     "home",
     "wizard-masters",
     "wizard-advanced",
+    "wizard-machines",
+    "wizard-machines-table",
     "wizard-draft",
     "wizard-preview",
     "wizard-save",

@@ -24,7 +24,8 @@ from screens.wizard import WizardScreen
 from tests.screens.stand_ins import footer, settle, visible
 
 Wizard = Callable[..., CratonApp]
-TITLES = [page.title for page in PAGES]
+TITLES = [page.title for page in PAGES if page.asked({})]
+"""Of a rehearsal."""
 
 
 @pytest.fixture
@@ -330,7 +331,7 @@ async def test_the_pages_can_be_clicked(wizard: Wizard) -> None:
 
 async def test_the_rehearsal_says_so_on_every_page(wizard: Wizard) -> None:
     async with wizard().run_test() as pilot:
-        for _ in PAGES[1:]:
+        for _ in TITLES[1:]:
             await pilot.pause()
             assert "rehearsal · nothing leaves this computer" in visible(pilot)
             await pilot.press("ctrl+down")

@@ -1,0 +1,59 @@
+"""Names that the user's ~/.ssh/config gives to hosts: offered where machines are typed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+_DEPTH = 16
+"""Files that include each other, as in OpenSSH."""
+_LINE = re.compile(r"\s*(?P<keyword>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*)")
+
+
+def aliases(config: Path | None = None) -> tuple[str, ...]:
+    """Every Host of `config` (~/.ssh/config) and of the files that it includes, without patterns, once, in order."""
+    folder = _home() / ".ssh"
+    return tuple(dict.fromkeys(_hosts(config or folder / "config", folder, _DEPTH)))
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no such home directory
+        return Path("/")
+
+
+def _hosts(config: Path, folder: Path, depth: int) -> Iterator[str]:
+    for keyword, words in _lines(config):
+        if keyword == "host":
+            yield from (word for word in words if not re.search(r"[*?!]", word) and word.isprintable())
+        elif keyword == "include" and depth:
+            for pattern in words:
+                for path in _included(pattern, folder):
+                    yield from _hosts(path, folder, depth - 1)
+
+
+def _included(pattern: str, folder: Path) -> list[Path]:
+    """The files that an Include means; a relative one is looked for in ~/.ssh."""
+    path = Path(pattern.replace("~", str(_home()), 1) if pattern.startswith("~/") else pattern)
+    path = path if path.is_absolute() else folder / path
+    try:
+        return sorted(found for found in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if found.is_file())
+    except (OSError, ValueError):
+        return []
+
+
+def _lines(config: Path) -> Iterator[tuple[str, list[str]]]:
+    """(keyword in lower case, arguments) of each line; nothing of a file that cannot be read."""
+    try:
+        text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+    except OSError:
+        return
+    for line in text.splitlines():
+        if found := _LINE.fullmatch(line):
+            try:
+                yield found["keyword"].lower(), shlex.split(found["rest"], comments=True)
+            except ValueError:  # a quote that is not closed
+                continue

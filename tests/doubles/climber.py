@@ -1,0 +1,65 @@
+"""Trials of machines that are not there: how far each is reached is said by its address."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from installer.node.rung import RUNGS, Rung, passed
+from installer.plan import SSH, Host
+from installer.trials import State, Tell, Trial
+
+SEEN = {
+    "connect": "{address}:22",
+    "banner": "SSH-2.0-OpenSSH_10.0p2 Debian-7",
+    "host key": "~/.ssh/known_hosts line 12",
+    "log in": "ada with SHA256:r4Bb0uqWm2oZ ada@laptop (agent)",
+    "shell": "bash",
+    "sudo": "without a password",
+    "system": "Debian 13",
+}
+REFUSED = (
+    "ada was refused with SHA256:r4Bb0uqWm2oZ ada@laptop (agent)",
+    "add the key to ~/.ssh/authorized_keys there, or name another with key=",
+)
+UNKNOWN = (
+    "the host key SHA256:Vt8mH1sYc3k9 (ssh-ed25519) is not known",
+    "Compare it with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machine.",
+)
+
+
+class FakeClimber:
+    """Reaches every machine but those in `ends`: by address, the rung at which it ends, what is seen, what mends it."""
+
+    def __init__(self, ends: dict[str, tuple[str, str, str]] | None = None) -> None:
+        self.ends = ends or {}
+        self.tried: list[str] = []
+
+    def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
+        again = host.address in self.tried
+        self.tried.append(host.address)
+        trial = Trial(State.CLIMBING, user=host.user or ssh.user, port=host.port or ssh.port)
+        held: list[Rung] = []
+        for rung in RUNGS:
+            if not again and host.address in self.ends and self.ends[host.address][0] == rung.id:
+                return self._ended(trial, held, rung, *self.ends[host.address][1:])
+            held.append(passed(rung.id, self._seen(host, rung.id)))
+            trial = replace(trial, rungs=(*held, *RUNGS[len(held) :]))
+            tell(trial)
+        return replace(trial, state=State.READY)
+
+    def close(self) -> None: ...
+
+    @staticmethod
+    def _seen(host: Host, id: str) -> str:
+        if id == "resolve":
+            return host.address if host.address[0].isdigit() else "10.0.0.16"
+        return SEEN[id].format(address=host.address)
+
+    @staticmethod
+    def _ended(trial: Trial, held: list[Rung], rung: Rung, seen: str, remedy: str) -> Trial:
+        asks = f"new host key {seen.split()[3]}" if rung.id == "host key" else ""
+        if seen == "...":
+            return replace(trial, rungs=(*held, *RUNGS[len(held) :]))  # still under way
+        failed = replace(rung, verdict="failed", seen=seen, remedy=remedy)
+        rungs = (*held, failed, *RUNGS[len(held) + 1 :])
+        return replace(trial, state=State.ASKS if asks else State.FAILED, rungs=rungs, asks=asks)
