@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from installer.plan import InstallPlan
 from installer.step import Step
 from installer.topology import FirewallRule, Topology
+
+if TYPE_CHECKING:
+    from installer.node.connection import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +25,37 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a machine's SSH server listens, and its host key as the platform vouches for it.
+class Credentials:
+    """The user's own keys, as OpenSSH's options of these names say them."""
 
-    `host_key` is `TYPE BASE64` as in known_hosts, or None where the platform cannot know it.
+    keys: tuple[Path, ...] = ()
+    """IdentityFile: private keys, or public halves of keys that the agent holds; those that do not exist are passed over."""
+    certificates: tuple[Path, ...] = ()
+    """CertificateFile."""
+    agent: str | None = None
+    """Socket of the ssh-agent, or None."""
+    only: bool = False
+    """IdentitiesOnly: of the agent's keys, only those that `keys` name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a machine's SSH server listens, who logs in with what, and how its host key is known.
+
+    `host_key` is `TYPE BASE64` as the platform vouches for it, or None where the platform cannot know it; then the
+    files of `known_hosts` may, under the name `known_as` (OpenSSH's `host`, `[host]:port` or HostKeyAlias).
     """
 
     address: str
     port: int
     user: str
     host_key: str | None
+    credentials: Credentials | None = None
+    """None: the cluster's own key."""
+    known_as: str = ""
+    known_hosts: tuple[Path, ...] = ()
+    jump: Endpoint | None = None
+    """The host through which the connection goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +66,10 @@ class RunOptions:
     seed: int = 0
     faults: tuple[str, ...] = ()
     """`MACHINE:PHASE:FAULT`, of a rehearsal."""
+    accept_new_host_keys: bool = False
+    """Pin the key of a machine that was never seen before, unasked."""
+    artifacts: str | None = None
+    """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
 
 
 class Platform(Protocol):
@@ -52,8 +81,11 @@ class Platform(Protocol):
         The last step of each machine in phase `machines` has the id `machines/create/<machine>`.
         """
 
-    def find(self) -> list[Resource]:
-        """Everything that exists for this cluster, found by its name or tag, also if nobody recorded it."""
+    def find(self, connections: Connections) -> list[Resource]:
+        """Everything that exists for this cluster, found by its name or tag, also if nobody recorded it.
+
+        `connections` lead to machines that must be asked themselves.
+        """
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """The firewall rules in force, by machine, read back from the platform."""

@@ -35,6 +35,12 @@ class SSHD:
     def authorize(self, *public_keys: str) -> None:
         (self.directory / "authorized_keys").write_text("".join(f"{key}\n" for key in public_keys))
 
+    def stop(self) -> None:
+        """End the server with every session."""
+        self.kill_sessions()
+        self.process.terminate()
+        self.process.wait(10)
+
     def kill_sessions(self) -> None:
         """End the processes that serve open connections; the listener stays."""
         for pid in _descendants(self.process.pid):
@@ -55,16 +61,22 @@ def _descendants(pid: int) -> list[int]:
 
 
 @contextmanager
-def running_sshd(directory: Path, *settings: str, host_key_types: tuple[str, ...] = ("ed25519",)) -> Iterator[SSHD]:
-    """Start sshd with extra lines of sshd_config; stop it, with every session, at the end."""
+def running_sshd(
+    directory: Path, *settings: str, host_key_types: tuple[str, ...] = ("ed25519",), port: int = 0
+) -> Iterator[SSHD]:
+    """Start sshd with lines of sshd_config that go before all others; stop it, with every session, at the end.
+
+    It listens on a free port, unless one is given.
+    """
     assert PROGRAM, MISSING
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
     keys = [_host_key(directory, kind) for kind in host_key_types]
     (directory / "authorized_keys").touch()
-    port = _free_port()
+    port = port or _free_port()
     lines = [
+        *settings,
         f"ListenAddress 127.0.0.1:{port}",
         *(f"HostKey {key}" for key in keys),
         "PidFile none",
@@ -72,10 +84,11 @@ def running_sshd(directory: Path, *settings: str, host_key_types: tuple[str, ...
         "StrictModes no",
         "UsePAM no",
         "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
         "PermitRootLogin prohibit-password",
         "PermitUserRC no",
         "MaxStartups 100",
-        *settings,
+        f"SetEnv HOME={directory}",  # a home without start files, which are the developer's own
     ]
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     log = (directory / "sshd.log").open("wb")
@@ -89,9 +102,36 @@ def running_sshd(directory: Path, *settings: str, host_key_types: tuple[str, ...
         _await_listener(server)
         yield server
     finally:
-        server.kill_sessions()
-        process.terminate()
-        process.wait(10)
+        server.stop()
+
+
+def login_shell(directory: Path, script: str) -> str:
+    """A setting by which every user's login shell is this script; `$SSH_ORIGINAL_COMMAND` is what it is to run."""
+    return f"ForceCommand {program(directory, 'login-shell', script)}"
+
+
+def programs(directory: Path, **scripts: str) -> str:
+    """A setting that puts these shell scripts, by their names, before all other programs."""
+    for name, script in scripts.items():
+        program(directory, name, script)
+    return f"SetEnv HOME={directory} PATH={directory}:/usr/bin:/bin"
+
+
+def program(directory: Path, name: str, script: str) -> Path:
+    """An executable shell script. It meets no double, and so never itself, when it calls a program by its name."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / name
+    path.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def user_key(path: Path, *options: str, kind: str = "ed25519", passphrase: str = "") -> str:
+    """Make a user's key pair at `path`; return the public half as a line of authorized_keys."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", f"{path.name}@here", *options, "-f", str(path)]
+    subprocess.run(argv, check=True)
+    return path.with_name(f"{path.name}.pub").read_text().strip()
 
 
 def _host_key(directory: Path, kind: str) -> Path:
