@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from installer.engine.context import Stop
 from installer.engine.events import RunKind
 from installer.engine.journal import Journal
 from installer.errors import ExitCode, InstallerError
+from installer.node import identity
 from installer.node.key import ensure_key
 from installer.platforms.base import RunOptions
 from installer.state import ClusterDirectory, write_private
@@ -48,8 +49,19 @@ class Assignment:
         return cls(RunKind(data["kind"]), data["cluster"], data["plan_path"], options)
 
 
-def work(assignment: Assignment, directory: ClusterDirectory, stop: Stop, begun: Callable[[], None]) -> ExitCode:
-    """Carry out the assignment while the lock is held. Raises InstallerError if its run cannot begin."""
+def work(
+    assignment: Assignment,
+    directory: ClusterDirectory,
+    stop: Stop,
+    begun: Callable[[], None],
+    passphrases: Mapping[str, str],
+) -> ExitCode:
+    """Carry out the assignment while the lock is held. Raises InstallerError if its run cannot begin.
+
+    `passphrases` unlock the user's key files, by their paths, for as long as this process lives.
+    """
+    for path, passphrase in passphrases.items():
+        identity.remember(path, passphrase)
     plan = _settle_plan(Path(assignment.plan_path), directory)
     ensure_key(directory)
     destroying = assignment.kind is RunKind.DESTROY
@@ -106,8 +118,9 @@ def main(argv: list[str]) -> ExitCode:
     """`python -m installer.background ASSIGNMENT`; started by the commands, never by hand."""
     assignment = Assignment.from_json(argv[0])
     directory = ClusterDirectory.of(assignment.cluster)
+    passphrases = process.handed_secrets()
     try:
-        return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun))
+        return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun, passphrases))
     except InstallerError as error:
         print(error, file=sys.stderr)
         return error.exit_code or ExitCode.USAGE

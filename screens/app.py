@@ -130,8 +130,8 @@ def run_wizard(answers: Mapping[str, Any] | None = None, output: Path | None = N
     return run(start)
 
 
-def run_review(plan: Path) -> int:
-    """Review a plan file. Raises PlanFileError before any screen is shown."""
+def run_review(plan: Path, *, offline: bool = False) -> int:
+    """Review a plan file; unless `offline`, sums that it lacks are read. Raises PlanFileError before a screen is shown."""
     from installer import planfile
 
     found = planfile.load(plan)
@@ -142,7 +142,9 @@ def run_review(plan: Path) -> int:
     def start() -> Screen[Any]:
         from screens.review import ReviewScreen, Subject
 
-        return ReviewScreen(Subject(found, cluster=found.name) if of_cluster else Subject(found, path=plan))
+        return ReviewScreen(
+            Subject(found, cluster=found.name) if of_cluster else Subject(found, path=plan, offline=offline)
+        )
 
     return run(start)
 

@@ -17,9 +17,11 @@ from installer.diagram import count
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode, InstallerError
+from installer.outcome import left_on_machines
 from installer.platforms.base import Resource
 from installer.state import ClusterDirectory
 from screens import theme
+from screens.access import Before, attempt_after_asking, plan_of_cluster
 from screens.dialogs.details import DetailsDialog
 from screens.run import RunScreen
 from screens.widgets.failure import FailureCard
@@ -105,7 +107,15 @@ class DestroyScreen(RunScreen):
     def _look(self) -> None:
         from installer import lifecycle
 
-        self.attempt(lambda: lifecycle.resources(self.directory.cluster), self._show_resources, group="look")
+        cluster = self.directory.cluster
+        attempt_after_asking(
+            self,
+            lambda: plan_of_cluster(cluster),
+            lambda: lifecycle.resources(cluster),
+            self._show_resources,
+            before=Before.DESTROY,
+            group="look",
+        )
 
     def _show_resources(self, found: list[Resource]) -> None:
         self._resources = found
@@ -218,7 +228,10 @@ def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], wid
     if progress.exit_code == ExitCode.DONE:
         head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + took
         proof = theme.content(theme.DONE, "looked again: nothing is left")
-        return Content("\n").join([head, Content(), *went(resources, width), Content(), proof])
+        kept = [
+            theme.content(theme.WARNING, f"left on {machine}: {words}") for machine, words in left_on_machines(progress)
+        ]
+        return Content("\n").join([head, Content(), *went(resources, width), Content(), proof, *kept])
     head = theme.content(theme.FAILED) + Content.styled(f" not all of {cluster} could be destroyed", "bold") + took
     lines = [head, Content()]
     lines += [

@@ -18,6 +18,7 @@ from installer.errors import ExitCode
 from installer.health.check import Verdict
 from installer.state import ClusterDirectory
 from screens import health_grids, theme
+from screens.access import Before, attempt_after_asking, plan_of_cluster
 from screens.fleet import CLUSTER
 from screens.remote import Remote
 from screens.run import notice_of
@@ -254,7 +255,10 @@ class HealthScreen(Remote):
             return lifecycle.check(self.directory.cluster, machines, checks)
 
         self.checking_since = time.time()
-        worker = self.attempt(body, self._show_report, group="check")
+        cluster = self.directory.cluster
+        worker = attempt_after_asking(
+            self, lambda: plan_of_cluster(cluster), body, self._show_report, before=Before.LOOK, group="check"
+        )
         self._checking = worker
 
     def on_worker_state_changed(self) -> None:

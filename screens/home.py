@@ -15,6 +15,7 @@ from installer import clusters, lifecycle
 from installer.errors import InstallerError
 from installer.platforms.base import RunOptions
 from screens import theme
+from screens.access import attempt_after_asking, plan_of_cluster
 from screens.base import CratonScreen
 from screens.theme import Mark
 from screens.widgets.header import TitleBar
@@ -192,7 +193,13 @@ class HomeScreen(CratonScreen[None]):
 
     def action_resume(self) -> None:
         if chosen := self.chosen:
-            self.attempt(lambda: lifecycle.start_resume(chosen.name, RunOptions()), lambda _: self._watch(chosen.name))
+            name = chosen.name
+            attempt_after_asking(
+                self,
+                lambda: plan_of_cluster(name),
+                lambda: lifecycle.start_resume(name, RunOptions()),
+                lambda _: self._watch(name),
+            )
 
     def action_watch(self) -> None:
         if self.chosen:

@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.app import SuspendNotSupported
 
 from installer.state import ClusterDirectory
+from screens.access import attempt_after_asking, plan_of_cluster
 from screens.base import CratonScreen
 
 
@@ -55,9 +56,15 @@ class Remote(CratonScreen[None]):
     def try_again(self, steps: Collection[str] | None = None) -> None:
         """Run failed steps again, all or those given: within the run that goes on, or in a new one after its end."""
         from installer import lifecycle
+        from installer.engine import process
 
         cluster = self.directory.cluster
-        self.attempt(lambda: lifecycle.retry(cluster, steps), lambda _: None, group="start")
+        attempt_after_asking(
+            self,
+            lambda: None if process.running_pid(self.directory) else plan_of_cluster(cluster),
+            lambda: lifecycle.retry(cluster, steps),
+            lambda _: None,
+        )
 
     def stop_engine(self) -> None:
         """Ask the engine to stop at the next safe point."""

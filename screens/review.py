@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,13 +15,14 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Footer, Static, TabbedContent, TabPane
 
-from installer import lifecycle, planfile
+from installer import lifecycle, planfile, sums
 from installer.cluster import kubeadm
 from installer.diagram import count
 from installer.errors import InstallerError
 from installer.platforms.base import RunOptions
 from installer.topology import topology
 from screens import review_rows, theme
+from screens.access import attempt_after_asking
 from screens.base import CratonScreen
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.dialogs.save import SaveDialog
@@ -33,6 +35,7 @@ from screens.widgets.table import Column, Table
 from screens.words import tilde
 
 if TYPE_CHECKING:
+    from installer.plan import InstallPlan
     from installer.state import ClusterDirectory
 
 __all__ = ["ReviewScreen", "Subject"]
@@ -43,11 +46,15 @@ CONTRACT_HELP = (
     "planned by the plan, configured on the platform, observed between machines at the last check."
 )
 STEPS_HELP = "The steps in an order in which each comes after all that it needs; those that can, run side by side."
-TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml")
+ARTIFACTS_HELP = (
+    "What the machines get installed, and the sums that it has to have: read from where it comes from when the plan is "
+    "reviewed, and recorded in the plan. Nothing is executed before its sum matched."
+)
+TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml", "artifacts")
 
 
 class ReviewScreen(CratonScreen[None]):
-    """Seven tabs about one plan, and from here to the install, back to the wizard, or to a file."""
+    """Tabs about one plan, and from here to the install, back to the wizard, or to a file."""
 
     HELP = (
         "All that the plan means. The machines, rules and steps shown here are the very values that an install works "
@@ -99,6 +106,9 @@ class ReviewScreen(CratonScreen[None]):
                 yield Static(self._files(), markup=False)
             with TabPane("YAML", id="yaml"), VerticalScroll():
                 yield Static(planfile.dump(plan), markup=False)
+            if not plan.traits.stand_ins:
+                with TabPane("Artifacts", id="artifacts"):
+                    yield Detailed(review_rows.DOWNLOAD_COLUMNS, ARTIFACTS_HELP)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -107,6 +117,9 @@ class ReviewScreen(CratonScreen[None]):
         self.query_one("#contract Detailed", Detailed).fill(*review_rows.rules(plan))
         self.query_one("#dns Table", Table).fill(review_rows.records(plan))
         self.run_worker(self._gather(), group="gather", exclusive=True)
+        if not plan.traits.stand_ins:
+            self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
+            self._record_sums()
         self.query_one("#overview VerticalScroll").focus()
 
     def _facts(self) -> Content:
@@ -143,6 +156,31 @@ class ReviewScreen(CratonScreen[None]):
             await self._replace("contract", Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP), proven)
         self.refresh_bindings()
 
+    def _record_sums(self) -> None:
+        """Have the plan's file hold the sums that it lacks; without them, say so and go on."""
+        path = self.subject.path
+        if path is None or self.subject.offline:
+            return
+
+        async def body() -> None:
+            try:
+                recorded = await asyncio.to_thread(sums.record, path, deadline=sums.REVIEWING)
+            except InstallerError as error:
+                self.notify(sums.not_read(error), severity="warning", timeout=15, markup=False)
+                return
+            if recorded.warning:
+                self.notify(recorded.warning, severity="warning", timeout=15, markup=False)
+            if recorded.count:
+                self.notify(recorded.said, markup=False)
+                self._show_sums(recorded.plan)
+
+        self.run_worker(body(), group="sums", exclusive=True)
+
+    def _show_sums(self, plan: InstallPlan) -> None:
+        self.subject = replace(self.subject, plan=plan)
+        self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
+        self.query_one("#yaml Static", Static).update(planfile.dump(plan))
+
     async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
         """Put another table into a tab, and the focus with it if the tab had it."""
         pane = self.query_one(f"#{tab}", TabPane)
@@ -166,11 +204,14 @@ class ReviewScreen(CratonScreen[None]):
         return not gathered.refused and (not gathered.finished or bool(gathered.differences))
 
     def action_turn(self, tabs: int) -> None:
-        current = TABS.index(self.query_one(TabbedContent).active)
-        self.action_tab(TABS[(current + tabs) % len(TABS)])
+        shown = [pane.id or "" for pane in self.query(TabPane)]
+        current = shown.index(self.query_one(TabbedContent).active)
+        self.action_tab(shown[(current + tabs) % len(shown)])
 
     def action_tab(self, tab: str) -> None:
-        """Open a tab and put the focus on what it shows."""
+        """Open a tab, if this plan has it, and put the focus on what it shows."""
+        if not self.query(f"#{tab}"):
+            return
         self.query_one(TabbedContent).active = tab
         for widget in self.query(f"#{tab} Rows, #{tab} VerticalScroll").results(Widget):
             if isinstance(widget, Rows | VerticalScroll):
@@ -185,13 +226,16 @@ class ReviewScreen(CratonScreen[None]):
 
         def decide(answer: str | None) -> None:
             if answer:
-                self.attempt(self._start, self._watch)
+                attempt_after_asking(self, lambda: plan, self._start, self._watch)
 
         self.app.push_screen(ChoiceDialog(question, choices, detail), decide)
 
     def _start(self) -> ClusterDirectory:
         """Start the install, from a file. Blocks."""
-        return lifecycle.start_install(self._saved(), RunOptions())
+        return lifecycle.start_install(self._saved(), RunOptions(), self._tell)
+
+    def _tell(self, sentence: str) -> None:
+        self.app.call_from_thread(self.notify, sentence, markup=False)
 
     def _saved(self) -> Path:
         """The file in which the plan stands; one that has none yet is written here."""
@@ -220,7 +264,7 @@ class ReviewScreen(CratonScreen[None]):
         self.app.push_screen(SaveDialog(proposed), save)
 
     def _say_saved(self, path: Path) -> None:
-        self.subject = Subject(self.subject.plan, path, self.subject.cluster)
+        self.subject = replace(self.subject, path=path)
         self.query_one("#facts", Static).update(self._facts())
         self.notify(f"saved as {tilde(path)}", markup=False)
 

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A plan; `path` is the file it stands in, `cluster` names the cluster if it was opened from one."""
+    """A plan; `path` is the file it stands in, `cluster` names the cluster if it was opened from one.
+
+    Where it is `offline`, sums that the plan lacks are not read.
+    """
 
     plan: InstallPlan
     path: Path | None = None
     cluster: str | None = None
+    offline: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 from installer.diagram import count
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
+from installer.outcome import hosts_lines
 from installer.state import ClusterDirectory
 from screens import theme
 from screens.base import CratonScreen
@@ -58,6 +59,7 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
         ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
         ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
+        *(("hosts file", Content(line)) for line in hosts_lines(plan)),
         ("health", _health(installed.report)),
     ]
 

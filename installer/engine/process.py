@@ -21,7 +21,7 @@ from installer.engine.scrub import safe
 from installer.errors import ExitCode, InstallerError
 from installer.state import ClusterDirectory, private_directory
 
-__all__ = ["HANDSHAKE", "hold_lock", "launch", "request_stop", "running_pid", "serve"]
+__all__ = ["HANDSHAKE", "handed_secrets", "hold_lock", "launch", "request_stop", "running_pid", "serve"]
 
 HANDSHAKE = "CRATON_HANDSHAKE"
 """Environment variable with the descriptor on which the engine reports that it has begun, or why it has not."""
@@ -31,9 +31,16 @@ START_SECONDS = 60.0
 _START = "start the engine"
 
 
-def launch(argv: Sequence[str], directory: ClusterDirectory, *, deadline: float = START_SECONDS) -> int:
+def launch(
+    argv: Sequence[str],
+    directory: ClusterDirectory,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    deadline: float = START_SECONDS,
+) -> int:
     """Start `argv`, which calls `serve`, as a process of its own session; return its pid once its run has begun.
 
+    It finds `secrets` with `handed_secrets`: they go through a pipe, and stand in no file, argument or variable.
     Its output is appended to the cluster's engine log. Raises InstallerError: the one that the engine reports, or
     that it ended or said nothing within `deadline` seconds; then it is not running.
     """
@@ -43,6 +50,7 @@ def launch(argv: Sequence[str], directory: ClusterDirectory, *, deadline: float 
             process = _spawn(argv, directory, writable)
         finally:
             os.close(writable)
+        _hand_over(process, secrets or {})
         # Reaps the engine if it ends before this process does.
         threading.Thread(target=process.wait, name="engine", daemon=True).start()
         line = _read_line(answer, deadline)
@@ -57,6 +65,18 @@ def launch(argv: Sequence[str], directory: ClusterDirectory, *, deadline: float 
     if "error" in report:
         raise _error(report["error"])
     return int(report["pid"])
+
+
+def handed_secrets() -> dict[str, str]:
+    """The secrets that the process which launched this one gave it; read once, then stdin is empty."""
+    if HANDSHAKE not in os.environ:
+        return {}
+    with os.fdopen(os.dup(0), "rb") as pipe:
+        text = pipe.read()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return {str(name): str(secret) for name, secret in json.loads(text or b"{}").items()}
 
 
 def serve(directory: ClusterDirectory, work: Callable[[Stop, Callable[[], None]], ExitCode]) -> ExitCode:
@@ -117,7 +137,7 @@ def _spawn(argv: Sequence[str], directory: ClusterDirectory, handshake: int) -> 
     try:
         return subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -128,6 +148,15 @@ def _spawn(argv: Sequence[str], directory: ClusterDirectory, handshake: int) -> 
         raise InstallerError(_START, f"{argv[0]}: {error.strerror}", hint="Install Craton anew.") from error
     finally:
         os.close(log)
+
+
+def _hand_over(process: subprocess.Popen[bytes], secrets: Mapping[str, str]) -> None:
+    assert process.stdin is not None
+    try:
+        with process.stdin as pipe:
+            pipe.write(json.dumps(dict(secrets)).encode())
+    except BrokenPipeError:
+        pass  # it ended at once, which is seen where its report is waited for
 
 
 def _read_line(source: BinaryIO, deadline: float) -> bytes | None:

@@ -7,6 +7,8 @@ import binascii
 import hashlib
 import threading
 
+from installer.node import hostfile
+from installer.node.hostfile import Line, Marker
 from installer.state import ClusterDirectory, write_private
 
 _lock = threading.Lock()
@@ -24,33 +26,47 @@ def fingerprint(host_key: str) -> str:
 
 def pinned(directory: ClusterDirectory, machine: str) -> str | None:
     """The host key pinned for `machine` as `TYPE BASE64`, or None."""
-    return _read(directory).get(machine)
+    return next((line.key for line in lines(directory, machine) if line.marker is Marker.KEY), None)
+
+
+def lines(directory: ClusterDirectory, machine: str) -> tuple[Line, ...]:
+    """What the cluster's file says about `machine`, authorities and revoked keys that people added included."""
+    return tuple(line for line in hostfile.read(directory.known_hosts) if line.names(machine))
 
 
 def pin(directory: ClusterDirectory, machine: str, host_key: str) -> None:
     """Trust `host_key` (`TYPE BASE64`), and no other, to be `machine`. Safe to call from several threads."""
     with _lock:
-        keys = _read(directory)
-        if keys.get(machine) != host_key:
-            _write(directory, {**keys, machine: host_key})
+        if [line.key for line in lines(directory, machine) if line.marker is Marker.KEY] != [host_key]:
+            _write(directory, [*_without(directory, machine), f"{machine} {host_key}"])
 
 
 def unpin(directory: ClusterDirectory, machine: str) -> None:
     """Forget the key of a machine that is gone: one made again under its name has another."""
     with _lock:
-        keys = _read(directory)
-        if keys.pop(machine, None) is not None:
-            _write(directory, keys)
+        if any(line.marker is Marker.KEY for line in lines(directory, machine)):
+            _write(directory, _without(directory, machine))
 
 
-def _read(directory: ClusterDirectory) -> dict[str, str]:
+def _without(directory: ClusterDirectory, machine: str) -> list[str]:
+    """The file's lines without the keys of `machine`; comments and marked lines stay as they are."""
     try:
-        lines = directory.known_hosts.read_text(encoding="utf-8").splitlines()
+        text = directory.known_hosts.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
-    entries = (line.split() for line in lines if line.strip() and not line.startswith("#"))
-    return {words[0]: f"{words[1]} {words[2]}" for words in entries if len(words) >= 3}
+        return []
+    kept = (_forget(line, machine) for line in text.splitlines())
+    return [line for line in kept if line is not None]
 
 
-def _write(directory: ClusterDirectory, keys: dict[str, str]) -> None:
-    write_private(directory.known_hosts, "".join(f"{machine} {key}\n" for machine, key in sorted(keys.items())))
+def _forget(text: str, machine: str) -> str | None:
+    """A line without one machine's name: None if it has no other, changed if it has."""
+    line = hostfile.parse(text)
+    if line is None or line.marker is not Marker.KEY or not line.names(machine):
+        return text
+    others = [name for name in line.hosts.split(",") if not Line(line.marker, name, line.key).names(machine)]
+    return f"{','.join(others)} {line.key}" if others else None
+
+
+def _write(directory: ClusterDirectory, kept: list[str]) -> None:
+    write_private(directory.known_hosts, "".join(f"{line}\n" for line in kept))
+    hostfile.forget()

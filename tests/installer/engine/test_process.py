@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -14,7 +15,7 @@ import pytest
 
 from installer.engine.events import Outcome
 from installer.engine.journal import Reader
-from installer.engine.process import HANDSHAKE, launch, request_stop, running_pid, serve
+from installer.engine.process import HANDSHAKE, handed_secrets, launch, request_stop, running_pid, serve
 from installer.errors import ExitCode, InstallerError
 from installer.state import ClusterDirectory
 
@@ -129,6 +130,33 @@ def test_an_engine_that_does_not_begin_in_time_is_ended(directory: ClusterDirect
     with pytest.raises(InstallerError, match="has not begun"):
         launch(argv(directory, "mute"), directory, deadline=0.5)
     assert until(lambda: running_pid(directory) is None)
+
+
+WITNESS = """\
+import json, os, pathlib
+from installer.engine.process import HANDSHAKE, handed_secrets
+found, again = handed_secrets(), handed_secrets()
+secret = found["/home/ada/key"]
+seen = [name for name in ("environ", "cmdline") if secret in pathlib.Path("/proc/self", name).read_text()]
+print(json.dumps([secret[::-1], again, seen, os.read(0, 10).decode()]), flush=True)
+os.write(int(os.environ[HANDSHAKE]), b'{"pid": 1}\\n')
+"""
+
+
+def test_secrets_reach_the_engine_and_nothing_else(directory: ClusterDirectory) -> None:
+    launch([sys.executable, "-c", WITNESS], directory, secrets={"/home/ada/key": "hunter2 \u2603"})
+    assert json.loads(directory.engine_log.read_text()) == ["\u2603 2retnuh", {}, [], ""]
+    assert [path for path in directory.path.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()] == []
+
+
+def test_an_engine_that_was_not_launched_reads_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HANDSHAKE, raising=False)
+    assert handed_secrets() == {}
+
+
+def test_an_engine_that_ends_before_it_takes_its_secrets_is_reported(directory: ClusterDirectory) -> None:
+    with pytest.raises(InstallerError, match="ended before it began"):
+        launch(["true"], directory, secrets={"/home/ada/key": "x" * 1_000_000})
 
 
 def test_the_engine_log_is_private_and_appended_to(directory: ClusterDirectory) -> None:

@@ -1,0 +1,119 @@
+"""OpenSSH's known_hosts format: which lines of a file speak about a host (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+
+_HASHED = "|1|"
+
+
+class Marker(Enum):
+    """What a line says of its key."""
+
+    KEY = ""
+    AUTHORITY = "@cert-authority"
+    REVOKED = "@revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line that can be read: `hosts` as it stands there, `key` as `TYPE BASE64`."""
+
+    marker: Marker
+    hosts: str
+    key: str
+    where: str = ""
+    """For people, such as `~/.ssh/known_hosts line 12`."""
+
+    def names(self, host: str) -> bool:
+        """Whether the line is about `host`, given as OpenSSH looks it up: `host`, `[host]:port` or an alias."""
+        host = host.lower()
+        if self.hosts.startswith(_HASHED):
+            return _is_hash_of(host, self.hosts)
+        return matches(host, self.hosts.lower().split(","))
+
+
+def read(path: Path) -> tuple[Line, ...]:
+    """The lines of a file; those that cannot be read are passed over, and so is a file that cannot be."""
+    try:
+        status = path.stat()
+        return _read(path, status.st_mtime_ns, status.st_size, status.st_ino)
+    except OSError:
+        return ()
+
+
+def forget() -> None:
+    """Read every file anew; for whoever writes one, since a clock's tick is too coarse to tell two writes apart."""
+    _read.cache_clear()
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _modified: int, _size: int, _inode: int) -> tuple[Line, ...]:
+    """Read once for all machines of a plan, and again when the file changed."""
+    said = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    numbered = ((parse(text), number) for number, text in enumerate(said, 1))
+    return tuple(
+        Line(line.marker, line.hosts, line.key, f"{_tilde(path)} line {number}") for line, number in numbered if line
+    )
+
+
+def parse(text: str) -> Line | None:
+    """What one line says; None for a comment, an empty line, and one that is broken."""
+    words = text.split()
+    marker = Marker.KEY
+    if words and words[0].startswith("@"):
+        if words[0] not in (Marker.AUTHORITY.value, Marker.REVOKED.value):
+            return None
+        marker = Marker(words.pop(0))
+    if len(words) < 3 or words[0].startswith("#") or not is_key(f"{words[1]} {words[2]}"):
+        return None
+    return Line(marker, words[0], f"{words[1]} {words[2]}")
+
+
+def is_key(key: str) -> bool:
+    """Whether `TYPE BASE64` is a public key of the type that it says."""
+    kind, _, encoded = key.partition(" ")
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    name = kind.encode()
+    return len(blob) > 4 + len(name) and blob[: 4 + len(name)] == len(name).to_bytes(4, "big") + name
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a list of patterns with `*` and `?` names `name` and none of those behind `!` does (ssh_config(5))."""
+    found = [pattern for pattern in patterns if _matches(name, pattern.removeprefix("!"))]
+    return bool(found) and not any(pattern.startswith("!") for pattern in found)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if "*" not in pattern and "?" not in pattern:
+        return name == pattern
+    # Not fnmatch's: square brackets stand for themselves here. Repeated `*` would make matching slow.
+    wild = {"*": ".*", "?": "."}
+    expression = "".join(wild.get(letter) or re.escape(letter) for letter in re.sub(r"\*+", "*", pattern))
+    return re.fullmatch(expression, name, re.DOTALL) is not None
+
+
+def _is_hash_of(host: str, hashed: str) -> bool:
+    """A hashed name is `|1|SALT|HMAC-SHA1 of the name by that salt`, both in base64."""
+    try:
+        salt, digest = (base64.b64decode(part, validate=True) for part in hashed[len(_HASHED) :].split("|"))
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(hmac.new(salt, host.encode(), hashlib.sha1).digest(), digest)
+
+
+def _tilde(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

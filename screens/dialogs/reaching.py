@@ -1,0 +1,58 @@
+"""The machines are looked at: how far that is, and a way out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from installer.diagram import count
+from installer.node.ladder import Ladder
+from screens import theme
+
+
+class ReachingDialog(ModalScreen[None]):
+    """Stands while machines are looked at over SSH, and hears of each by a message; closing it gives up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Give up")]
+    DEFAULT_CLASSES = "dialog"
+
+    class Looked(Message):
+        """One machine was looked at."""
+
+        def __init__(self, ladder: Ladder) -> None:
+            super().__init__()
+            self.ladder = ladder
+
+    def __init__(self, machines: int) -> None:
+        super().__init__()
+        self._machines = machines
+        self._ladders: dict[str, Ladder] = {}
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content(f"Looking at {count(self._machines, 'machine')} over SSH"), classes="title")
+            yield Static(self._words(), id="looked")
+        yield Footer(show_command_palette=False)
+
+    def hear(self, ladder: Ladder) -> None:
+        """A machine was looked at; safe to call from any thread."""
+        self.post_message(self.Looked(ladder))
+
+    def on_reaching_dialog_looked(self, message: Looked) -> None:
+        self._ladders[message.ladder.machine] = message.ladder
+        self.query_one("#looked", Static).update(self._words())
+
+    def _words(self) -> Content:
+        reached = sum(not ladder.error for ladder in self._ladders.values())
+        others = len(self._ladders) - reached
+        words = theme.content(theme.RUNNING, f"{reached} of {self._machines} reached")
+        if others:
+            words += Content("   ") + theme.content(theme.WARNING, f"{others} not yet")
+        return words
