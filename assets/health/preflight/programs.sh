@@ -1,0 +1,34 @@
+# Which programs are here, and whether packages can be installed.
+#   program socat
+#   broken PACKAGE                    not wholly installed, says dpkg
+#   busy apt-get 4711                 holds dpkg's lock: name, process
+#   cloud-init running                its first start is not over
+say() { printf '%s\n' "$*"; }
+
+for name in conntrack ip iptables mount nsenter ebtables ethtool tc socat touch crictl curl wget apt-get dnf yum perl \
+    systemctl systemd-run modprobe sysctl swapoff tar gzip sha256sum timeout nft getent awk sed grep install mktemp ss hostnamectl; do
+    if command -v "$name" >/dev/null; then say program "$name"; fi
+done
+
+# dpkg's own files, of which each Package: has its Status: below it; dpkg-query would parse all the rest as well.
+# What dpkg did since it last wrote the first of them stands in the others.
+broken='unpacked|half-installed|half-configured|triggers-awaited'
+grep -shE -B 1 "^Status: [^ ]+ [^ ]+ ($broken)$" /var/lib/dpkg/status /var/lib/dpkg/updates/[0-9]* |
+    while read -r key value; do
+        case $key in Package:) say broken "$value" ;; esac
+    done
+inodes=$(stat -c :%i /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock 2>/dev/null)
+while read -r _ _ _ _ holder where _; do
+    for inode in $inodes; do
+        case $where in
+            *"$inode")
+                name=-
+                if [ -r "/proc/$holder/comm" ]; then read -r name <"/proc/$holder/comm"; fi
+                say busy "$name" "$holder"
+                ;;
+        esac
+    done
+done </proc/locks
+if [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/disabled ] && [ ! -e /var/lib/cloud/instance/boot-finished ]; then
+    say cloud-init running
+fi

@@ -1,0 +1,126 @@
+"""Preflight check of ports: those of the contract and of kubeadm are free, or taken by whom they should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from installer import contract
+from installer.contract import Level, Role
+from installer.health.check import Evidence, Judgement, Subject, Unreadable, Verdict
+from installer.health.preflight import probes
+from installer.health.preflight.check import PreflightCheck, fails, holds, warns
+from installer.health.preflight.facts import at_work
+from installer.health.preflight.records import listed
+from installer.health.read import brief
+from installer.topology import Machine
+
+ALL_NODES = {10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy"}
+MASTERS = {
+    2379: "etcd", 2380: "etcd", 2381: "etcd", 6443: "API server", 10257: "controller manager", 10259: "scheduler",
+}  # fmt: skip
+"""Ports that kubeadm's components listen on, also where no rule opens them."""
+SINGLE = 16
+"""A rule's range of at most so many ports is a service each; a longer one is room to choose from."""
+RIGHT = {22: None, 9100: ("node_exporter", "prometheus-node")}
+"""Ports that may be taken: by anybody (SSH answers, or nobody would read this), or by processes named so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that waits for others; `process` and `pid` are empty where the machine did not say."""
+
+    protocol: str
+    port: int
+    process: str = ""
+    pid: str = ""
+
+    def __str__(self) -> str:
+        by = f"{brief(self.process)} (process {self.pid})" if self.process else "a process that has no name"
+        if self.protocol == "udp" and not self.process:
+            by = "the kernel, for a tunnel"
+        return f"{self.protocol} {self.port} by {by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    protocol: str
+    first: int
+    last: int
+    level: Level
+
+    @property
+    def single(self) -> bool:
+        return self.last - self.first < SINGLE
+
+
+def listeners(evidence: Evidence) -> set[Listener]:
+    """Raises Unreadable."""
+    lines = evidence.output(probes.SOCKETS.id).splitlines()
+    return {found for line in lines if (found := _from_ss(line) or _from_proc(line))}
+
+
+def _from_ss(line: str) -> Listener | None:
+    words = line.split(maxsplit=6)
+    if len(words) < 6 or words[0] not in ("tcp", "udp"):
+        return None
+    port = words[4].rpartition(":")[2]
+    if not re.fullmatch(r"[0-9]{1,5}", port):
+        return None
+    owner = re.search(r'\("([^"]{1,64})",pid=([0-9]{1,10})', words[6] if len(words) > 6 else "")
+    return Listener(words[0], int(port), *(owner.groups() if owner else ()))
+
+
+def _from_proc(line: str) -> Listener | None:
+    found = re.fullmatch(r"hex (tcp|udp) [0-9A-F]{8,32}:([0-9A-F]{4}) (0A|07)", line.strip())
+    if not found or (found[1], found[3]) not in (("tcp", "0A"), ("udp", "07")):
+        return None
+    return Listener(found[1], int(found[2], 16))
+
+
+def wanted(machine: Machine) -> Iterator[Wanted]:
+    """What has to be free on `machine`: what its rules let in, and what kubeadm's components listen on."""
+    own = {**ALL_NODES, **(MASTERS if machine.role is Role.MASTER else {})}
+    yield from (Wanted("tcp", port, port, Level.NEEDED) for port in own)
+    for rule in machine.firewall:
+        if rule.direction == "in" and rule.traffic.protocol != "all":
+            level = contract.RULES[rule.rule].level
+            yield Wanted(rule.traffic.protocol, rule.traffic.first, rule.traffic.last, level)
+
+
+def _right(one: Listener) -> bool:
+    names = RIGHT.get(one.port, ())
+    return names is None or any(one.process.startswith(name) for name in names)
+
+
+def _ports(subject: Subject) -> Judgement:
+    if not subject.evidence.output(probes.SOCKETS.id).strip():
+        raise Unreadable("nothing listens, says the machine, and yet it was reached")
+    taken: dict[Listener, Verdict] = {}
+    for one in sorted(listeners(subject.evidence), key=str):
+        for want in wanted(subject.machine):
+            if want.protocol == one.protocol and want.first <= one.port <= want.last and not _right(one):
+                firm = want.single and want.level in (Level.MUST, Level.NEEDED)
+                taken[one] = Verdict.FAIL if firm or taken.get(one) is Verdict.FAIL else Verdict.WARN
+    if not taken:
+        return holds("all that the node needs are free")
+    if at_work(subject.plan, subject.machine, subject.evidence):
+        return holds("in use by this cluster")
+    failed = [one for one, verdict in taken.items() if verdict is Verdict.FAIL]
+    shown = failed or list(taken)
+    processes = list(dict.fromkeys(brief(one.process) for one in shown if one.process))
+    remedy = (
+        f"stop {listed(processes)}: systemctl disable --now UNIT (systemctl status PROCESS names it)"
+        if processes
+        else ""
+    )
+    seen = f"taken: {listed([str(one) for one in shown])}"
+    return fails(seen, remedy) if failed else warns(seen, remedy)
+
+
+CHECKS = (
+    PreflightCheck("ports", "ports", Level.MUST, _ports, (probes.SOCKETS, probes.LEFTOVERS),
+        what="the ports of the contract's rules and of kubeadm's components are free; 22 is SSH's",
+        remedy="find out who listens (ss -ltunp), and stop it"),
+)  # fmt: skip

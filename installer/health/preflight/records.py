@@ -1,0 +1,77 @@
+"""Reading what preflight's scripts print: lines `KIND REST`. Nothing but Unreadable is ever raised."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+
+from installer.health.check import Evidence, Probe, Unreadable
+from installer.health.read import brief
+
+
+class Records:
+    """The lines of one probe, by kind."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._rests: dict[str, list[str]] = {}
+        for line in text.splitlines():
+            kind, _, rest = line.strip().partition(" ")
+            self._rests.setdefault(kind, []).append(rest.strip())
+
+    def all(self, kind: str) -> list[str]:
+        """What stands behind `kind`, line by line."""
+        return self._rests.get(kind, [])
+
+    def rows(self, kind: str, fields: int) -> list[list[str]]:
+        """Lines of `kind` with at least `fields` words; the last one holds the rest."""
+        split = (rest.split(maxsplit=fields - 1) for rest in self.all(kind))
+        return [words for words in split if len(words) == fields]
+
+    def get(self, kind: str) -> str:
+        """What stands behind the first `kind`, or nothing."""
+        return next(iter(self.all(kind)), "")
+
+    def need(self, kind: str, what: str) -> str:
+        """What stands behind the first `kind`. Raises Unreadable if there is none."""
+        found = self.get(kind)
+        if not found:
+            raise Unreadable(f"the machine did not say {what}: {brief(self._text)}")
+        return found
+
+
+def records(evidence: Evidence, probe: Probe) -> Records:
+    """What `probe` printed. Raises Unreadable."""
+    return Records(evidence.output(probe.id))
+
+
+def whole(text: str) -> int | None:
+    """A number of at most 18 decimal digits, or None."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+def address(text: str) -> IPv4Address | None:
+    """An IPv4 address, with a prefix length behind it or not; else None."""
+    try:
+        return IPv4Address(text.partition("/")[0])
+    except AddressValueError:
+        return None
+
+
+def network(text: str) -> IPv4Network | None:
+    """An IPv4 network in CIDR notation, or an address; else None."""
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def listed(words: list[str], shown: int = 4) -> str:
+    """`words` for a sentence; only the first ones of many."""
+    more = f" and {len(words) - shown} more" if len(words) > shown else ""
+    return ", ".join(words[:shown]) + more
+
+
+def size(amount: float) -> str:
+    """Bytes as a person reads them."""
+    return f"{amount / 1024**3:.1f} GiB"
