@@ -61,8 +61,8 @@ def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
     """What `machine` has to reach: from the rules for incoming traffic of all others whose peers include its role."""
     return tuple(
         Target(rule.rule, protocol, str(other.address), port, other.name)
-        for other in _others(machine, topology)
-        for rule in _rules_from(machine.role, other)
+        for other in others(machine, topology)
+        for rule in rules_from(machine.role, other)
         for protocol, port in ports(rule.traffic)
     )
 
@@ -76,20 +76,21 @@ def ports(traffic: Traffic) -> tuple[tuple[Literal["tcp", "udp"], int], ...]:
     return tuple(("tcp", port) for port in dict.fromkeys((traffic.first, traffic.last)))
 
 
-def _rules_from(source: Role, target: Machine) -> Iterator[FirewallRule]:
+def rules_from(source: Role, target: Machine) -> Iterator[FirewallRule]:
+    """The rules by which `target` lets machines of role `source` in."""
     return (rule for rule in target.firewall if rule.direction == "in" and source in rule.peer_roles)
 
 
-def _others(machine: Machine, topology: Topology) -> Iterator[Machine]:
+def others(machine: Machine, topology: Topology) -> Iterator[Machine]:
     """The machines that `machine` probes."""
     for role in Role:
         group = topology.of_role(role)
         if len(topology.machines) <= ALL_PAIRS:
             yield from (other for other in group if other.name != machine.name)
         elif role is not machine.role:
-            # Each machine of `role` has one prober of this role, in turn.
-            probers = len(topology.of_role(machine.role))
-            yield from group[machine.number - 1 :: probers][:SAMPLE]
+            # In turn: each machine of `role` has a prober of this role, and each prober has a machine of `role`.
+            first, probers = machine.number - 1, len(topology.of_role(machine.role))
+            yield from group[first::probers][:SAMPLE] or group[first % max(1, len(group)) :][:1]
         elif len(group) > 1:
             yield group[machine.number % len(group)]
 
@@ -100,7 +101,7 @@ def coverage(topology: Topology) -> tuple[int, int]:
     covered = total = 0
     for source, sources in groups.items():
         for target, group in groups.items():
-            if not sources or not group or not any(ports(rule.traffic) for rule in _rules_from(source, group[0])):
+            if not sources or not group or not any(ports(rule.traffic) for rule in rules_from(source, group[0])):
                 continue
             total += len(sources) * (len(group) - (source is target))
             covered += sum(_probed(number, source, target, groups, topology) for number in range(len(sources)))
@@ -108,13 +109,13 @@ def coverage(topology: Topology) -> tuple[int, int]:
 
 
 def _probed(index: int, source: Role, target: Role, groups: Mapping[Role, Sequence[Machine]], whole: Topology) -> int:
-    """How many machines of role `target` the `index`th machine of role `source` probes, as `_others` chooses them."""
+    """How many machines of role `target` the `index`th machine of role `source` probes, as `others` chooses them."""
     size = len(groups[target])
     if len(whole.machines) <= ALL_PAIRS:
         return size - (source is target)
     if source is target:
         return min(1, size - 1)
-    return min(SAMPLE, len(range(index, size, len(groups[source]))))
+    return min(SAMPLE, size, max(1, len(range(index, size, len(groups[source])))))
 
 
 def pairs(topology: Topology, evidence: Mapping[str, Evidence]) -> tuple[Pair, ...]:
