@@ -2,9 +2,17 @@
 
 Verbs (arguments; what stdin holds; what stdout says):
 
-    status                          lines `key=value`: prepared (a version or empty), kubelet (active or inactive),
-                                    member (the cluster's name or empty), addons (names joined by commas)
-    prepare VERSION                 stages
+    status                          lines `key=value`: prepared (a version or empty), configuration (the SHA-256 sum of
+                                    what it was prepared with), kubelet (active or inactive), member (the cluster's name
+                                    or empty), addons (names joined by commas), program (the SHA-256 sum of the program
+                                    itself), claim (CLUSTER/MACHINE or empty), architecture (as artifacts name it)
+    claim CLUSTER MACHINE           exit status 77 if another cluster has the machine
+    release                         gives the machine back; lines `removed KIND NAME` and `left KIND NAME WHY`
+    needed        the configuration; paths of the artifacts that preparing would fetch, one a line
+    prepare       the configuration (installer.node.configuration); stages
+    hosts         the configuration; writes the names that machines know each other by, and nothing else
+    undo          takes back what prepare and firewall did; lines `removed KIND NAME` and `left KIND NAME WHY`
+    firewall apply|confirm|remove|show       see installer.node.firewall
     init          kubeadm's ClusterConfiguration and InitConfiguration; on the first master
     invite        lines `token=`, `ca_hash=`, `certificate_key=`; secret; on a master
     join          kubeadm's JoinConfiguration, with what `invite` said
@@ -18,17 +26,53 @@ A line `stage N OF TITLE` says which stage starts. Every verb may be run again: 
 
 from __future__ import annotations
 
+import hashlib
 import shlex
+from functools import cache
+from importlib import resources
 
 from installer.errors import InstallerError
-from installer.node.connection import Result
+from installer.node.connection import Connection, Result, as_root
+from installer.node.upload import upload
 from installer.step import Context
+
+PATH = "/usr/local/sbin/craton-node"
+"""By its whole path: not everybody's sudo looks there for commands."""
+BUILT_IN = "built-in"
+"""What a stand-in says in place of its program's sum."""
 
 _HINTS = {
     28: "free space on the machine's disk (df -h), then resume",
+    30: "the machine's file system is mounted read-only: look for the reason (dmesg), mount it writable, then resume",
+    65: "Usually a proxy that rewrites downloads, or a mirror that changed after the review: "
+    "review the plan again to read the sums anew",
+    69: "check that the machine reaches its mirror, by way of the plan's proxy if it needs one; "
+    "or bring the artifacts with --artifacts",
+    75: "another command of Craton still runs on the machine: wait for it to end, then resume",
+    77: "destroy that cluster first, or leave the machine out of the plan",
     126: "the machine's user needs sudo without a password",
     127: "craton-node is not on the machine: prepare it again",
 }
+
+
+@cache
+def source() -> str:
+    """The program as machines get it: its parts, one after the other, and then its verbs."""
+    node = resources.files("assets") / "node"
+    parts = sorted((node / "lib").iterdir(), key=lambda part: (part.name != "common.sh", part.name))
+    texts = [part.read_text(encoding="utf-8") for part in parts if part.name.endswith(".sh")]
+    return "\n".join(["#!/bin/sh", *texts, (node / "craton-node").read_text(encoding="utf-8")])
+
+
+@cache
+def source_sum() -> str:
+    """What `status` of a machine that has this program says of it."""
+    return hashlib.sha256(source().encode()).hexdigest()
+
+
+def command(connection: Connection, verb: str, *arguments: str) -> str:
+    """The shell command that runs a verb as root."""
+    return as_root(connection, shlex.join([PATH, verb, *arguments]))
 
 
 def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: str = "", secret: bool = False) -> str:
@@ -47,8 +91,9 @@ def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: s
 
     ctx.check_stop()
     connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
-    command = shlex.join(["sudo", "-n", "craton-node", verb, *arguments])
-    result = connection.run(command, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line)
+    result = connection.run(
+        command(connection, verb, *arguments), stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line
+    )
     if result.status != 0:
         raise _failure(machine, verb, result)
     return result.stdout
@@ -56,15 +101,48 @@ def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: s
 
 def _failure(machine: str, verb: str, result: Result) -> InstallerError:
     lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
+    reason = 127 if _is_missing(result) else result.status
     return InstallerError(
         f"craton-node {verb}",
-        f"exit status {result.status}: {lines[-1]}",
+        f"exit status {result.status}: {lines[-1].removeprefix('craton-node: ')}",
         machine=machine,
-        hint=_HINTS.get(result.status, "read the machine's log (craton ssh, craton gather), mend it, then resume"),
+        hint=_HINTS.get(reason, "read the machine's log (craton ssh, craton gather), mend it, then resume"),
     )
 
 
+def _is_missing(result: Result) -> bool:
+    """Whether there is no program to run. sudo's own words for it are translated, but begin with its path."""
+    return result.status == 127 or result.stderr.startswith(f"sudo: {PATH}:")
+
+
 def status(ctx: Context, machine: str) -> dict[str, str]:
-    """What `craton-node status` says, by key."""
-    output = run_program(ctx, machine, "status", secret=True)
-    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+    """What `craton-node status` says, by key; nothing where the program is not on the machine."""
+    ctx.check_stop()
+    return read_status(ctx.world.connect(machine, min(30.0, ctx.remaining())), machine, ctx.remaining())
+
+
+def read_status(connection: Connection, machine: str, deadline: float) -> dict[str, str]:
+    """As `status`, outside of a step; `deadline` is in seconds."""
+    result = connection.run(command(connection, "status"), deadline=deadline)
+    if _is_missing(result):
+        return {}
+    if result.status != 0:
+        raise _failure(machine, "status", result)
+    return dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+
+
+def ensure_program(ctx: Context, machine: str) -> dict[str, str]:
+    """Bring this program to `machine`, unless it has it; return what its `status` says. Raises InstallerError."""
+    said = status(ctx, machine)
+    if said.get("program") in (source_sum(), BUILT_IN):
+        return said
+    upload(ctx, machine, source().encode(), PATH, mode=0o755)
+    said = status(ctx, machine)
+    if said.get("program") != source_sum():
+        raise InstallerError(
+            "install craton-node",
+            f"{PATH} is on the machine and does not run as it should: it says {said or 'nothing'}",
+            machine=machine,
+            hint="something on the machine changes or replaces the file: look at it with craton ssh",
+        )
+    return said

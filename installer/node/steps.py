@@ -1,21 +1,24 @@
-"""The steps of the phases connect and prepare: one of each per machine."""
+"""The steps of the phases connect and prepare, one of each per machine; and the claim on a machine of the user's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from installer.errors import InstallerError
 from installer.node import known_hosts
-from installer.node.program import run_program, status
+from installer.node.configuration import configuration, configuration_sum
+from installer.node.program import BUILT_IN, ensure_program, run_program, status
+from installer.node.upload import upload
 from installer.plan import InstallPlan
 from installer.step import Context, Observation, Permanent, Phase, Step
 from installer.topology import Topology
 
 
 @dataclass(frozen=True)
-class Connect:
-    """Pin the host key that the platform vouches for, then log in."""
+class Connect(Permanent):
+    """Pin the host key that the platform vouches for, then log in. The pin goes with the machine."""
 
     machine: str
 
@@ -37,9 +40,6 @@ class Connect:
         known_hosts.pin(ctx.world.directory, self.machine, endpoint.host_key)
         self._log_in(ctx)
 
-    def undo(self, ctx: Context) -> None:
-        known_hosts.unpin(ctx.world.directory, self.machine)
-
     def _log_in(self, ctx: Context) -> None:
         ctx.check_stop()
         result = ctx.world.connect(self.machine, ctx.remaining()).run("hostname", deadline=ctx.remaining())
@@ -53,22 +53,113 @@ class Connect:
         ctx.log(f"logged in to {result.stdout.strip()}")
 
 
-@dataclass(frozen=True)
-class Prepare(Permanent):
-    """Make a bare machine one that kubeadm accepts: kernel, container runtime, kubelet. Goes with its machine."""
+_DOWNLOADING = 1800.0
+"""Seconds in which a machine is prepared that downloads some 250 MB, on a slow line."""
+_REHEARSED = 600.0
 
+
+@dataclass(frozen=True)
+class _Prepare:
+    """Make a bare machine one that kubeadm accepts: kernel, container runtime, kubelet."""
+
+    plan: InstallPlan
+    topology: Topology = field(repr=False)
     machine: str
-    kubernetes: str
 
     def observe(self, ctx: Context) -> Observation:
-        prepared = status(ctx, self.machine).get("prepared", "")
-        return Observation(prepared == self.kubernetes, f"prepared for {prepared or 'nothing'}")
+        said = status(ctx, self.machine)
+        prepared = said.get("prepared", "")
+        if prepared != self.plan.kubernetes:
+            return Observation(False, f"prepared for {prepared or 'nothing'}")
+        if said.get("configuration") != configuration_sum(self._configuration()):
+            return Observation(False, f"prepared for {prepared}, not as the plan is now")
+        return Observation(True, f"prepared for {prepared}")
 
     def apply(self, ctx: Context) -> None:
-        run_program(ctx, self.machine, "prepare", self.kubernetes)
+        said = ensure_program(ctx, self.machine)
+        text = self._configuration()
+        directory = ctx.world.artifacts
+        if directory is not None and said.get("program") != BUILT_IN:
+            self._bring(ctx, directory, text)
+        run_program(ctx, self.machine, "prepare", stdin=text)
+
+    def _bring(self, ctx: Context, directory: Path, text: str) -> None:
+        """Upload what the machine would fetch otherwise."""
+        for path in run_program(ctx, self.machine, "needed", stdin=text, secret=True).split():
+            ctx.log(f"uploading {path}")
+            target = f"/var/lib/craton/artifacts/{path}"
+            upload(ctx, self.machine, directory / path, target, sha256=self.plan.artifacts.sums.get(path))
+
+    def _configuration(self) -> str:
+        return configuration(self.plan, self.topology, self.machine)
+
+
+@dataclass(frozen=True)
+class Prepare(_Prepare, Permanent):
+    """On a machine that the platform made: it goes with its machine."""
+
+
+@dataclass(frozen=True)
+class PrepareOwn(_Prepare):
+    """On a machine that is the user's: what was added is taken back, and what was found and left is said."""
+
+    def undo(self, ctx: Context) -> None:
+        said = status(ctx, self.machine)
+        if not _is_ours(said, self.plan.name):
+            ctx.log(f"nothing of {self.plan.name} is here to take back")
+            return
+        _publish(ctx, self.machine, "undo", run_program(ctx, self.machine, "undo"))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The user's machine belongs to `cluster`, and to no other that Craton makes."""
+
+    machine: str
+    cluster: str
+
+    def observe(self, ctx: Context) -> Observation:
+        claim = self._claim(ctx)
+        return Observation(claim == f"{self.cluster}/{self.machine}", f"claimed as {claim}" if claim else "free")
+
+    def apply(self, ctx: Context) -> None:
+        ensure_program(ctx, self.machine)
+        run_program(ctx, self.machine, "claim", self.cluster, self.machine)
+
+    def undo(self, ctx: Context) -> None:
+        said = status(ctx, self.machine)
+        if _is_ours(said, self.cluster):
+            _publish(ctx, self.machine, "release", run_program(ctx, self.machine, "release"))
+
+    def _claim(self, ctx: Context) -> str:
+        """Raises InstallerError if the machine is another cluster's."""
+        claim = status(ctx, self.machine).get("claim", "")
+        if claim and claim.partition("/")[0] != self.cluster:
+            raise InstallerError(
+                "claim the machine",
+                f"the machine belongs to the cluster {claim.partition('/')[0]}, as {claim.partition('/')[2]}",
+                machine=self.machine,
+                hint=f"destroy {claim.partition('/')[0]} first, or leave the machine out of the plan",
+            )
+        return claim
+
+
+def _is_ours(said: Mapping[str, str], cluster: str) -> bool:
+    """Whether `craton-node` is on the machine and works for `cluster`."""
+    return said.get("claim", "").partition("/")[0] == cluster
+
+
+def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:
+    """Record what was taken back, and what was found and left: lines of `undo` and `release`."""
+    lines = output.splitlines()
+    taken = [line.removeprefix("removed ") for line in lines if line.startswith("removed ")]
+    left = [line.removeprefix("left ") for line in lines if line.startswith("left ")]
+    ctx.publish(f"{verb}/{machine}", {"machine": machine, "removed": taken, "left": left})
+    ctx.log(f"{len(taken)} things taken back, {len(left)} left")
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    action = PrepareOwn if plan.traits.inventory else Prepare
     for machine in topology.machines:
         name = machine.name
         yield Step(
@@ -88,8 +179,8 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             phase=Phase.PREPARE,
             machine=name,
             needs=(f"connect/{name}",),
-            action=Prepare(name, plan.kubernetes),
+            action=action(plan, topology, name),
             weight=12.0,
             limit="ssh",
-            deadline=600.0,
+            deadline=_REHEARSED if plan.traits.stand_ins else _DOWNLOADING,
         )

@@ -13,7 +13,7 @@ from installer.errors import InstallerError
 from installer.node import steps as node_steps
 from installer.node.ssh import SSHConnections
 from installer.plan import InstallPlan
-from installer.platforms.base import RunOptions
+from installer.platforms.base import Platform, Resource, RunOptions
 from installer.platforms.rehearsal.client import SiteClient
 from installer.platforms.rehearsal.platform import RehearsalPlatform
 from installer.state import ClusterDirectory
@@ -120,6 +120,9 @@ class Rehearsal:
     def undo(self) -> None:
         for step in reversed(self.steps()):
             step.action.undo(self.context())
+
+    def found(self, platform: Platform | None = None) -> list[Resource]:
+        return (platform or self.platform).find(self.world.connections)
 
     def connect(self, machine: str, deadline: float = 10.0) -> Any:
         return self.world.connect(f"{self.plan.name}-{machine}", deadline)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 
 from installer.errors import InstallerError
+from installer.node.connection import Connections
 from installer.plan import InstallPlan
 from installer.platforms.base import Endpoint, Resource, RunOptions
 from installer.platforms.rehearsal import steps
@@ -72,7 +73,7 @@ class RehearsalPlatform:
             self._client.stop()
             self._pushed = False
 
-    def find(self) -> list[Resource]:
+    def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (the site knows)
         if not self._client.exists():
             return []
         client = self.site()

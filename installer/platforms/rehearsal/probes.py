@@ -54,6 +54,10 @@ def _hostname(command: Command, _body: str) -> Answer:
     return 0, command.machine.name
 
 
+def _firewall(_command: Command, _body: str) -> Answer:
+    return 0, ""
+
+
 def _memory(command: Command, _body: str) -> Answer:
     used = 1_220_000 if command.machine.member else 310_000
     sizes = {"MemTotal": 4_026_532, "MemFree": 3_100_000 - used, "MemAvailable": 4_026_532 - used, "Buffers": 61_200}
@@ -155,6 +159,7 @@ def _refused(port: int) -> Answer:
 
 _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "clock": _clock,
+    "firewall": _firewall,
     "hostname": _hostname,
     "memory": _memory,
     "disk": _disk,

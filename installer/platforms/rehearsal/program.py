@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 import secrets
 import time
 from typing import Any
@@ -19,8 +21,8 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
     match verb, arguments:
         case "status", []:
             _status(command)
-        case "prepare", [version]:
-            await _prepare(command, version)
+        case "prepare", []:
+            await _prepare(command)
         case "init", []:
             await _init(command)
         case "invite", []:
@@ -43,19 +45,34 @@ def _status(command: Command) -> None:
     machine, known = command.machine, command.site.record.cluster
     addons = ",".join(sorted(known.addons)) if known and machine.member and machine.role is Role.MASTER else ""
     command.say(f"prepared={machine.prepared}")
+    command.say(f"configuration={machine.configuration}")
     command.say(f"kubelet={'active' if machine.member else 'inactive'}")
     command.say(f"member={machine.member}")
     command.say(f"addons={addons}")
+    command.say("program=built-in")
+    command.say("claim=")
+    command.say("architecture=amd64")
 
 
-async def _prepare(command: Command, version: str) -> None:
+async def _prepare(command: Command) -> None:
     command.enter("prepare")
-    machine = command.machine
+    machine, text = command.machine, await command.read()
+    version = _setting(text, "KUBERNETES")
     if machine.prepared not in ("", version):
-        machine.prepared, machine.done = "", []
+        machine.done = [key for key in machine.done if not key.startswith("prepare/")]
+    machine.prepared = machine.configuration = ""
     await command.stages("prepare", stages.prepare(version))
     machine.prepared = version
+    machine.configuration = hashlib.sha256(text.encode()).hexdigest()
     await command.site.store.save()
+
+
+def _setting(configuration: str, key: str) -> str:
+    """The value of a line `KEY='value'`."""
+    found = re.search(rf"^{key}='([^']+)'$", configuration, re.MULTILINE)
+    if found is None:
+        raise Exit(2, f"craton-node: the configuration on stdin names no {key}")
+    return found[1]
 
 
 async def _init(command: Command) -> None:

@@ -37,6 +37,8 @@ class MachineRecord(_Record):
     """Stages of `craton-node` that are done, as `VERB/TITLE`."""
     prepared: str = ""
     """Version of Kubernetes that it is prepared for."""
+    configuration: str = ""
+    """SHA-256 sum of what it was prepared with."""
     member: str = ""
     """Name of the cluster that it is a node of."""
 

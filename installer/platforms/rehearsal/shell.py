@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from installer.node.program import PATH
 from installer.platforms.rehearsal import probes, program
 from installer.platforms.rehearsal.command import Command, Exit
 from installer.platforms.rehearsal.records import MachineRecord
@@ -35,6 +36,8 @@ async def _run(site: Site, machine: MachineRecord, process: Process) -> int:
         words = shlex.split(line)
     except ValueError:
         words = [line]
+    if words[:3] == ["exec", "sh", "-c"]:  # how a command comes that not every shell would take as it is
+        words = shlex.split(words[3])
     as_root = words[:2] == ["sudo", "-n"]
     if as_root:
         words = words[2:]
@@ -44,7 +47,7 @@ async def _run(site: Site, machine: MachineRecord, process: Process) -> int:
         return 0
     command = Command(site, machine, process)
     try:
-        if words[:1] == ["craton-node"] and len(words) > 1:
+        if words[:1] in (["craton-node"], [PATH]) and len(words) > 1:
             if not as_root:
                 raise Exit(126, "craton-node: must be run as root: sudo -n craton-node")
             await program.craton_node(command, words[1], words[2:])

@@ -10,19 +10,26 @@ KERNEL_MODULES, SYSCTLS, SWAP_OFF, CONTAINERD = "kernel modules", "kernel settin
 
 def prepare(version: str) -> tuple[Stage, ...]:
     return (
-        Stage(KERNEL_MODULES, 0.6, ("modprobe overlay", "modprobe br_netfilter", "modprobe vxlan")),
-        Stage(SYSCTLS, 0.4, ("net.ipv4.ip_forward = 1", "net.bridge.bridge-nf-call-iptables = 1")),
-        Stage(SWAP_OFF, 0.3, ("swapoff -a", "/etc/fstab: swap commented out")),
-        Stage(CONTAINERD, 2.6, ("fetched containerd 2.2.1", "sha256 matches", "containerd.service: active")),
-        Stage("runc", 0.9, ("fetched runc 1.4.0", "sha256 matches")),
-        Stage("CNI plugins", 1.2, ("fetched CNI plugins 1.9.0", "sha256 matches", "unpacked to /opt/cni/bin")),
-        Stage("crictl", 0.8, ("fetched crictl", "sha256 matches")),
+        Stage("system", 0.1, ("Debian GNU/Linux 13 (trixie), amd64",)),
+        Stage("packages", 1.0, ("install conntrack ethtool socat",)),
+        Stage("names", 0.1, ("edit /etc/hosts",)),
+        Stage(KERNEL_MODULES, 0.4, ("modprobe overlay", "modprobe br_netfilter", "modprobe vxlan")),
+        Stage(SYSCTLS, 0.2, ("net.ipv4.ip_forward = 1", "net.bridge.bridge-nf-call-iptables = 1")),
+        Stage(SWAP_OFF, 0.3, ("edit /etc/fstab", "swapoff /swap.img")),
+        Stage(
+            CONTAINERD,
+            3.0,
+            ("containerd: its SHA-256 sum matches", "runc: its SHA-256 sum matches", "start containerd.service"),
+        ),
+        Stage("CNI plugins", 1.2, ("cni-plugins: its SHA-256 sum matches", "installed cni-plugins")),
+        Stage("crictl", 0.8, ("crictl: its SHA-256 sum matches", "installed crictl")),
         Stage(
             "kubeadm and kubelet",
             3.4,
-            (f"fetched kubeadm {version}", f"fetched kubelet {version}", "sha256 matches"),
+            (f"download kubeadm {version}", f"download kubelet {version}", "kubelet: its SHA-256 sum matches"),
         ),
-        Stage("kubelet service", 0.8, ("kubelet.service: enabled, waits for kubeadm",)),
+        Stage("kubelet service", 0.3, ("enable kubelet.service",)),
+        Stage("container images", 0.2),
     )
 
 

@@ -15,6 +15,7 @@ from installer.errors import InstallerError
 from installer.health.checks import CHECKS
 from installer.health.gather import gather
 from installer.node import known_hosts
+from installer.node.configuration import configuration, configuration_sum
 from installer.node.connection import Result
 from installer.node.key import ensure_key
 from installer.node.ssh import SSHConnections
@@ -82,14 +83,30 @@ def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> Non
             pool.get("demo-worker-1", 5)
 
 
-def test_preparing_reports_nine_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
+def test_preparing_reports_twelve_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
-    first = _node(rehearsal, "worker-1", "prepare v1.36.2")
-    assert [line for line in first.stdout.splitlines() if line.startswith("stage 9 9 ")]
+    text = configuration(rehearsal.plan, rehearsal.topology, "demo-worker-1")
+    first = _node(rehearsal, "worker-1", "prepare", text)
+    assert [line for line in first.stdout.splitlines() if line.startswith("stage 12 12 ")]
     assert "already done" not in first.stdout
-    again = _node(rehearsal, "worker-1", "prepare v1.36.2")
-    assert again.stdout.count("already done") == 9
-    assert "prepared=v1.36.2\nkubelet=inactive\nmember=\n" in _node(rehearsal, "worker-1", "status").stdout
+    again = _node(rehearsal, "worker-1", "prepare", text)
+    assert again.stdout.count("already done") == 12
+    said = _node(rehearsal, "worker-1", "status").stdout
+    assert f"prepared=v1.36.2\nconfiguration={configuration_sum(text)}\nkubelet=inactive\nmember=\n" in said
+    assert "program=built-in\nclaim=\n" in said
+
+
+def test_preparing_wants_a_configuration(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_CONNECT)
+    result = _node(rehearsal, "worker-1", "prepare", "CLUSTER='demo'\n")
+    assert (result.status, result.stderr) == (2, "craton-node: the configuration on stdin names no KUBERNETES\n")
+
+
+def test_a_plan_that_changed_is_prepared_for_again(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_PREPARE)
+    assert rehearsal.run("prepare/") == []
+    _node(rehearsal, "worker-1", "prepare", "KUBERNETES='v1.36.2'\nHOST='10.0.0.9 other'\n")
+    assert rehearsal.run("prepare/") == ["prepare/demo-worker-1"]
 
 
 def test_init_refuses_a_machine_that_is_not_prepared(rehearsal: Rehearsal) -> None:

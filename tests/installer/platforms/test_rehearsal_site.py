@@ -46,7 +46,7 @@ def test_a_load_balancer_takes_the_place_of_infra_nodes(tmp_path: Path, monkeypa
     balanced = Rehearsal(plan)
     try:
         assert "network/load-balancer" in balanced.run()
-        assert [found.name for found in balanced.platform.find() if found.kind == "load balancer"] == ["demo-lb"]
+        assert [found.name for found in balanced.found() if found.kind == "load balancer"] == ["demo-lb"]
     finally:
         balanced.close()
 
@@ -57,7 +57,7 @@ def test_nothing_is_left_after_an_undo(rehearsal: Rehearsal) -> None:
     ports = [machine.port for machine in rehearsal.client.machines()]
     assert processes_of(directory)
     rehearsal.undo()
-    assert rehearsal.platform.find() == []
+    assert rehearsal.found() == []
     assert processes_of(directory) == []
     assert not directory.exists()
     for port in ports:
@@ -68,7 +68,7 @@ def test_nothing_is_left_after_an_undo(rehearsal: Rehearsal) -> None:
 
 def test_everything_that_exists_is_found_by_somebody_who_recorded_nothing(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT, "dns/")
-    found = [(resource.kind, resource.name) for resource in open_platform(rehearsal.plan).find()]
+    found = [(resource.kind, resource.name) for resource in rehearsal.found(open_platform(rehearsal.plan))]
     assert found == [
         ("rehearsal site", "demo"),
         ("machine", "demo-master-1"),
@@ -90,7 +90,7 @@ def test_the_firewall_in_force_is_the_planned_one(rehearsal: Rehearsal) -> None:
 
 def test_looking_at_a_cluster_that_was_never_made_makes_nothing(rehearsal: Rehearsal) -> None:
     platform = open_platform(rehearsal.plan)
-    assert platform.find() == []
+    assert rehearsal.found(platform) == []
     assert platform.firewall() == {}
     with pytest.raises(InstallerError, match="there is no site of demo"):
         platform.endpoint("demo-worker-1")

@@ -1,0 +1,57 @@
+# shellcheck shell=sh
+# The configuration that comes on stdin: lines KEY='value', no quote inside; read, never executed.
+#
+#     CLUSTER MACHINE KUBERNETES     names, and the version such as v1.36.2
+#     PAUSE_IMAGE                    the image that containerd runs under each pod
+#     HOST='ADDRESS NAME'            a line of /etc/hosts; repeated
+#     ARTIFACT='NAME ARCH PATH SUM URL'   repeated; SUM is SHA-256, or `-` where none is known
+#     IMAGE='PATH SUM URL'           an archive of container images; repeated
+#     REGISTRY                       address of a registry that has all images
+#     PROXY NO_PROXY                 for downloads and image pulls
+#     DOWNLOAD_SECONDS               in which one download has to end
+
+CONFIGURATION=$STATE/configuration
+
+read_configuration() {
+    CLUSTER='' MACHINE='' KUBERNETES='' PAUSE_IMAGE='' REGISTRY='' PROXY='' NO_PROXY='' DOWNLOAD_SECONDS=600
+    HOSTS='' ARTIFACTS='' IMAGES=''
+    cat >"$CONFIGURATION.new" || failed_write "$CONFIGURATION.new"
+    while IFS= read -r line || [ -n "$line" ]; do
+        case $line in
+        '') ;;
+        *"='"*"'") set_key "${line%%=*}" "${line#*=?}" ;;
+        *) end "$USAGE" "no line of a configuration: $line" ;;
+        esac
+    done <"$CONFIGURATION.new"
+    [ -n "$CLUSTER" ] && [ -n "$MACHINE" ] && [ -n "$KUBERNETES" ] ||
+        end "$USAGE" 'the configuration on stdin names no CLUSTER, MACHINE or KUBERNETES'
+}
+
+# set_key KEY VALUE': the closing quote still stands.
+set_key() {
+    value=${2%?}
+    case $value in *\'*) end "$USAGE" "a quote inside the value of $1" ;; esac
+    case $1 in
+    CLUSTER | MACHINE | KUBERNETES | PAUSE_IMAGE | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
+    HOST) HOSTS=$HOSTS$value$NEWLINE ;;
+    ARTIFACT) ARTIFACTS=$ARTIFACTS$value$NEWLINE ;;
+    IMAGE) IMAGES=$IMAGES$value$NEWLINE ;;
+    *) end "$USAGE" "no key of a configuration: $1" ;;
+    esac
+}
+
+keep_configuration() {
+    ! cmp -s "$CONFIGURATION.new" "$CONFIGURATION" || { rm -f "$CONFIGURATION.new" && return; }
+    mv -f "$CONFIGURATION.new" "$CONFIGURATION"
+    flush "$CONFIGURATION"
+}
+
+# Nothing is done to a machine for another cluster than the one that claimed it.
+check_claim() {
+    [ ! -f "$STATE/claim" ] || [ "$(claimed_by)" = "$1" ] ||
+        end "$OTHER_CLUSTER" "this machine belongs to the cluster $(claimed_by)"
+}
+
+claimed_by() {
+    cut -d / -f 1 "$STATE/claim" 2>/dev/null || :
+}

@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# The names that machines know each other by, in a block of /etc/hosts that is ours.
+
+prepare_names() {
+    edit names /etc/hosts
+}
+
+with_names() {
+    edit_text=$(cat && echo .)
+    edit_text=${edit_text%.}
+    printf '%s' "$edit_text"
+    case $edit_text in '' | *"$NEWLINE") ;; *) echo ;; esac
+    printf '# BEGIN craton %s\n%s# END craton\n' "$CLUSTER" "$HOSTS"
+}
+
+# A block whose end is gone is no block: nothing after it is taken for ours.
+without_names() {
+    awk '/^# BEGIN craton / && !inside { inside = 1; held = ""; }
+        inside { held = held $0 "\n"; if ($0 == "# END craton") { inside = 0; held = "" } next }
+        { print }
+        END { printf "%s", held }'
+}
+
+undo_names() {
+    undo_edit names "$1"
+}

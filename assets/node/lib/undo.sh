@@ -1,0 +1,55 @@
+# shellcheck shell=sh
+# Undo: the ledger backwards. What others changed since is left, named, and stays on record.
+
+verb_undo() {
+    if [ ! -f "$LEDGER" ]; then
+        say unchanged
+        return
+    fi
+    rm -f "$STATE/prepared"
+    [ -z "$(member)" ] && [ ! -e "$STATE/joining" ] || [ "$(member)" = another ] || clean_up
+    : >"$STATE/kept"
+    left_any=no
+    sed '1!G;h;$!d' "$LEDGER" >"$STATE/backwards"
+    : >"$STATE/seen"
+    while read -r kind name rest; do
+        ! grep -qxF -- "$kind $name" "$STATE/seen" || continue
+        printf '%s %s\n' "$kind" "$name" >>"$STATE/seen"
+        undo_one "$kind" "$name" "$rest"
+    done <"$STATE/backwards"
+    settle
+    forget
+}
+
+# undo_one KIND NAME REST. Nothing that it runs may read the list.
+undo_one() {
+    case $1 in
+    data | directory | file | firewall | fstab | link | mask | module | names | namespace | package | service | setting | swap)
+        # shellcheck disable=SC2086 # words
+        "undo_$1" "$2" $3 </dev/null
+        ;;
+    *) left "$1" "$2" 'this version of craton-node does not know it' ;;
+    esac
+}
+
+undo_firewall() {
+    if [ -e "$FIREWALL_FILE" ] || [ -e "$FIREWALL_UNIT" ] || nft list table inet craton >/dev/null 2>&1; then
+        firewall_remove
+    fi
+}
+
+# Units are as they were before: let systemd know, and let containerd run with its own configuration again.
+settle() {
+    systemctl daemon-reload || :
+    ! is_pending containerd.service || systemctl restart containerd.service || :
+}
+
+# Only the claim, and what was left, stay on record.
+forget() {
+    if [ "$left_any" = yes ]; then
+        mv -f "$STATE/kept" "$LEDGER"
+    else
+        rm -rf "$LEDGER" "$STATE/saved"
+    fi
+    find "$STATE" -mindepth 1 -maxdepth 1 ! -name ledger ! -name saved ! -name claim ! -name lock -exec rm -rf {} +
+}

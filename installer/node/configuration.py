@@ -1,0 +1,77 @@
+"""What a machine is prepared with: lines `KEY='value'` for `craton-node prepare` and `craton-node hosts`. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from installer.node.artifacts import ARCHITECTURES, image_archives, pause_image, wanted
+from installer.plan import InstallPlan
+from installer.topology import Topology
+
+_NO_SUM = _NOWHERE = "-"
+
+
+def configuration(plan: InstallPlan, topology: Topology, machine: str) -> str:
+    """The configuration of `machine`; its keys are explained in assets/node/lib/configuration.sh."""
+    return "".join(f"{key}='{value}'\n" for key, value in _entries(plan, topology, machine))
+
+
+def configuration_sum(text: str) -> str:
+    """What `status` of a machine says that was prepared with `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tuple[str, str]]:
+    artifacts = plan.artifacts
+    yield "CLUSTER", plan.name
+    yield "MACHINE", machine
+    yield "KUBERNETES", plan.kubernetes
+    yield "PAUSE_IMAGE", pause_image(plan)
+    if artifacts.mirror:
+        yield "REGISTRY", artifacts.mirror  # one that is no registry answers 404, and the image's own is asked
+    if artifacts.proxy:
+        yield "PROXY", artifacts.proxy
+        yield "NO_PROXY", ",".join(unproxied(plan, topology))
+    for address, name in _names(topology):
+        yield "HOST", f"{address} {name}"
+    for architecture in ARCHITECTURES:
+        for artifact in wanted(plan, architecture):
+            known = artifacts.sums.get(artifact.path, _NO_SUM)
+            yield (
+                "ARTIFACT",
+                f"{artifact.name} {architecture} {artifact.path} {known} {artifact.url(artifacts.mirror)}",
+            )
+    for path in image_archives(plan):
+        # Nobody publishes them: without a mirror they come from a directory of --artifacts alone.
+        url = f"{artifacts.mirror}/{path}" if artifacts.mirror else _NOWHERE
+        yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"
+
+
+def _names(topology: Topology) -> Iterator[tuple[str, str]]:
+    """Addresses and names: the contract's with every address behind them, and each machine's own."""
+    for record in topology.records:
+        for address in topology.addresses(record):
+            yield address, record.name
+    for machine in topology.machines:
+        yield str(machine.address), machine.name
+
+
+def unproxied(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
+    """Where machines go without the proxy: themselves, each other, pods, services, and the cluster's own names."""
+    machines = (
+        tuple(str(machine.address) for machine in topology.machines)
+        if plan.traits.inventory
+        else (str(plan.networks.machines),)
+    )
+    return (
+        "localhost",
+        "127.0.0.1",
+        *machines,
+        str(plan.networks.pods),
+        str(plan.networks.services),
+        ".svc",
+        ".cluster.local",
+        plan.api_host,
+        plan.console_host,
+    )

@@ -1,0 +1,130 @@
+"""A bare machine for `craton-node`: this computer's own files under a private overlay, with stand-ins for what acts
+on the kernel and on systemd. Nothing that runs in it changes this computer; system containers test the rest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.node.program import source
+
+_STAND_INS = Path(__file__).parent / "stand_ins"
+_SETUP = r"""
+set -eu
+cd "$1"
+mount -t tmpfs tmpfs "$1"
+cd "$1"
+for top in etc var usr; do
+    mkdir -p "up/$top" "work/$top"
+    mount -t overlay overlay -o "lowerdir=/$top,upperdir=$1/up/$top,workdir=$1/work/$top" "/$top"
+done
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /opt
+mount -t tmpfs tmpfs /usr/local
+mkdir /usr/local/bin /usr/local/sbin
+mount -t tmpfs tmpfs /sys/module
+mount -t tmpfs tmpfs /proc/sys/net
+mkdir -p /proc/sys/net/ipv4 /proc/sys/net/bridge /run/systemd/system /run/stand-in
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
+echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables
+mkdir /sys/module/vxlan
+: >"$1/modules"
+printf 'Filename Type Size Used Priority\n/var/swap.img file 2097148 0 -2\n' >"$1/swaps"
+[ ! -e /proc/modules ] || mount --bind "$1/modules" /proc/modules
+mount --bind "$1/swaps" /proc/swaps
+rm -rf /usr/bin/containerd* /usr/bin/ctr /usr/bin/runc /usr/sbin/runc /usr/lib/cni /etc/containerd /etc/cni \
+    /usr/bin/kube* /var/lib/containerd /var/lib/kubelet /var/lib/craton /etc/kubernetes \
+    /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat
+cp "$2"/* /usr/local/sbin/
+chmod 755 /usr/local/sbin/*
+for command in curl ethtool ip iptables modprobe mount nft nsenter; do
+    command -v "$command" >/dev/null || cp /bin/true "/usr/local/sbin/$command"
+done
+rm -f /etc/os-release
+printf 'ID=debian\nVERSION_ID=12\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n' >/etc/os-release
+mkdir -p /etc/ssl/certs /etc/modules-load.d /etc/sysctl.d /etc/systemd/system/multi-user.target.wants
+[ -e /etc/ssl/certs/ca-certificates.crt ] || : >/etc/ssl/certs/ca-certificates.crt
+printf '127.0.0.1 localhost\n10.1.1.1 mine' >/etc/hosts
+printf 'UUID=1 / ext4 defaults 0 1\n/var/swap.img none swap sw 0 0\n' >/etc/fstab
+: >/var/swap.img
+cat >/usr/local/sbin/craton-node
+chmod 755 /usr/local/sbin/craton-node
+echo ready
+exec sleep 600
+"""
+"""$1 is an empty directory, $2 that of the stand-ins; craton-node is on stdin."""
+
+
+@dataclass
+class BareMachine:
+    process: subprocess.Popen[str]
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Run a command as the machine's root; it and its children are a process group of their own."""
+        return subprocess.Popen(
+            ["nsenter", "-t", str(self.process.pid), "-m", *command],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env={"PATH": os.environ["PATH"]},
+        )  # fmt: skip
+
+    def run(self, *command: str, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        process = self.start(*command)
+        out, err = process.communicate(stdin, timeout)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def node(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return self.run("/usr/local/sbin/craton-node", *words, stdin=stdin)
+
+    def sh(self, script: str) -> str:
+        """What a script says, which has to succeed."""
+        ended = self.run("sh", "-euc", script)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def status(self) -> dict[str, str]:
+        return dict(line.split("=", 1) for line in self.node("status").stdout.splitlines())
+
+    def state(self) -> str:
+        """All that preparing may change: files with mode, owner and content, links, swap, modules and settings."""
+        return self.sh(_STATE)
+
+
+_STATE = r"""
+cd /
+places='etc opt usr/local usr/sbin/conntrack usr/bin/socat'
+find $places -printf '%y %m %U %p %l\n' 2>/dev/null | sort -k 4
+find $places -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
+find var/lib -mindepth 1 -maxdepth 1 ! -name craton | sort
+tail -n +2 /proc/swaps
+ls /sys/module
+grep -r . /proc/sys/net
+sort -u /run/stand-in/active 2>/dev/null || :
+"""
+
+
+@contextmanager
+def bare_machine(directory: Path) -> Iterator[BareMachine]:
+    """A machine that lasts as long as the context. It needs root."""
+    for program in ("unshare", "nsenter"):
+        assert shutil.which(program), f"{program} is not installed (Debian: util-linux)"
+    directory.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SETUP, "sh", str(directory), str(_STAND_INS)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(source())
+        process.stdin.close()
+        assert process.stdout.readline() == "ready\n", "a private overlay could not be made"
+        yield BareMachine(process)
+    finally:
+        process.kill()
+        process.wait(10)

@@ -1,0 +1,194 @@
+"""A real HTTP server on loopback with a mirror's layout, which cuts, stalls, lies and fails when it is told to.
+
+It is a proxy as well: a request for a whole address gets this mirror's file at its path.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import socket
+import tarfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from urllib.parse import urlsplit
+
+from installer.node.artifacts import ARCHITECTURES, Artifact, wanted
+from installer.plan import InstallPlan
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: `start` is where a range began, `proxied` whether it came as to a proxy."""
+
+    path: str
+    start: int
+    proxied: bool
+
+
+@dataclass
+class Mirror:
+    """`files` by path. `faults` of a path strike one request each, in order:
+
+    an int is a status; `cut` sends half of what was asked for and closes; `stall` sends half and then nothing.
+    """
+
+    files: dict[str, bytes]
+    address: str = "127.0.0.1"
+    port: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    faults: dict[str, list[int | str]] = field(default_factory=lambda: defaultdict(list))
+    ranges: bool = True
+    over: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{self.port}"
+
+    def requests(self, path: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.path == path]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    mirror: Mirror
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        path, start = address.path.lstrip("/"), self._start()
+        self.mirror.asked.append(Asked(path, start, bool(address.scheme)))
+        fault = self.mirror.faults[path].pop(0) if self.mirror.faults[path] else None
+        content = self.mirror.files.get(path)
+        if isinstance(fault, int) or content is None:
+            self._say(fault if isinstance(fault, int) else 404, b"<html>no such thing</html>\n")
+        elif start and start >= len(content):
+            self._say(416, b"", {"Content-Range": f"bytes */{len(content)}"})
+        elif start:
+            headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+            self._say(206, content[start:], headers, fault)
+        else:
+            self._say(200, content, {}, fault)
+
+    def _start(self) -> int:
+        asked = self.headers.get("Range", "")
+        if not self.mirror.ranges or not asked.startswith("bytes="):
+            return 0
+        return int(asked.removeprefix("bytes=").partition("-")[0])
+
+    def _say(
+        self, status: int, content: bytes, headers: Mapping[str, str] | None = None, fault: int | str | None = None
+    ) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if fault else content)
+        self.wfile.flush()
+        if fault == "stall":
+            self.mirror.over.wait()
+        if fault:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests look at what was asked instead."""
+
+
+class _Server(ThreadingHTTPServer):
+    """May listen on an address that this computer does not have yet: a bridge gets its own with its first machine."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        TCPServer.server_bind(self)  # HTTPServer's own asks a name server what the address is called
+
+
+_IP_FREEBIND = 15
+"""From linux/in.h; Python has no name for it."""
+
+
+@contextmanager
+def running_mirror(files: Mapping[str, bytes], address: str = "127.0.0.1") -> Iterator[Mirror]:
+    mirror = Mirror(dict(files), address)
+    handler = type("Handler", (_Handler,), {"mirror": mirror})
+    server = _Server((address, 0), handler)
+    mirror.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield mirror
+    finally:
+        mirror.over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def published(plan: InstallPlan, architectures: tuple[str, ...] = ARCHITECTURES) -> dict[str, bytes]:
+    """All that a plan's machines may fetch, as small scripts, with the files of sums beside them."""
+    files: dict[str, bytes] = {}
+    for architecture in architectures:
+        for artifact in wanted(plan, architecture):
+            files[artifact.path] = content(artifact, plan)
+            line = sums_line(artifact, files[artifact.path])
+            files[artifact.sums] = files.get(artifact.sums, b"") + line
+    return files
+
+
+def sums_line(artifact: Artifact, data: bytes) -> bytes:
+    """As the publisher writes it: Kubernetes gives the sum alone."""
+    found = hashlib.sha256(data).hexdigest()
+    name = artifact.path.rpartition("/")[2]
+    return (found if artifact.publisher == "https://dl.k8s.io" else f"{found}  {name}\n").encode()
+
+
+def content(artifact: Artifact, plan: InstallPlan) -> bytes:
+    """A stand-in for the artifact: an archive of scripts, or a script."""
+    if artifact.name == "containerd":
+        version = artifact.path.rpartition("/")[2].split("-")[1]
+        says = f'[ "${{1:-}}" != --version ] || echo "containerd github.com/containerd/containerd v{version} 0"\n'
+        return _archive({"bin/containerd": says, "bin/ctr": _CTR, "bin/containerd-shim-runc-v2": "exit 0\n"})
+    if artifact.name == "cni-plugins":
+        return _archive({"./bridge": "exit 0\n", "./loopback": "exit 0\n", "./portmap": "exit 0\n"}, "./LICENSE")
+    if artifact.name == "crictl":
+        return _archive({"crictl": "exit 0\n"})
+    refuses = _REFUSES if artifact.name == "kubeadm" else ""
+    return script(f"{refuses}echo {artifact.name} {artifact.architecture} {plan.kubernetes}\n" + "# padding\n" * 200)
+
+
+_CTR = """\
+[ -e /run/containerd/containerd.sock ] || exit 1
+case "$*" in
+*"images import "*) printf '%s\\n' "$*" >>/var/lib/containerd/imported ;;
+esac
+"""
+
+
+_REFUSES = """\
+case "${1:-}" in
+init | join) echo 'this kubeadm is a stand-in: it starts no Kubernetes' >&2 && exit 1 ;;
+esac
+"""
+
+
+def script(body: str) -> bytes:
+    return f"#!/bin/sh\n{body}".encode()
+
+
+def _archive(scripts: Mapping[str, str], *plain: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in [*scripts, *plain]:
+            data = script(scripts[name]) if name in scripts else b"text\n"
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755 if name in scripts else 0o644
+            archive.addfile(entry, io.BytesIO(data))
+    return gzip.compress(buffer.getvalue(), mtime=0)

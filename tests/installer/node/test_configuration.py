@@ -1,0 +1,91 @@
+"""What a machine is prepared with, as lines."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address
+
+import pytest
+
+from installer.node.configuration import configuration, unproxied
+from installer.plan import Artifacts, Host, InstallPlan, Machines
+from installer.topology import topology
+
+PLAN = InstallPlan(name="demo", subdomain="example.test")
+OWN = PLAN.model_copy(
+    update={
+        "platform": "machines",
+        "masters": 1,
+        "workers": 0,
+        "machines": Machines(
+            inventory=(Host(address="10.0.0.1"), Host(address="edge", internal=IPv4Address("10.0.0.2")))
+        ),
+    }
+)
+
+
+def lines(plan: InstallPlan, key: str) -> list[str]:
+    text = configuration(plan, topology(plan), topology(plan).machines[0].name)
+    return re.findall(rf"^{key}='([^']*)'$", text, re.MULTILINE)
+
+
+def test_every_line_is_a_key_and_a_quoted_value() -> None:
+    text = configuration(PLAN, topology(PLAN), "demo-master-1")
+    assert all(re.fullmatch(r"[A-Z_]+='[^']*'", line) for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("CLUSTER", ["demo"]),
+        ("MACHINE", ["demo-master-1"]),
+        ("KUBERNETES", ["v1.36.2"]),
+        ("PAUSE_IMAGE", ["registry.k8s.io/pause:3.10.2"]),
+        ("PROXY", []),
+        ("REGISTRY", []),
+        ("IMAGE", []),
+    ],
+)
+def test_what_a_plain_plan_says(key: str, values: list[str]) -> None:
+    assert lines(PLAN, key) == values
+
+
+def test_names_lead_to_every_address_behind_them() -> None:
+    hosts = lines(PLAN, "HOST")
+    masters = ["10.10.0.11", "10.10.0.12", "10.10.0.13"]
+    assert hosts[:4] == [*(f"{address} demo-k8s.example.test" for address in masters), "10.10.0.21 demo.example.test"]
+    assert len(hosts) == 4 + PLAN.machine_count
+
+
+def test_a_machine_of_the_users_is_known_by_its_internal_address() -> None:
+    assert "10.0.0.2 demo-infra-1" in lines(OWN, "HOST")
+
+
+def test_artifacts_have_their_sums_and_their_place_on_the_mirror() -> None:
+    path = "release/v1.36.2/bin/linux/amd64/kubeadm"
+    plan = PLAN.model_copy(update={"artifacts": Artifacts(mirror="http://m.test/k", sums={path: "a" * 64})})
+    artifacts = lines(plan, "ARTIFACT")
+    assert f"kubeadm amd64 {path} {'a' * 64} http://m.test/k/{path}" in artifacts
+    kubelet = path.replace("kubeadm", "kubelet")
+    assert f"kubelet amd64 {kubelet} - http://m.test/k/{kubelet}" in artifacts
+    assert lines(plan, "REGISTRY") == ["http://m.test/k"]
+    assert len(artifacts) == 14
+
+
+def test_archives_of_images_come_from_the_mirror_or_from_nowhere() -> None:
+    sums = {"images/all.tar": "a" * 64}
+    assert lines(PLAN.model_copy(update={"artifacts": Artifacts(sums=sums)}), "IMAGE") == [
+        f"images/all.tar {'a' * 64} -"
+    ]
+    mirrored = PLAN.model_copy(update={"artifacts": Artifacts(sums=sums, mirror="http://m.test")})
+    assert lines(mirrored, "IMAGE") == [f"images/all.tar {'a' * 64} http://m.test/images/all.tar"]
+
+
+def test_nothing_of_the_cluster_goes_through_the_proxy() -> None:
+    plan = PLAN.model_copy(update={"artifacts": Artifacts(proxy="http://proxy.test:3128")})
+    assert lines(plan, "PROXY") == ["http://proxy.test:3128"]
+    assert lines(plan, "NO_PROXY") == [
+        "localhost,127.0.0.1,10.10.0.0/16,10.244.0.0/16,10.96.0.0/12,.svc,.cluster.local,"
+        "demo-k8s.example.test,demo.example.test"
+    ]
+    assert {"10.0.0.1", "10.0.0.2"} <= set(unproxied(OWN, topology(OWN)))

@@ -1,0 +1,410 @@
+"""The program that prepares a machine, on a bare machine: what it adds, that it adds it once, and takes it back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from installer.node.configuration import configuration_sum
+from installer.node.program import source
+from tests.doubles.mirror import script
+from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
+STAGES = 12
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("no_proxy", "*")
+    with node_bench(tmp_path / "box") as bench:
+        yield bench
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+def test_the_program_is_clean_posix_shell(tmp_path: Path) -> None:
+    program = tmp_path / "craton-node"
+    program.write_text(source())
+    checked = subprocess.run(
+        ["shellcheck", "--shell=sh", "--severity=warning", str(program), "assets/node/receive.sh"],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert checked.stdout == ""
+
+
+def test_a_bare_machine_is_prepared_in_numbered_stages(bench: Bench) -> None:
+    said = bench.prepared()
+    stages = [line.split(" ", 3) for line in said.splitlines() if line.startswith("stage ")]
+    assert [stage[1] for stage in stages] == [str(number) for number in range(1, STAGES + 1)]
+    assert {stage[2] for stage in stages} == {str(STAGES)}
+    idle = [before for before, line in pairwise(said.splitlines()) if line == "unchanged"]
+    assert idle == ["Debian GNU/Linux 12 (bookworm), amd64", "stage 12 12 container images"]
+    status = bench.box.status()
+    assert status["prepared"] == PLAN.kubernetes
+    assert status["configuration"] == configuration_sum(bench.text)
+    assert bench.box.sh("kubeadm; crictl; ls /opt/cni/bin") == ("kubeadm amd64 v1.36.2\nbridge\nloopback\nportmap\n")
+
+
+PREPARED = {
+    "grep -c '10.10.0.11 demo-k8s.example.test' /etc/hosts": "1",
+    "grep -c '10.10.0.101 demo-worker-1' /etc/hosts": "1",
+    "head -2 /etc/hosts | tail -1": "10.1.1.1 mine",
+    "cat /etc/modules-load.d/craton.conf | xargs": "overlay br_netfilter vxlan",
+    "ls /sys/module | xargs": "overlay vxlan",
+    "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables | xargs": "1 1",
+    "tail -n +2 /proc/swaps": "",
+    "tail -1 /etc/fstab": "# off for Kubernetes (craton): /var/swap.img none swap sw 0 0",
+    "grep -c 'SystemdCgroup = true' /etc/containerd/config.toml": "1",
+    "grep -c 'registry.k8s.io/pause:3.10.2' /etc/containerd/config.toml": "1",
+    "systemctl is-active containerd.service": "active",
+    "systemctl is-enabled kubelet.service": "enabled",
+    "systemctl is-active kubelet.service || :": "inactive",
+    "stat -c %a /var/lib/craton": "700",
+    "ls /var/lib/craton/artifacts 2>/dev/null || :": "",
+}
+"""What a script says on a prepared machine."""
+
+
+def test_what_a_prepared_machine_has(bench: Bench) -> None:
+    bench.prepared()
+    assert {script: bench.box.sh(script).strip() for script in PREPARED} == PREPARED
+
+
+def test_preparing_again_changes_nothing_and_says_so(bench: Bench) -> None:
+    bench.prepared()
+    before, asked = bench.box.state(), len(bench.mirror.asked)
+    again = bench.prepared()
+    assert again.splitlines().count("unchanged") == STAGES
+    assert again.splitlines()[-1].startswith("unchanged: ")
+    assert bench.box.state() == before
+    assert len(bench.mirror.asked) == asked
+
+
+def test_undo_leaves_the_machine_as_before(bench: Bench) -> None:
+    before = bench.box.state()
+    bench.prepared()
+    said = bench.undone()
+    assert bench.box.state() == before
+    assert not [line for line in said if line.startswith("left ")]
+    assert "removed file /usr/local/bin/kubelet" in said
+    assert bench.box.status()["prepared"] == ""
+    assert bench.undone() == ["unchanged"]
+
+
+def test_releasing_an_undone_machine_leaves_no_trace(bench: Bench) -> None:
+    bench.box.node("claim", "demo", "demo-master-1")
+    bench.prepared()
+    bench.undone()
+    assert bench.box.node("release").stdout.splitlines() == [
+        "removed claim demo/demo-master-1",
+        "removed program /usr/local/sbin/craton-node",
+    ]
+    assert bench.box.sh("ls -d /var/lib/craton /usr/local/sbin/craton-node 2>/dev/null || :") == ""
+
+
+def kill_at(bench: Bench, verb: str, line: int, prefixes: tuple[str, ...]) -> bool:
+    """Run a verb and kill it, with all its children, at the `line`th line that starts so; whether it came that far."""
+    process = bench.box.start("/usr/local/sbin/craton-node", verb)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(bench.text)
+    process.stdin.close()
+    seen = 0
+    for said in process.stdout:
+        seen += said.startswith(prefixes)
+        if seen == line:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+            return True
+    assert process.wait(30) == 0, process.stderr and process.stderr.read()
+    return False
+
+
+CHANGES = ("install", "edit", "write", "modprobe", "swapoff", "mask", "download", "enable", "start", "net.")
+
+
+def test_a_preparation_killed_at_every_change_is_completed_and_undone(bench: Bench) -> None:
+    before = bench.box.state()
+    bench.prepared()
+    whole = bench.box.state()
+    bench.undone()
+    kills = 0
+    while kill_at(bench, "prepare", 2, CHANGES):
+        kills += 1
+        assert kills < 100, "it does not get on"
+    assert kills > STAGES
+    assert bench.box.state() == whole
+    assert bench.box.status()["prepared"] == PLAN.kubernetes
+    bench.undone()
+    assert bench.box.state() == before
+
+
+@pytest.mark.parametrize("stage", range(1, STAGES + 1))
+def test_a_preparation_killed_at_a_stage_can_be_undone_at_once(bench: Bench, stage: int) -> None:
+    before = bench.box.state()
+    assert kill_at(bench, "prepare", 1, (f"stage {stage} ",))
+    assert not [line for line in bench.undone() if line.startswith("left ")]
+    assert bench.box.state() == before
+
+
+def test_an_undo_killed_at_every_removal_is_completed(bench: Bench) -> None:
+    before = bench.box.state()
+    bench.prepared()
+    kills = 0
+    while kill_at(bench, "undo", 2, ("removed ",)):
+        kills += 1
+        assert kills < 200, "it does not get on"
+    assert kills > STAGES
+    assert bench.box.state() == before
+
+
+def test_what_was_there_before_is_put_back(bench: Bench) -> None:
+    box = bench.box
+    box.sh(
+        "mkdir -p /etc/containerd; echo mine >/etc/containerd/config.toml; chmod 640 /etc/containerd/config.toml;"
+        "echo old >/usr/local/bin/real; ln -s real /usr/local/bin/kubectl; echo theirs >/etc/crictl.yaml"
+    )
+    before = box.state()
+    bench.prepared()
+    assert box.sh("cat /usr/local/bin/real") == "old\n"
+    said = bench.undone()
+    assert "removed change /etc/containerd/config.toml" in said
+    assert box.state() == before
+
+
+def test_what_others_changed_since_is_left_and_named(bench: Bench) -> None:
+    bench.prepared()
+    bench.box.sh(
+        "echo 'mine = 1' >>/etc/sysctl.d/99-zz-craton.conf; echo x >/opt/cni/bin/mine; rm /etc/crictl.yaml;"
+        "echo '10.9.9.9 later' >>/etc/hosts; : >/run/stand-in/busy-overlay; echo stand-in >/run/stand-in/needs-socat"
+    )
+    assert {line for line in bench.undone() if line.startswith("left ")} == {
+        "left file /etc/sysctl.d/99-zz-craton.conf it was changed since",
+        "left directory /opt/cni/bin it is not empty",
+        "left directory /opt/cni it is not empty",
+        "left module overlay it is in use, and goes with the next restart",
+        "left package socat needed by stand-in",
+    }
+    assert bench.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine\n10.9.9.9 later\n"
+    assert "mine = 1" in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
+    bench.box.sh("rm /opt/cni/bin/mine")
+    assert "removed directory /opt/cni/bin" in bench.undone(), "what was left stays on record"
+    assert "holds the record" in bench.box.node("release").stdout
+
+
+def test_a_file_that_the_user_changed_is_kept_before_it_is_written_again(bench: Bench) -> None:
+    bench.prepared()
+    bench.box.sh("echo mine >/etc/containerd/config.toml")
+    assert "write /etc/containerd/config.toml" in bench.prepared()
+    assert "removed change /etc/containerd/config.toml" in bench.undone()
+    assert bench.box.sh("cat /etc/containerd/config.toml") == "mine\n"
+
+
+def test_a_machine_that_changed_since_is_not_prepared_any_more(bench: Bench) -> None:
+    bench.prepared()
+    bench.box.sh("swapon /var/swap.img")
+    assert bench.box.status()["prepared"] == ""
+    assert "swapoff /var/swap.img" in bench.prepared()
+    assert bench.box.status()["prepared"] == PLAN.kubernetes
+
+
+def test_swap_that_a_service_makes_is_kept_off(bench: Bench) -> None:
+    bench.box.sh("systemctl start zramswap.service")
+    before = bench.box.state()
+    assert "mask zramswap.service" in bench.prepared()
+    assert bench.box.sh("tail -n +2 /proc/swaps") == ""
+    assert "removed mask zramswap.service" in bench.undone()
+    assert bench.box.state().splitlines().sort() == before.splitlines().sort()
+
+
+def test_swap_that_does_not_fit_into_memory_is_told(bench: Bench) -> None:
+    bench.box.sh(": >/run/stand-in/swapoff-fails")
+    assert "swapoff /var/swap.img failed: too little memory is free" in bench.refused(1)
+
+
+def test_in_a_container_the_hosts_swap_is_left_alone(bench: Bench) -> None:
+    bench.box.sh("echo podman >/run/systemd/container")
+    assert "the swap that shows here is the host's" in bench.prepared()
+    assert bench.box.sh("tail -n +2 /proc/swaps") != ""
+    assert bench.box.status()["prepared"] == PLAN.kubernetes
+
+
+@pytest.mark.parametrize(
+    ("version", "has"),
+    [("1.6.20~ds1", "version = 2"), ("v1.7.24", "version = 2"), ("2.0.5", "version = 3")],
+)
+def test_a_recent_containerd_of_the_machine_is_kept_and_configured(bench: Bench, version: str, has: str) -> None:
+    bench.box.sh(_INSTALL_CONTAINERD.format(version=version))
+    before = bench.box.state()
+    assert f"containerd {version.removeprefix('v')} is there" in bench.prepared()
+    assert not bench.mirror.requests(path_of("containerd"))
+    assert has in bench.box.sh("cat /etc/containerd/config.toml").splitlines()
+    assert bench.box.sh("grep -c 'restart containerd.service' /run/stand-in/systemctl.log") == "1\n"
+    bench.undone()
+    assert bench.box.sh("grep -c 'restart containerd.service' /run/stand-in/systemctl.log") == "2\n"
+    assert bench.box.state() == before
+
+
+_INSTALL_CONTAINERD = """
+printf '#!/bin/sh\\necho "containerd github.com/containerd/containerd {version} 0"\\n' >/usr/bin/containerd
+printf '#!/bin/sh\\n[ "$*" = "namespaces list -q" ] || exit 0; cat /var/lib/containerd/namespaces\\n' >/usr/bin/ctr
+printf '#!/bin/sh\\n' >/usr/bin/runc
+chmod 755 /usr/bin/containerd /usr/bin/ctr /usr/bin/runc
+mkdir -p /var/lib/containerd /etc/containerd
+echo moby >/var/lib/containerd/namespaces
+echo 'disabled_plugins = ["cri"]' >/etc/containerd/config.toml
+: >/usr/lib/systemd/system/containerd.service
+systemctl enable containerd.service
+systemctl start containerd.service
+"""
+
+
+def test_an_old_containerd_is_replaced(bench: Bench) -> None:
+    bench.box.sh(_INSTALL_CONTAINERD.format(version="1.5.9"))
+    assert "installed containerd" in bench.prepared()
+    assert bench.box.sh("containerd --version") == "containerd github.com/containerd/containerd v2.3.1 0\n"
+
+
+def test_debians_cni_plugins_are_linked(bench: Bench) -> None:
+    bench.box.sh("mkdir /usr/lib/cni; for p in bridge loopback; do cp /bin/true /usr/lib/cni/$p; done")
+    bench.prepared()
+    assert bench.box.sh("readlink /opt/cni/bin/bridge") == "/usr/lib/cni/bridge\n"
+    assert not bench.mirror.requests(path_of("cni-plugins"))
+    assert "removed link /opt/cni/bin/bridge" in bench.undone()
+
+
+def test_a_new_plan_is_followed(bench: Bench) -> None:
+    bench.prepared()
+    newer = bench.with_lines("HOST='10.10.0.102 demo-worker-2'")
+    said = newer.prepared()
+    assert "edit /etc/hosts" in said
+    assert said.splitlines().count("unchanged") == STAGES - 1
+    assert bench.box.status()["configuration"] == configuration_sum(newer.text)
+    bench.undone()
+    assert bench.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine"
+
+
+def test_the_names_alone_are_renewed(bench: Bench) -> None:
+    bench.prepared()
+    newer = bench.with_lines("HOST='10.10.0.102 demo-worker-2'")
+    assert newer.box.node("hosts", stdin=newer.text).returncode == 0
+    assert "10.10.0.102 demo-worker-2" in bench.box.sh("cat /etc/hosts")
+
+
+def test_a_proxy_comes_and_goes_with_the_plan(bench: Bench) -> None:
+    proxied = bench.with_lines(f"PROXY='{bench.mirror.url}'", "NO_PROXY='10.0.0.0/8'")
+    proxied.prepared()
+    assert bench.mirror.asked
+    assert all(asked.proxied for asked in bench.mirror.asked)
+    unit = "/etc/systemd/system/containerd.service.d/50-craton-proxy.conf"
+    assert f'"HTTPS_PROXY={bench.mirror.url}" "NO_PROXY=10.0.0.0/8"' in bench.box.sh(f"cat {unit}")
+    bench.prepared()
+    assert bench.box.sh(f"ls {unit} 2>/dev/null || :") == ""
+    assert bench.box.sh("grep -c 'restart containerd.service' /run/stand-in/systemctl.log") == "2\n"
+
+
+def test_a_service_that_does_not_start_is_named(bench: Bench) -> None:
+    bench.box.sh(": >/run/stand-in/containerd-fails")
+    assert "systemctl restart containerd.service failed" in bench.refused(1)
+    bench.box.sh("rm /run/stand-in/containerd-fails")
+    bench.prepared()
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("ID=debian\nVERSION_ID=11\nPRETTY_NAME='Debian 11'", "Debian 11 is not supported"),
+        ("ID=alpine\nVERSION_ID=3.20\nPRETTY_NAME=Alpine", "Alpine is not supported"),
+        ("", "this system is not supported"),
+    ],
+)
+def test_other_systems_are_refused_before_anything_changes(bench: Bench, release: str, said: str) -> None:
+    bench.box.sh(f"cat >/etc/os-release <<'END'\n{release}\nEND\n")
+    before = bench.box.state()
+    assert said in bench.refused(1)
+    assert bench.box.state() == before
+
+
+def test_a_package_that_no_source_has_is_named(bench: Bench) -> None:
+    bench.box.sh(": >/run/stand-in/no-packages")
+    assert bench.refused(1) == (
+        "craton-node: no package source has all of conntrack socat: E: Unable to locate package conntrack"
+    )
+
+
+def test_a_module_that_the_kernel_lacks_is_named(bench: Bench) -> None:
+    bench.box.sh(": >/run/stand-in/no-overlay")
+    assert "the kernel module overlay cannot be loaded: modprobe: FATAL" in bench.refused(1)
+
+
+def test_archives_of_images_are_imported_once(bench: Bench) -> None:
+    data = script("images")
+    bench.mirror.files["images/all.tar"] = data
+    found = hashlib.sha256(data).hexdigest()
+    with_images = bench.with_lines(f"IMAGE='images/all.tar {found} {bench.mirror.url}/images/all.tar'")
+    assert "import all.tar" in with_images.prepared()
+    assert "import all.tar" not in with_images.prepared()
+    assert "-n k8s.io images import" in bench.box.sh("cat /var/lib/containerd/imported")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "names no CLUSTER"),
+        ("CLUSTER=demo\n", "no line of a configuration: CLUSTER=demo"),
+        ("CLUSTER='de'mo'\n", "a quote inside the value of CLUSTER"),
+        ("EVIL='$(reboot)'\n", "no key of a configuration: EVIL"),
+    ],
+)
+def test_a_configuration_is_read_and_never_executed(bench: Bench, text: str, said: str) -> None:
+    assert said in replace(bench, text=text).refused(2)
+
+
+@pytest.mark.parametrize("words", [("explode",), (), ("claim", "demo"), ("firewall", "explode"), ("status", "all")])
+def test_unknown_verbs_are_refused(bench: Bench, words: tuple[str, ...]) -> None:
+    ended = bench.box.node(*words)
+    assert (ended.returncode, "no such verb" in ended.stderr) == (2, True)
+
+
+def test_a_claimed_machine_is_no_other_clusters(bench: Bench) -> None:
+    assert bench.box.node("claim", "other", "other-worker-1").returncode == 0
+    assert bench.box.status()["claim"] == "other/other-worker-1"
+    refused = bench.box.node("claim", "demo", "demo-master-1")
+    assert (refused.returncode, refused.stderr) == (77, "craton-node: this machine belongs to the cluster other\n")
+    assert "belongs to the cluster other" in bench.refused(77)
+
+
+def test_two_at_a_time_wait_for_each_other(bench: Bench) -> None:
+    holder = bench.box.start("sh", "-c", "mkdir -p /var/lib/craton; exec flock /var/lib/craton/lock cat")
+    assert holder.stdin
+    assert holder.stdout
+    holder.stdin.write("held\n")
+    holder.stdin.flush()
+    assert holder.stdout.readline() == "held\n"
+    second = bench.box.start("/usr/local/sbin/craton-node", "claim", "demo", "demo-master-1")
+    assert second.stdout
+    assert second.stdout.readline() == "another craton-node is at work here: waiting for it\n"
+    holder.stdin.close()
+    holder.wait(10)
+    second.communicate(timeout=10)
+    assert second.returncode == 0
+
+
+def test_a_full_disk_is_told_as_such(bench: Bench) -> None:
+    bench.box.sh("mkdir /var/lib/craton; mount -t tmpfs -o size=64k tmpfs /var/lib/craton")
+    bench.mirror.files[path_of("kubeadm")] += b"#" * 100_000
+    assert "No space left on device" in bench.refused(28)
+
+
+def test_a_read_only_disk_is_told_as_such(bench: Bench) -> None:
+    bench.box.sh("mount -t tmpfs -o ro tmpfs /etc/modules-load.d")
+    assert bench.refused(30) == "craton-node: write /etc/modules-load.d/craton.conf: Read-only file system"

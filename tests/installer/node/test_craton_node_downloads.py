@@ -1,0 +1,124 @@
+"""What a machine downloads: checked before it runs, resumed, tried again, and given up with the reason."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.doubles.mirror import script
+from tests.doubles.node_bench import Bench, node_bench, path_of
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
+KUBEADM = path_of("kubeadm")
+HALF = "half"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("no_proxy", "*")
+    with node_bench(tmp_path / "box") as bench:
+        yield bench
+
+
+@pytest.mark.parametrize(
+    ("faults", "starts"),
+    [
+        (["cut"], [0, HALF]),
+        ([503], [0, 0]),
+        ([429, "cut"], [0, 0, HALF]),
+    ],
+)
+def test_what_passes_is_tried_again_from_where_it_stopped(
+    bench: Bench, faults: list[int | str], starts: list[int | str]
+) -> None:
+    half = len(bench.mirror.files[KUBEADM]) // 2
+    bench.mirror.faults[KUBEADM] = faults
+    bench.prepared()
+    asked = [request.start for request in bench.mirror.requests(KUBEADM)]
+    assert asked == [half if start == HALF else start for start in starts]
+
+
+def test_a_server_that_cannot_resume_is_asked_from_the_start(bench: Bench) -> None:
+    bench.mirror.ranges = False
+    bench.mirror.faults[KUBEADM] = ["cut"]
+    bench.prepared()
+    assert len(bench.mirror.requests(KUBEADM)) == 3, "whole, the rest in vain, whole"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_does_not_pass_is_told_at_once(bench: Bench, status: int) -> None:
+    bench.mirror.faults[KUBEADM] = [status]
+    assert bench.refused(69) == f"craton-node: GET {bench.mirror.url}/{KUBEADM}: HTTP status {status}"
+    assert len(bench.mirror.requests(KUBEADM)) == 1
+
+
+def test_a_server_that_is_not_there_is_given_up_at_the_deadline(bench: Bench) -> None:
+    dead = replace(bench, text=bench.text.replace(bench.mirror.url, "http://127.0.0.1:1"))
+    said = dead.with_lines("DOWNLOAD_SECONDS='2'").refused(69)
+    assert re.search(r"Failed to connect to 127.0.0.1 port 1.*not whole after 2 s", said)
+
+
+def test_a_download_that_stalls_is_given_up_at_the_deadline(bench: Bench) -> None:
+    bench.mirror.faults[KUBEADM] = ["stall"] * 9
+    said = bench.with_lines("DOWNLOAD_SECONDS='2'").refused(69)
+    assert "timed out" in said
+    assert "not whole after 2 s" in said
+
+
+def test_nothing_runs_whose_sum_does_not_match(bench: Bench) -> None:
+    bench.mirror.files[KUBEADM] = script("touch /run/it-ran")
+    said = bench.refused(65)
+    assert re.fullmatch(
+        rf"craton-node: {KUBEADM} from {bench.mirror.url}/{KUBEADM} has the SHA-256 sum [0-9a-f]{{64}}, "
+        "expected [0-9a-f]{64}",
+        said,
+    )
+    assert (
+        bench.box.sh(f"ls /run/it-ran /usr/local/bin/kubeadm /var/lib/craton/artifacts/{KUBEADM} 2>&1 || :").count(
+            "No such file"
+        )
+        == 3
+    )
+
+
+def test_nothing_is_fetched_that_has_no_sum(bench: Bench) -> None:
+    text = re.sub(rf"({KUBEADM}) [0-9a-f]+", r"\1 -", bench.text)
+    assert "no SHA-256 sum of" in replace(bench, text=text).refused(65)
+    assert not bench.mirror.requests(KUBEADM)
+
+
+def test_the_head_of_another_file_is_thrown_away(bench: Bench) -> None:
+    part = f"/var/lib/craton/artifacts/{KUBEADM}.part"
+    bench.box.sh(f"mkdir -p $(dirname {part}); echo wrong >{part}")
+    bench.prepared()
+    assert [request.start for request in bench.mirror.requests(KUBEADM)] == [6, 0]
+
+
+def test_a_whole_file_that_was_not_yet_checked_is_not_fetched_again(bench: Bench) -> None:
+    part = f"/var/lib/craton/artifacts/{KUBEADM}.part"
+    data = bench.mirror.files[KUBEADM].decode()
+    bench.box.run("sh", "-c", f"mkdir -p $(dirname {part}); cat >{part}", stdin=data)
+    bench.prepared()
+    assert [request.start for request in bench.mirror.requests(KUBEADM)] == [len(data)]
+
+
+def test_what_was_uploaded_is_not_fetched(bench: Bench) -> None:
+    place = f"/var/lib/craton/artifacts/{KUBEADM}"
+    bench.box.run("sh", "-c", f"mkdir -p $(dirname {place}); cat >{place}", stdin=bench.mirror.files[KUBEADM].decode())
+    needed = bench.box.node("needed", stdin=bench.text).stdout.splitlines()
+    assert KUBEADM not in needed
+    assert path_of("kubelet") in needed
+    bench.prepared()
+    assert not bench.mirror.requests(KUBEADM)
+    assert bench.box.node("needed", stdin=bench.text).stdout == ""
+
+
+def test_only_this_architectures_files_are_needed(bench: Bench) -> None:
+    needed = bench.box.node("needed", stdin=bench.text).stdout
+    assert "amd64" in needed
+    assert "arm64" not in needed
