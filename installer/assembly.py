@@ -16,6 +16,7 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
     """Exactly the steps that installing `plan` runs, each after all that it needs. Pure."""
     from installer.cluster import steps as cluster
     from installer.health import steps as health
+    from installer.node import firewall
     from installer.node import steps as node
     from installer.platforms import open_platform
     from installer.topology import topology
@@ -26,12 +27,23 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
         (
             *(_after_ingress(step) for step in platform.steps(plan, derived)),
             *node.steps(plan, derived),
-            *cluster.steps(plan, derived),
+            *firewall.steps(plan, derived),
+            *(_behind_firewall(step, plan) for step in cluster.steps(plan, derived)),
             *health.steps(plan, derived),
         )
     )
     phases = list(Phase)
     return tuple(sorted(steps, key=lambda step: phases.index(step.phase)))  # no step needs one of a later phase
+
+
+def _behind_firewall(step: Step, plan: InstallPlan) -> Step:
+    """A machine that enforces the rules itself does so before anything listens on it."""
+    from installer.node.firewall import enforced
+
+    if not enforced(plan):
+        return step
+    needs = (need.replace("prepare/", "firewall/", 1) if need.startswith("prepare/") else need for need in step.needs)
+    return replace(step, needs=tuple(needs))
 
 
 def _after_ingress(step: Step) -> Step:
@@ -59,13 +71,13 @@ class NothingLeft:
     """The end of a destroy: look again, and fail if anything still exists."""
 
     def observe(self, ctx: Context) -> Observation:
-        return Observation(True, f"{len(ctx.world.platform.find())} things exist")
+        return Observation(True, f"{len(ctx.world.platform.find(ctx.world.connections))} things exist")
 
     def apply(self, ctx: Context) -> None:
         """Nothing to make: this step is part of destroys alone."""
 
     def undo(self, ctx: Context) -> None:
-        left = ctx.world.platform.find()
+        left = ctx.world.platform.find(ctx.world.connections)
         ctx.publish("receipt", {"left": [asdict(resource) for resource in left]})
         if left:
             raise InstallerError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,22 +22,30 @@ if TYPE_CHECKING:
     from installer.world import World
 
 
-def start_install(plan_path: Path, options: RunOptions) -> ClusterDirectory:
-    """Start the engine on a plan file and return once its run has begun.
+Tell = Callable[[str], None]
+"""Takes a sentence about what goes on before a run begins."""
 
-    Raises InstallerError: the plan is invalid, another engine runs, the plan changes what cannot be changed.
+
+def _tell_nobody(_sentence: str) -> None: ...
+
+
+def start_install(plan_path: Path, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+    """Start the engine on a plan file and return once its run has begun; sums that the plan lacks are recorded in it.
+
+    Raises InstallerError: the plan is invalid, sums cannot be read, artifacts are missing, another engine runs, the
+    plan changes what cannot be changed.
     """
     from installer import planfile
 
     directory = ClusterDirectory.of(planfile.load(plan_path).name)
-    _launch(RunKind.INSTALL, plan_path.absolute(), directory, options)
+    _launch(RunKind.INSTALL, plan_path.absolute(), directory, options, tell)
     return directory
 
 
-def start_resume(cluster: str, options: RunOptions) -> ClusterDirectory:
+def start_resume(cluster: str, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
     """Start the engine again on the saved plan of `cluster`; it observes what is done and does the rest."""
     directory = existing(cluster)
-    _launch(RunKind.INSTALL, directory.plan, directory, options)
+    _launch(RunKind.INSTALL, directory.plan, directory, options, tell)
     return directory
 
 
@@ -68,18 +76,28 @@ def last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
     if not runs:
         return RunKind.INSTALL, RunOptions()
     options = runs[-1].options
-    return runs[-1].kind, RunOptions(speed=options.get("speed", 1.0), seed=options.get("seed", 0))
+    kept = {name: options[name] for name in ("speed", "seed", "artifacts") if name in options}
+    return runs[-1].kind, RunOptions(**kept)
 
 
-def _launch(kind: RunKind, plan_path: Path, directory: ClusterDirectory, options: RunOptions) -> None:
-    from installer import planfile
+def _launch(
+    kind: RunKind, plan_path: Path, directory: ClusterDirectory, options: RunOptions, tell: Tell = _tell_nobody
+) -> None:
+    from installer import planfile, sums
     from installer.background import Assignment
+    from installer.node import identity
     from installer.platforms import open_platform
 
     open_platform(planfile.load(plan_path), options)  # refuses options that make no sense, before a process starts
+    if kind is RunKind.INSTALL:
+        sums.settle(plan_path, _artifacts(options), tell)
     assignment = Assignment(kind, directory.cluster, str(plan_path), options)
     argv = [sys.executable, "-m", "installer.background", assignment.to_json()]
-    process.launch(argv, directory)
+    process.launch(argv, directory, secrets=identity.passphrases)
+
+
+def _artifacts(options: RunOptions | None) -> Path | None:
+    return Path(options.artifacts) if options and options.artifacts else None
 
 
 def stop(cluster: str) -> None:
@@ -130,7 +148,8 @@ def open_world(plan: InstallPlan, directory: ClusterDirectory, options: RunOptio
     from installer.world import World
 
     platform = open_platform(plan, options)
-    world = World(plan, topology(plan), directory, platform, SSHConnections(platform.endpoint, directory))
+    connections = SSHConnections(platform.endpoint, directory)
+    world = World(plan, topology(plan), directory, platform, connections, artifacts=_artifacts(options))
     try:
         yield world
     finally:
@@ -141,14 +160,22 @@ def resources(cluster: str) -> list[Resource]:
     """Everything that exists for a cluster, as its platform says."""
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
-        return world.platform.find()
+        return world.platform.find(world.connections)
 
 
 def ssh_command(cluster: str, machine: str) -> list[str]:
-    """The command line of OpenSSH's `ssh` for one machine, given by its full or short name (worker-1)."""
+    """The command line of OpenSSH's `ssh` for one machine, given by its full or short name (worker-1).
+
+    The user's own machines are reached by the user's own keys and jump hosts, all others by the cluster's key.
+    """
+    from installer.node import sshconfig
+    from installer.topology import hosts
+
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
         name = _machine_name(world, machine)
+        if host := hosts(world.plan).get(name):
+            return sshconfig.command(host, world.plan.ssh, name, directory)
         endpoint = world.platform.endpoint(name)
     options = {
         "IdentitiesOnly": "yes",

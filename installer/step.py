@@ -46,6 +46,8 @@ class Observation:
 
     holds: bool
     seen: str
+    remains: bool = False
+    """Something of the effect is there although it does not hold, half made or broken: a destroy undoes it, too."""
 
 
 class Context(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from installer.health.check import Evidence
 from installer.node.connection import Connection, Connections
@@ -22,6 +23,10 @@ class World:
     platform: Platform
     connections: Connections
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    facts: dict[str, Evidence] = field(default_factory=dict)
+    """What this run's preflight gathered, by machine."""
+    artifacts: Path | None = None
+    """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
 
     def connect(self, machine: str, deadline: float = 30.0) -> Connection:
         """An open connection to `machine`, shared by the steps of this run. Raises InstallerError."""

@@ -118,7 +118,7 @@ class StepRun:
         action = self._step.action
         await self._record(StepState.OBSERVING, durable=False)
         observation = await self._observe_or_assume()
-        if not observation.holds:
+        if not observation.holds and not observation.remains:
             return Ending(self._step, StepState.UNDONE, "observed", observation.seen)
         self._context.check_stop()
         await self._record(StepState.UNDOING)

@@ -7,16 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from installer.errors import InstallerError
+from installer.health.check import Unreadable
 from installer.health.checks import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.gather import DEADLINE, gather, probes_for
 from installer.health.recheck import Recheck
 from installer.health.report import Report
-from installer.node import known_hosts
+from installer.node import known_hosts, nftables
+from installer.node.firewall import enforced
 
 if TYPE_CHECKING:
     from installer.health.check import Evidence
-    from installer.topology import Machine
+    from installer.topology import FirewallRule, Machine
     from installer.world import World
 
 _AT_ONCE = 32
@@ -63,8 +65,22 @@ def judge(
         world.evidence,
         unreachable,
         pinned,
-        world.platform.firewall(),
+        world.platform.firewall() or _tables(world),
         checked_at=now,
         seconds=now - started,
         recheck=recheck,
     )
+
+
+def _tables(world: World) -> dict[str, tuple[FirewallRule, ...]]:
+    """What the machines' own tables let in, by machine; nothing where no machine is to have one."""
+    if not enforced(world.plan):
+        return {}
+    return {name: _table(evidence) for name, evidence in world.evidence.items()}
+
+
+def _table(evidence: Evidence) -> tuple[FirewallRule, ...]:
+    try:
+        return nftables.parse(evidence.output("firewall"))
+    except (Unreadable, ValueError):
+        return ()

@@ -83,12 +83,12 @@ def _hostname(subject: Subject) -> Judgement:
     name, planned = subject.evidence.output("hostname").strip(), subject.machine.name
     if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}", name):
         raise Unreadable(f"no host name: {brief(name)}")
-    if name != planned:
+    if name != planned and not subject.plan.traits.inventory:
         return Verdict.FAIL, f"it calls itself {name}", f"hostnamectl set-hostname {planned}"
     same = subject.across(_hostname_counts)[name]
     if same > 1:
         return Verdict.FAIL, f"{same} machines call themselves {name}", "give every machine the name it has in the plan"
-    return Verdict.PASS, f"{name}, as planned", ""
+    return Verdict.PASS, f"{name}, as planned" if name == planned else f"{name}; its node is {planned}", ""
 
 
 def _memory(subject: Subject) -> Judgement:

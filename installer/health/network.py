@@ -107,6 +107,6 @@ def record_holds(finding: Finding, rule: str) -> bool | None:
 
 
 CHECKS = (
-    Check("ports", "ports", Level.MUST, _ports, (probes.REACH,), alone=False),
+    Check("ports", "ports", Level.MUST, _ports, (probes.REACH, probes.FIREWALL), alone=False),
     Check("names", "names", Level.NAME, _names, (probes.NAMES,)),
 )

@@ -210,5 +210,5 @@ def _handshake_failure(machine: str, error: Exception | None) -> InstallerError:
     if isinstance(error, (EOFError, OSError)) or error is None:
         return went_away(machine, "the server closed the connection during the key exchange")
     seen = f"the key exchange failed: {clean(str(error))}"
-    hint = "something on the way may change what passes, or what answers is no SSH server: check the address and the port"
+    hint = "what answers may be no SSH server, or what passes is changed on the way: check the address and the port"
     return InstallerError("connect", seen, machine=machine, hint=hint, retryable=True)

@@ -55,6 +55,11 @@ class Shown:
     unit: str = ""
     rules: str = ""
 
+    @property
+    def remains(self) -> bool:
+        """Whether anything of ours is there."""
+        return self.table not in ("", "absent") or bool(self.file) or self.unit == "enabled"
+
 
 def read_entrance(words: str) -> Entrance:
     """From sshd's SSH_CONNECTION: the client's address and port, the server's address and port."""
@@ -85,11 +90,11 @@ class _Firewall:
     def observe(self, ctx: Context) -> Observation:
         shown = self._show(ctx)
         if shown.table != "kept":
-            return Observation(False, f"the table is {shown.table or 'unknown'}")
+            return Observation(False, f"the table is {shown.table or 'unknown'}", remains=shown.remains)
         if shown.file != hashlib.sha256(self._rules(ctx).encode()).hexdigest():
-            return Observation(False, "the rules in force are not those of this plan")
+            return Observation(False, "the rules in force are not those of this plan", remains=True)
         if shown.unit == "disabled":
-            return Observation(False, "the rules are in force, but gone after a restart")
+            return Observation(False, "the rules are in force, but gone after a restart", remains=True)
         return Observation(True, "the contract's rules are in force")
 
     def apply(self, ctx: Context) -> None:

@@ -44,8 +44,8 @@ BUILT_IN = "built-in"
 _HINTS = {
     28: "free space on the machine's disk (df -h), then resume",
     30: "the machine's file system is mounted read-only: look for the reason (dmesg), mount it writable, then resume",
-    65: "Usually a proxy that rewrites downloads, or a mirror that changed after the review: "
-    "review the plan again to read the sums anew",
+    65: "Usually a proxy that rewrites downloads, or a mirror that changed after the review: find out which; "
+    "`craton review PLAN --anew` reads the sums again",
     69: "check that the machine reaches its mirror, by way of the plan's proxy if it needs one; "
     "or bring the artifacts with --artifacts",
     75: "another command of Craton still runs on the machine: wait for it to end, then resume",
@@ -91,9 +91,8 @@ def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: s
 
     ctx.check_stop()
     connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
-    result = connection.run(
-        command(connection, verb, *arguments), stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line
-    )
+    line = command(connection, verb, *arguments)
+    result = connection.run(line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line)
     if result.status != 0:
         raise _failure(machine, verb, result)
     return result.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 import paramiko
@@ -17,6 +18,8 @@ from installer.node.output import Output
 from installer.sanitise import clean
 
 _CHUNK = 32 * 1024
+_ENDING = 1.0
+"""Seconds that a connection has to end once a command saw it end."""
 
 
 class Session:
@@ -28,10 +31,12 @@ class Session:
         self._pending = b""
         self._deadline = deadline
         self._stdout, self._stderr = stdout, stderr
+        self._transport: paramiko.Transport | None = None
         self._channel: paramiko.Channel | None = None
 
     def start(self, transport: paramiko.Transport, command: str) -> paramiko.Channel:
         """Have the machine run the command; nothing is carried yet."""
+        self._transport = transport
         try:
             channel = self._channel = transport.open_session(timeout=self._deadline.patience)
         except paramiko.ChannelException as error:
@@ -59,8 +64,10 @@ class Session:
             self._refill()
 
     def close(self) -> None:
+        """Close the channel; of a connection that has just dropped there is nobody to tell."""
         if self._channel is not None:
-            self._channel.close()
+            with suppress(paramiko.SSHException, EOFError, OSError):
+                self._channel.close()
 
     def _transfer(self, channel: paramiko.Channel) -> None:
         """Carry stdin, stdout and stderr side by side until the command ends, so that none can block another."""
@@ -155,6 +162,9 @@ class Session:
         )
 
     def dropped(self) -> InstallerError:
+        if self._transport is not None:
+            # It tells its commands before it calls itself ended, and until then others would be given it.
+            self._transport.join(_ENDING)
         return InstallerError(
             "run command",
             f"the connection dropped; {self.last()}",

@@ -70,9 +70,9 @@ class _Prepare:
         said = status(ctx, self.machine)
         prepared = said.get("prepared", "")
         if prepared != self.plan.kubernetes:
-            return Observation(False, f"prepared for {prepared or 'nothing'}")
+            return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(said, self.plan.name))
         if said.get("configuration") != configuration_sum(self._configuration()):
-            return Observation(False, f"prepared for {prepared}, not as the plan is now")
+            return Observation(False, f"prepared for {prepared}, not as the plan is now", remains=True)
         return Observation(True, f"prepared for {prepared}")
 
     def apply(self, ctx: Context) -> None:
@@ -119,8 +119,10 @@ class Claim:
     cluster: str
 
     def observe(self, ctx: Context) -> Observation:
-        claim = self._claim(ctx)
-        return Observation(claim == f"{self.cluster}/{self.machine}", f"claimed as {claim}" if claim else "free")
+        said = status(ctx, self.machine)
+        claim = self._checked(said)
+        seen = f"claimed as {claim}" if claim else "free"
+        return Observation(claim == f"{self.cluster}/{self.machine}", seen, remains=bool(said))
 
     def apply(self, ctx: Context) -> None:
         ensure_program(ctx, self.machine)
@@ -128,12 +130,12 @@ class Claim:
 
     def undo(self, ctx: Context) -> None:
         said = status(ctx, self.machine)
-        if _is_ours(said, self.cluster):
+        if said and (not said.get("claim") or _is_ours(said, self.cluster)):  # the program comes before the claim
             _publish(ctx, self.machine, "release", run_program(ctx, self.machine, "release"))
 
-    def _claim(self, ctx: Context) -> str:
-        """Raises InstallerError if the machine is another cluster's."""
-        claim = status(ctx, self.machine).get("claim", "")
+    def _checked(self, said: Mapping[str, str]) -> str:
+        """The claim on the machine, if any. Raises InstallerError if the machine is another cluster's."""
+        claim = said.get("claim", "")
         if claim and claim.partition("/")[0] != self.cluster:
             raise InstallerError(
                 "claim the machine",

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from installer.platforms.base import Platform, RunOptions
 
 _PLATFORMS = {
+    "local": ("installer.platforms.local.platform", "LocalPlatform"),
+    "machines": ("installer.platforms.machines.platform", "MachinesPlatform"),
     "rehearsal": ("installer.platforms.rehearsal.platform", "RehearsalPlatform"),
 }
 """Module and class by the name that stands in a plan (`installer.plan.PLATFORMS`)."""

@@ -137,11 +137,38 @@ def test_kubectl_and_kubeconfig_are_the_administrators(box: BareMachine) -> None
 
 def test_a_machine_leaves_its_cluster(box: BareMachine) -> None:
     says(box, "init")
-    box.sh("mkdir -p /run/flannel /var/lib/cni /etc/cni/net.d")
+    box.sh("mkdir -p /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0")
     says(box, "reset")
     assert box.status()["member"] == ""
-    assert box.sh("ls -d /run/flannel /var/lib/cni /etc/cni/net.d 2>/dev/null || :") == ""
+    assert box.sh("ls -d /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0 2>/dev/null || :") == ""
     assert says(box, "reset") == "already done\n"
+
+
+RULES = """\
+*nat
+:KUBE-SERVICES - [0:0]
+:CNI-DN-1 - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A POSTROUTING -s 10.88.0.2/32 -m comment --comment "name: \\"podman\\" id: 1" -j CNI-DN-1
+-A POSTROUTING -s 10.244.0.2/32 -m comment --comment "name: \\"cbr0\\" id: 2" -j CNI-DN-2
+COMMIT"""
+
+
+@pytest.mark.parametrize(
+    ("others", "stay"), [("87-podman.conflist", [":CNI-DN-1", 'name: \\"podman\\"']), ("", [])], ids=["podman", "alone"]
+)
+def test_what_others_have_of_container_networks_stays(box: BareMachine, others: str, stay: list[str]) -> None:
+    says(box, "init")
+    box.sh(f"mkdir -p /etc/cni/net.d; cd /etc/cni/net.d; touch 10-flannel.conflist {others}")
+    box.sh(f"cat >/tmp/rules <<'end'\n{RULES}\nend")
+    box.sh("printf '#!/bin/sh\ncat /tmp/rules\n' >/usr/local/sbin/iptables-save")
+    box.sh("printf '#!/bin/sh\ncat >/tmp/restored\n' >/usr/local/sbin/iptables-restore")
+    says(box, "reset")
+    assert box.sh("ls /etc/cni/net.d 2>/dev/null || :").split() == others.split()
+    restored = box.sh("cat /tmp/restored")
+    assert "KUBE-" not in restored
+    assert "cbr0" not in restored
+    assert [words for words in (":CNI-DN-1", 'name: \\"podman\\"') if words in restored] == stay
 
 
 def test_undo_takes_a_member_out_of_its_cluster_first(box: BareMachine) -> None:

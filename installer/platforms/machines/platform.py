@@ -1,0 +1,65 @@
+"""The platform `machines`: what the plan's inventory and ~/.ssh/config say of each machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from installer.errors import ExitCode, InstallerError
+from installer.node import sshconfig
+from installer.node.connection import Connections
+from installer.node.program import read_status
+from installer.plan import InstallPlan
+from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.platforms.machines import steps
+from installer.step import Step
+from installer.topology import FirewallRule, Topology, hosts
+
+_AT_ONCE = 32
+_LOOK = 30.0
+"""Seconds in which a machine has to say whether it is claimed."""
+
+
+class MachinesPlatform:
+    def __init__(self, plan: InstallPlan, options: RunOptions | None) -> None:
+        if options and options.faults:
+            raise InstallerError(
+                "read the options",
+                "faults are rehearsed on stand-ins, not on your own machines",
+                hint="leave --fault out, or plan a rehearsal",
+                exit_code=ExitCode.USAGE,
+            )
+        self._plan = plan
+        self._hosts = hosts(plan)
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+        return steps.steps(plan, topology)
+
+    def find(self, connections: Connections) -> list[Resource]:
+        """The claims that machines carry; a machine that cannot be asked is named, since nobody knows."""
+
+        def look(machine: str) -> Resource | None:
+            try:
+                said = read_status(connections.get(machine, _LOOK), machine, _LOOK)
+            except InstallerError as error:
+                return Resource("machine", machine, f"cannot be asked: {error.observed}")
+            claimed = said.get("claim", "").split("/")[0] == self._plan.name
+            return Resource("claim", machine, "prepared by Craton") if claimed else None
+
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(self._hosts))), thread_name_prefix="find") as pool:
+            return [found for found in pool.map(look, self._hosts) if found]
+
+    def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
+        """Nothing: what the machines themselves enforce is among their evidence."""
+        return {}
+
+    def endpoint(self, machine: str) -> Endpoint:
+        found = self._endpoints.get(machine)
+        if found is None:
+            found = sshconfig.endpoint(self._hosts[machine], self._plan.ssh)
+            self._endpoints[machine] = found
+        return found
+
+    def close(self) -> None:
+        """Nothing is held open."""

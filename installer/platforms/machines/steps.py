@@ -1,0 +1,227 @@
+"""The steps of own machines in the phases check, machines and dns: reach, examine, claim; nothing is created."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from installer.errors import InstallerError
+from installer.health.check import Finding, Verdict
+from installer.health.gather import DEADLINE, gather
+from installer.health.preflight import ALONE, PREFLIGHT, TOGETHER, at_work, evaluate_preflight, summary
+from installer.health.reachability import prove
+from installer.node import known_hosts
+from installer.node.steps import Claim
+from installer.plan import InstallPlan
+from installer.step import Context, Observation, Permanent, Phase, Step
+from installer.topology import Machine, Record, Topology
+
+_LADDER_SECONDS = 60.0
+_REACH_SECONDS = 300.0
+_SHOWN = 8
+"""Findings of several machines that an error names."""
+
+
+@dataclass(frozen=True)
+class Climb(Permanent):
+    """Log in to the machine, rung by rung, and pin its host key, which has to be known by then."""
+
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        if known_hosts.pinned(ctx.world.directory, self.machine) is None:
+            return Observation(False, "no host key is pinned yet")
+        return Observation(True, self._climb(ctx))
+
+    def apply(self, ctx: Context) -> None:
+        self._climb(ctx)
+
+    def _climb(self, ctx: Context) -> str:
+        """Every rung, each with a line in the log; the key that was shown is pinned. Raises why one fails."""
+        ctx.check_stop()
+        ladder = ctx.world.connections.climb(self.machine, ctx.remaining())
+        for number, rung in enumerate(ladder.rungs, 1):
+            ctx.stage(number, len(ladder.rungs), rung.title)
+            ctx.log(f"{rung.title}: {rung.seen}")
+        if ladder.error:
+            raise ladder.error
+        assert ladder.host_key, "who is at the top has seen the key"
+        known_hosts.pin(ctx.world.directory, self.machine, ladder.host_key)
+        return f"every rung of {len(ladder.rungs)} holds"
+
+
+@dataclass(frozen=True)
+class Examine(Permanent):
+    """Gather the machine's facts in one round trip, and judge what they alone can prove of a machine that is bare."""
+
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        ctx.check_stop()
+        world = ctx.world
+        machine = world.topology.machine(self.machine)
+        connection = world.connect(self.machine, ctx.remaining())
+        evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()), PREFLIGHT)
+        world.facts[self.machine] = evidence
+        if at_work(world.plan, machine, evidence):
+            return Observation(True, "claimed by this cluster: it was judged when it was bare")
+        findings = evaluate_preflight(world.plan, world.topology, {self.machine: evidence}, checks=ALONE)
+        _raise_on_failure(ctx, findings)
+        return Observation(True, summary(evidence))
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class ExamineFleet(Permanent):
+    """Judge what only all machines' facts together can prove: clocks, names and identities."""
+
+    def observe(self, ctx: Context) -> Observation:
+        world = ctx.world
+        findings = evaluate_preflight(world.plan, world.topology, world.facts, checks=TOGETHER)
+        _raise_on_failure(ctx, findings)
+        return Observation(True, f"{len(world.facts)} machines compared")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class ProveReach(Permanent):
+    """Try every port that the contract opens between machines, before anything is installed."""
+
+    def observe(self, ctx: Context) -> Observation:
+        world = ctx.world
+        if all(at_work(world.plan, machine, world.facts[machine.name]) for machine in world.topology.machines):
+            return Observation(True, "every machine is claimed by this cluster: the proofs at the end try their ports")
+        proof = prove(world.connect, world.topology, ctx.remaining(), ctx.log)
+        _raise_on_failure(ctx, proof.findings)
+        return Observation(True, f"{proof.covered} of {proof.total} pairs of machines tried")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class LookUp(Permanent):
+    """Where a name of the contract leads from here. The machines themselves know it by their hosts file."""
+
+    record: Record
+
+    def observe(self, ctx: Context) -> Observation:
+        found = _resolve(self.record.name)
+        if set(found) == set(self.record.targets):
+            return Observation(True, f"leads to {', '.join(found)}")
+        seen = f"leads to {', '.join(found)} from here" if found else "leads nowhere from here"
+        wanted = "; ".join(f"{self.record.name}. A {target}" for target in self.record.targets)
+        ctx.log(f"{self.record.name} {seen}: the records to make are {wanted}")
+        ctx.log(f"or, on your own computer, in /etc/hosts: {self.record.targets[0]} {self.record.name}")
+        return Observation(True, f"{seen}; to be made: {wanted}")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: the domain is the user's."""
+
+
+def _resolve(name: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return sorted({str(address[0]) for *_, address in found})
+
+
+def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
+    """Log what is not well; raise InstallerError with all that fails, one by one."""
+    for finding in findings:
+        if finding.verdict in (Verdict.FAIL, Verdict.WARN):
+            remedy = f"; {finding.remedy}" if finding.remedy else ""
+            ctx.log(f"{finding.verdict} {finding.check}: {finding.seen}{remedy}")
+    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
+    if failed:
+        blamed = {finding.machine for finding in failed}
+        raise InstallerError(
+            f"check {failed[0].check}",
+            _told(failed, named=len(blamed) > 1),
+            machine=failed[0].machine if len(blamed) == 1 else None,
+            hint="; ".join(dict.fromkeys(finding.remedy for finding in failed if finding.remedy)),
+        )
+
+
+def _told(failed: Sequence[Finding], *, named: bool) -> str:
+    """What was seen, one by one; `named` says of which machine each time, and leaves what is too much to the log."""
+    if not named:
+        return "; ".join(finding.seen for finding in failed)
+    shown = [f"{finding.machine}: {finding.seen}" for finding in failed[:_SHOWN]]
+    more = [f"and {len(failed) - _SHOWN} more, in the log"] if len(failed) > _SHOWN else []
+    return "; ".join([*shown, *more])
+
+
+def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    for machine in topology.machines:
+        yield from _checks(machine)
+    names = [machine.name for machine in topology.machines]
+    yield Step(
+        id="check/fleet",
+        title="compare the machines' clocks, names and identities",
+        phase=Phase.CHECK,
+        needs=tuple(f"check/facts/{name}" for name in names),
+        action=ExamineFleet(),
+        weight=0.2,
+    )
+    yield Step(
+        id="check/reach",
+        title="try every port that the contract opens between the machines",
+        phase=Phase.CHECK,
+        needs=("check/fleet",),
+        action=ProveReach(),
+        weight=10.0,
+        limit="ssh",
+        deadline=_REACH_SECONDS,
+    )
+    for name in names:
+        yield Step(
+            id=f"machines/create/{name}",
+            title=f"claim {name} for {plan.name}",
+            phase=Phase.MACHINES,
+            machine=name,
+            needs=("check/reach",),
+            action=Claim(name, plan.name),
+            weight=1.0,
+            limit="ssh",
+            deadline=120.0,
+        )
+    for record in topology.records:
+        yield Step(
+            id=f"dns/{record.name}",
+            title=f"look where {record.name} leads",
+            phase=Phase.DNS,
+            action=LookUp(record),
+            weight=0.2,
+            deadline=30.0,
+        )
+
+
+def _checks(machine: Machine) -> Iterator[Step]:
+    yield Step(
+        id=f"check/ssh/{machine.name}",
+        title=f"log in to {machine.name}, rung by rung",
+        phase=Phase.CHECK,
+        machine=machine.name,
+        action=Climb(machine.name),
+        weight=1.0,
+        limit="ssh",
+        deadline=_LADDER_SECONDS,
+    )
+    yield Step(
+        id=f"check/facts/{machine.name}",
+        title=f"examine {machine.name}",
+        phase=Phase.CHECK,
+        machine=machine.name,
+        needs=(f"check/ssh/{machine.name}",),
+        action=Examine(machine.name),
+        weight=1.0,
+        limit="ssh",
+        deadline=DEADLINE,
+    )

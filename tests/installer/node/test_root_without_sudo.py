@@ -1,0 +1,65 @@
+"""Root logs in to machines that have no sudo: they are checked, claimed and released all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from installer.node.key import ensure_key
+from installer.node.program import PATH, source_sum, status
+from installer.node.ssh import SSHConnections
+from installer.platforms.machines.steps import steps
+from installer.state import ClusterDirectory
+from installer.step import Phase
+from installer.topology import topology
+from installer.world import World
+from tests.doubles.lan import ADDRESSES, running_lan
+from tests.doubles.netns import missing
+from tests.doubles.rehearsal import StepContext
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+_WITHOUT_SUDO = f"""
+rmdir {PATH}
+rm /usr/local/bin/sudo
+for sudo in /usr/bin/sudo /bin/sudo; do [ ! -e "$sudo" ] || mount --bind /dev/null "$sudo"; done
+! command -v sudo
+"""
+
+
+class _Context(StepContext):
+    """Remembers nothing of what is published."""
+
+    def publish(self, topic: str, data: dict[str, Any]) -> None:
+        return
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with running_lan(tmp_path) as lan:
+        directory = ClusterDirectory(tmp_path / "clusters" / "demo")
+        lan.machines.authorize(ensure_key(directory))
+        for machine in ADDRESSES:
+            lan.machines.run(machine, "sh", "-euc", _WITHOUT_SUDO)
+        with closing(SSHConnections(lan.machines.endpoint, directory)) as connections:
+            yield World(lan.plan, topology(lan.plan), directory, cast(Any, None), connections)
+
+
+def test_root_needs_no_sudo_for_anything(world: World) -> None:
+    ctx = _Context(world, 120)
+    taken = [step for step in steps(world.plan, world.topology) if step.phase in (Phase.CHECK, Phase.MACHINES)]
+    for step in taken:
+        if not step.action.observe(ctx).holds:
+            step.action.apply(ctx)
+        assert step.action.observe(ctx).holds, step.id
+    for machine in ADDRESSES:
+        said = status(ctx, machine)
+        assert said["program"] == source_sum()
+        assert said["claim"] == f"demo/{machine}"
+    for step in reversed(taken):
+        if step.phase is Phase.MACHINES:
+            step.action.undo(ctx)
+            assert not step.action.observe(ctx).holds
