@@ -1,0 +1,67 @@
+"""The load balancer: one more machine, on which HAProxy passes connections on to the masters (contract rule M3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.node.userdata import File
+from installer.platforms.local.engine import Engine
+from installer.topology import LoadBalancer, Machine, Topology
+
+_PATH = "/etc/haproxy/haproxy.cfg"
+COMMANDS = (("systemctl", "enable", "haproxy"), ("systemctl", "restart", "haproxy"))
+"""What its user data runs once the configuration is in its place."""
+
+_HEAD = """\
+global
+    fd-hard-limit 40000
+    log /dev/log local0
+
+defaults
+    mode tcp
+    log global
+    option dontlognull
+    timeout connect 5s
+    timeout client 4h
+    timeout server 4h
+    default-server check inter 2s fall 2 rise 2 on-marked-down shutdown-sessions
+"""
+# Written beside and moved, so that a reload never reads half of it.
+_REPLACE = f"""\
+set -eu
+cat >{_PATH}.new
+haproxy -c -q -f {_PATH}.new
+mv {_PATH}.new {_PATH}
+systemctl enable --quiet haproxy
+systemctl reload-or-restart haproxy
+"""
+
+
+def configuration(balancer: LoadBalancer, topology: Topology) -> str:
+    """HAProxy's configuration: each listener passes TCP connections on to the masters that answer."""
+    masters = topology.of_role(Role.MASTER)
+    return "\n".join((_HEAD, *(_listener(port, behind, masters) for port, behind in balancer.listeners)))
+
+
+def file(configuration: str) -> File:
+    return File(_PATH, configuration)
+
+
+def read(engine: Engine, name: str) -> str:
+    """The configuration in force, empty if there is none or HAProxy does not run."""
+    shown = engine.attempt("exec", name, "sh", "-c", f"systemctl is-active --quiet haproxy && cat {_PATH}")
+    return shown.stdout if shown.status == 0 else ""
+
+
+def replace(engine: Engine, name: str, configuration: str) -> None:
+    """Put another configuration in force without cutting connections. Raises InstallerError if HAProxy refuses it."""
+    done = engine.attempt("exec", "--interactive", name, "sh", "-c", _REPLACE, stdin=configuration.encode())
+    if done.status != 0:
+        raise InstallerError("configure HAProxy", done.reason, machine=name)
+
+
+def _listener(port: int, behind: int, masters: Iterable[Machine]) -> str:
+    servers = "".join(f"    server {master.name} {master.address}:{behind}\n" for master in masters)
+    return f"listen port-{port}\n    bind *:{port}\n    balance leastconn\n{servers}"

@@ -1,0 +1,81 @@
+"""This computer, as far as it matters to machines that live on it: what there is of everything they share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.platforms.local.engine import Engine, cgroup_version
+from installer.state import home
+
+
+@dataclass(frozen=True, slots=True)
+class Computer:
+    """None where it cannot be known, as where docker runs in a virtual machine. Memory and disk are free MiB."""
+
+    cpus: int
+    memory: int | None
+    disk: int | None
+    disk_path: Path
+    inotify_instances: int | None
+    inotify_watches: int | None
+    modules: frozenset[str]
+    """Of `MODULES`, those that the kernel has now."""
+    cgroup: int | None
+    confined: bool
+
+
+MODULES = {
+    "overlay": Path("/sys/module/overlay"),
+    "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+    "vxlan": Path("/sys/module/vxlan"),
+}
+"""Kernel modules that nodes use and cannot load themselves, and what is there while each is loaded or built in."""
+
+
+def examine(engine: Engine) -> Computer:
+    """Look at this computer. Raises InstallerError if the engine does not say where it keeps its images."""
+    path = _storage(engine)
+    return Computer(
+        cpus=_cpus(),
+        memory=_available_memory(),
+        disk=shutil.disk_usage(path).free // 2**20,
+        disk_path=path,
+        inotify_instances=_number("/proc/sys/fs/inotify/max_user_instances"),
+        inotify_watches=_number("/proc/sys/fs/inotify/max_user_watches"),
+        modules=frozenset(name for name, sign in MODULES.items() if sign.exists()),
+        cgroup=cgroup_version(),
+        confined=engine.confined,
+    )
+
+
+def _cpus() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    kilobytes = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    return int(kilobytes) // 1024 if kilobytes else None
+
+
+def _storage(engine: Engine) -> Path:
+    """Where images and machines are kept; the nearest directory that exists, if that is not on this computer."""
+    form = "{{.Store.GraphRoot}}" if engine.name == "podman" else "{{.DockerRootDir}}"
+    path = Path(engine.call("info", "--format", form).strip())
+    if not path.is_dir():
+        path = home()
+    return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def _number(path: str) -> int | None:
+    try:
+        return int(Path(path).read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,155 @@
+"""Making the machines and the load balancer: adopted by name if they exist, started if they stand, else made."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from installer.errors import InstallerError
+from installer.node import known_hosts, program
+from installer.node.key import ensure_key
+from installer.node.userdata import File, UserData, make_host_key
+from installer.platforms.local import balancer, faults, image, machine, names, network
+from installer.platforms.local.engine import Engine
+from installer.platforms.local.machine import Found, Spec
+from installer.step import Context, Observation
+
+_STANDING = ("exited", "stopped", "paused")
+"""States of a machine that ran before: it is started, not made anew."""
+
+
+@dataclass(frozen=True)
+class MachineCreation:
+    """A machine of the cluster."""
+
+    name: str
+
+    def observe(self, ctx: Context) -> Observation:
+        return _observation(self.name, ctx)
+
+    def apply(self, ctx: Context) -> None:
+        node_program = File(program.PATH, program.source(), 0o755)
+        _make(ctx, self.name, ctx.world.topology.machine(self.name).address, (node_program,))
+
+    def undo(self, ctx: Context) -> None:
+        _remove(ctx, self.name)
+
+
+@dataclass(frozen=True)
+class BalancerCreation:
+    """The machine that is the load balancer, with HAProxy passing connections on to the masters that are planned."""
+
+    name: str
+
+    def observe(self, ctx: Context) -> Observation:
+        observed = _observation(self.name, ctx)
+        if observed.holds and balancer.read(engine_of(ctx), self.name) != self._configuration(ctx):
+            return Observation(False, "HAProxy does not run with this plan's configuration", remains=True)
+        return observed
+
+    def apply(self, ctx: Context) -> None:
+        planned, wanted = ctx.world.topology.load_balancer, self._configuration(ctx)
+        assert planned is not None
+        assert planned.address is not None, "local plans give the load balancer its address"
+        _make(ctx, self.name, planned.address, (balancer.file(wanted),), balancer.COMMANDS)
+        ctx.wait_until("cloud-init to finish", lambda: _finished(engine_of(ctx), self.name))
+        if balancer.read(engine_of(ctx), self.name) != wanted:
+            balancer.replace(engine_of(ctx), self.name, wanted)
+        ctx.log("HAProxy runs with this plan's configuration")
+
+    def undo(self, ctx: Context) -> None:
+        _remove(ctx, self.name)
+
+    def _configuration(self, ctx: Context) -> str:
+        planned = ctx.world.topology.load_balancer
+        assert planned is not None
+        return balancer.configuration(planned, ctx.world.topology)
+
+
+def _observation(name: str, ctx: Context) -> Observation:
+    found = machine.find(engine_of(ctx), name)
+    if found is None:
+        left = machine.remains(engine_of(ctx), name)
+        return Observation(False, f"there is no such machine{', but its ' + left if left else ''}", remains=bool(left))
+    if found.cluster != ctx.world.plan.name:
+        return Observation(False, f"a container {found.name} exists that is not of this cluster")
+    if not found.running:
+        return Observation(False, f"the machine is {found.state}", remains=True)
+    answers, seen = _greeted(found)
+    return Observation(bool(answers), seen, remains=True)
+
+
+def _make(
+    ctx: Context,
+    name: str,
+    address: IPv4Address,
+    files: tuple[File, ...] = (),
+    commands: tuple[tuple[str, ...], ...] = (),
+) -> None:
+    """Have the machine running, and its SSH server answer."""
+    engine, plan = engine_of(ctx), ctx.world.plan
+    found = machine.find(engine, name)
+    if found is not None and found.cluster == plan.name and found.state in _STANDING:
+        ctx.log(f"the machine is {found.state}: starting it")
+        faults.start(engine, plan.name, name)
+    elif found is None or not found.running or found.cluster != plan.name:
+        # A new machine has a new host key: whatever was pinned under its name was another machine's.
+        known_hosts.unpin(ctx.world.directory, name)
+        keys = (ensure_key(ctx.world.directory), *((plan.ssh.public_key,) if plan.ssh.public_key else ()))
+        user_data = UserData(name, plan.ssh.user, keys, make_host_key(), files, commands)
+        servers = network.host_name_servers()
+        spec = Spec(plan.name, name, address, names.network(plan.name), plan.local.memory, servers)
+        # Looked for once more: another cluster's destroy may have taken the image meanwhile.
+        machine.create(engine, spec, image.ensure(engine, ctx), user_data, ctx.log)
+        ctx.log("created; waiting for its SSH server")
+    ctx.wait_until(f"the SSH server of {name}", lambda: _answers(engine, name), every=0.25)
+
+
+def _answers(engine: Engine, name: str) -> tuple[bool | None, str]:
+    found = machine.find(engine, name)
+    if found is None:
+        raise InstallerError("create the machine", "it is gone again", machine=name, retryable=True)
+    if not found.running:
+        observed = f"it is {found.state}; its console ends with: {_console(engine, name)}"
+        hint = f"look at `{engine.name} logs {name}`, then resume"
+        raise InstallerError("create the machine", observed, machine=name, hint=hint)
+    return _greeted(found)
+
+
+def _greeted(found: Found) -> tuple[bool | None, str]:
+    """Whether the SSH server says its first words."""
+    where = f"127.0.0.1:{found.port}"
+    if found.port is None:
+        return None, "its SSH port is not published yet"
+    try:
+        with socket.create_connection(("127.0.0.1", found.port), timeout=2.0) as connection:
+            greeting = connection.recv(4) == b"SSH-"
+    except OSError as error:
+        return None, f"{where}: {error.strerror or error}"
+    return (True, f"running, SSH at {where}") if greeting else (None, f"{where} says nothing yet")
+
+
+def _finished(engine: Engine, name: str) -> tuple[bool | None, str]:
+    said = engine.attempt("exec", name, "cloud-init", "status")
+    status = said.stdout.strip().removeprefix("status: ")
+    return (True, status) if status in ("done", "error", "disabled") else (None, status or said.reason)
+
+
+def _console(engine: Engine, name: str) -> str:
+    shown = engine.attempt("logs", "--tail", "5", name)
+    return " | ".join(line.strip() for line in (shown.stdout + shown.stderr).splitlines() if line.strip()) or "nothing"
+
+
+def _remove(ctx: Context, name: str) -> None:
+    machine.remove(engine_of(ctx), ctx.world.plan.name, name)
+    known_hosts.unpin(ctx.world.directory, name)
+
+
+def engine_of(ctx: Context) -> Engine:
+    """The engine of the platform that the step runs on."""
+    from installer.platforms.local.platform import LocalPlatform
+
+    platform = ctx.world.platform
+    assert isinstance(platform, LocalPlatform), "these steps are of local machines"
+    return platform.engine

@@ -1,0 +1,74 @@
+"""The platform `local`: what the container engine knows of a cluster's machines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+from installer.errors import ExitCode, InstallerError
+from installer.node.connection import Connections
+from installer.plan import InstallPlan
+from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.platforms.local import machine, names, steps
+from installer.platforms.local.engine import Engine, open_engine
+from installer.step import Step
+from installer.topology import FirewallRule, Topology
+
+
+class LocalPlatform:
+    def __init__(self, plan: InstallPlan, options: RunOptions | None) -> None:
+        if options and options.faults:
+            raise InstallerError(
+                "read the options",
+                "faults are rehearsed on stand-ins, not on real machines",
+                hint=f"leave --fault out; `craton local stop {plan.name} MACHINE` and its like make real ones",
+                exit_code=ExitCode.USAGE,
+            )
+        self._plan = plan
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the plan asks for. Raises InstallerError if there is none that works."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine(self._plan.local.engine)
+            return self._engine
+
+    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+        return steps.steps(plan, topology)
+
+    def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (the engine knows it all)
+        engine, cluster = self.engine, self._plan.name
+        found = [
+            Resource("machine", one.name, f"{one.state}, 127.0.0.1:{one.port}" if one.running else one.state)
+            for one in machine.find_all(engine, cluster)
+        ]
+        for kind in ("volume", "network"):
+            listed = engine.call(kind, "ls", "--quiet", "--filter", names.of_cluster(cluster)).split()
+            found += [Resource(kind, name) for name in self._names(kind, listed)]
+        return found
+
+    def _names(self, kind: str, listed: list[str]) -> list[str]:
+        """docker lists networks by id."""
+        if kind == "volume" or self.engine.name == "podman":
+            return sorted(listed)
+        return sorted(str(document["Name"]) for document in self.engine.inspect("network", *listed))
+
+    def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
+        """Nothing: what the machines themselves enforce is among their evidence."""
+        return {}
+
+    def endpoint(self, name: str) -> Endpoint:
+        found = machine.find(self.engine, name)
+        if found is None or found.cluster != self._plan.name:
+            hint = "install or resume: the step machines/create makes it"
+            raise InstallerError("find the machine", "there is no such machine", machine=name, hint=hint)
+        if not found.running or found.port is None:
+            hint = f"`craton local start {self._plan.name} {name}`, or resume"
+            raise InstallerError("find the machine", f"the machine is {found.state}", machine=name, hint=hint)
+        return Endpoint("127.0.0.1", found.port, self._plan.ssh.user, found.host_key or None)
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,113 @@
+"""Whether this computer can host a plan's machines: what is missing, what will be tight, and what mends it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from installer.contract import Role
+from installer.plan import InstallPlan
+from installer.platforms.local.computer import MODULES, Computer
+from installer.topology import Topology
+
+MEMORY = {Role.MASTER: 900, Role.INFRA: 450, Role.WORKER: 450}
+"""MiB that a node at work takes, with etcd and the control plane on masters."""
+BALANCER_MEMORY = 100
+_IMAGE_DISK = 1500
+"""MiB for the cached root file system, the engine's copy, and what building takes on top."""
+_MACHINE_DISK = 1500
+"""MiB of container images and logs on a node."""
+_INSTANCES = 16
+"""inotify instances of a machine: systemd, containerd, kubelet, and what runs in pods."""
+_WATCHES = 4096
+_MIN_CPUS = 2
+"""kubeadm refuses a control plane with fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`fatal` if machines or nodes would not come up; else it will be tight."""
+
+    seen: str
+    remedy: str
+    fatal: bool = False
+
+
+def judge(computer: Computer, plan: InstallPlan, topology: Topology, existing: Collection[str] = ()) -> list[Problem]:
+    """What speaks against these machines here; those that are `existing` have taken their share already."""
+    new = [machine for machine in topology.machines if machine.name not in existing]
+    memory = sum(MEMORY[machine.role] for machine in new)
+    count = len(new)
+    if topology.load_balancer and topology.load_balancer.name not in existing:
+        memory, count = memory + BALANCER_MEMORY, count + 1
+    return [
+        *_cpus(computer, len(topology.machines)),
+        *_memory(computer, memory, count),
+        *_limits(plan, topology),
+        *_disk(computer, count),
+        *_inotify(computer, count),
+        *_modules(computer),
+    ]
+
+
+def notes(computer: Computer) -> list[str]:
+    """What is unusual here and taken care of."""
+    said = []
+    if computer.cgroup == 1:
+        said.append("cgroup v1: machines get hierarchies of their own, the kubelet is told to accept them")
+    if computer.confined:
+        said.append("limits cannot be raised here (no CAP_SYS_RESOURCE): machines run with those that there are")
+    return said
+
+
+def _cpus(computer: Computer, machines: int) -> Iterator[Problem]:
+    if computer.cpus < _MIN_CPUS:
+        seen = f"this computer has {computer.cpus} CPU; a control plane needs {_MIN_CPUS}"
+        yield Problem(seen, "use a computer, or a virtual machine, with more CPUs", fatal=True)
+    elif machines > computer.cpus * 4:
+        yield Problem(f"{machines} machines share {computer.cpus} CPUs", "expect it to be slow, or plan fewer machines")
+
+
+def _memory(computer: Computer, needed: int, count: int) -> Iterator[Problem]:
+    if computer.memory is None or computer.memory >= needed * 1.2:
+        return
+    seen = f"{count} machines take about {needed} MiB of memory; {computer.memory} MiB are free"
+    yield Problem(seen, "end other programs, or plan fewer masters and workers", fatal=computer.memory < needed * 0.6)
+
+
+def _limits(plan: InstallPlan, topology: Topology) -> Iterator[Problem]:
+    limit = plan.local.memory
+    if limit is None:
+        return
+    greatest = max(MEMORY[machine.role] for machine in topology.machines)
+    if limit < greatest:
+        seen = f"machines are limited to {limit} MiB each; a master at work takes about {greatest} MiB"
+        yield Problem(seen, f"set local.memory to {greatest} or more, or leave it out")
+
+
+def _disk(computer: Computer, count: int) -> Iterator[Problem]:
+    needed = _IMAGE_DISK + count * _MACHINE_DISK
+    if not count or computer.disk is None or computer.disk >= needed:
+        return
+    seen = f"{count} machines may take {needed} MiB of disk; {computer.disk_path} has {computer.disk} MiB free"
+    yield Problem(seen, "free some disk, or `craton local prune`", fatal=computer.disk < needed * 0.4)
+
+
+def _inotify(computer: Computer, count: int) -> Iterator[Problem]:
+    limits = (
+        ("instances", computer.inotify_instances, count * _INSTANCES, 512),
+        ("watches", computer.inotify_watches, count * _WATCHES, 524288),
+    )
+    for what, limit, needed, better in limits:
+        if limit is not None and limit < needed:
+            seen = f"{count} machines may need {needed} inotify {what}; the limit is {limit}"
+            remedy = f"sudo sysctl fs.inotify.max_user_{what}={max(better, needed)}"
+            yield Problem(seen, remedy, fatal=limit < needed * 0.4)
+
+
+def _modules(computer: Computer) -> Iterator[Problem]:
+    missing = [name for name in MODULES if name not in computer.modules]
+    if missing and computer.cgroup is not None:
+        names = " ".join(missing)
+        seen = f"the kernel has not loaded {names}, and machines cannot load it themselves"
+        yield Problem(seen, f"sudo modprobe -a {names}", fatal="overlay" in missing)

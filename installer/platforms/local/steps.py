@@ -1,0 +1,180 @@
+"""The steps of local machines in the phases check, network, machines and dns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from installer.errors import ExitCode, InstallerError
+from installer.plan import InstallPlan
+from installer.platforms.local import image, machine, network, preflight
+from installer.platforms.local.computer import examine
+from installer.platforms.local.creation import BalancerCreation, MachineCreation, engine_of
+from installer.step import Context, Observation, Permanent, Phase, Step
+from installer.topology import Record, Topology
+
+_LIMIT = "engine"
+
+
+@dataclass(frozen=True)
+class ComputerCheck(Permanent):
+    """This computer has an engine that can run machines, and what so many machines share."""
+
+    def observe(self, ctx: Context) -> Observation:
+        engine, world = engine_of(ctx), ctx.world
+        cluster, subnet = world.plan.name, world.plan.networks.machines
+        existing = [found.name for found in machine.find_all(engine, cluster)]
+        computer = examine(engine)
+        for note in preflight.notes(computer):
+            ctx.log(note)
+        problems = preflight.judge(computer, world.plan, world.topology, existing)
+        for problem in problems:
+            ctx.log(f"{'missing' if problem.fatal else 'tight'}: {problem.seen}; {problem.remedy}")
+        if fatal := [problem for problem in problems if problem.fatal]:
+            raise InstallerError(
+                "check this computer",
+                "; ".join(problem.seen for problem in fatal),
+                hint="; ".join(problem.remedy for problem in fatal),
+                exit_code=ExitCode.PREFLIGHT,
+            )
+        if seen := network.clash(engine, cluster, subnet):
+            raise network.clash_error(engine, cluster, subnet, seen)
+        tight = f", {len(problems)} things will be tight" if problems else ""
+        return Observation(True, f"{engine.name}; room for {len(world.topology.machines)} machines{tight}")
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """The cluster's own network, with the addresses that the plan gives."""
+
+    def observe(self, ctx: Context) -> Observation:
+        plan = ctx.world.plan
+        found = network.found(engine_of(ctx), plan.name)
+        if found is None:
+            reserved = network.reserved(plan.name)
+            return Observation(False, f"there is no network{', but addresses of one' if reserved else ''}", reserved)
+        seen = ", ".join(map(str, found))
+        return Observation(found == (plan.networks.machines,), f"a network with {seen}", remains=True)
+
+    def apply(self, ctx: Context) -> None:
+        plan = ctx.world.plan
+        network.remove(engine_of(ctx), plan.name)
+        network.ensure(engine_of(ctx), plan.name, plan.networks.machines)
+
+    def undo(self, ctx: Context) -> None:
+        network.remove(engine_of(ctx), ctx.world.plan.name)
+
+
+@dataclass(frozen=True)
+class Image:
+    """The image of which machines are made: built once, and shared by all clusters of this user."""
+
+    def observe(self, ctx: Context) -> Observation:
+        engine, name = engine_of(ctx), image.reference()
+        there = engine.exists("image", name)
+        return Observation(there, f"{engine.name} has {name}" if there else f"{engine.name} does not have {name}")
+
+    def apply(self, ctx: Context) -> None:
+        image.ensure(engine_of(ctx), ctx)
+
+    def undo(self, ctx: Context) -> None:
+        """Leave nothing of it in the engine's store, unless other clusters' machines use it."""
+        image.release(engine_of(ctx))
+
+
+@dataclass(frozen=True)
+class Names(Permanent):
+    """Every machine finds a name of the contract, at every address that it leads to."""
+
+    record: Record
+
+    def observe(self, ctx: Context) -> Observation:
+        wanted = ctx.world.topology.addresses(self.record)
+        unknown = [name for name, found in self._found(ctx) if found != set(wanted)]
+        if unknown:
+            return Observation(False, f"not so on {', '.join(unknown)}")
+        ctx.log("for the hosts file of this computer, or of any other that has a route to the machines:")
+        ctx.log(f"{wanted[0]} {self.record.name}")
+        return Observation(True, f"{self.record.name} leads to {', '.join(wanted)} on every machine")
+
+    def apply(self, ctx: Context) -> None:
+        for name, found in self._found(ctx):
+            if found != set(ctx.world.topology.addresses(self.record)):
+                seen = f"{self.record.name} leads to {', '.join(sorted(found)) or 'nowhere'} there"
+                raise InstallerError("look up the name", seen, machine=name, hint="prepare the machine again: resume")
+
+    def _found(self, ctx: Context) -> Iterator[tuple[str, set[str]]]:
+        for planned in ctx.world.topology.machines:
+            ctx.check_stop()
+            asked = engine_of(ctx).attempt("exec", planned.name, "getent", "ahostsv4", self.record.name, deadline=30.0)
+            yield planned.name, {line.split()[0] for line in asked.stdout.splitlines() if line.strip()}
+
+
+def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    yield Step(
+        id="check/computer",
+        title=f"check that this computer can host {len(topology.machines)} machines",
+        phase=Phase.CHECK,
+        action=ComputerCheck(),
+        weight=0.5,
+    )
+    yield Step(
+        id="network/bridge",
+        title=f"create the machines' network, {plan.networks.machines}",
+        phase=Phase.NETWORK,
+        needs=("check/computer",),
+        action=Bridge(),
+        weight=0.5,
+        limit=_LIMIT,
+    )
+    yield Step(
+        id="machines/image",
+        title="build the machines' image, or take it from the cache",
+        phase=Phase.MACHINES,
+        needs=("check/computer",),
+        action=Image(),
+        weight=15.0,
+        limit=_LIMIT,
+        deadline=1200.0,
+    )
+    yield from _machines(topology)
+    for record in topology.records:
+        yield Step(
+            id=f"dns/{record.name}",
+            title=f"look up {record.name} on every machine",
+            phase=Phase.DNS,
+            needs=tuple(f"machines/create/{planned.name}" for planned in topology.machines),
+            action=Names(record),
+            weight=0.5,
+            limit=_LIMIT,
+        )
+
+
+def _machines(topology: Topology) -> Iterator[Step]:
+    needs = ("network/bridge", "machines/image")
+    if balancer := topology.load_balancer:
+        yield Step(
+            id="machines/load-balancer",
+            title=f"create the load balancer {balancer.name}",
+            phase=Phase.MACHINES,
+            needs=needs,
+            action=BalancerCreation(balancer.name),
+            weight=4.0,
+            limit=_LIMIT,
+            deadline=180.0,
+        )
+    for planned in topology.machines:
+        yield Step(
+            id=f"machines/create/{planned.name}",
+            title=f"create {planned.name}",
+            phase=Phase.MACHINES,
+            machine=planned.name,
+            needs=needs,
+            action=MachineCreation(planned.name),
+            weight=4.0,
+            limit=_LIMIT,
+            deadline=180.0,
+        )

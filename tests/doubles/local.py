@@ -1,0 +1,130 @@
+"""Clusters of real machines on this computer for tests: planned, installed by the engine, looked at, taken away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from installer import assembly, clusters, lifecycle
+from installer.engine import runner
+from installer.engine.events import RunKind
+from installer.engine.journal import Journal
+from installer.errors import ExitCode
+from installer.node.artifacts import read_sums
+from installer.node.key import ensure_key
+from installer.plan import Artifacts, Ingress, InstallPlan, Networks
+from installer.platforms.local import machine, network
+from installer.platforms.local.process import Done, run
+from installer.state import ClusterDirectory
+from installer.step import Phase, Step
+from installer.topology import topology
+from tests.doubles.machines import free_subnet, machine_image, the_engine
+from tests.doubles.mirror import Mirror, published, running_mirror
+
+TO_SSH = (Phase.CHECK, Phase.NETWORK, Phase.MACHINES, Phase.CONNECT)
+TO_KUBERNETES = (*TO_SSH, Phase.PREPARE)
+
+
+def local_plan(**fields: Any) -> InstallPlan:
+    """A plan with a name and a network that nothing else here has."""
+    networks = Networks(machines=free_subnet(24))
+    given = {"name": f"t{uuid4().hex[:6]}", "subdomain": "example.test", "networks": networks, **fields}
+    return InstallPlan(platform="local", **given)
+
+
+@contextmanager
+def bridge_mirror(plan: InstallPlan) -> Iterator[tuple[Mirror, InstallPlan]]:
+    """A mirror where the machines of `plan` reach this computer, and the plan that has its address and sums."""
+    with running_mirror(published(plan), str(plan.networks.machines[1])) as mirror:
+        artifacts = Artifacts(mirror=mirror.url, sums=published_sums(plan), sums_from=mirror.url)
+        yield mirror, plan.model_copy(update={"artifacts": artifacts})
+
+
+def published_sums(plan: InstallPlan) -> dict[str, str]:
+    """What reviewing `plan` records of the stand-in artifacts."""
+    with running_mirror(published(plan)) as mirror:
+        return read_sums(plan.model_copy(update={"artifacts": Artifacts(mirror=mirror.url)}))
+
+
+class LocalCluster:
+    """A cluster of this computer, installed by the real engine as far as `phases`, and destroyed by it."""
+
+    def __init__(self, plan: InstallPlan) -> None:
+        self.plan = plan
+        self.directory = ClusterDirectory.of(plan.name)
+        ensure_key(self.directory)
+
+    def install(self, *phases: Phase) -> ExitCode:
+        return self._run(steps_of(self.plan, *(phases or TO_SSH)), RunKind.INSTALL)
+
+    def destroy(self) -> ExitCode:
+        return self._run(assembly.destroy_steps(self.plan), RunKind.DESTROY)
+
+    def _run(self, steps: Iterable[Step], kind: RunKind) -> ExitCode:
+        with lifecycle.open_world(self.plan, self.directory) as world, Journal(self.directory.journal) as journal:
+            code = asyncio.run(runner.run(tuple(steps), world, journal, kind=kind, limits={"ssh": 32, "local": 8}))
+        if code is not ExitCode.DONE:
+            for id, step in clusters.progress(self.directory).steps.items():
+                print(id, step.error or "")  # pytest shows it where the test fails
+        return code
+
+    def found(self) -> list[tuple[str, str]]:
+        with lifecycle.open_world(self.plan, self.directory) as world:
+            return [(resource.kind, resource.name) for resource in world.platform.find(world.connections)]
+
+    def said(self, short: str, command: str, deadline: float = 20.0) -> str:
+        """What a command prints on a machine, over SSH."""
+        with lifecycle.open_world(self.plan, self.directory) as world:
+            connection = world.connect(f"{self.plan.name}-{short}", deadline)
+            return connection.run(command, deadline=deadline).stdout.strip()
+
+    def root(self, short: str, command: str, stdin: str = "", deadline: float = 120.0) -> Done:
+        """Run a shell command as root through the engine, past SSH and the network."""
+        name = f"{self.plan.name}-{short}"
+        return the_engine().attempt(
+            "exec", "--interactive", name, "sh", "-c", command, stdin=stdin.encode(), deadline=deadline
+        )
+
+    def remove(self) -> None:
+        """Leave nothing, whatever state a test ended in."""
+        for name in (*(one.name for one in topology(self.plan).machines), f"{self.plan.name}-lb"):
+            machine.remove(the_engine(), self.plan.name, name)
+        network.remove(the_engine(), self.plan.name)
+
+
+def steps_of(plan: InstallPlan, *phases: Phase) -> list[Step]:
+    """The install's steps in these phases; what they need of others is taken for granted."""
+    chosen = [step for step in assembly.install_steps(plan) if step.phase in phases]
+    there = {step.id for step in chosen}
+    return [replace(step, needs=tuple(need for need in step.needs if need in there)) for step in chosen]
+
+
+@contextmanager
+def cluster(plan: InstallPlan | None = None, **fields: Any) -> Iterator[LocalCluster]:
+    """A small cluster unless the plan or its fields say more; removed at the end."""
+    machine_image()
+    given = {"masters": 1, "workers": 0, "schedulable_masters": True, "ingress": Ingress(kind="infra", infra=1)}
+    made = LocalCluster(plan or local_plan(**{**given, **fields}))
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def traces(name: str) -> list[str]:
+    """Whatever of a cluster is left on this computer: containers, volumes, networks, cgroups, firewall rules."""
+    engine = the_engine()
+    left = []
+    for kind in ("container", "volume", "network"):
+        flags = ("--all", "--external") if kind == "container" and engine.name == "podman" else ()
+        listed = engine.call(kind, "ls", *flags, "--format", "{{.Names}}" if kind == "container" else "{{.Name}}")
+        left += [line for line in listed.splitlines() if name in line]
+    for place in ("/sys/fs/cgroup", "/var/lib/cni", "/etc/cni"):
+        left += [str(path) for path in Path(place).rglob(f"*{name}*")]
+    left += [line for line in run(["iptables-save"], deadline=20.0).stdout.splitlines() if name in line]
+    return left
