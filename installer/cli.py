@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from installer import new
+from installer import cli_local, new
 from installer.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
     from installer.engine.progress import Progress
     from installer.follow import Follower
+    from installer.plan import InstallPlan
     from installer.platforms.base import RunOptions
     from installer.state import ClusterDirectory
 
@@ -30,6 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(cli_local.app)
 
 
 class Mode(Enum):
@@ -52,6 +56,11 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _teller(mode: Mode) -> Callable[[str], None]:
+    """Says what goes on, unless a machine reads."""
+    return _tell if mode is not Mode.JSON else lambda _sentence: None
+
+
 def _complete_cluster() -> list[str]:
     from installer import state
 
@@ -63,7 +72,29 @@ Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of scr
 AlwaysPlain = Annotated[bool, typer.Option("--plain", help="Plain lines, as always here.", hidden=True)]
 """For scripts that pass --plain to every command."""
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Read no sums of what is installed; show those that the plan has.")
+]
+Anew = Annotated[
+    bool, typer.Option("--anew", help="Read all sums of what is installed again, and record those that changed.")
+]
 Close = Annotated[bool, typer.Option("--close", help="Close the screen by itself when the run has ended.")]
+AcceptNew = Annotated[
+    bool,
+    typer.Option(
+        "--accept-new-host-keys", help="Trust the host keys of machines that were never seen before, unasked."
+    ),
+]
+Artifacts = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        resolve_path=True,
+        help="Upload what machines get installed from this directory, which has a mirror's layout.",
+    ),
+]
 Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
 AnyCluster = Annotated[
     str | None,
@@ -83,10 +114,10 @@ Fault = Annotated[
 ]
 
 
-def _options(speed: float, seed: int, faults: list[str] | None) -> RunOptions:
+def _options(speed: float, seed: int, faults: list[str] | None, accept_new: bool, artifacts: Path | None) -> RunOptions:
     from installer.platforms.base import RunOptions
 
-    return RunOptions(speed, seed, tuple(faults or ()))
+    return RunOptions(speed, seed, tuple(faults or ()), accept_new, str(artifacts) if artifacts else None)
 
 
 def _pick(cluster: str | None) -> str:
@@ -143,20 +174,41 @@ app.command(name="new")(new.command(_wizard))
 
 
 @app.command()
-def review(target: PlanOrCluster, as_json: Json = False, plain: Plain = False) -> None:
-    """Show what a plan means: machines, names, every contract rule, and the steps that would run."""
+def review(
+    target: PlanOrCluster, as_json: Json = False, plain: Plain = False, offline: Offline = False, anew: Anew = False
+) -> None:
+    """Show what a plan means: machines, names, every contract rule, what is installed, and the steps that would run."""
     from installer import assembly, planfile
     from installer import review as reviewing
 
     path = _plan_path(target)
     plan = planfile.load(path)
     mode = _mode(as_json=as_json, plain=plain)
+    if anew or (mode is not Mode.SCREEN and _is_path(target) and not offline):
+        plan = _record_sums(path, plan, anew=anew)
     if mode is Mode.SCREEN:
         from screens.app import run_review
 
-        raise typer.Exit(run_review(path))
+        raise typer.Exit(run_review(path, offline=offline))
     steps = assembly.install_steps(plan)
     print(json.dumps(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps))
+
+
+def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
+    """The plan with the sums that its file lacked; as it was, and a warning, if they cannot be had now."""
+    from installer import sums
+
+    try:
+        if sums.lacks(plan) or (anew and not plan.traits.stand_ins):
+            _tell(f"reading the sums of what is installed from {sums.source(plan)} ...")
+        recorded = sums.record(path, anew=anew, deadline=sums.REVIEWING)
+    except InstallerError as error:
+        _tell(f"warning: {sums.not_read(error)}")
+        return plan
+    for sentence in (recorded.said, recorded.warning and f"warning: {recorded.warning}"):
+        if sentence:
+            _tell(sentence)
+    return recorded.plan
 
 
 def _plan_path(target: str) -> Path:
@@ -180,6 +232,8 @@ def apply(
     speed: Speed = 1.0,
     seed: Seed = 0,
     fault: Fault = None,
+    accept_new_host_keys: AcceptNew = False,
+    artifacts: Artifacts = None,
 ) -> None:
     """Install what a plan says. Run again at any time: what is done is observed, not done twice."""
     from installer import lifecycle, planfile
@@ -187,12 +241,13 @@ def apply(
 
     loaded = planfile.load(plan)
     mode = _mode(as_json=as_json, plain=plain)
-    options = _options(speed, seed, fault)
+    options = _options(speed, seed, fault, accept_new_host_keys, artifacts)
     if not yes:
         if mode is not Mode.JSON:
             print(reviewing.overview(loaded))
         _confirm(f"Install {loaded.name} on the {loaded.platform} platform?", mode)
-    _show(lambda: lifecycle.start_install(plan, options), mode, close=close)
+    _settle_access(loaded, mode, asks=not yes, accept_new=accept_new_host_keys)
+    _show(lambda: lifecycle.start_install(plan, options, _teller(mode)), mode, close=close)
 
 
 @app.command()
@@ -204,12 +259,16 @@ def resume(
     speed: Speed = 1.0,
     seed: Seed = 0,
     fault: Fault = None,
+    accept_new_host_keys: AcceptNew = False,
+    artifacts: Artifacts = None,
 ) -> None:
     """Go on with an install that was interrupted or failed."""
     from installer import lifecycle
 
-    name, options = _pick(cluster), _options(speed, seed, fault)
-    _show(lambda: lifecycle.start_resume(name, options), _mode(as_json=as_json, plain=plain), close=close)
+    name, options = _pick(cluster), _options(speed, seed, fault, accept_new_host_keys, artifacts)
+    mode = _mode(as_json=as_json, plain=plain)
+    _settle_access(lifecycle.load(name), mode, accept_new=accept_new_host_keys)
+    _show(lambda: lifecycle.start_resume(name, options, _teller(mode)), mode, close=close)
 
 
 @app.command()
@@ -262,6 +321,41 @@ def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> 
     raise typer.Exit(code)
 
 
+def _settle_access(
+    plan: InstallPlan, mode: Mode, *, asks: bool = True, accept_new: bool = False, required: bool = True
+) -> None:
+    """Look at own machines before a run, and ask about new or changed host keys and locked private keys.
+
+    Raises InstallerError (preflight) for a host key that is not accepted, also for want of somebody to ask, unless
+    the run can do without the machine (`required` is False).
+    """
+    if not plan.traits.inventory:
+        return
+    from installer import access, asking
+    from installer.diagram import count
+    from installer.state import ClusterDirectory
+
+    if mode is not Mode.JSON:
+        _tell(f"looking at {count(plan.machine_count, 'machine')} over SSH ...")
+    answer = asking.ask if asks and _can_ask(mode) else access.refuse if required else access.leave
+    directory = ClusterDirectory.of(plan.name)
+    asking.settle(access.questions(plan, directory, accept_new=accept_new, required=required), answer)
+
+
+def _unlock_keys(plan: InstallPlan, mode: Mode) -> None:
+    """Ask for the passphrases of key files that own machines take, unless there is nobody to ask."""
+    if not plan.traits.inventory or not _can_ask(mode):
+        return
+    from installer import access, asking
+    from installer.state import ClusterDirectory
+
+    asking.settle(access.passphrases(plan, ClusterDirectory.of(plan.name)), asking.ask)
+
+
+def _can_ask(mode: Mode) -> bool:
+    return mode is not Mode.JSON and sys.stdin.isatty()
+
+
 def _announce(directory: ClusterDirectory) -> None:
     from installer import lifecycle
     from installer.engine import process
@@ -274,7 +368,7 @@ def _announce(directory: ClusterDirectory) -> None:
 
 def _confirm(question: str, mode: Mode, expected: str | None = None) -> None:
     """Ask on the terminal; without one, refuse and name `--yes`. Raises InstallerError unless confirmed."""
-    if mode is Mode.JSON or not sys.stdin.isatty():
+    if not _can_ask(mode):
         raise InstallerError(
             "ask for confirmation",
             "there is nobody to ask here",
@@ -324,6 +418,7 @@ def check(
         from screens.app import run_health
 
         raise typer.Exit(run_health(name))
+    _unlock_keys(lifecycle.load(name), mode)
     report = lifecycle.check(name, machine, check)
     if html:
         html.write_text(page(report), encoding="utf-8")
@@ -338,6 +433,7 @@ def destroy(
     as_json: Json = False,
     plain: Plain = False,
     speed: Speed = 1.0,
+    accept_new_host_keys: AcceptNew = False,
 ) -> None:
     """Take a cluster back whole, then look again and prove that nothing is left."""
     from installer import lifecycle, outcome
@@ -349,10 +445,11 @@ def destroy(
         from screens.app import run_destroy
 
         raise typer.Exit(run_destroy(cluster))
+    _settle_access(lifecycle.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
     if not yes:
         _tell("\n".join(outcome.resource_lines(cluster, lifecycle.resources(cluster))))
         _confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
-    code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
+    code, progress = _destroy(cluster, RunOptions(speed=speed, accept_new_host_keys=accept_new_host_keys), mode)
     if mode is Mode.JSON:
         print(json.dumps(outcome.receipt(cluster, progress), indent=2))
     else:
@@ -387,6 +484,22 @@ def gather(
 
     name = _pick(cluster)
     print(lifecycle.gather(name, output or Path(f"{name}-support.tar.gz")))
+
+
+@app.command()
+def ladder(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
+    """Climb the SSH ladder of every machine, rung by rung: what holds, what does not, and what mends it."""
+    from installer import ladders, planfile
+    from installer.state import ClusterDirectory
+    from installer.survey import survey
+
+    loaded, mode = planfile.load(_plan_path(target)), _mode(as_json=as_json, plain=True)
+    _unlock_keys(loaded, mode)
+    found = survey(loaded, ClusterDirectory.of(loaded.name))
+    ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    document = mode is Mode.JSON
+    print(json.dumps(ladders.document(found), indent=2) if document else ladders.text(found, ascii_only=ascii_only))
+    raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.ladders) else ExitCode.PREFLIGHT)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -131,7 +131,7 @@ def run_wizard(answers: Mapping[str, Any] | None = None, output: Path | None = N
 
 
 def run_review(plan: Path, *, offline: bool = False) -> int:
-    """Review a plan file; unless `offline`, sums that it lacks are read. Raises PlanFileError before a screen is shown."""
+    """Review a plan file; unless `offline`, sums that it lacks are read. Raises PlanFileError before a screen shows."""
     from installer import planfile
 
     found = planfile.load(plan)

@@ -155,7 +155,7 @@ def artifacts(plan: InstallPlan) -> Rows:
 
 
 def _download(download: Download) -> Content:
-    return Content("\n").join([Content.styled("from ", "$faint") + Content(download.url), Content(sum_words(download))])
+    return Content("\n").join([Content(download.url), Content.styled(sum_words(download), "$faint")])
 
 
 def change_words(found: Sequence[Change]) -> Content:

@@ -101,6 +101,17 @@ def test_what_is_recorded_is_not_read_again(path: Path, mirror: Mirror) -> None:
     assert (again.said, path.read_text(), len(mirror.asked)) == ("", text, asked)
 
 
+def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
+    sums.record(path)
+    kubectl = wanted(PLAN, "arm64")[-1]
+    mirror.files[kubectl.sums] = digest(b"rebuilt").encode()
+    assert sums.record(path).count == 0
+    recorded = sums.record(path, anew=True)
+    assert (recorded.count, recorded.changed) == (1, (kubectl.path,))
+    assert recorded.said == f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}"
+    assert planfile.load(path).artifacts.sums[kubectl.path] == digest(b"rebuilt")
+
+
 def test_another_version_brings_its_own_sums_and_drops_the_old_ones(path: Path, mirror: Mirror) -> None:
     sums.record(path)
     with path.open("a") as file:
