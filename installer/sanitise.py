@@ -38,6 +38,8 @@ def clean(text: str) -> str:
 
     Tabs become spaces, a carriage return that rewrites a line keeps what came last, long lines are cut.
     """
+    if text.isascii() and text.isprintable() and len(text) <= MAX_LINE:
+        return text  # as nearly every line of a machine's is
     lines = []
     for line in _ESCAPES.sub("", text).replace("\r\n", "\n").split("\n"):
         kept = line.rstrip("\r").rpartition("\r")[2]

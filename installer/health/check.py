@@ -35,12 +35,17 @@ class Unreadable(Exception):  # noqa: N818 (not a failure of the program: eviden
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One question to a machine: `command` gives POSIX shell, asked of machines of `roles`, for at most `seconds`."""
+    """One question to a machine: `command` gives POSIX shell, asked of machines of `roles`, for at most `seconds`.
+
+    `quick` vouches that it needs no watching: it waits for nothing but the kernel and local disks, prints no more than
+    memory holds, and bounds by itself whatever may do else.
+    """
 
     id: str
     command: Callable[[Machine, Topology], str]
     roles: tuple[Role, ...] = EVERY_ROLE
     seconds: int = 10
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)

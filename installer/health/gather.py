@@ -1,20 +1,21 @@
 """One round trip to a machine that brings back the evidence of all checks.
 
-The script goes to `sudo -n sh -s` on stdin, is POSIX shell, and has this shape; whoever answers in a machine's place
-(a stand-in) need only read the lines that start with `#`:
+The script goes to `sh -s` on stdin, with root's rights (`sudo -n`), is POSIX shell, and has this shape; whoever
+answers in a machine's place (a stand-in) need only read the lines that start with `#`:
 
     #: nonce 5f0c2b...                 first line; a new one each time
     ...
     #: probe clock                     one per probe, in order
-    probe clock 5 <<'end-5f0c2b...'
+    quick clock 10 '
     date +%s.%N
-    end-5f0c2b...
+    '
     #: probe reach
-    probe reach 60 <<'end-5f0c2b...'
+    probe reach 60 '
     ...
     # target tcp 10.10.0.12 6443       one per port to be reached, inside the probe `reach`
     # target udp 10.10.0.12 4789
     ...
+    '
 
 The answer on stdout has one section per probe. Only markers that carry the nonce count, so no output can forge one:
 
@@ -23,7 +24,8 @@ The answer on stdout has one section per probe. Only markers that carry the nonc
     === 5f0c2b... clock exit 0
 
 Every probe is bounded in time (`timeout`, exit status 124) and in output, reads nothing from stdin, and cannot keep
-the next one from running. Exit status 127 says that there is no such command. What each prints on a healthy machine:
+the next one from running. One that is quick has no `timeout` around it, unless the machine has file systems of others.
+Exit status 127 says that there is no such command. What each prints on a healthy machine:
 
     clock         1795381262.512345678
     hostname      demo-master-1
@@ -43,6 +45,7 @@ the next one from running. Exit status 127 says that there is no such command. W
                   between them, `-` for none)
     names         per name in the probe's line `set -- NAME NAME`: `NAME ADDRESS ADDRESS...`, e.g.
                   `demo-k8s.example.test 10.10.0.11 10.10.0.12`
+    firewall      nft's JSON of the table `inet craton`, or nothing where there is none
     reach         per target `PROTOCOL ADDRESS PORT RESULT`; open, refused (nothing listens, nothing filters),
                   filtered or unknown
 """
@@ -51,23 +54,27 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
 import time
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from installer.errors import InstallerError
 from installer.health.check import Check, Evidence, Probe, Probed, last_line
 from installer.health.checks import CHECKS
 from installer.health.probes import asset
+from installer.node.connection import as_root
 
 if TYPE_CHECKING:
     from installer.node.connection import Connection
     from installer.topology import Machine, Topology
 
-COMMAND = "sudo -n sh -s"
+COMMAND = "sh -s"
 DEADLINE = 180.0
 """Seconds that suffice for a round trip in which several probes hang until they are cut off."""
 
+_DIRECTIVE = "# shellcheck disable=SC2016 # for the shell of each probe to expand\n"
 _BYTES = 65536
 _BYTES_PER_NODE = 1024
 
@@ -81,12 +88,13 @@ def probes_for(machine: Machine, checks: Iterable[Check]) -> tuple[Probe, ...]:
 def script(machine: Machine, topology: Topology, checks: Iterable[Check], nonce: str) -> str:
     """The shell script that gathers what `checks` need to know of `machine`."""
     limit = _BYTES + _BYTES_PER_NODE * len(topology.machines)
-    header = f"#: nonce {nonce}\n# What Craton asks {machine.name}.\nnonce={nonce}\nlimit={limit}\n"
+    header = f"#: nonce {nonce}\n# What Craton asks {machine.name}.\n{_DIRECTIVE}nonce={nonce}\nlimit={limit}\n"
     sections = [
         f"#: probe {probe.id}\n"
-        f"probe {probe.id} {probe.seconds} <<'end-{nonce}'\n"
-        f"{probe.command(machine, topology).rstrip()}\n"
-        f"end-{nonce}\n"
+        f"{'quick' if probe.quick else 'probe'} {probe.id} {probe.seconds} "
+        # Not an empty line: whoever reads lines that begin with a word or a `#` finds the first one as well.
+        + shlex.quote(f"\n{probe.command(machine, topology).rstrip()}\n")
+        + "\n"
         for probe in probes_for(machine, checks)
     ]
     return header + asset("gather.sh") + "".join(sections)
@@ -94,13 +102,14 @@ def script(machine: Machine, topology: Topology, checks: Iterable[Check], nonce:
 
 def parse(output: str, nonce: str) -> Mapping[str, Probed]:
     """What each probe left, by id. A section without its end marker was cut off: it is left out."""
-    sections = re.compile(
-        rf"^=== {nonce} (?P<id>[a-z0-9-]+)\n(?P<output>.*?)^=== {nonce} (?P=id) exit (?P<status>[0-9]{{1,3}})$",
-        re.MULTILINE | re.DOTALL,
-    )
-    return {
-        found["id"]: Probed(int(found["status"]), found["output"].strip("\n")) for found in sections.finditer(output)
-    }
+    parts = f"\n{output}".split(f"\n=== {nonce} ")[1:]
+    found = {}
+    for begun, ended in pairwise(parts):
+        id, _, text = begun.partition("\n")
+        end = re.fullmatch(r"([a-z0-9-]+) exit ([0-9]{1,3})", ended.partition("\n")[0])
+        if end and end[1] == id:
+            found[id] = Probed(int(end[2]), text.strip("\n"))
+    return found
 
 
 def gather(
@@ -123,7 +132,12 @@ def gather(
             heard.append(time.time())
 
     asked_at = time.time()
-    result = connection.run(COMMAND, stdin=script(machine, topology, checks, nonce), deadline=deadline, on_line=on_line)
+    result = connection.run(
+        as_root(connection, COMMAND),
+        stdin=script(machine, topology, checks, nonce),
+        deadline=deadline,
+        on_line=on_line,
+    )
     answered_at = time.time()
     probed = parse(result.stdout, nonce)
     if not probed:

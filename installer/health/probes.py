@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,22 @@ if TYPE_CHECKING:
 
 _MASTER = (Role.MASTER,)
 _PKI = "/etc/kubernetes/pki"
+_SHOW = 'while read -r key rest; do echo "$key $rest";'
+"""Begins a loop over the lines of a short file, by the shell alone."""
 
 
+@cache
 def asset(name: str) -> str:
     """The text of a file under assets/health."""
     return files("assets").joinpath("health", name).read_text(encoding="utf-8")
 
 
-def _asset_probe(name: str, roles: tuple[Role, ...] = tuple(Role)) -> Probe:
-    return Probe(name, lambda _machine, _topology: asset(f"{name}.sh"), roles)
+def _quick_asset(name: str) -> Probe:
+    return Probe(name, lambda _machine, _topology: asset(f"{name}.sh"), quick=True)
+
+
+def _quick_line(name: str, command: str) -> Probe:
+    return Probe(name, lambda _machine, _topology: command, quick=True)
 
 
 def _line(name: str, command: str, roles: tuple[Role, ...] = tuple(Role)) -> Probe:
@@ -55,13 +63,13 @@ def _reach(machine: Machine, topology: Topology) -> str:
     return f"{asset('reach.sh')}reach <<'targets'\n{lines}targets\n"
 
 
-CLOCK = _line("clock", "date +%s.%N")
-HOSTNAME = _line("hostname", "uname -n")
-MEMORY = _line("memory", "head -n 5 /proc/meminfo")
-DISK = _asset_probe("disk")
-SWAP = _line("swap", "cat /proc/swaps")
-MODULES = _asset_probe("modules")
-SYSCTLS = _asset_probe("sysctls")
+CLOCK = _quick_line("clock", "exec date +%s.%N")
+HOSTNAME = _quick_line("hostname", 'read -r name </proc/sys/kernel/hostname && echo "$name"')
+MEMORY = _quick_line("memory", f"{_SHOW} [ $key != Cached: ] || break; done </proc/meminfo")
+DISK = _quick_asset("disk")
+SWAP = _quick_line("swap", f"{_SHOW} done </proc/swaps")
+MODULES = _quick_asset("modules")
+SYSCTLS = _quick_asset("sysctls")
 CONTAINERD = _line("containerd", "systemctl is-active containerd")
 KUBELET = _line("kubelet", "curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:10248/healthz")
 APISERVER = Probe("apiserver", _apiserver, _MASTER)
@@ -75,4 +83,6 @@ ETCD_MEMBERS = _line(
 )
 NODES = Probe("nodes", lambda _machine, _topology: asset("nodes.sh"), _MASTER, seconds=20)
 NAMES = Probe("names", _names)
+FIREWALL = _line("firewall", "[ ! -e /etc/craton/firewall.nft ] || nft -j list table inet craton")
+"""The machine's own table of the contract's rules, where it has one; judged rule by rule, not by a check."""
 REACH = Probe("reach", _reach, seconds=60)

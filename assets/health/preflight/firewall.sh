@@ -9,6 +9,7 @@ say() { printf '%s\n' "$*"; }
 from_nft() {
     awk '
         function flush(    i) { for (i = 1; i <= n; i++) print "chain nft", held[i], rules, drops; n = rules = drops = 0 }
+        /^no end$/ { exit 1 }
         /^table / { flush(); table = $2 " " $3 }
         $1 == "chain" { chain = $2; kube += (chain ~ /^KUBE-/); next }
         $1 == "set" || $1 == "map" { chain = "" ; next }
@@ -28,6 +29,7 @@ from_nft() {
 from_iptables() { # FAMILY
     awk -v family="$1" '
         function flush(    i) { for (i = 1; i <= n; i++) print "chain iptables", held[i], rules, drops; n = rules = drops = 0 }
+        /^no end$/ { exit 1 }
         /^\*/ { flush(); table = substr($1, 2) }
         /^:/ { chain = substr($1, 2); kube += (chain ~ /^KUBE-/)
                if ($2 != "-") held[++n] = family " " table " " chain " " tolower(chain) " " tolower($2) }
@@ -35,17 +37,24 @@ from_iptables() { # FAMILY
         END { flush(); print "kube", kube + 0 }'
 }
 
-if [ -d /sys/module/nf_tables ] || ! grep -q '/nf_tables\.ko' "/lib/modules/$(uname -r)/modules.dep" 2>/dev/null; then
+# What COMMAND prints, unless there are so many rules that it does not come to an end.
+listed() {
+    timeout -k 1 12 "$@" 2>/dev/null
+    case $? in 124 | 137) echo "no end" ;; esac
+}
+
+read -r release </proc/sys/kernel/osrelease
+if [ -d /sys/module/nf_tables ] || ! grep -q '/nf_tables\.ko' "/lib/modules/$release/modules.dep" 2>/dev/null; then
     if command -v nft >/dev/null; then
-        nft list ruleset 2>/dev/null | from_nft
+        listed nft -t list ruleset | from_nft || exit 124
     elif command -v iptables-nft-save >/dev/null; then
-        iptables-nft-save 2>/dev/null | from_iptables ip
+        listed iptables-nft-save | from_iptables ip || exit 124
     elif [ -d /sys/module/nf_tables ]; then
         say unread nf_tables
     fi
 fi
-if [ -s /proc/net/ip_tables_names ]; then
-    save=$(command -v iptables-legacy-save || command -v iptables-save) && "$save" 2>/dev/null | from_iptables ip
+if [ -s /proc/net/ip_tables_names ] && save=$(command -v iptables-legacy-save || command -v iptables-save); then
+    listed "$save" | from_iptables ip || exit 124
 fi
 if [ -r /etc/ufw/ufw.conf ]; then
     while read -r line; do

@@ -13,12 +13,12 @@ for module; do
     if [ -d "/sys/module/$module" ]; then say module "$module" loaded; fi
 done
 read -r release </proc/sys/kernel/osrelease
-names=$(IFS='|' && echo "$*")
 if cd "/lib/modules/$release" 2>/dev/null; then
-    for found in $(grep -sHoE "^[^:]*/($names)\.ko" modules.dep modules.builtin); do
-        name=${found##*/}
-        case $found in
-            modules.dep:*) say module "${name%.ko}" available ;;
+    names=$(IFS='|' && echo "$*")
+    grep -sHoE "^[^:]*/($names)\.ko" modules.dep modules.builtin | while IFS=: read -r list path; do
+        name=${path##*/}
+        case $list in
+            modules.dep) say module "${name%.ko}" available ;;
             *) say module "${name%.ko}" builtin ;;
         esac
     done
@@ -44,4 +44,4 @@ awk '
     }'
 if [ ! -w /proc/sys/net/ipv4/ip_forward ]; then say settings read-only; fi
 # shellcheck disable=SC3045 # dash, bash and busybox all have it
-say open-files "$(ulimit -Hn)"
+printf "open-files " && ulimit -Hn

@@ -13,22 +13,29 @@ done
 # dpkg's own files, of which each Package: has its Status: below it; dpkg-query would parse all the rest as well.
 # What dpkg did since it last wrote the first of them stands in the others.
 broken='unpacked|half-installed|half-configured|triggers-awaited'
-grep -shE -B 1 "^Status: [^ ]+ [^ ]+ ($broken)$" /var/lib/dpkg/status /var/lib/dpkg/updates/[0-9]* |
+grep -shE -B 1 "^Status: .* ($broken)$" /var/lib/dpkg/status /var/lib/dpkg/updates/[0-9]* |
     while read -r key value; do
         case $key in Package:) say broken "$value" ;; esac
     done
-inodes=$(stat -c :%i /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock 2>/dev/null)
-while read -r _ _ _ _ holder where _; do
+
+set --
+if [ -r /proc/locks ]; then
+    while read -r _ kind _ access holder where _; do
+        if [ "$kind $access" = "POSIX WRITE" ]; then set -- "$@" "$holder:${where##*:}"; fi
+    done </proc/locks
+fi
+if [ "$#" -gt 0 ]; then
+    inodes=$(stat -c %i /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock 2>/dev/null)
     for inode in $inodes; do
-        case $where in
-            *"$inode")
+        for lock; do
+            if [ "${lock#*:}" = "$inode" ]; then
                 name=-
-                if [ -r "/proc/$holder/comm" ]; then read -r name <"/proc/$holder/comm"; fi
-                say busy "$name" "$holder"
-                ;;
-        esac
+                if [ -r "/proc/${lock%:*}/comm" ]; then read -r name <"/proc/${lock%:*}/comm"; fi
+                say busy "$name" "${lock%:*}"
+            fi
+        done
     done
-done </proc/locks
+fi
 if [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/disabled ] && [ ! -e /var/lib/cloud/instance/boot-finished ]; then
     say cloud-init running
 fi

@@ -1,5 +1,5 @@
 # Proxies that commands of root or apt would use: `proxy env https_proxy=http://...`. Passwords are not shown.
-awk '
+exec awk '
     function tell(source, line) {
         sub(/^[ \t]+/, "", line)
         sub(/\/\/[^\/@]*@/, "//***@", line)

@@ -17,13 +17,13 @@ if command -v getent >/dev/null; then
     set -- "$own" "$@"
     # shellcheck disable=SC2016 # for the shell that timeout runs, one for all: what is not answered in time has no line
     said=$(timeout -k 1 6 sh -c '
-        uptime() { read -r seconds _ </proc/uptime && echo "${seconds%.*}"; }
         look() {
             getent ahostsv4 "$1" >/dev/null 2>&1
             status=$?
-            echo "lookup $1 $status $(($(uptime) - started))"
+            read -r now _ </proc/uptime
+            echo "lookup $1 $status $((${now%.*} - ${started%.*}))"
         }
-        started=$(uptime)
+        read -r started _ </proc/uptime
         for name; do look "$name" & done
         wait' sh "$@" 2>/dev/null)
     say "$said"

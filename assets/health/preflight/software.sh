@@ -37,6 +37,7 @@ timeout -k 1 5 systemctl show --no-pager -p Id,LoadState,ActiveState,UnitFileSta
     containerd docker crio kubelet k3s k3s-agent rke2-server rke2-agent k0scontroller k0sworker snap.microk8s.daemon-kubelite \
     firewalld ufw nftables netfilter-persistent \
     systemd-timesyncd chronyd chrony ntpd ntp ntpsec openntpd 2>/dev/null
+case $? in 124 | 137) exit 124 ;; esac
 # systemd-timesyncd touches this file whenever it set the clock, every 34 minutes at least; timedatectl starts a service.
 if [ -n "$(find /run/systemd/timesync/synchronized -mmin -120 2>/dev/null)" ]; then
     say time NTPSynchronized=yes

@@ -1,6 +1,7 @@
 # Where a node keeps what, and what room is there.
 #   path /var/lib/etcd /var        a path of a node, and the nearest of its parents that exists, links followed
-#   space LINE, inodes LINE        lines of `df -Pk` and `df -Pi` for those
+#   space /dev/vda1 41152736 6310004 34842732 - /var   as `df -Pk` has it: KiB in all, used, available; mount point
+#   inodes /dev/vda1 6000000 90000 5910000 - /var      likewise, as `df -Pi` has it
 #   mount /var ext4 rw,relatime    mounts in order; a later one hides an earlier one
 #   disk vda 42949672960           size in bytes
 say() { printf '%s\n' "$*"; }
@@ -12,16 +13,25 @@ for path in / /etc /usr/local /opt /var/lib /var/log /var/lib/containerd /var/li
         found=${found%/*}
         found=${found:-/}
     done
-    real=$(pwd -P)
-    say path "$path" "$real"
-    case " $* " in *" $real "*) ;; *) set -- "$@" "$real" ;; esac
+    say path "$path" "$PWD"
+    case " $* " in *" $PWD "*) ;; *) set -- "$@" "$PWD" ;; esac
 done
-{ df -Pk "$@"; df -Pi "$@"; } 2>/dev/null | awk '
-    /^Filesystem/ { kind = / Inodes / ? "inodes" : "space" }
-    { print kind, $0 }
-    END {
-        while ((getline < "/proc/self/mounts") > 0)
+# Not df, which would be asked twice, and finds no other mount points.
+stat -f -c '%S %b %f %a %c %d %n' "$@" 2>/dev/null | awk '
+    function tell(kind, unit, all, free, available) {
+        printf "%s %s %.0f %.0f %.0f - %s\n", kind, device[point], all * unit, (all - free) * unit, available * unit, point
+    }
+    BEGIN {
+        while ((getline < "/proc/self/mounts") > 0) {
+            device[$2] = $1
             if ($2 !~ /^\/(proc|sys|dev|run|var\/lib\/(kubelet\/.*|containers|docker))\//) print "mount", $2, $3, $4
+        }
+    }
+    {
+        for (point = $7; !(point in device) && point != ""; ) sub(/\/[^\/]*$/, "", point)
+        if (point == "") point = "/"
+        tell("space", $1 / 1024, $2, $3, $4)
+        tell("inodes", 1, $5, $6, $6)
     }'
 for disk in /sys/block/*; do
     case ${disk##*/} in

@@ -18,9 +18,9 @@ for file in /etc/os-release /usr/lib/os-release; do
         break
     fi
 done
-release=$(uname -rm)
-say kernel "${release% *}"
-say hardware "${release##* }"
+read -r release </proc/sys/kernel/osrelease
+say kernel "$release"
+if [ -r /proc/sys/kernel/arch ]; then tell hardware /proc/sys/kernel/arch; else say hardware "$(uname -m)"; fi
 say cpus "$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
 tell init /proc/1/comm
 tell uid-map /proc/self/uid_map
@@ -39,41 +39,48 @@ while read -r key value rest; do
     esac
 done </proc/self/status
 
-# As systemd-detect-virt, which takes as long as all of the above together.
+# As systemd-detect-virt finds it, which takes as long as all of the above together.
 container() {
-    case $release in *[Mm]icrosoft* | *WSL*) say wsl && return ;; esac
-    if [ -d /proc/vz ] && [ ! -d /proc/bc ]; then say openvz && return; fi
-    if [ "$tracer" != 0 ] && [ "$(tell comm "/proc/$tracer/comm")" = "comm proot" ]; then say proot && return; fi
+    case $release in *[Mm]icrosoft* | *WSL*) say container wsl && return ;; esac
+    if [ -d /proc/vz ] && [ ! -d /proc/bc ]; then say container openvz && return; fi
+    if [ "$tracer" != 0 ] && read -r name <"/proc/$tracer/comm" && [ "$name" = proot ]; then say container proot && return; fi
     for file in /run/host/container-manager /run/systemd/container; do
-        if [ -r "$file" ] && read -r name <"$file"; then say "$name" && return; fi
+        if [ -s "$file" ]; then tell container "$file" && return; fi
     done
-    if [ -e /run/.containerenv ]; then say podman && return; fi
-    if [ -e /.dockerenv ]; then say docker && return; fi
-    say none
+    if [ -e /run/.containerenv ]; then
+        say container podman
+    elif [ -e /.dockerenv ]; then
+        say container docker
+    else
+        say container none
+    fi
 }
 virtualization() {
     for file in product_name sys_vendor board_vendor bios_vendor; do
-        if [ -r "/sys/class/dmi/id/$file" ] && read -r name <"/sys/class/dmi/id/$file"; then
-            case $name in
-                *.metal*) say none && return ;;
-                KVM* | OpenStack* | KubeVirt*) say kvm && return ;;
-                QEMU*) say qemu && return ;;
-                VMware* | VMW*) say vmware && return ;;
-                innotek* | VirtualBox*) say oracle && return ;;
-                Xen*) say xen && return ;;
-                Bochs*) say bochs && return ;;
-                Parallels*) say parallels && return ;;
-                BHYVE*) say bhyve && return ;;
-                Hyper-V* | "Virtual Machine"*) say microsoft && return ;;
-                "Apple Virtualization"*) say apple && return ;;
-                "Google Compute Engine"*) say google && return ;;
-                "Amazon EC2"*) say amazon && return ;;
-            esac
-        fi
+        name=
+        if [ -r "/sys/class/dmi/id/$file" ]; then read -r name <"/sys/class/dmi/id/$file"; fi
+        case $name in
+            *.metal*) say virtualization none && return ;;
+            KVM* | OpenStack* | KubeVirt*) say virtualization kvm && return ;;
+            QEMU*) say virtualization qemu && return ;;
+            VMware* | VMW*) say virtualization vmware && return ;;
+            innotek* | VirtualBox*) say virtualization oracle && return ;;
+            Xen*) say virtualization xen && return ;;
+            Bochs*) say virtualization bochs && return ;;
+            Parallels*) say virtualization parallels && return ;;
+            BHYVE*) say virtualization bhyve && return ;;
+            Hyper-V* | "Virtual Machine"*) say virtualization microsoft && return ;;
+            "Apple Virtualization"*) say virtualization apple && return ;;
+            "Google Compute Engine"*) say virtualization google && return ;;
+            "Amazon EC2"*) say virtualization amazon && return ;;
+        esac
     done
-    if [ -r /sys/hypervisor/type ] && read -r name </sys/hypervisor/type; then say "$name" && return; fi
-    if [ -d /proc/device-tree/hypervisor ]; then say virtual && return; fi
-    case $(grep -m 1 '^flags' /proc/cpuinfo) in *" hypervisor"*) say virtual ;; *) say none ;; esac
+    if [ -r /sys/hypervisor/type ]; then tell virtualization /sys/hypervisor/type && return; fi
+    if [ -d /proc/device-tree/hypervisor ] || grep -q -m 1 '^flags.* hypervisor' /proc/cpuinfo; then
+        say virtualization virtual
+    else
+        say virtualization none
+    fi
 }
-say virtualization "$(virtualization)"
-say container "$(container)"
+virtualization
+container

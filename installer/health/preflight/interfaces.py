@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from installer.health.check import Evidence, Unreadable
@@ -55,11 +56,17 @@ class Interfaces:
 
 def interfaces(evidence: Evidence) -> Interfaces:
     """Raises Unreadable."""
-    said = records(evidence, probes.NETWORK)
+    found = _read(records(evidence, probes.NETWORK))
+    if not found.addresses:
+        raise Unreadable("the machine named no address of its own")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _read(said: Records) -> Interfaces:
+    """Many checks read what the one probe printed."""
     links = {name: Link(name, whole(mtu), _mac(mac)) for name, mtu, _, mac in said.rows("link", 4)}
     found = {at: name for name, text in said.rows("address", 2) if (at := address(text))}
-    if not found:
-        raise Unreadable("the machine named no address of its own")
     return Interfaces(links, found, _routes(said), _neighbours(said))
 
 

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from installer import contract
-from installer.contract import Level, Role
+from installer.contract import Level
 from installer.health.check import Evidence, Judgement, Subject, Unreadable, Verdict
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work
+from installer.health.preflight.needed import RIGHT, needed
 from installer.health.preflight.records import listed
 from installer.health.read import brief
-from installer.topology import Machine
-
-ALL_NODES = {10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy"}
-MASTERS = {
-    2379: "etcd", 2380: "etcd", 2381: "etcd", 6443: "API server", 10257: "controller manager", 10259: "scheduler",
-}  # fmt: skip
-"""Ports that kubeadm's components listen on, also where no rule opens them."""
-SINGLE = 16
-"""A rule's range of at most so many ports is a service each; a longer one is room to choose from."""
-RIGHT = {22: None, 9100: ("node_exporter", "prometheus-node")}
-"""Ports that may be taken: by anybody (SSH answers, or nobody would read this), or by processes named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +29,6 @@ class Listener:
         if self.protocol == "udp" and not self.process:
             by = "the kernel, for a tunnel"
         return f"{self.protocol} {self.port} by {by}"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    protocol: str
-    first: int
-    last: int
-    level: Level
-
-    @property
-    def single(self) -> bool:
-        return self.last - self.first < SINGLE
 
 
 def listeners(evidence: Evidence) -> set[Listener]:
@@ -79,16 +55,6 @@ def _from_proc(line: str) -> Listener | None:
     return Listener(found[1], int(found[2], 16))
 
 
-def wanted(machine: Machine) -> Iterator[Wanted]:
-    """What has to be free on `machine`: what its rules let in, and what kubeadm's components listen on."""
-    own = {**ALL_NODES, **(MASTERS if machine.role is Role.MASTER else {})}
-    yield from (Wanted("tcp", port, port, Level.NEEDED) for port in own)
-    for rule in machine.firewall:
-        if rule.direction == "in" and rule.traffic.protocol != "all":
-            level = contract.RULES[rule.rule].level
-            yield Wanted(rule.traffic.protocol, rule.traffic.first, rule.traffic.last, level)
-
-
 def _right(one: Listener) -> bool:
     names = RIGHT.get(one.port, ())
     return names is None or any(one.process.startswith(name) for name in names)
@@ -99,7 +65,7 @@ def _ports(subject: Subject) -> Judgement:
         raise Unreadable("nothing listens, says the machine, and yet it was reached")
     taken: dict[Listener, Verdict] = {}
     for one in sorted(listeners(subject.evidence), key=str):
-        for want in wanted(subject.machine):
+        for want in needed(subject.machine):
             if want.protocol == one.protocol and want.first <= one.port <= want.last and not _right(one):
                 firm = want.single and want.level in (Level.MUST, Level.NEEDED)
                 taken[one] = Verdict.FAIL if firm or taken.get(one) is Verdict.FAIL else Verdict.WARN

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from installer.health.check import Probe
+from installer.health.preflight.needed import RIGHT, needed
 from installer.health.probes import api_host, asset
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MODULE_OPTIONS = {
 
 
 def _script(name: str, seconds: int = 10) -> Probe:
-    return Probe(name, lambda _machine, _topology: asset(f"preflight/{name}.sh"), seconds=seconds)
+    return Probe(name, lambda _machine, _topology: asset(f"preflight/{name}.sh"), seconds=seconds, quick=True)
 
 
 def _with_arguments(arguments: tuple[str, ...], name: str) -> str:
@@ -52,6 +53,11 @@ def _kernel_config(_machine: Machine, _topology: Topology) -> str:
     return _with_arguments(tuple(wanted), "kernel-config")
 
 
+def _sockets(machine: Machine, _topology: Topology) -> str:
+    ranges = (f"{one.first}-{one.last}" for one in needed(machine) if RIGHT.get(one.first, ()) is not None)
+    return _with_arguments(tuple(dict.fromkeys(ranges)), "sockets")
+
+
 def _resolver(_machine: Machine, topology: Topology) -> str:
     return _with_arguments((api_host(topology), DOWNLOADS), "resolver")
 
@@ -59,11 +65,11 @@ def _resolver(_machine: Machine, topology: Topology) -> str:
 SYSTEM = _script("system")
 STORAGE = _script("storage")
 NETWORK = _script("network")
-SOCKETS = _script("sockets")
+SOCKETS = Probe("sockets", _sockets, quick=True)
 FIREWALL = _script("firewall", seconds=15)
 KERNEL = _script("kernel")
-KERNEL_CONFIG = Probe("kernel-config", _kernel_config)
-RESOLVER = Probe("resolver", _resolver, seconds=12)
+KERNEL_CONFIG = Probe("kernel-config", _kernel_config, quick=True)
+RESOLVER = Probe("resolver", _resolver, seconds=12, quick=True)
 PROGRAMS = _script("programs")
 SOFTWARE = _script("software", seconds=25)
 LEFTOVERS = _script("leftovers")

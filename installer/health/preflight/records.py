@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from installer.health.check import Evidence, Probe, Unreadable
@@ -42,7 +43,13 @@ class Records:
 
 def records(evidence: Evidence, probe: Probe) -> Records:
     """What `probe` printed. Raises Unreadable."""
-    return Records(evidence.output(probe.id))
+    return _read(evidence.output(probe.id))
+
+
+@lru_cache(maxsize=256)
+def _read(text: str) -> Records:
+    """Many checks read what one probe printed."""
+    return Records(text)
 
 
 def whole(text: str) -> int | None:
@@ -74,4 +81,4 @@ def listed(words: list[str], shown: int = 4) -> str:
 
 def size(amount: float) -> str:
     """Bytes as a person reads them."""
-    return f"{amount / 1024**3:.1f} GiB"
+    return f"{amount / 1024**3:.1f} GiB" if amount >= 1024**3 else f"{amount / 1024**2:.0f} MiB"

@@ -50,6 +50,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         "containerd": "active",
         "kubelet": "ok",
         "names": "\n".join(" ".join((record.name, *record.targets)) for record in whole.records),
+        "firewall": "",
         "reach": "\n".join(
             f"{target.protocol} {target.address} {target.port} {'open' if target.protocol == 'udp' else 'refused'}"
             for target in reach.targets(machine, whole)

@@ -9,8 +9,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -19,7 +21,7 @@ from installer.errors import InstallerError
 from installer.health import gather, probes, reach
 from installer.health.check import Check, Evidence, Probe, Probed, Subject, Unreadable, Verdict
 from installer.health.checks import CHECKS
-from installer.node.connection import Result
+from installer.node.connection import Result, Running
 from installer.node.key import ensure_key
 from installer.node.ssh import SSHConnections
 from installer.state import ClusterDirectory
@@ -33,13 +35,13 @@ NONCE = "0123456789abcdef"
 SHELLS = [shell for shell in ("sh", "bash", "dash", "busybox") if shutil.which(shell)]
 
 
-def asking(**commands: str) -> list[Check]:
-    """A check whose probes run `commands`, each for at most a second."""
+def asking(*quick: str, **commands: str) -> list[Check]:
+    """A check whose probes run `commands`, each for at most a second; those named in `quick` are."""
 
     def saying(command: str) -> Callable[[Machine, Topology], str]:
         return lambda _machine, _topology: command
 
-    asked = tuple(Probe(id, saying(command), seconds=1) for id, command in commands.items())
+    asked = tuple(Probe(id, saying(command), seconds=1, quick=id in quick) for id, command in commands.items())
     return [Check("test", "test", Level.NEEDED, lambda _subject: (Verdict.PASS, "", ""), asked)]
 
 
@@ -79,6 +81,39 @@ def test_no_probe_keeps_the_next_one_from_running(command: str, status: int, out
     assert found["first"].status == status
     assert found["next"] == Probed(0, "here")
     assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_quick_probe_is_as_alone_as_any(shell: str) -> None:
+    asked = {
+        "one": 'echo "it\'s"; name=left; cd /; echo b >&2; exit 3',
+        "two": "printf 'no newline'; echo \"$name\"",
+        "hung": "sleep 30",
+        "three": "cat",
+        "flood": "yes",
+        "broken": "if",
+        "four": "head -c 300000 /dev/zero | tr '\\0' x",
+        "five": 'set -- a b\necho "$#"',
+    }
+    found = run(asking("one", "two", "three", "broken", "four", "five", **asked), shell)
+    assert found["one"] == Probed(3, "it's\nb")
+    assert found["two"] == Probed(0, "no newline")
+    assert found["hung"].status == 124
+    assert found["three"] == Probed(0, "")
+    assert "yntax error" in found["broken"].output
+    limit = 65536 + 1024 * len(healthy.TOPOLOGY.machines)
+    assert found["four"] == Probed(0, "x" * limit)
+    assert len(found["flood"].output) <= limit
+    assert found["five"] == Probed(0, "2")
+
+
+def test_nothing_is_quick_where_file_systems_may_be_others(tmp_path: Path) -> None:
+    (tmp_path / "nfs").mkdir()
+    checks = asking("dead", "next", dead="echo before; sleep 30", next="echo here")
+    text = gather.script(WORKER, healthy.TOPOLOGY, checks, NONCE).replace("/sys/module/", f"{tmp_path}/")
+    done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, timeout=60)
+    found = gather.parse(done.stdout, NONCE)
+    assert found == {"dead": Probed(124, "before"), "next": Probed(0, "here")}
 
 
 def test_output_is_bounded() -> None:
@@ -200,19 +235,29 @@ class Shell:
     """A connection whose far end is a shell on this computer, or only words."""
 
     host_key = healthy.HOST_KEY
+    user = "craton"
 
     def __init__(self, answer: Callable[[str], Result]) -> None:
         self._answer = answer
 
     def run(
-        self, command: str, *, stdin: str = "", deadline: float, on_line: Callable[[str], None] | None = None
+        self,
+        command: str,
+        *,
+        stdin: str | BinaryIO = "",
+        deadline: float,
+        on_line: Callable[[str], None] | None = None,
     ) -> Result:
         assert command == "sudo -n sh -s"
+        assert isinstance(stdin, str)
         result = self._answer(stdin)
         for line in result.stdout.splitlines():
             if on_line:
                 on_line(line)
         return result
+
+    def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:
+        raise NotImplementedError
 
     def close(self) -> None: ...
 

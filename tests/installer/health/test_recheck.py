@@ -76,14 +76,14 @@ def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: l
         ([WORKER], ["ssh"], {WORKER: {"clock"}}),
         ([WORKER], ["etcd"], {WORKER: {"clock"}}),
         ([MASTER], ["etcd"], {MASTER: {"clock", "etcd-health", "etcd-members"}}),
-        ([WORKER], ["ports"], each(MACHINES, "reach") | {WORKER: {"clock", "reach"}}),
+        ([WORKER], ["ports"], each(MACHINES, "firewall", "reach") | {WORKER: {"clock", "firewall", "reach"}}),
         ([WORKER], ["clock"], each(MACHINES, "clock")),
         ([WORKER], ["node", "disk"], each(MASTERS, "nodes") | {WORKER: {"clock", "disk"}}),
         (
             [WORKER],
             None,
-            each(MACHINES, "clock", "reach")
-            | each(MASTERS, "clock", "nodes", "reach")
+            each(MACHINES, "clock", "firewall", "reach")
+            | each(MASTERS, "clock", "nodes", "firewall", "reach")
             | {WORKER: EVERY - {"apiserver", "etcd-health", "etcd-members", "nodes"}},
         ),
     ],

@@ -100,7 +100,7 @@ REPLACED: dict[tuple[str, str, str], list[tuple[str, str, Verdict, str, str]]] =
         (str(8 * GIB), str(GIB), FAIL, "1.7 GiB", "memory"),
     ],
     ("disk-space", MASTER, "storage"): [
-        (space(60), space(0), FAIL, "0.0 GiB free", "make room"),
+        (space(60), space(0), FAIL, "0 MiB free", "make room"),
         (space(60), space(5.5), FAIL, "6 GiB are needed", ""),
         (space(60), space(21.5), WARN, "22 GiB", ""),
     ],

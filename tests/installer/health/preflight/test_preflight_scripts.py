@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -48,17 +49,28 @@ def judged(one: Evidence, pinned: str = "") -> dict[str, Finding]:
     return {finding.check: finding for finding in findings}
 
 
-def run(name: str, *arguments: str, path: Path | None = None, root: Path | None = None) -> list[str]:
-    """What one script prints, on a PATH and for a tree of files of its own."""
-    text = asset(f"preflight/{name}.sh")
-    for top in ("etc", "var", "run", "boot", "proc", "sys") if root else ():
-        text = text.replace(f"/{top}/", f"{root}/{top}/")
-    environment = {**os.environ, "PATH": f"{path}:/usr/bin:/bin" if path else os.environ["PATH"]}
-    done = subprocess.run(
-        ["sh", "-s", *arguments], input=text, capture_output=True, text=True, timeout=30, env=environment
-    )
+TREES = ("etc", "var", "run", "boot", "proc", "sys")
+
+
+def run(
+    name: str, *arguments: str, path: Path | None = None, root: Path | None = None, trees: tuple[str, ...] = TREES
+) -> list[str]:
+    """What one script prints, on a PATH of its own and with `trees` of files that are below `root`."""
+    done = ended(name, *arguments, path=path, root=root, trees=trees)
     assert done.stderr == ""
     return done.stdout.splitlines()
+
+
+def ended(
+    name: str, *arguments: str, path: Path | None = None, root: Path | None = None, trees: tuple[str, ...] = TREES
+) -> subprocess.CompletedProcess[str]:
+    text = asset(f"preflight/{name}.sh")
+    for tree in trees if root else ():
+        text = text.replace(f"/{tree}/", f"{root}/{tree}/")
+    environment = {**os.environ, "PATH": f"{path}:/usr/bin:/bin" if path else os.environ["PATH"]}
+    return subprocess.run(
+        ["sh", "-s", *arguments], input=text, capture_output=True, text=True, timeout=30, env=environment
+    )
 
 
 def program(directory: Path, name: str, text: str) -> None:
@@ -113,11 +125,13 @@ def test_facts_come_back_over_real_ssh_in_one_round_trip(tmp_path: Path) -> None
     assert found["kernel-version"].seen == os.uname().release
 
 
-def test_who_takes_a_port_is_named() -> None:
+def test_who_takes_a_port_that_is_needed_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        line = next(line for line in run("sockets") if f"127.0.0.1:{port} " in line)
+        line = next(line for line in run("sockets", "1-2", f"{port}-{port}") if f"127.0.0.1:{port} " in line)
+        others = next(line for line in run("sockets", "1-2") if f"127.0.0.1:{port} " in line)
     assert f"pid={os.getpid()}" in line
+    assert "pid=" not in others
 
 
 def test_ports_are_known_without_ss_as_well(tmp_path: Path) -> None:
@@ -136,7 +150,7 @@ def test_ports_are_known_without_ss_as_well(tmp_path: Path) -> None:
 
 def test_names_are_looked_up_at_once_and_each_with_its_time(tmp_path: Path) -> None:
     program(tmp_path / "bin", "getent", "case $2 in known) exit 0 ;; hung) exec sleep 60 ;; *) exit 2 ;; esac")
-    program(tmp_path / "bin", "timeout", 'shift 3; [ "$3" = hung ] && exit 124; exec "$@"')
+    program(tmp_path / "bin", "timeout", f'shift 3; exec {shutil.which("timeout")} -k 1 0.5 "$@"')
     lines = [line.split() for line in run("resolver", "known", "strange", "hung", path=tmp_path / "bin")]
     looked = {words[1]: words[2] for words in lines if words[0] == "lookup"}
     assert (looked["known"], looked["strange"], looked["hung"]) == ("0", "2", "124")
@@ -180,6 +194,66 @@ def test_versions_are_asked_of_what_is_installed(tmp_path: Path) -> None:
     lines = run("software", path=tmp_path / "bin", root=tmp_path)
     assert "version containerd containerd example.test/containerd v1.7.2 abc" in lines
     assert "version kubeadm v1.36.2" in lines
+
+
+def test_a_systemd_that_does_not_answer_is_not_taken_for_one_without_services(tmp_path: Path) -> None:
+    program(tmp_path / "bin", "systemctl", "exec sleep 60")
+    program(tmp_path / "bin", "timeout", f'shift 3; exec {shutil.which("timeout")} -k 1 0.5 "$@"')
+    (tmp_path / "run/systemd/system").mkdir(parents=True)
+    assert ended("software", path=tmp_path / "bin", root=tmp_path).returncode == 124
+
+
+def test_modules_are_known_by_the_names_of_their_files(tmp_path: Path) -> None:
+    modules = tmp_path / "lib/modules" / os.uname().release
+    modules.mkdir(parents=True)
+    (modules / "modules.dep").write_text(
+        "kernel/net/bridge/br_netfilter.ko.zst: kernel/net/bridge/bridge.ko.zst kernel/net/xt_mark.ko.zst\n"
+        "kernel/fs/not_overlay.ko:\nextra/xt_comment.ko:\n"
+    )
+    (modules / "modules.builtin").write_text("kernel/net/netfilter/nf_conntrack.ko\n")
+    lines = run("kernel", root=tmp_path, trees=("lib", "sys/module"))
+    assert [line for line in lines if line.startswith("module ")] == [
+        "module br_netfilter available",
+        "module xt_comment available",
+        "module nf_conntrack builtin",
+    ]
+
+
+def test_packages_that_are_half_installed_and_who_holds_the_lock_are_told(tmp_path: Path) -> None:
+    dpkg = tmp_path / "var/lib/dpkg"
+    (dpkg / "updates").mkdir(parents=True)
+    (dpkg / "status").write_text(
+        "Package: fine\nStatus: install ok installed\n\nPackage: bad\nStatus: hold ok half-configured\n"
+        "Description: Status: was install ok unpacked\n\nPackage: gone\nStatus: deinstall ok config-files\n"
+    )
+    (dpkg / "updates/0001").write_text("Package: newest\nStatus: install reinstreq half-installed\n")
+    with (dpkg / "lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        lines = run("programs", root=tmp_path, trees=("var",))
+    assert [line for line in lines if line.startswith("broken ")] == ["broken bad", "broken newest"]
+    name = Path("/proc/self/comm").read_text().strip()
+    assert f"busy {name} {os.getpid()}" in lines
+
+
+def test_rules_without_end_are_not_taken_for_none(tmp_path: Path) -> None:
+    program(tmp_path / "bin", "nft", "echo 'table ip nat {'; exec sleep 60")
+    program(tmp_path / "bin", "timeout", f'shift 3; exec {shutil.which("timeout")} -k 1 0.5 "$@"')
+    (tmp_path / "sys/module/nf_tables").mkdir(parents=True)
+    done = ended("firewall", path=tmp_path / "bin", root=tmp_path, trees=("sys",))
+    assert done.returncode == 124
+
+
+def test_a_hypervisor_is_known_by_what_the_board_says(tmp_path: Path) -> None:
+    board = tmp_path / "sys/class/dmi/id"
+    board.mkdir(parents=True)
+    (tmp_path / "run/systemd").mkdir(parents=True)
+    (tmp_path / "run/systemd/container").write_text("lxc\n")
+    for name, vendor, kind in (("Standard PC (Q35)", "QEMU", "qemu"), ("m5.metal", "Amazon EC2", "none")):
+        (board / "product_name").write_text(f"{name}\n")
+        (board / "sys_vendor").write_text(f"{vendor}\n")
+        lines = run("system", root=tmp_path, trees=("sys/class", "run"))
+        assert f"virtualization {kind}" in lines
+        assert "container lxc" in lines
 
 
 @needs_root
@@ -233,6 +307,6 @@ def test_a_full_disk_and_a_read_only_root_end_in_findings_of_their_own() -> None
     full = "mount -t tmpfs -o size=64k none /var/lib; head -c 65536 /dev/zero >/var/lib/fill\n"
     findings = judged(gathered("unshare", "-m", "sh", "-s", before=full + "mount -o remount,bind,ro /\n"))
     assert findings["disk-space"].verdict is Verdict.FAIL
-    assert "/var/lib has 0.0 GiB free" in findings["disk-space"].seen
+    assert "/var/lib has 0 MiB free" in findings["disk-space"].seen
     assert findings["read-only"].seen == "the root file system is read-only"
     assert findings["file-system"].verdict is Verdict.WARN
