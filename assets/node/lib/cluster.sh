@@ -136,15 +136,30 @@ verb_reset() {
     clean_up
 }
 
+# drop_rules iptables|ip6tables PATTERN: takes out the rules and chains that match, if any do.
+drop_rules() {
+    has "$1-save" || return 0
+    rules=$("$1-save" 2>/dev/null) || return 0
+    ! echo "$rules" | grep -q -E "$2" || echo "$rules" | grep -v -E "$2" | "$1-restore" 2>/dev/null || :
+}
+
 # kubeadm reset, and what it leaves: interfaces, rules and files of the pod network.
 clean_up() {
     ! has kubeadm || kubeadm reset -f </dev/null || fail 'kubeadm reset failed'
     for interface in cni0 flannel.1; do
         ! has ip || ip link delete "$interface" 2>/dev/null || :
     done
-    for tables in iptables ip6tables; do
-        ! has "$tables-save" || "$tables-save" 2>/dev/null | grep -v -E 'KUBE-|CNI-|FLANNEL' | "$tables-restore" 2>/dev/null || :
+    rm -rf /etc/cni/net.d/*flannel* /var/lib/cni/flannel /var/lib/cni/networks/cbr0 /run/flannel /var/lib/etcd
+    rm -f /var/lib/cni/cache/results/cbr0-* /var/lib/cni/results/cbr0-*
+    for directory in /etc/cni/net.d /var/lib/cni/cache/results /var/lib/cni/cache /var/lib/cni/results \
+        /var/lib/cni/networks /var/lib/cni; do
+        rmdir "$directory" 2>/dev/null || : # what others keep there stays
     done
-    rm -rf /etc/cni/net.d /var/lib/cni /run/flannel /var/lib/etcd
+    # Chains named CNI-... are podman's as well, where its networks stand beside the pods'.
+    ours='KUBE-|FLANNEL|"cbr0'
+    [ -n "$(ls /etc/cni/net.d 2>/dev/null)" ] || ours="$ours|CNI-"
+    for tables in iptables ip6tables; do
+        drop_rules "$tables" "$ours"
+    done
     rm -rf "$STATE/addons" "$STATE/member" "$STATE/joining" "$STATE/certificate-key" "$STATE/certificates-uploaded"
 }
