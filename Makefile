@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
+OTHERS := $(VENV)/others
 
-.PHONY: install demo test check bench-ui screenshots requirements clean
+.PHONY: install demo test check bench-ui bench-ssh bench-local crash screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -23,11 +24,15 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	@touch $@
 
 SPEED ?= 1
+# PLATFORM=local makes real machines: as root with podman, and Kubernetes' programs from the internet, MIRROR or ARTIFACTS.
+PLATFORM ?= rehearsal
+MIRROR ?=
+ARTIFACTS ?=
 DEMO := cd "$$CRATON_HOME" && echo "CRATON_HOME=$$CRATON_HOME" && set -x && \
-	craton new --yes --name demo --subdomain example.test --masters 3 --workers 2 --ingress infra --infra 1 && \
-	craton apply demo.yaml --yes --close --speed $(SPEED)
+	craton new --yes --name demo --subdomain example.test --platform $(PLATFORM) $(if $(MIRROR),--mirror $(MIRROR)) --masters 3 --workers 2 --ingress infra --infra 1 && \
+	craton apply demo.yaml --yes --close --speed $(SPEED) $(if $(ARTIFACTS),--artifacts $(abspath $(ARTIFACTS)))
 
-demo: $(RUNTIME)  ## rehearse a whole install: 3 masters, 1 infra node, 2 workers; then destroy it again
+demo: $(RUNTIME)  ## a whole install, rehearsed or of PLATFORM: 3 masters, 1 infra node, 2 workers; then destroy it again
 	@export CRATON_HOME=$$(mktemp -d) PATH="$(CURDIR)/$(BIN):$$PATH"; \
 	( $(DEMO) ); status=$$?; \
 	craton destroy demo --yes --plain && rm -rf "$$CRATON_HOME"; exit $$status
@@ -44,12 +49,27 @@ check: $(DEVELOPMENT)  ## lint, types, and the direction of imports
 bench-ui: $(DEVELOPMENT)  ## from key to paint, while 1,000 machines log 10,000 lines a second
 	@$(BIN)/python -m tests.bench.ui
 
+bench-ssh: $(DEVELOPMENT) $(OTHERS)/.installed  ## facts and checks of 100 machines over real SSH, beside others doing less
+	@$(BIN)/python -m tests.bench.ssh $(OTHERS)/bin
+
+bench-local: $(DEVELOPMENT)  ## from nothing to SSH on six real machines of this computer (root, podman)
+	@$(BIN)/python -m tests.bench.local
+
+crash: $(DEVELOPMENT)  ## kill engines at random moments for five minutes: twins, orphans and losses (root, podman)
+	@$(BIN)/python -m tests.bench.crash
+
+$(OTHERS)/.installed: requirements-bench.txt | $(BIN)/python
+	$(PYTHON) -m venv $(OTHERS)
+	$(OTHERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@touch $@
+
 screenshots: $(DEVELOPMENT)  ## export the README's pictures from the screens themselves
 	@$(BIN)/python -m tests.screenshots
 
 requirements: $(DEVELOPMENT)  ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml requirements-build.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev -c requirements.txt -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group bench -o requirements-bench.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
