@@ -12,8 +12,10 @@ from installer.diagram import count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
+from installer.plan import InstallPlan
 from installer.platforms.base import Resource
 from installer.state import ClusterDirectory
+from installer.topology import topology
 
 
 def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
@@ -53,10 +55,19 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
         f"  console      https://{plan.console_host}  (D2)",
         f"  kubeconfig   {directory.kubeconfig}{stand_in}",
     ]
+    lines += [f"  hosts file   {line}" for line in hosts_lines(plan)]
     if report:
         lines.append(f"  health       {report.headline}")
     lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")
     return [*lines, f"  {notice}"] if notice else lines
+
+
+def hosts_lines(plan: InstallPlan) -> list[str]:
+    """For the user's own hosts file, where no DNS knows the names; none of stand-ins, which nobody reaches."""
+    if plan.traits.stand_ins:
+        return []
+    derived = topology(plan)
+    return [f"{address} {record.name}" for record in derived.records for address in derived.addresses(record)]
 
 
 def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
@@ -65,13 +76,20 @@ def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
     left = receipt.get("left", [])
     if progress.exit_code == ExitCode.DONE:
         gone = [view.record.title for view in progress.steps.values() if view.state is StepState.UNDONE]
-        return [f"{cluster} is destroyed: {len(gone)} things taken back; a second look found nothing left."]
+        lines = [f"{cluster} is destroyed: {len(gone)} things taken back; a second look found nothing left."]
+        return lines + [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
     lines = [f"{cluster}: not everything could be destroyed."]
     lines += [f"  left: {item['kind']} {item['name']} {item['detail']}".rstrip() for item in left]
     for view in progress.failures:
         error = view.error or {}
         lines.append(f"  {view.record.id}: {error.get('observed')}")
     return [*lines, f"Mend what is named above, then run `craton destroy {cluster}` again."]
+
+
+def left_on_machines(progress: Progress) -> list[tuple[str, str]]:
+    """(machine, what was left on it and why): what somebody changed since Craton put it there is not Craton's."""
+    found = [data for data in progress.results.values() if "removed" in data]
+    return list(dict.fromkeys((data["machine"], words) for data in found for words in data["left"]))
 
 
 def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
@@ -83,6 +101,7 @@ def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
         "undone": [view.record.id for view in undone],
         "failed": [{"step": view.record.id, "error": view.error} for view in progress.failures],
         "left": list(progress.results.get("receipt", {}).get("left", [])),
+        "left_on_machines": [{"machine": name, "left": words} for name, words in left_on_machines(progress)],
     }
 
 

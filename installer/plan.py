@@ -35,7 +35,7 @@ class PlatformTraits:
     cloud: bool = False
     """Nodes call the platform's API (contract rule M12)."""
     inventory: bool = False
-    """Its machines are the user's own, named in the plan: they keep their names and addresses, and are never deleted."""
+    """Its machines are the user's own, named in the plan: they keep name and address, and are never deleted."""
     load_balancers: bool = True
     stand_ins: bool = False
     """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""

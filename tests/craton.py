@@ -22,6 +22,8 @@ class Craton:
     """A user with a home directory of their own."""
 
     directory: Path
+    prefix: tuple[str, ...] = ()
+    """What goes before every command line, such as `ip netns exec NAME`."""
 
     @property
     def home(self) -> Path:
@@ -37,9 +39,8 @@ class Craton:
             "TERM": "xterm-256color",
         }
 
-    @staticmethod
-    def argv(*arguments: str) -> list[str]:
-        return [sys.executable, "-m", "installer", *arguments]
+    def argv(self, *arguments: str) -> list[str]:
+        return [*self.prefix, sys.executable, "-m", "installer", *arguments]
 
     def run(
         self, *arguments: str, expect: int | None = 0, stdin: str | None = None

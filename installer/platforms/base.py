@@ -29,7 +29,7 @@ class Credentials:
     """The user's own keys, as OpenSSH's options of these names say them."""
 
     keys: tuple[Path, ...] = ()
-    """IdentityFile: private keys, or public halves of keys that the agent holds; those that do not exist are passed over."""
+    """IdentityFile: private keys, or public halves of keys that the agent holds; what does not exist is passed over."""
     certificates: tuple[Path, ...] = ()
     """CertificateFile."""
     agent: str | None = None

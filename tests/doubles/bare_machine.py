@@ -46,6 +46,10 @@ chmod 755 /usr/local/sbin/*
 for command in curl ethtool ip iptables modprobe mount nft nsenter; do
     command -v "$command" >/dev/null || cp /bin/true "/usr/local/sbin/$command"
 done
+# The network is this computer's, and so would the rules be that a reset takes out, between those of others.
+for command in ip iptables-save iptables-restore ip6tables-save ip6tables-restore; do
+    cp /bin/true "/usr/local/sbin/$command"
+done
 rm -f /etc/os-release
 printf 'ID=debian\nVERSION_ID=12\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n' >/etc/os-release
 mkdir -p /etc/ssl/certs /etc/modules-load.d /etc/sysctl.d /etc/systemd/system/multi-user.target.wants

@@ -113,7 +113,7 @@ def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_
     command: tuple[str, ...] = ("apply", str(plan), "--yes")
     unfinished = 0
     for _ in range(20):
-        follower = craton.start(*command, "--json", "--speed", "6")
+        follower = craton.start(*command, "--json", "--speed", "2")
         read_until_applying(follower, 1, chance.randint(0, 6))
         pid = craton.cluster()["pid"]
         if pid:

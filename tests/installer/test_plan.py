@@ -206,7 +206,10 @@ def test_a_mistake_in_a_list_of_machines_is_found_at_its_machine(fields: dict[st
         ([], "a list of 0 is not as long as the plan needs: 3 (master 1, infra 1, worker 1)"),
         (HOSTS[:2], "a list of 2"),
         ([*HOSTS, {"address": "10.0.0.4"}], "a list of 4"),
-        ([{**host, "role": "master"} for host in HOSTS], "role master given 3 times is not what the plan has: master 1"),
+        (
+            [{**host, "role": "master"} for host in HOSTS],
+            "role master given 3 times is not what the plan has: master 1",
+        ),
     ],
 )
 def test_a_list_of_machines_has_as_many_as_the_plan_takes(hosts: list[dict[str, Any]], words: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from installer import assembly, lifecycle, planfile
 from installer.engine.events import Outcome
@@ -21,6 +22,7 @@ from screens.dialogs.help import HelpDialog
 from screens.dialogs.save import SaveDialog
 from screens.review import TABS, ReviewScreen
 from screens.subject import Subject
+from tests.doubles.mirror import published, running_mirror
 from tests.screens import journals
 from tests.screens.stand_ins import ProgressScreen, WizardScreen, footer, plan, replace, settle, visible
 
@@ -150,7 +152,7 @@ async def test_install_asks_starts_the_engine_on_the_file_and_shows_it(
 ) -> None:
     started: list[Path] = []
 
-    def start(path: Path, options: object) -> ClusterDirectory:
+    def start(path: Path, *_: object) -> ClusterDirectory:
         started.append(path)
         return ClusterDirectory.of("demo")
 
@@ -255,3 +257,66 @@ async def test_a_thousand_machines_are_reviewed_without_a_wait(review: Review) -
         await pilot.press("4", "end")
         await pilot.pause()
         assert "check demo-worker-1000" in visible(pilot)
+
+
+OWN = {
+    "platform": "machines",
+    "masters": 1,
+    "workers": 1,
+    "machines": {"inventory": [{"address": f"10.0.0.{host}"} for host in (11, 12, 13)]},
+}
+
+
+def said(pilot: Pilot[Any]) -> str:
+    """What was notified."""
+    return "\n".join(each.message for each in pilot.app._notifications)
+
+
+async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(review: Review, tmp_path: Path) -> None:
+    with running_mirror(published(plan(**OWN))) as mirror:
+        path = tmp_path / "demo.yaml"
+        mirrored = plan(**OWN, artifacts={"mirror": mirror.url})
+        planfile.save(path, mirrored)
+        async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
+            await settle(pilot)
+            assert "recorded the sums of 14 artifacts" in said(pilot)
+            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.pause()
+            shown = visible(pilot)
+    sums = planfile.load(path).artifacts.sums
+    assert len(sums) == 14
+    assert f"{mirror.url}/containerd/containerd/releases" in shown
+    first = min(name for name in sums if "containerd-" in name)
+    assert f"sha256 {sums[first]}" in shown
+
+
+async def test_a_review_without_network_says_what_is_missing(review: Review, tmp_path: Path) -> None:
+    with running_mirror({}) as mirror:
+        path = tmp_path / "demo.yaml"
+        mirrored = plan(**OWN, artifacts={"mirror": mirror.url})
+        planfile.save(path, mirrored)
+        async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
+            await settle(pilot)
+            assert "the sums are not recorded" in said(pilot)
+            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.pause()
+            assert "not recorded yet" in visible(pilot)
+    assert planfile.load(path) == mirrored
+
+
+async def test_an_offline_review_asks_nobody(review: Review, tmp_path: Path) -> None:
+    with running_mirror({}) as mirror:
+        path = tmp_path / "demo.yaml"
+        planfile.save(path, plan(**OWN, artifacts={"mirror": mirror.url}))
+        async with review(Subject(planfile.load(path), path=path, offline=True)).run_test() as pilot:
+            await settle(pilot)
+        assert mirror.asked == []
+
+
+async def test_a_rehearsal_has_no_tab_of_artifacts(review: Review) -> None:
+    async with review(Subject(plan())).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        assert "Artifacts" not in visible(pilot)
+        await pilot.press(str(TABS.index("artifacts") + 1))
+        await pilot.pause()
+        assert "demo-k8s.example.test" in visible(pilot)

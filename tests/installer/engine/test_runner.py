@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -14,7 +15,7 @@ from installer.engine.events import EventType, Outcome, RunKind
 from installer.engine.journal import Journal, JournalError, Reader
 from installer.engine.runner import run
 from installer.errors import ExitCode, InstallerError
-from installer.step import Context, Phase, Stopped
+from installer.step import Context, Observation, Phase, Stopped
 from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
 from tests.installer.engine.conftest import QUICK, Engine
 
@@ -310,6 +311,16 @@ def test_destroy_undoes_what_can_not_be_observed(engine: Engine, effects: Effect
     unseen = InstallerError("connect", "refused", retryable=True)
     assert engine.destroy([fake_step(effects, "a", observing=failing(unseen))]) is ExitCode.DONE
     assert effects.calls == [("observe", "a"), ("undo", "a")]
+
+
+def test_destroy_undoes_what_is_half_made(engine: Engine, effects: Effects) -> None:
+    seen = Observation(holds=False, seen="half of it", remains=True)
+    effects.present = {"a"}
+    step = fake_step(effects, "a")
+    with patch.object(type(step.action), "observe", lambda *_: seen):
+        assert engine.destroy([step]) is ExitCode.DONE
+    assert effects.called("undo") == ["a"]
+    assert effects.present == set()
 
 
 def test_a_destroy_that_fails_keeps_what_the_failed_step_needs(engine: Engine, effects: Effects) -> None:
