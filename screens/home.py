@@ -128,17 +128,24 @@ class HomeScreen(CratonScreen[None]):
 
     def look(self) -> None:
         """Read the clusters again, unless a look is under way or nobody sees it."""
-        if not self._looking and self.is_current:
+        if not self._looking and self.is_current and self._composed:
             self._looking = True
             self.run_worker(self._read(), group="look")
+
+    @property
+    def _composed(self) -> bool:
+        """Whether there is something to show clusters on: not yet while the screen opens, no more while it closes."""
+        return bool(self.query(Table))
 
     async def _read(self) -> None:
         try:
             clusters, draft = await asyncio.to_thread(_read_clusters)
         except InstallerError as error:
-            self.query_one("#detail", Static).update(theme.content(theme.FAILED, f"{error}. {error.hint}"))
+            if self._composed:
+                self.query_one("#detail", Static).update(theme.content(theme.FAILED, f"{error}. {error.hint}"))
         else:
-            self._show(clusters, draft)
+            if self._composed:
+                self._show(clusters, draft)
         finally:
             self._looking = False
 

@@ -73,6 +73,13 @@ class Addon(Permanent):
         return Observation(self.name in applied, f"addons: {', '.join(filter(None, applied)) or 'none'}")
 
     def apply(self, ctx: Context) -> None:
+        if not ctx.world.plan.traits.stand_ins:
+            raise InstallerError(
+                f"bring up the addon {self.name}",
+                "this version of Craton has no manifests for it",
+                machine=self.first_master,
+                hint="the machines are prepared; `craton destroy` takes everything back",
+            )
         run_program(ctx, self.first_master, "addon", self.name)
 
 

@@ -12,7 +12,7 @@ prepare_containerd() {
     use_proxy
     if needs_containerd; then
         install_artifact containerd /usr/local/bin
-        put_unit /etc/systemd/system/containerd.service containerd_unit
+        put_pending /etc/systemd/system/containerd.service containerd-unit containerd_unit
     else
         say "containerd $(containerd_version) is there"
     fi
@@ -52,16 +52,20 @@ containerd_settings() {
         containerd_without "$REGISTRY_HOSTS"
     fi
     if [ -n "$PROXY" ]; then
-        put_unit "$CONTAINERD_PROXY" proxy_settings
+        put_pending "$CONTAINERD_PROXY" containerd-unit proxy_settings
     else
         containerd_without "$CONTAINERD_PROXY"
     fi
-    ! is_pending reload || pending containerd.service
+    if is_pending containerd-unit; then
+        pending reload
+        pending containerd.service
+        settled containerd-unit
+    fi
 }
 
 containerd_without() {
     is_ours file "$1" || return 0
-    pending reload
+    pending containerd-unit
     take_back "$1"
 }
 
