@@ -135,11 +135,12 @@ def test_a_jump_host_that_refuses_the_key_is_named(chain: dict[str, Endpoint], t
 
 
 def test_a_machine_that_the_jump_host_does_not_reach_is_said(chain: dict[str, Endpoint], tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    endpoint = replace(chain["machine"], port=port, jump=chain["outer"])
-    with pytest.raises(InstallerError) as caught:
-        _pool(endpoint, tmp_path).get(MACHINE, 20)
+    with socket.socket() as held:  # bound and not listening: nobody else can answer there meanwhile
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        endpoint = replace(chain["machine"], port=port, jump=chain["outer"])
+        with pytest.raises(InstallerError) as caught:
+            _pool(endpoint, tmp_path).get(MACHINE, 20)
     assert f"jump host 127.0.0.1:{chain['outer'].port} cannot connect to 127.0.0.1:{port}: " in caught.value.observed
     assert caught.value.retryable
 
