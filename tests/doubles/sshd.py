@@ -75,7 +75,7 @@ def running_sshd(
     directory.mkdir(parents=True, exist_ok=True)
     keys = [_host_key(directory, kind) for kind in host_key_types]
     (directory / "authorized_keys").touch()
-    port = port or _free_port()
+    port = port or free_port()
     lines = [
         *settings,
         f"ListenAddress 127.0.0.1:{port}",
@@ -141,7 +141,7 @@ def _host_key(directory: Path, kind: str) -> Path:
     return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Below the ports that the kernel hands out by itself, so that no connection takes it before the server does."""
     while True:
         port = secrets.choice(range(10_000, 32_000))

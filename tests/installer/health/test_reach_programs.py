@@ -13,6 +13,7 @@ import pytest
 
 from installer.health.reach_flows import Flow, Outcome
 from installer.health.reach_scripts import Secret, command, listen_script, probe_script, read_probe
+from tests.doubles.sshd import free_port
 
 PROGRAMS = ("listen.pl", "probe.pl")
 
@@ -45,9 +46,7 @@ def listener() -> Iterator[tuple[Secret, Flow, subprocess.Popen[str]]]:
 
 
 def _free_flow() -> Flow:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    return Flow("source", "target", "tcp", "127.0.0.1", port, ("N1",))
+    return Flow("source", "target", "tcp", "127.0.0.1", free_port(), ("N1",))
 
 
 def _start(script: str) -> subprocess.Popen[str]:

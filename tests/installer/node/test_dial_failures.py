@@ -110,9 +110,10 @@ def test_a_server_that_is_none_is_told_apart(case: str, tmp_path: Path, capfd: p
 
 
 def test_a_refused_connection_names_the_address(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    error = _failure(tmp_path, Endpoint("127.0.0.1", port, "craton", "ssh-ed25519 AAAA"), 1)
+    with socket.socket() as held:  # bound and not listening: nobody else can answer there meanwhile
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        error = _failure(tmp_path, Endpoint("127.0.0.1", port, "craton", "ssh-ed25519 AAAA"), 1)
     assert error.observed == f"connection refused by 127.0.0.1:{port}"
     assert error.retryable
 
