@@ -186,6 +186,7 @@ class RunScreen(Remote):
         if gone != self.engine_gone:
             self.engine_gone = gone
             if gone:
+                self._frame()  # what was at work then stays in view
                 self.fleet.abandon(self.now)
             self.redraw()
 

@@ -250,6 +250,20 @@ async def test_an_engine_that_died_is_told_of_and_can_be_resumed(
         await ended(pilot, ExitCode.INTERRUPTED)
 
 
+@pytest.mark.parametrize("frames", [0.01, 60.0])
+async def test_the_machine_that_a_dead_engine_worked_on_stays_in_view(
+    demo: Run, monkeypatch: pytest.MonkeyPatch, frames: float
+) -> None:
+    monkeypatch.setattr(process, "running_pid", lambda directory: None)
+    monkeypatch.setattr(run_module, "LIVENESS", 0.05)
+    monkeypatch.setattr(run_module, "FRAMES", frames)
+    halfway(demo)
+    async with application(demo).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: screen(pilot).engine_gone)
+        assert screen(pilot).selected is not None
+        assert screen(pilot)._selected != CLUSTER
+
+
 async def test_leaving_a_running_install_leaves_it_running_unless_told_otherwise(
     demo: Run, calls: list[tuple[Any, ...]]
 ) -> None:
