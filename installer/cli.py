@@ -7,22 +7,45 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from installer import cli_local, new
+from installer.cli_common import (
+    AcceptNew,
+    AlwaysPlain,
+    AnyCluster,
+    Artifacts,
+    Close,
+    Cluster,
+    Json,
+    Mode,
+    Plain,
+    PlanOrCluster,
+    Seed,
+    Speed,
+    Yes,
+    confirm,
+    follower_of,
+    is_path,
+    mode_of,
+    options_of,
+    pick,
+    plan_path,
+    settle_access,
+    show,
+    tell,
+    teller,
+    unlock_keys,
+)
 from installer.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
     from installer.engine.progress import Progress
-    from installer.follow import Follower
     from installer.plan import InstallPlan
     from installer.platforms.base import RunOptions
-    from installer.state import ClusterDirectory
 
 app = typer.Typer(
     name="craton",
@@ -36,107 +59,16 @@ app = typer.Typer(
 app.add_typer(cli_local.app)
 
 
-class Mode(Enum):
-    """How a command shows what it does."""
-
-    SCREEN = "screen"
-    PLAIN = "plain"
-    JSON = "json"
-
-
-def _mode(*, as_json: bool, plain: bool) -> Mode:
-    if as_json:
-        return Mode.JSON
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    return Mode.SCREEN if terminal and not plain else Mode.PLAIN
-
-
-def _tell(text: str) -> None:
-    """Say something to the person; stdout is left to results."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def _teller(mode: Mode) -> Callable[[str], None]:
-    """Says what goes on, unless a machine reads."""
-    return _tell if mode is not Mode.JSON else lambda _sentence: None
-
-
-def _complete_cluster() -> list[str]:
-    from installer import state
-
-    return [directory.cluster for directory in state.clusters()]
-
-
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of screens.")]
-AlwaysPlain = Annotated[bool, typer.Option("--plain", help="Plain lines, as always here.", hidden=True)]
-"""For scripts that pass --plain to every command."""
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Read no sums of what is installed; show those that the plan has.")
 ]
 Anew = Annotated[
     bool, typer.Option("--anew", help="Read all sums of what is installed again, and record those that changed.")
 ]
-Close = Annotated[bool, typer.Option("--close", help="Close the screen by itself when the run has ended.")]
-AcceptNew = Annotated[
-    bool,
-    typer.Option(
-        "--accept-new-host-keys", help="Trust the host keys of machines that were never seen before, unasked."
-    ),
-]
-Artifacts = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        exists=True,
-        file_okay=False,
-        resolve_path=True,
-        help="Upload what machines get installed from this directory, which has a mirror's layout.",
-    ),
-]
-Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
-AnyCluster = Annotated[
-    str | None,
-    typer.Argument(help="Name of the cluster; not needed if there is but one.", autocompletion=_complete_cluster),
-]
-PlanOrCluster = Annotated[
-    str,
-    typer.Argument(
-        metavar="PLAN|CLUSTER", help="A plan file, or the name of a cluster.", autocompletion=_complete_cluster
-    ),
-]
-Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="Divide a rehearsal's durations by this.")]
-Seed = Annotated[int, typer.Option(help="Seed of a rehearsal's durations.")]
 Fault = Annotated[
     list[str] | None,
     typer.Option(metavar="MACHINE:PHASE:FAULT", help="Rehearse a fault, such as worker-1:prepare:hang. Repeatable."),
 ]
-
-
-def _options(speed: float, seed: int, faults: list[str] | None, accept_new: bool, artifacts: Path | None) -> RunOptions:
-    from installer.platforms.base import RunOptions
-
-    return RunOptions(speed, seed, tuple(faults or ()), accept_new, str(artifacts) if artifacts else None)
-
-
-def _pick(cluster: str | None) -> str:
-    """The cluster meant: the one named, or the only one there is."""
-    from installer import lifecycle, state
-
-    if cluster is not None:
-        return lifecycle.existing(cluster).cluster
-    known = [directory.cluster for directory in state.clusters()]
-    if len(known) == 1:
-        return known[0]
-    raise InstallerError(
-        "choose the cluster",
-        f"there are {len(known)} clusters" if known else "there is no cluster yet",
-        hint=f"name one of them: {', '.join(known)}"
-        if known
-        else "`craton new` makes a plan, `craton apply` installs it",
-        exit_code=ExitCode.USAGE,
-    )
 
 
 @app.callback(invoke_without_command=True)
@@ -155,7 +87,7 @@ def home(
         raise typer.Exit
     if context.invoked_subcommand is not None:
         return
-    if _mode(as_json=False, plain=False) is Mode.SCREEN:
+    if mode_of(as_json=False, plain=False) is Mode.SCREEN:
         from screens.app import run_home
 
         raise typer.Exit(run_home())
@@ -163,7 +95,7 @@ def home(
 
 
 def _wizard() -> new.Screens | None:
-    if _mode(as_json=False, plain=False) is not Mode.SCREEN:
+    if mode_of(as_json=False, plain=False) is not Mode.SCREEN:
         return None
     from screens.app import run_wizard
 
@@ -181,10 +113,10 @@ def review(
     from installer import assembly, planfile
     from installer import review as reviewing
 
-    path = _plan_path(target)
+    path = plan_path(target)
     plan = planfile.load(path)
-    mode = _mode(as_json=as_json, plain=plain)
-    if anew or (mode is not Mode.SCREEN and _is_path(target) and not offline):
+    mode = mode_of(as_json=as_json, plain=plain)
+    if anew or (mode is not Mode.SCREEN and is_path(target) and not offline):
         plan = _record_sums(path, plan, anew=anew)
     if mode is Mode.SCREEN:
         from screens.app import run_review
@@ -200,26 +132,15 @@ def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
 
     try:
         if sums.lacks(plan) or (anew and not plan.traits.stand_ins):
-            _tell(f"reading the sums of what is installed from {sums.source(plan)} ...")
+            tell(f"reading the sums of what is installed from {sums.source(plan)} ...")
         recorded = sums.record(path, anew=anew, deadline=sums.REVIEWING)
     except InstallerError as error:
-        _tell(f"warning: {sums.not_read(error)}")
+        tell(f"warning: {sums.not_read(error)}")
         return plan
     for sentence in (recorded.said, recorded.warning and f"warning: {recorded.warning}"):
         if sentence:
-            _tell(sentence)
+            tell(sentence)
     return recorded.plan
-
-
-def _plan_path(target: str) -> Path:
-    """A plan file, or the saved plan of the cluster of that name."""
-    from installer import lifecycle
-
-    return Path(target) if _is_path(target) else lifecycle.existing(target).plan
-
-
-def _is_path(target: str) -> bool:
-    return target.endswith((".yaml", ".yml")) or "/" in target or Path(target).is_file()
 
 
 @app.command()
@@ -240,14 +161,14 @@ def apply(
     from installer import review as reviewing
 
     loaded = planfile.load(plan)
-    mode = _mode(as_json=as_json, plain=plain)
-    options = _options(speed, seed, fault, accept_new_host_keys, artifacts)
+    mode = mode_of(as_json=as_json, plain=plain)
+    options = options_of(speed, seed, fault, artifacts)
     if not yes:
         if mode is not Mode.JSON:
             print(reviewing.overview(loaded))
-        _confirm(f"Install {loaded.name} on the {loaded.platform} platform?", mode)
-    _settle_access(loaded, mode, asks=not yes, accept_new=accept_new_host_keys)
-    _show(lambda: lifecycle.start_install(plan, options, _teller(mode)), mode, close=close)
+        confirm(f"Install {loaded.name} on the {loaded.platform} platform?", mode)
+    settle_access(loaded, mode, asks=not yes, accept_new=accept_new_host_keys)
+    show(lambda: lifecycle.start_install(plan, options, teller(mode)), mode, close=close)
 
 
 @app.command()
@@ -265,10 +186,10 @@ def resume(
     """Go on with an install that was interrupted or failed."""
     from installer import lifecycle
 
-    name, options = _pick(cluster), _options(speed, seed, fault, accept_new_host_keys, artifacts)
-    mode = _mode(as_json=as_json, plain=plain)
-    _settle_access(lifecycle.load(name), mode, accept_new=accept_new_host_keys)
-    _show(lambda: lifecycle.start_resume(name, options, _teller(mode)), mode, close=close)
+    name, options = pick(cluster), options_of(speed, seed, fault, artifacts)
+    mode = mode_of(as_json=as_json, plain=plain)
+    settle_access(lifecycle.load(name), mode, accept_new=accept_new_host_keys)
+    show(lambda: lifecycle.start_resume(name, options, teller(mode)), mode, close=close)
 
 
 @app.command()
@@ -282,103 +203,16 @@ def watch(
     from installer import follow, lifecycle
     from installer.engine.journal import Reader
 
-    directory = lifecycle.existing(_pick(cluster))
-    mode = _mode(as_json=as_json, plain=plain)
+    directory = lifecycle.existing(pick(cluster))
+    mode = mode_of(as_json=as_json, plain=plain)
     if mode is Mode.SCREEN:
         from screens.app import run_progress
 
         raise typer.Exit(run_progress(directory, replay=replay))
-    follower = _follower(mode)
+    follower = follower_of(mode)
     with Reader(directory.journal) as reader:
-        code = follow.replay(reader, follower) if replay else follow.follow(directory, reader, follower, _tell)
+        code = follow.replay(reader, follower) if replay else follow.follow(directory, reader, follower, tell)
     raise typer.Exit(code)
-
-
-def _follower(mode: Mode) -> Follower:
-    from installer import follow
-
-    return follow.JsonLines() if mode is Mode.JSON else follow.PlainLines()
-
-
-def _show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> NoReturn:
-    """Start a run, show it to its end, and leave with its exit code."""
-    from installer import clusters, follow, outcome
-    from installer.engine.journal import Reader
-
-    directory = start()
-    if mode is Mode.SCREEN:
-        from screens.app import run_progress
-
-        code = ExitCode(run_progress(directory, close=close))
-    else:
-        with Reader(directory.journal) as reader:
-            if mode is Mode.PLAIN:
-                _announce(directory)
-            code = follow.follow(directory, reader, _follower(mode), _tell)
-    progress = clusters.progress(directory)
-    if mode is Mode.SCREEN or (mode is Mode.PLAIN and not progress.running):
-        print("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
-    raise typer.Exit(code)
-
-
-def _settle_access(
-    plan: InstallPlan, mode: Mode, *, asks: bool = True, accept_new: bool = False, required: bool = True
-) -> None:
-    """Look at own machines before a run, and ask about new or changed host keys and locked private keys.
-
-    Raises InstallerError (preflight) for a host key that is not accepted, also for want of somebody to ask, unless
-    the run can do without the machine (`required` is False).
-    """
-    if not plan.traits.inventory:
-        return
-    from installer import access, asking
-    from installer.diagram import count
-    from installer.state import ClusterDirectory
-
-    if mode is not Mode.JSON:
-        _tell(f"looking at {count(plan.machine_count, 'machine')} over SSH ...")
-    answer = asking.ask if asks and _can_ask(mode) else access.refuse if required else access.leave
-    directory = ClusterDirectory.of(plan.name)
-    asking.settle(access.questions(plan, directory, accept_new=accept_new, required=required), answer)
-
-
-def _unlock_keys(plan: InstallPlan, mode: Mode) -> None:
-    """Ask for the passphrases of key files that own machines take, unless there is nobody to ask."""
-    if not plan.traits.inventory or not _can_ask(mode):
-        return
-    from installer import access, asking
-    from installer.state import ClusterDirectory
-
-    asking.settle(access.passphrases(plan, ClusterDirectory.of(plan.name)), asking.ask)
-
-
-def _can_ask(mode: Mode) -> bool:
-    return mode is not Mode.JSON and sys.stdin.isatty()
-
-
-def _announce(directory: ClusterDirectory) -> None:
-    from installer import lifecycle
-    from installer.engine import process
-
-    notice = lifecycle.load(directory.cluster).traits.notice
-    _tell(f"{directory.cluster}: the engine is pid {process.running_pid(directory)}; it goes on without this terminal")
-    if notice:
-        _tell(notice)
-
-
-def _confirm(question: str, mode: Mode, expected: str | None = None) -> None:
-    """Ask on the terminal; without one, refuse and name `--yes`. Raises InstallerError unless confirmed."""
-    if not _can_ask(mode):
-        raise InstallerError(
-            "ask for confirmation",
-            "there is nobody to ask here",
-            hint="pass --yes to go on without being asked",
-            exit_code=ExitCode.USAGE,
-        )
-    from installer import prompts
-
-    if not prompts.confirm(question, expected):
-        raise InstallerError("confirm", "not confirmed; nothing was done", exit_code=ExitCode.INTERRUPTED)
 
 
 @app.command(name="list")
@@ -412,13 +246,13 @@ def check(
     from installer.health.check import Verdict
     from installer.health.html import page
 
-    name = _pick(cluster)
-    mode = _mode(as_json=as_json, plain=plain)
+    name = pick(cluster)
+    mode = mode_of(as_json=as_json, plain=plain)
     if mode is Mode.SCREEN and not (html or machine or check):
         from screens.app import run_health
 
         raise typer.Exit(run_health(name))
-    _unlock_keys(lifecycle.load(name), mode)
+    unlock_keys(lifecycle.load(name), mode)
     report = lifecycle.check(name, machine, check)
     if html:
         html.write_text(page(report), encoding="utf-8")
@@ -439,17 +273,17 @@ def destroy(
     from installer import lifecycle, outcome
     from installer.platforms.base import RunOptions
 
-    cluster = lifecycle.adopt(Path(target)) if _is_path(target) else lifecycle.existing(target).cluster
-    mode = _mode(as_json=as_json, plain=plain)
+    cluster = lifecycle.adopt(Path(target)) if is_path(target) else lifecycle.existing(target).cluster
+    mode = mode_of(as_json=as_json, plain=plain)
     if mode is Mode.SCREEN and not yes:
         from screens.app import run_destroy
 
         raise typer.Exit(run_destroy(cluster))
-    _settle_access(lifecycle.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
+    settle_access(lifecycle.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
     if not yes:
-        _tell("\n".join(outcome.resource_lines(cluster, lifecycle.resources(cluster))))
-        _confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
-    code, progress = _destroy(cluster, RunOptions(speed=speed, accept_new_host_keys=accept_new_host_keys), mode)
+        tell("\n".join(outcome.resource_lines(cluster, lifecycle.resources(cluster))))
+        confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
+    code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
     if mode is Mode.JSON:
         print(json.dumps(outcome.receipt(cluster, progress), indent=2))
     else:
@@ -467,7 +301,7 @@ def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, P
         reader.runs()
         lifecycle.start_destroy(cluster, options)
         follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
-        code = follow.follow(directory, reader, follower, _tell)
+        code = follow.follow(directory, reader, follower, tell)
     return code, follower.progress
 
 
@@ -482,7 +316,7 @@ def gather(
     """Collect plan, journal, logs and checks in one archive, without secrets, to ask for help with."""
     from installer import lifecycle
 
-    name = _pick(cluster)
+    name = pick(cluster)
     print(lifecycle.gather(name, output or Path(f"{name}-support.tar.gz")))
 
 
@@ -493,8 +327,8 @@ def ladder(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = Fa
     from installer.state import ClusterDirectory
     from installer.survey import survey
 
-    loaded, mode = planfile.load(_plan_path(target)), _mode(as_json=as_json, plain=True)
-    _unlock_keys(loaded, mode)
+    loaded, mode = planfile.load(plan_path(target)), mode_of(as_json=as_json, plain=True)
+    unlock_keys(loaded, mode)
     found = survey(loaded, ClusterDirectory.of(loaded.name))
     ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
     document = mode is Mode.JSON
@@ -577,7 +411,7 @@ def _report(error: InstallerError) -> int:
         traceback.print_exception(error)
     if "--json" in sys.argv:
         print(json.dumps({"error": error.as_dict()}))
-    _tell(f"error: {error}")
+    tell(f"error: {error}")
     if error.hint:
-        _tell(f"what to do: {error.hint}")
+        tell(f"what to do: {error.hint}")
     return error.exit_code or ExitCode.USAGE

@@ -5,21 +5,49 @@ Verbs (arguments; what stdin holds; what stdout says):
     status                          lines `key=value`: prepared (a version or empty), configuration (the SHA-256 sum of
                                     what it was prepared with), kubelet (active or inactive), member (the cluster's name
                                     or empty), addons (names joined by commas), program (the SHA-256 sum of the program
-                                    itself), claim (CLUSTER/MACHINE or empty), architecture (as artifacts name it)
+                                    itself), claim (CLUSTER/MACHINE or empty), architecture (as artifacts name it),
+                                    cgroup (1 or 2), container (yes or no)
     claim CLUSTER MACHINE           exit status 77 if another cluster has the machine
     release                         gives the machine back; lines `removed KIND NAME` and `left KIND NAME WHY`
     needed        the configuration; paths of the artifacts that preparing would fetch, one a line
     prepare       the configuration (installer.node.configuration); stages
     hosts         the configuration; writes the names that machines know each other by, and nothing else
-    undo          takes back what prepare and firewall did; lines `removed KIND NAME` and `left KIND NAME WHY`
+    undo          takes back what prepare and firewall did, and leaves the cluster before; lines `removed KIND NAME`
+                  and `left KIND NAME WHY`
     firewall apply|confirm|remove|show       see installer.node.firewall
-    init          kubeadm's ClusterConfiguration and InitConfiguration; on the first master
-    invite        lines `token=`, `ca_hash=`, `certificate_key=`; secret; on a master
-    join          kubeadm's JoinConfiguration, with what `invite` said
-    addon NAME    applies the manifests of an addon (overlay, ingress); on a master
+
+Of a machine in its cluster (a parcel is several files on stdin, each after a line `#file NAME`):
+
+    condition     what this machine is in its cluster, lines `key=value`: member (the cluster's name, `another`, or
+                  empty), begun (init or join, while one began and has not come to its end), kubelet (`ok`, or in one
+                  line why not), manifests (names of the static pods on disk, by comma), running (names of those
+                  whose container runs), api (`ok`, or why not; masters), version (the release of its API server's
+                  manifest; masters), kubelet_version, kubeadm_version
+    init          a parcel: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
+                  authentication.yaml, audit-policy.yaml; on the first master
+    invite        lines `token=`, `ca_hash=`, `certificate_key=`, `encryption_key=`; secret; on a master
+    join          a parcel: kubeadm.yaml (JoinConfiguration) with what `invite` said; of masters the other files, too
+    addon NAME    applies the manifests of an addon (overlay, ingress) from stdin; on a master
     kubectl ARG...                  kubectl with the administrator's credentials; on a master
     kubeconfig    the administrator's kubeconfig; secret; on a master
+    etcd members                    the JSON of etcd's member list (`/v3/cluster/member/list`); on a master
+    etcd health URL...              a line `URL ok` or `URL WHY` for each client URL; on a master
+    etcd remove ID                  takes the member (decimal, as the JSON has it) out; on a master
+    etcd snapshot FILE              a checked snapshot of this master's etcd, mode 0600; a line `FILE SUM REVISION`
+    etcd restore FILE               this master's etcd anew from a snapshot, as its only member; the one that was is
+                                    kept aside (/var/lib/etcd.before-restore-TIME, named in a line `kept PATH`)
+    upgrade apply|node              the configuration, with the new release; kubeadm of that release, then
+                                    `kubeadm upgrade apply` (the first master) or `kubeadm upgrade node`; then `prepare`
+                                    brings the new kubelet
+    gather        what is worth reading when something is wrong: sections, each after a line `#file NAME`
     reset         takes the machine out of its cluster again
+
+An init or join that fails says on stdout, besides kubeadm's own words, what else was seen:
+
+    evidence image IMAGE WHERE WORDS      an image that was not pulled from WHERE (a host), and why
+    evidence kubelet WORDS                the kubelet's last error
+    evidence container NAME EXIT WORDS    a container of a static pod that ended, and the last line of its log
+    evidence clock SECONDS                the machine's time, in Unix seconds
 
 A line `stage N OF TITLE` says which stage starts. Every verb may be run again: what is done stays done.
 """
@@ -28,6 +56,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
@@ -35,6 +64,9 @@ from installer.errors import InstallerError
 from installer.node.connection import Connection, Result, as_root
 from installer.node.upload import upload
 from installer.step import Context
+
+Explain = Callable[[Result], InstallerError | None]
+"""Says what the output of a verb that failed means, or None where it knows nothing better than its last line."""
 
 PATH = "/usr/local/sbin/craton-node"
 """By its whole path: not everybody's sudo looks there for commands."""
@@ -75,11 +107,19 @@ def command(connection: Connection, verb: str, *arguments: str) -> str:
     return as_root(connection, shlex.join([PATH, verb, *arguments]))
 
 
-def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: str = "", secret: bool = False) -> str:
+def run_program(
+    ctx: Context,
+    machine: str,
+    verb: str,
+    *arguments: str,
+    stdin: str = "",
+    secret: bool = False,
+    explain: Explain | None = None,
+) -> str:
     """Run one verb on `machine` until the step's deadline and return its stdout.
 
     Stages and log lines are passed on to `ctx`, output lines of a `secret` verb are not.
-    Raises InstallerError with the last line of stderr if the program fails.
+    Raises InstallerError if the program fails: what `explain` makes of it, else the last line of stderr.
     """
 
     def on_line(line: str) -> None:
@@ -94,7 +134,7 @@ def run_program(ctx: Context, machine: str, verb: str, *arguments: str, stdin: s
     line = command(connection, verb, *arguments)
     result = connection.run(line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line)
     if result.status != 0:
-        raise _failure(machine, verb, result)
+        raise (explain and explain(result)) or _failure(machine, verb, result)
     return result.stdout
 
 

@@ -66,8 +66,6 @@ class RunOptions:
     seed: int = 0
     faults: tuple[str, ...] = ()
     """`MACHINE:PHASE:FAULT`, of a rehearsal."""
-    accept_new_host_keys: bool = False
-    """Pin the key of a machine that was never seen before, unasked."""
     artifacts: str | None = None
     """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
 

@@ -23,7 +23,7 @@ from installer.state import ClusterDirectory, write_private
 from tests.doubles.actions import Effects, fake_step
 
 KEPT = {"speed": 40.0, "seed": 7, "artifacts": "/srv/artifacts"}
-OPTIONS = {**KEPT, "faults": ["worker-1:prepare:exit"], "accept_new_host_keys": True}
+OPTIONS = {**KEPT, "faults": ["worker-1:prepare:exit"]}
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_run_that_ended_is_followed_by_one_of_its_kind_with_its_options_but_no
     assert lifecycle.retry("demo", steps) == directory
     [assignment] = launched
     assert (assignment["kind"], assignment["plan_path"]) == (kind, str(directory.plan))
-    assert assignment["options"] == {**KEPT, "faults": [], "accept_new_host_keys": False}
+    assert assignment["options"] == {**KEPT, "faults": []}
 
 
 def test_passphrases_that_were_typed_here_are_handed_to_the_engine(
