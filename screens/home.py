@@ -31,15 +31,20 @@ REFRESH = 1.0
 
 _MARKS: dict[str, Mark] = {
     "installing": theme.RUNNING,
+    "upgrading": theme.RUNNING,
+    "removing": theme.RUNNING,
     "destroying": theme.RUNNING,
     "installed": theme.DONE,
     "failed": theme.FAILED,
     "interrupted": theme.WARNING,
     "partly destroyed": theme.WARNING,
 }
+_RUNNING = tuple(state for state, mark in _MARKS.items() if mark is theme.RUNNING)
 _CHECKS = {"pass": theme.DONE, "warn": theme.WARNING, "fail": theme.FAILED}
 _ENTER = {
     "installing": ("watch", "enter shows the install as it runs"),
+    "upgrading": ("watch", "enter shows the upgrade as it runs"),
+    "removing": ("watch", "enter shows how machines leave"),
     "destroying": ("watch", "enter shows the destroy as it runs"),
     "installed": ("review", "enter reviews it"),
     "failed": ("watch", "enter shows what failed; r tries again"),
@@ -52,7 +57,7 @@ _ALLOWED = {
     "resume": ("failed", "interrupted"),
     "check": ("installed", "failed", "interrupted"),
     "destroy": ("installed", "failed", "interrupted", "partly destroyed"),
-    "watch": ("installing", "destroying", "failed", "interrupted", "installed"),
+    "watch": (*_RUNNING, "failed", "interrupted", "installed"),
     "review": tuple(_MARKS),
     "open": tuple(_MARKS),
 }
@@ -266,7 +271,7 @@ def ago(seconds: float) -> str:
 
 
 def _row(cluster: ClusterSummary, now: float) -> Row:
-    running = cluster.state in ("installing", "destroying")
+    running = cluster.state in _RUNNING
     words = f"{cluster.state}  {cluster.fraction:4.0%}  {cluster.phase}" if running else cluster.state
     checked = cell("–", "faint")
     if cluster.last_check_at is not None:

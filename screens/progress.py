@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Footer, Static
 
-from installer.engine.events import Outcome, RunKind
+from installer.engine.events import Outcome
 from installer.engine.progress import StepView
 from installer.state import ClusterDirectory
 from screens import theme
@@ -193,14 +193,14 @@ class ProgressScreen(RunScreen):
             return
         if self._close or self.leaves_when_stopped:
             self.set_timer(LINGER, lambda: self.app.exit(int(self.exit_code)))
-        elif outcome is Outcome.DONE and self.is_current and self.fleet.progress.kind is RunKind.INSTALL:
+        elif outcome is Outcome.DONE and self.is_current and not self.fleet.progress.kind.undoes:
             self.action_summary()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
         progress, machine, live = self.fleet.progress, self.selected, self.replay is None
-        installed = progress.outcome is Outcome.DONE and progress.kind is RunKind.INSTALL and live
+        installed = progress.outcome is Outcome.DONE and not progress.kind.undoes and live
         can = {
             "health": installed,
             "review": installed,
@@ -282,7 +282,7 @@ class ProgressScreen(RunScreen):
 
     def _failed_here(self) -> list[str]:
         """Failed steps of the machine that the failure card tells of."""
-        failed = self.fleet.failures if self.fleet.progress.kind is RunKind.INSTALL else []
+        failed = [] if self.fleet.progress.kind.undoes else self.fleet.failures
         told = self._told_failure(failed)
         return [view.record.id for view in failed if told and view.record.machine == told.record.machine]
 

@@ -137,8 +137,8 @@ class ReviewScreen(CratonScreen[None]):
         return Content("\n").join(lines)
 
     def _files(self) -> str:
-        first = topology(self.subject.plan).first_master
-        return f"# {first.name}: kubeadm init --config\n" + kubeadm.init_configuration(self.subject.plan, first)
+        shape = topology(self.subject.plan)
+        return f"# {shape.first_master.name}: kubeadm init --config\n" + kubeadm.shown(self.subject.plan, shape)
 
     async def _gather(self) -> None:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from textual.message import Message
 
-from installer.engine.events import Outcome, RunKind
+from installer.engine.events import Outcome
 from installer.errors import ExitCode, InstallerError
 from installer.state import ClusterDirectory
 from screens.dialogs.choice import Choice, ChoiceDialog
@@ -86,10 +86,10 @@ class RunScreen(Remote):
 
     @property
     def can_resume(self) -> bool:
-        """Whether the last run was an install that has not come to its end."""
+        """Whether the last run was to bring a cluster about, and has not come to its end."""
         progress = self.fleet.progress
         unfinished = progress.outcome in (Outcome.FAILED, Outcome.STOPPED) or self.engine_gone
-        return unfinished and progress.kind is RunKind.INSTALL
+        return unfinished and not progress.kind.undoes
 
     def on_mount(self) -> None:
         self.prepare()
@@ -209,8 +209,7 @@ class RunScreen(Remote):
                 self.leaves_when_stopped = True
                 self.stop_engine()
 
-        doing = "install" if self.fleet.progress.kind is RunKind.INSTALL else "destroy"
-        question = f"The {doing} of {self.directory.cluster} is running"
+        question = f"The {self.fleet.progress.kind.noun} of {self.directory.cluster} is running"
         self.app.push_screen(ChoiceDialog(question, LEAVING), decide)
 
     def how_far(self) -> str:
@@ -237,14 +236,13 @@ class RunScreen(Remote):
     def state_word(self) -> str:
         """What goes on, in one word for the title."""
         progress = self.fleet.progress
-        installing = progress.kind is RunKind.INSTALL
         if progress.outcome is Outcome.DONE:
-            return "installed" if installing else "destroyed"
+            return progress.kind.achieved
         if progress.outcome is not None:
             return str(progress.outcome)
         if self.engine_gone:
             return "interrupted"
-        return "installing" if installing else "destroying"
+        return progress.kind.at_work
 
     def read_notice(self) -> None:
         """Ask the platform for its sentence in the title bar."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from installer import assembly, clusters, lifecycle
 from installer.changes import Change, Risk, changes
-from installer.engine.events import Outcome, RunKind
+from installer.engine.events import Outcome
 from installer.plan import InstallPlan
 from installer.state import ClusterDirectory
 
@@ -63,7 +63,7 @@ def gather(subject: Subject) -> Gathered:
         steps,
         installed,
         changes(installed, subject.plan),
-        progress.kind is RunKind.INSTALL and progress.outcome is Outcome.DONE,
+        progress.outcome is Outcome.DONE and not progress.kind.undoes,
         dict(progress.steps),
         last_report(directory),
     )

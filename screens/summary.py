@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Footer, Static
 
+from installer.cluster.etcd import survives
 from installer.diagram import count
 from installer.engine.progress import Progress
 from installer.errors import ExitCode
@@ -60,6 +61,7 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
         ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
         *(("hosts file", Content(line)) for line in hosts_lines(plan)),
+        ("survives", Content(survives(plan.masters))),
         ("health", _health(installed.report)),
     ]
 
@@ -113,9 +115,10 @@ class SummaryScreen(CratonScreen[None]):
         super().__init__()
         self.directory = directory
         self._progress = progress
+        self._achieved = progress.kind.achieved
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.directory.cluster, "installed")
+        yield TitleBar(self.directory.cluster, self._achieved)
         with VerticalScroll():
             yield Static(id="headline")
             yield Static(id="facts")
@@ -128,7 +131,7 @@ class SummaryScreen(CratonScreen[None]):
     def show(self, installed: Installed) -> None:
         """Fill the page."""
         self.query_one(TitleBar).notice = installed.plan.traits.notice
-        head = theme.content(theme.DONE) + Content.styled(f" {installed.plan.name} is installed", "bold")
+        head = theme.content(theme.DONE) + Content.styled(f" {installed.plan.name} is {self._achieved}", "bold")
         took = Content.styled(f"   in {about(installed.seconds)}", "$faint")
         self.query_one("#headline", Static).update(head + took)
         self.query_one("#facts", Static).update(_labelled(facts(installed)))

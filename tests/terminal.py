@@ -38,7 +38,7 @@ class Terminal:
             env=environment,
             cwd=directory,
             dimensions=(rows, columns),
-            timeout=5,
+            timeout=30,
             encoding="utf-8",
             codec_errors="replace",
         )

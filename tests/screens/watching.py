@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tests.screens.stand_ins import visible
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:
