@@ -22,7 +22,8 @@ Of a machine in its cluster (a parcel is several files on stdin, each after a li
                   empty), begun (init or join, while one began and has not come to its end), kubelet (`ok`, or in one
                   line why not), manifests (names of the static pods on disk, by comma), running (names of those
                   whose container runs), api (`ok`, or why not; masters), version (the release of its API server's
-                  manifest; masters), kubelet_version, kubeadm_version
+                  manifest; masters), kubelet_version, kubeadm_version, busy (`yes` while another craton-node changes
+                  the machine, or `no`)
     init          a parcel: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
                   authentication.yaml, audit-policy.yaml; on the first master
     invite        lines `token=`, `ca_hash=`, `certificate_key=`, `encryption_key=`; secret; on a master

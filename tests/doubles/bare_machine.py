@@ -41,7 +41,7 @@ mount --bind "$1/swaps" /proc/swaps
 rm -rf /usr/bin/containerd* /usr/bin/ctr /usr/bin/runc /usr/sbin/runc /usr/lib/cni /etc/containerd /etc/cni \
     /usr/bin/kube* /var/lib/containerd /var/lib/kubelet /var/lib/craton /etc/kubernetes \
     /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat
-cp "$2"/* /usr/local/sbin/
+find "$2" -maxdepth 1 -type f -exec cp {} /usr/local/sbin/ ';'
 chmod 755 /usr/local/sbin/*
 for command in curl ethtool ip iptables modprobe mount nft nsenter; do
     command -v "$command" >/dev/null || cp /bin/true "/usr/local/sbin/$command"
@@ -93,6 +93,12 @@ class BareMachine:
 
     def status(self) -> dict[str, str]:
         return dict(line.split("=", 1) for line in self.node("status").stdout.splitlines())
+
+    def add_cluster(self) -> None:
+        """Have stand-ins of kubeadm, and of all that it takes to run a cluster."""
+        for path in sorted((_STAND_INS / "cluster").iterdir()):
+            place = f"/usr/local/sbin/{path.name}"
+            self.run("sh", "-euc", f"cat >{place}; chmod 755 {place}", stdin=path.read_text())
 
     def state(self) -> str:
         """All that preparing may change: files with mode, owner and content, links, swap, modules and settings."""

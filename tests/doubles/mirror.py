@@ -160,8 +160,8 @@ def content(artifact: Artifact, plan: InstallPlan) -> bytes:
         return _archive({"./bridge": "exit 0\n", "./loopback": "exit 0\n", "./portmap": "exit 0\n"}, "./LICENSE")
     if artifact.name == "crictl":
         return _archive({"crictl": "exit 0\n"})
-    refuses = _REFUSES if artifact.name == "kubeadm" else ""
-    return script(f"{refuses}echo {artifact.name} {artifact.architecture} {plan.kubernetes}\n" + "# padding\n" * 200)
+    first = {"kubeadm": _REFUSES, "kubelet": _STAYS}.get(artifact.name, "")
+    return script(f"{first}echo {artifact.name} {artifact.architecture} {plan.kubernetes}\n" + "# padding\n" * 200)
 
 
 _CTR = """\
@@ -175,6 +175,12 @@ esac
 _REFUSES = """\
 case "${1:-}" in
 init | join) echo 'this kubeadm is a stand-in: it starts no Kubernetes' >&2 && exit 1 ;;
+esac
+"""
+
+_STAYS = """\
+case "${1:-}" in
+--config=*) exec sleep infinity ;;
 esac
 """
 

@@ -1,165 +1,148 @@
 # shellcheck shell=sh
-# Verbs of a machine in a cluster: kubeadm and kubectl with what this machine needs of them.
+# Into the cluster: init and join, with kubeadm.
 
-ADMIN=/etc/kubernetes/admin.conf
 KUBEADM_CONFIG=$STATE/kubeadm.yaml
-
-# The name of the cluster whose node this machine is; `another` if it was not us who made it one. A machine whose
-# kubeadm did not come to its end is no node yet.
-member() {
-    [ -f /etc/kubernetes/kubelet.conf ] && [ ! -e "$STATE/joining" ] || return 0
-    if [ -f "$STATE/member" ]; then cat "$STATE/member"; else echo another; fi
-}
-
-cluster_name() {
-    sed -n "s/^CLUSTER='\(.*\)'\$/\1/p" "$CONFIGURATION" 2>/dev/null
-}
+KUBEADM_LOG=$STATE/kubeadm.log
+# What the control plane's own configuration names stays here.
+KEPT=/etc/kubernetes/craton
 
 verb_init() {
-    run_kubeadm init --skip-token-print
+    enter init --skip-token-print
 }
 
 verb_join() {
-    run_kubeadm join
+    enter join
 }
 
-# run_kubeadm init|join [OPTION...], with its configuration on stdin: done once; one that was cut off is cleaned up
-# after, and run again.
-run_kubeadm() {
+# enter init|join [OPTION...], with a parcel on stdin: done once; one that was cut off is cleaned up after, and repeated.
+enter() {
     has kubeadm || fail 'kubeadm is not on this machine: prepare it first'
-    name=$(member)
-    if [ -n "$name" ]; then
-        [ "$name" = "$(cluster_name)" ] || end "$OTHER_CLUSTER" "this machine is a node of $name"
-        say 'already done'
-        return
-    fi
-    take_kubeadm_config "$1"
-    [ ! -e "$STATE/joining" ] || clean_up
+    take_parcel kubeadm.yaml encryption.yaml authentication.yaml audit-policy.yaml
+    ! is_in_cluster "$1" || { drop_parcel && say 'already done' && return; }
+    [ -s "$PARCEL/kubeadm.yaml" ] || refuse_parcel 'the parcel has no kubeadm.yaml'
+    [ ! -e "$BEGUN" ] || take_back_begun
+    without_proxy
     own_cluster_data
-    touch "$STATE/joining"
-    cluster_name >"$STATE/member"
-    say "stage 1 1 kubeadm $1"
-    if on_cgroup_v1; then # whatever the kubelet is told, kubeadm's check of the system fails there
-        set -- "$@" --ignore-preflight-errors=SystemVerification
-    fi
-    kubeadm "$@" --config "$KUBEADM_CONFIG" </dev/null || kubeadm_failed "$1"
-    rm -f "$STATE/joining" "$KUBEADM_CONFIG"
+    enter_images=$(images_of "$(kind_of_machine "$1")" "$(kubeadm_version)" "$(kept_setting PAUSE_IMAGE)")
+    pull_images "$enter_images" 1
+    say "stage $stages_all $stages_all kubeadm $1"
+    begin "$1"
+    run_kubeadm "$@" --config "$KUBEADM_CONFIG"
 }
 
-take_kubeadm_config() {
-    umask 077 # it may hold secrets
-    { [ "$1" != init ] || extra_settings; } >"$KUBEADM_CONFIG" && cat >>"$KUBEADM_CONFIG" ||
-        failed_write "$KUBEADM_CONFIG"
-    umask 022
-}
-
-kubeadm_failed() {
-    rm -f "$KUBEADM_CONFIG"
-    fail "kubeadm $1 failed: its messages stand above"
-}
-
-# What kubelet and kube-proxy have to be told where machines are containers or use cgroup v1.
-extra_settings() {
-    if on_cgroup_v1 || in_container; then
-        printf 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n'
-        ! on_cgroup_v1 || echo 'failCgroupV1: false'
-        ! in_container || echo 'failSwapOn: false'
-        echo '---'
-    fi
-    ! in_container || printf 'apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nconntrack:\n  maxPerCore: 0\n---\n'
-}
-
-own_cluster_data() {
-    for path in /etc/kubernetes /var/lib/kubelet /var/lib/etcd /etc/cni/net.d /var/lib/cni /run/flannel; do
-        own_data "$path"
-    done
-}
-
-# The key under which the control plane's certificates wait for further masters; the Secret with them ends after 2 h.
-verb_invite() {
-    must_be_master
-    key_file=$STATE/certificate-key
-    umask 077
-    [ -s "$key_file" ] || kubeadm certs certificate-key >"$key_file" || fail 'kubeadm certs certificate-key failed'
-    if [ -z "$(find "$STATE/certificates-uploaded" -mmin -60 2>/dev/null)" ]; then
-        kubeadm init phase upload-certs --upload-certs --certificate-key "$(cat "$key_file")" --kubeconfig "$ADMIN" \
-            >/dev/null || fail 'kubeadm init phase upload-certs failed'
-        : >"$STATE/certificates-uploaded"
-    fi
-    command=$(kubeadm token create --ttl 1h --print-join-command --kubeconfig "$ADMIN") || fail 'kubeadm token create failed'
-    printf '%s\n' "$command" | sed -n 's/.*--token \([^ ]*\).*--discovery-token-ca-cert-hash \([^ ]*\).*/token=\1\nca_hash=\2/p'
-    printf 'certificate_key=%s\n' "$(cat "$key_file")"
-}
-
-must_be_master() {
-    [ -f "$ADMIN" ] || fail "$ADMIN is not on this machine: it is no master"
-}
-
-verb_kubectl() {
-    must_be_master
-    exec kubectl --kubeconfig "$ADMIN" "$@"
-}
-
-verb_kubeconfig() {
-    must_be_master
-    cat "$ADMIN"
-}
-
-# verb_addon NAME: the manifests are on stdin; done when what they roll out stands.
-verb_addon() {
-    must_be_master
-    manifests=$STATE/addon.yaml
-    cat >"$manifests" || failed_write "$manifests"
-    [ -s "$manifests" ] || end "$USAGE" "no manifests of the addon $1 on stdin"
-    say "stage 1 2 manifests of $1"
-    kubectl --kubeconfig "$ADMIN" apply -f "$manifests" || fail "kubectl apply failed for the addon $1"
-    say "stage 2 2 roll-out of $1"
-    kubectl --kubeconfig "$ADMIN" get -f "$manifests" --no-headers \
-        -o custom-columns=KIND:.kind,NAME:.metadata.name,NAMESPACE:.metadata.namespace >"$STATE/rollouts" ||
-        fail "kubectl get failed for the addon $1"
-    while read -r kind name namespace; do
-        case $kind in DaemonSet | Deployment | StatefulSet) ;; *) continue ;; esac
-        kubectl --kubeconfig "$ADMIN" -n "$namespace" rollout status "$kind/$name" --timeout=240s </dev/null ||
-            fail "the roll-out of $kind $name does not come to its end"
-    done <"$STATE/rollouts"
-    rm -f "$manifests" "$STATE/rollouts"
-    mkdir -p "$STATE/addons" && touch "$STATE/addons/$1"
-}
-
-addons() {
-    [ ! -d "$STATE/addons" ] || find "$STATE/addons" -type f -exec basename {} ';' | sort | tr '\n' ',' | sed 's/,$//'
-}
-
-verb_reset() {
-    [ -n "$(member)" ] || [ -e "$STATE/joining" ] || { say 'already done' && return; }
-    [ "$(member)" != another ] || end "$OTHER_CLUSTER" 'this machine is a node of a cluster that Craton did not make'
+take_back_begun() {
+    say 'what a run began that was cut off is taken back'
     clean_up
+    return_to_standalone
 }
 
-# drop_rules iptables|ip6tables PATTERN: takes out the rules and chains that match, if any do.
-drop_rules() {
-    has "$1-save" || return 0
-    rules=$("$1-save" 2>/dev/null) || return 0
-    ! echo "$rules" | grep -q -E "$2" || echo "$rules" | grep -v -E "$2" | "$1-restore" 2>/dev/null || :
+# Whether init or join came to its end, if only nobody noted it.
+is_in_cluster() {
+    in_name=$(member)
+    if [ -n "$in_name" ]; then
+        [ "$in_name" = "$(kept_setting CLUSTER)" ] || end "$OTHER_CLUSTER" "this machine is a node of $in_name"
+        return 0
+    fi
+    [ "$(cat "$BEGUN" 2>/dev/null)" = "$1" ] && [ -f "$STATE/member" ] && "stands_$1" || return 1
+    finish
 }
 
-# kubeadm reset, and what it leaves: interfaces, rules and files of the pod network.
-clean_up() {
-    ! has kubeadm || kubeadm reset -f </dev/null || fail 'kubeadm reset failed'
-    for interface in cni0 flannel.1; do
-        ! has ip || ip link delete "$interface" 2>/dev/null || :
+# All that `kubeadm init` makes, to the last: its addons.
+stands_init() {
+    [ -f "$ADMIN" ] && [ "$(api_condition)" = ok ] || return 1
+    as_admin --request-timeout=10s -n kube-public get configmap/cluster-info >/dev/null 2>&1 &&
+        as_admin --request-timeout=10s -n kube-system get configmap/kubeadm-config configmap/kubelet-config \
+            deployment/coredns daemonset/kube-proxy >/dev/null 2>&1
+}
+
+# A node that is registered and, of a master, whose API server and etcd answer.
+stands_join() {
+    [ -f /etc/kubernetes/kubelet.conf ] && [ "$(kubelet_condition)" = ok ] || return 1
+    if [ -d "$PKI/etcd" ]; then
+        [ "$(manifests | wc -l)" -ge 4 ] && [ -f "$ADMIN" ] && [ "$(api_condition)" = ok ] || return 1
+    fi
+    kubectl --kubeconfig /etc/kubernetes/kubelet.conf --request-timeout=10s get node "$(kept_setting MACHINE)" >/dev/null 2>&1
+}
+
+# Masters get their join's configuration with the place of a control plane in it.
+kind_of_machine() {
+    if [ "$1" = init ] || grep -q '^controlPlane:' "$PARCEL/kubeadm.yaml"; then echo master; else echo worker; fi
+}
+
+# kubeadm would hand a proxy on to the control plane.
+without_proxy() {
+    unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY no_proxy NO_PROXY all_proxy ALL_PROXY
+}
+
+begin() {
+    kept_setting CLUSTER >"$STATE/member" || failed_write "$STATE/member"
+    echo "$1" >"$BEGUN" || failed_write "$BEGUN"
+    flush "$BEGUN"
+    leave_standalone
+    write_patches
+    (
+        umask 077
+        mkdir -p "$KEPT"
+        for file in encryption.yaml authentication.yaml audit-policy.yaml; do
+            [ ! -e "$PARCEL/$file" ] || cp "$PARCEL/$file" "$KEPT/$file" || exit 1
+        done
+        cp "$PARCEL/kubeadm.yaml" "$KUBEADM_CONFIG"
+    ) || failed_write "$KUBEADM_CONFIG"
+    rmdir "$KEPT" 2>/dev/null || mkdir -p /var/log/kubernetes/audit
+    drop_parcel
+}
+
+finish() {
+    rm -f "$BEGUN" "$KUBEADM_CONFIG" "$KUBEADM_LOG"
+}
+
+# run_kubeadm init|join ARGUMENT...
+run_kubeadm() {
+    kubeadm_since=$(date +%s)
+    if ! run_logged "" "$@"; then
+        rm -f "$KUBEADM_CONFIG"
+        say_evidence "$kubeadm_since"
+        fail "kubeadm $1 failed: its messages stand above"
+    fi
+    finish
+}
+
+# run_logged RELEASE ARGUMENT...: kubeadm, whose words are said as they come. It goes on, and its end is noted, where
+# nobody listens any more; it holds the lock until then. RELEASE is noted as the one that an upgrade brought.
+run_logged() {
+    release=$1
+    shift
+    rm -f "$STATE/kubeadm.status"
+    (
+        kubeadm_status=0
+        kubeadm "$@" </dev/null || kubeadm_status=$?
+        [ "$kubeadm_status" -ne 0 ] || kubeadm_succeeded
+        rm -f "$KUBEADM_CONFIG"
+        echo "$kubeadm_status" >"$STATE/kubeadm.status"
+    ) >"$KUBEADM_LOG" 2>&1 &
+    follow "$KUBEADM_LOG" $!
+    kubeadm_ended=$(cat "$STATE/kubeadm.status" 2>/dev/null) || :
+    rm -f "$STATE/kubeadm.status" "$KUBEADM_LOG"
+    [ "$kubeadm_ended" = 0 ]
+}
+
+kubeadm_succeeded() {
+    if [ -n "$release" ]; then echo "$release" >"$UPGRADED"; else rm -f "$BEGUN"; fi
+}
+
+# follow LOG PID: what is written to the log, until the process is gone.
+follow() {
+    followed=0
+    while [ ! -e "$STATE/kubeadm.status" ] && kill -0 "$2" 2>/dev/null; do
+        show_log "$1"
+        sleep 0.2 2>/dev/null || sleep 1
     done
-    rm -rf /etc/cni/net.d/*flannel* /var/lib/cni/flannel /var/lib/cni/networks/cbr0 /run/flannel /var/lib/etcd
-    rm -f /var/lib/cni/cache/results/cbr0-* /var/lib/cni/results/cbr0-*
-    for directory in /etc/cni/net.d /var/lib/cni/cache/results /var/lib/cni/cache /var/lib/cni/results \
-        /var/lib/cni/networks /var/lib/cni; do
-        rmdir "$directory" 2>/dev/null || : # what others keep there stays
-    done
-    # Chains named CNI-... are podman's as well, where its networks stand beside the pods'.
-    ours='KUBE-|FLANNEL|"cbr0'
-    [ -n "$(ls /etc/cni/net.d 2>/dev/null)" ] || ours="$ours|CNI-"
-    for tables in iptables ip6tables; do
-        drop_rules "$tables" "$ours"
-    done
-    rm -rf "$STATE/addons" "$STATE/member" "$STATE/joining" "$STATE/certificate-key" "$STATE/certificates-uploaded"
+    show_log "$1"
+}
+
+show_log() {
+    log_size=$(size_of "$1")
+    [ "$log_size" -gt "$followed" ] || return 0
+    tail -c "+$((followed + 1))" "$1" | head -c "$((log_size - followed))"
+    followed=$log_size
 }

@@ -101,13 +101,13 @@ state_directory() {
     [ -d "$STATE" ] || { mkdir -p "$STATE" && chmod 700 "$STATE"; } 2>/dev/null || failed_write "$STATE"
 }
 
-# Only one craton-node changes a machine at a time. One whose connection dropped may still be at work: wait for it.
-# Descriptor 8 holds the lock until the program ends.
+# lock SECONDS: only one craton-node changes a machine at a time. One whose connection dropped may still be at work: wait
+# for it so long. Descriptor 8 holds the lock until the program ends, and all that it started.
 lock() {
     state_directory
     { : >>"$STATE/lock"; } 2>/dev/null || failed_write "$STATE/lock"
     exec 8>>"$STATE/lock"
     flock -n 8 && return
     say 'another craton-node is at work here: waiting for it'
-    flock -w 120 8 || end "$BUSY" 'another craton-node is still at work on this machine after 120 s'
+    flock -w "$1" 8 || end "$BUSY" "another craton-node is still at work on this machine after $1 s"
 }

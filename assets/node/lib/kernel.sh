@@ -51,6 +51,12 @@ prepare_settings() {
     done
 }
 
+# own_setting NAME: what others will set comes from us.
+own_setting() {
+    setting_value=$(cat "$(setting_path "$1")" 2>/dev/null) || return 0
+    added_once setting "$1" "$setting_value"
+}
+
 setting_path() {
     printf '/proc/sys/%s' "$(printf '%s' "$1" | tr . /)"
 }

@@ -2,6 +2,7 @@
 # What Kubernetes brings to a machine: CNI plugins, crictl, kubeadm, kubelet, kubectl, and the kubelet's unit.
 
 prepare_cni() {
+    own_data /etc/cni
     own_data /etc/cni/net.d
     if [ -x /usr/lib/cni/loopback ] && [ -x /usr/lib/cni/bridge ] && ! is_managed cni-plugins; then
         for plugin in /usr/lib/cni/*; do
@@ -29,23 +30,38 @@ END
 
 prepare_binaries() {
     use_proxy
+    # A kubelet that runs goes on as it was, until it is started anew.
+    is_installed kubelet || pending kubelet.service
     for binary in kubeadm kubelet kubectl; do
         install_artifact "$binary" /usr/local/bin
     done
 }
 
-# Enabled, so that it runs at boot; kubeadm starts it first, and there is nothing for it to do before.
+# It runs from here on: alone, until kubeadm makes a node of the machine.
 prepare_kubelet() {
-    own_data /var/lib/kubelet
-    own_data /etc/kubernetes
+    for path in /var/lib/kubelet /etc/kubernetes /var/log/pods /var/log/containers /usr/libexec/kubernetes; do
+        own_data "$path"
+    done
+    own_kubelet_settings
     if recorded data /etc/kubernetes; then mkdir -p /etc/kubernetes/manifests; else make_directory /etc/kubernetes/manifests; fi
-    put_unit /etc/systemd/system/kubelet.service kubelet_unit
-    put_unit /etc/systemd/system/kubelet.service.d/10-kubeadm.conf kubelet_settings
-    reload_units
-    added_once service kubelet.service "$(enabled kubelet.service)" "$(active kubelet.service)"
-    [ "$(enabled kubelet.service)" != enabled ] || return 0
-    change 'enable kubelet.service'
-    systemctl enable -q kubelet.service || fail 'systemctl enable kubelet.service failed'
+    put_pending /etc/systemd/system/kubelet.service kubelet-unit kubelet_unit
+    put_pending /etc/systemd/system/kubelet.service.d/10-kubeadm.conf kubelet-unit kubelet_settings
+    if is_pending kubelet-unit; then
+        pending reload
+        pending kubelet.service
+        settled kubelet-unit
+    fi
+    [ -e "$BEGUN" ] || [ -n "$(member)" ] || stand_alone
+    [ -e "$BEGUN" ] || service_on kubelet.service
+}
+
+# What a kubelet sets in the kernel; a container's kernel is everybody's.
+own_kubelet_settings() {
+    ! in_container || return 0
+    for setting in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
+        kernel.keys.root_maxbytes; do
+        own_setting "$setting"
+    done
 }
 
 kubelet_unit() {
@@ -56,7 +72,6 @@ Description=kubelet, the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
 Wants=network-online.target
 After=network-online.target containerd.service
-ConditionPathExists=/var/lib/kubelet/config.yaml
 StartLimitIntervalSec=0
 
 [Service]
@@ -69,32 +84,19 @@ WantedBy=multi-user.target
 END
 }
 
-# How kubeadm tells the kubelet what to do; the names are kubeadm's.
+# How kubeadm tells the kubelet what to do; the names are kubeadm's. A master that vanished is noticed within seconds.
 kubelet_settings() {
     cat <<'END'
 # Written by craton-node.
 [Service]
 Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
 Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+Environment="HTTP2_READ_IDLE_TIMEOUT_SECONDS=5" "HTTP2_PING_TIMEOUT_SECONDS=3"
 EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
+EnvironmentFile=-/var/lib/craton/kubelet-standalone.env
 ExecStart=
 ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
-END
-}
-
-# Archives of images, where the machine is to pull none from a registry.
-prepare_images() {
-    use_proxy
-    mkdir -p "$STATE/imported" || failed_write "$STATE/imported"
-    while read -r path sum url; do
-        [ -n "$path" ] && [ ! -e "$STATE/imported/$sum" ] || continue
-        fetch "$path" "$sum" "$url"
-        change "import $(basename "$path")"
-        ctr -n k8s.io images import "$fetched" >/dev/null || fail "ctr images import $(basename "$path") failed"
-        : >"$STATE/imported/$sum"
-    done <<END
-$IMAGES
 END
 }
 

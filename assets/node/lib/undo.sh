@@ -7,7 +7,10 @@ verb_undo() {
         return
     fi
     rm -f "$STATE/prepared"
-    [ -z "$(member)" ] && [ ! -e "$STATE/joining" ] || [ "$(member)" = another ] || clean_up
+    case $(member):$(cat "$BEGUN" 2>/dev/null) in
+    : | another:*) ;;
+    *) clean_up ;;
+    esac
     : >"$STATE/kept"
     left_any=no
     sed '1!G;h;$!d' "$LEDGER" >"$STATE/backwards"
@@ -40,6 +43,7 @@ undo_firewall() {
 
 # Units are as they were before: let systemd know, and let containerd run with its own configuration again.
 settle() {
+    [ "$(active kubelet.service)" = active ] || systemctl stop kubepods.slice 2>/dev/null || :
     systemctl daemon-reload || :
     ! is_pending containerd.service || systemctl restart containerd.service || :
 }

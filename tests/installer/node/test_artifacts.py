@@ -50,7 +50,7 @@ def test_every_release_has_all_its_artifacts(minor: str, architecture: str) -> N
     ]  # fmt: skip
     assert all(architecture in artifact.path for artifact in found)
     assert all(re.fullmatch(r"[A-Za-z0-9._/-]+", artifact.path) for artifact in found)
-    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions(plan).values())
+    assert all(re.fullmatch(r"v?\d+\.\d+\.\d+(-\w+)?", version) for version in versions(plan).values())
     assert versions(plan)["crictl"].startswith(minor.removeprefix("v") + ".")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -67,7 +68,10 @@ PREPARED = {
     "grep -c 'registry.k8s.io/pause:3.10.2' /etc/containerd/config.toml": "1",
     "systemctl is-active containerd.service": "active",
     "systemctl is-enabled kubelet.service": "enabled",
-    "systemctl is-active kubelet.service || :": "inactive",
+    "systemctl is-active kubelet.service": "active",
+    "sed -n 's/^KUBELET_KUBE.*_ARGS=//p' /var/lib/craton/kubelet-standalone.env | xargs": "",
+    "grep -c 'enableServer: false' /var/lib/craton/kubelet-standalone.yaml": "1",
+    "tail -3 /etc/systemd/system/kubelet.service.d/10-kubeadm.conf | grep -c standalone.env": "1",
     "stat -c %a /var/lib/craton": "700",
     "ls /var/lib/craton/artifacts 2>/dev/null || :": "",
 }
@@ -298,6 +302,25 @@ def test_the_names_alone_are_renewed(bench: Bench) -> None:
     newer = bench.with_lines("HOST='10.10.0.102 demo-worker-2'")
     assert newer.box.node("hosts", stdin=newer.text).returncode == 0
     assert "10.10.0.102 demo-worker-2" in bench.box.sh("cat /etc/hosts")
+
+
+def test_a_kubelet_that_runs_is_started_anew_for_a_new_binary_and_for_no_other(bench: Bench) -> None:
+    def starts() -> int:
+        return int(bench.box.sh("grep -c 'start kubelet.service' /run/stand-in/systemctl.log"))
+
+    bench.prepared()
+    assert starts() == 1
+    text = bench.text
+    for name, more in (("kubectl", 0), ("kubelet", 1)):
+        newer = script(f"echo a newer {name}")
+        bench.mirror.files[path_of(name)] = newer
+        found = hashlib.sha256(newer).hexdigest()
+        path = re.escape(path_of(name))
+        text = re.sub(rf"({path}) [0-9a-f]{{64}}", rf"\1 {found}", text)
+        before = starts()
+        replace(bench, text=text).prepared()
+        assert starts() == before + more
+        assert f"a newer {name}" in bench.box.sh(f"cat /usr/local/bin/{name}")
 
 
 def test_a_proxy_comes_and_goes_with_the_plan(bench: Bench) -> None:

@@ -1,55 +1,63 @@
-"""The verbs of a machine in a cluster, with stand-ins for kubeadm and kubectl."""
+"""The verbs of a machine in a cluster, with stand-ins for kubeadm and all that it brings."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.bare_machine import BareMachine
-from tests.doubles.node_bench import node_bench
+from tests.doubles.node_bench import Bench, node_bench
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
 
-KUBEADM = r"""#!/bin/sh
-echo "$*" >>/run/stand-in/kubeadm.log
-case "$1 ${2:-}" in
-"init phase") : ;;
-"token create")
-    echo "kubeadm join demo-k8s.example.test:6443 --token abc.def --discovery-token-ca-cert-hash sha256:0123 "
-    ;;
-"certs certificate-key") echo c0ffee ;;
-init* | join*)
-    while [ $# -gt 0 ]; do [ "$1" != --config ] || cp "$2" /run/stand-in/kubeadm.yaml; shift; done
-    mkdir -p /etc/kubernetes /var/lib/kubelet
-    [ ! -e /run/stand-in/kubeadm-fails ] || { echo 'error execution phase preflight' >&2; exit 1; }
-    echo half >/etc/kubernetes/kubelet.conf
-    [ ! -e /run/stand-in/kubeadm-hangs ] || exec sleep 60
-    echo 'kind: Config' >/etc/kubernetes/admin.conf
-    ;;
-"reset -f") rm -rf /etc/kubernetes /var/lib/kubelet ;;
-esac
+INIT = """\
+#file kubeadm.yaml
+kind: InitConfiguration
+patches:
+  directory: /var/lib/craton/patches
+---
+kind: ClusterConfiguration
+  - {name: audit-policy-file, value: /etc/kubernetes/craton/audit-policy.yaml}
+  - {name: encryption-provider-config, value: /etc/kubernetes/craton/encryption.yaml}
+#file encryption.yaml
+kind: EncryptionConfiguration
+          keys:
+            - {name: craton, secret: b64+/key=}
+#file authentication.yaml
+kind: AuthenticationConfiguration
+#file audit-policy.yaml
+kind: Policy
 """
-KUBECTL = r"""#!/bin/sh
-echo "$*" >>/run/stand-in/kubectl.log
-case "$*" in
-*" get -f "*) printf 'Namespace kube-flannel <none>\nDaemonSet flannel kube-flannel\n' ;;
-*" get nodes"*) echo nodes ;;
-esac
-"""
+JOIN = "#file kubeadm.yaml\nkind: JoinConfiguration\ntoken: abc\n"
+JOIN_MASTER = JOIN + "controlPlane:\n" + INIT[INIT.index("#file encryption") :]
+PARCELS = {"init": INIT, "join": JOIN}
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareMachine]:
-    """A prepared machine."""
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A machine that is yet to be prepared, and the stand-ins."""
     monkeypatch.setenv("no_proxy", "*")
     with node_bench(tmp_path / "box") as bench:
-        bench.prepared()
-        for name, text in {"kubeadm": KUBEADM, "kubectl": KUBECTL}.items():
-            bench.box.run("sh", "-c", f"cat >/usr/local/bin/{name}", stdin=text)
-        yield bench.box
+        bench.box.add_cluster()
+        yield bench
+
+
+@pytest.fixture
+def box(bench: Bench) -> BareMachine:
+    """A prepared machine."""
+    bench.prepared()
+    return bench.box
+
+
+@pytest.fixture
+def master(box: BareMachine) -> BareMachine:
+    says(box, "init", stdin=INIT)
+    return box
 
 
 def says(box: BareMachine, *words: str, stdin: str = "") -> str:
@@ -58,27 +66,239 @@ def says(box: BareMachine, *words: str, stdin: str = "") -> str:
     return ended.stdout
 
 
+def condition(box: BareMachine) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in says(box, "condition").splitlines())
+
+
+def log(box: BareMachine, program: str = "kubeadm") -> str:
+    return box.sh(f"cat /run/stand-in/{program}.log 2>/dev/null || :")
+
+
 def test_a_master_is_made_once(box: BareMachine) -> None:
-    assert "stage 1 1 kubeadm init" in says(box, "init", stdin="kind: ClusterConfiguration\n")
+    stages = [line for line in says(box, "init", stdin=INIT).splitlines() if line.startswith("stage ")]
+    assert stages[:2] == [
+        "stage 1 5 image 1 of 4 registry.k8s.io/etcd:v1.36.2",
+        "stage 2 5 image 2 of 4 registry.k8s.io/kube-apiserver:v1.36.2",
+    ]
+    assert stages[-1] == "stage 5 5 kubeadm init"
     assert box.status()["member"] == "demo"
     assert "kind: ClusterConfiguration\n" in box.sh("cat /run/stand-in/kubeadm.yaml")
-    assert box.sh("ls /var/lib/craton/kubeadm.yaml 2>/dev/null || :") == "", "it may hold secrets"
-    assert says(box, "init", stdin="kind: ClusterConfiguration\n") == "already done\n"
+    assert says(box, "init", stdin=INIT) == "already done\n"
+    assert log(box).count("init --skip-token-print") == 1
+
+
+def test_what_is_secret_stays_where_it_belongs(master: BareMachine) -> None:
+    assert master.sh("stat -c '%a %n' /etc/kubernetes/craton /etc/kubernetes/craton/*").splitlines() == [
+        "700 /etc/kubernetes/craton",
+        "600 /etc/kubernetes/craton/audit-policy.yaml",
+        "600 /etc/kubernetes/craton/authentication.yaml",
+        "600 /etc/kubernetes/craton/encryption.yaml",
+    ]
+    says(master, "invite")
+    assert master.sh("grep -rl -e b64+/key= -e c0ffee /var/lib/craton /run/stand-in") == (
+        "/var/lib/craton/certificate-key\n/run/stand-in/uploaded\n"
+    )
+    assert master.sh("stat -c %a /var/lib/craton/certificate-key") == "600\n"
+    assert master.sh("ls /var/lib/craton/kubeadm.yaml /var/lib/craton/parcel 2>/dev/null || :") == ""
+
+
+@pytest.mark.parametrize(
+    ("parcel", "said"),
+    [
+        ("kind: ClusterConfiguration\n", "a parcel on stdin begins with a line: #file NAME"),
+        ("#file ../passwd\n", "no file of this parcel: ../passwd"),
+        ("#file kubeadm.yaml\nx\n#file kubeadm.yaml\n", "twice in this parcel: kubeadm.yaml"),
+        ("#file encryption.yaml\nx\n", "the parcel has no kubeadm.yaml"),
+        ("", "the parcel has no kubeadm.yaml"),
+    ],
+)
+def test_a_parcel_holds_what_is_known_alone(box: BareMachine, parcel: str, said: str) -> None:
+    ended = box.node("init", stdin=parcel)
+    assert (ended.returncode, ended.stderr) == (2, f"craton-node: {said}\n")
+    assert log(box) == ""
 
 
 def test_in_a_container_the_kubelet_is_told_to_live_with_swap(box: BareMachine) -> None:
     box.sh("echo podman >/run/systemd/container")
-    says(box, "init", stdin="kind: ClusterConfiguration\n")
-    configuration = box.sh("cat /run/stand-in/kubeadm.yaml")
-    assert "failSwapOn: false\n---\n" in configuration
-    assert "maxPerCore: 0\n---\nkind: ClusterConfiguration\n" in configuration
+    assert box.status()["container"] == "yes"
+    says(box, "init", stdin=INIT)
+    patch = "/var/lib/craton/patches/kubeletconfiguration+strategic.yaml"
+    assert "failSwapOn: false\n" in box.sh(f"cat {patch}")
 
 
-def test_an_invitation_says_what_a_machine_needs_to_join(box: BareMachine) -> None:
-    says(box, "init")
-    assert says(box, "invite") == "token=abc.def\nca_hash=sha256:0123\ncertificate_key=c0ffee\n"
-    says(box, "invite")
-    assert box.sh("grep -c 'upload-certs' /run/stand-in/kubeadm.log") == "1\n"
+def test_the_kubelet_runs_alone_until_it_is_a_nodes_and_again_after(box: BareMachine) -> None:
+    assert condition(box)["kubelet"] == "ok"
+    says(box, "init", stdin=INIT)
+    assert box.sh("ls /var/lib/craton/kubelet-standalone.env 2>/dev/null || :") == ""
+    says(box, "reset")
+    assert box.sh("cat /var/lib/craton/kubelet-standalone.env").startswith("# Written by craton-node.\n")
+    assert condition(box)["kubelet"] == "ok"
+
+
+def test_preparing_a_node_again_leaves_its_kubelet_a_nodes(bench: Bench) -> None:
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    assert bench.prepared().splitlines()[-1].startswith("unchanged: ")
+    assert bench.box.sh("ls /var/lib/craton/kubelet-standalone.env 2>/dev/null || :") == ""
+
+
+def test_the_condition_of_a_master(master: BareMachine) -> None:
+    pods = "etcd,kube-apiserver,kube-controller-manager,kube-scheduler"
+    expected = {
+        "member": "demo", "begun": "", "kubelet": "ok", "manifests": pods, "running": pods, "api": "ok",
+        "version": "v1.36.2", "kubelet_version": "v1.36.2", "kubeadm_version": "v1.36.2",
+    }  # fmt: skip
+    assert condition(master).items() >= expected.items()
+    master.sh(": >/run/stand-in/api-fails")
+    assert condition(master)["api"] == "[-]etcd failed: reason withheld"
+    master.sh("systemctl stop kubelet.service")
+    seen = condition(master)
+    assert seen["api"] == "curl: (7) Failed to connect to 10.10.0.11 port 6443: Could not connect to server"
+    assert seen["kubelet"].startswith("inactive: curl: (7)")
+    assert seen["running"] == ""
+
+
+def test_a_worker_pulls_what_a_worker_runs(box: BareMachine) -> None:
+    said = says(box, "join", stdin=JOIN)
+    assert "image 1 of 2 registry.k8s.io/kube-proxy:v1.36.2" in said
+    assert "image 2 of 2 registry.k8s.io/pause:3.10.2" in said
+    assert (condition(box)["member"], condition(box)["manifests"], condition(box)["api"]) == ("demo", "", "")
+    assert box.sh("ls -d /etc/kubernetes/craton 2>/dev/null || :") == ""
+
+
+def test_images_that_are_here_are_not_pulled(box: BareMachine) -> None:
+    box.sh("printf '%s\n' registry.k8s.io/kube-proxy:v1.36.2 registry.k8s.io/pause:3.10.2 >/run/stand-in/images")
+    assert says(box, "join", stdin=JOIN).splitlines()[0] == "stage 1 1 kubeadm join"
+
+
+HOSTS = "/etc/containerd/certs.d/_default/hosts.toml"
+
+
+@pytest.mark.parametrize(
+    ("setup", "where"),
+    [
+        (f"rm {HOSTS}", "registry.k8s.io"),
+        (f"sed -i 's|http://127[^\"]*|http://mirror.example:8080|' {HOSTS}", "mirror.example:8080"),
+    ],
+    ids=["registry", "mirror"],
+)
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("no-image", "no such host"), ("hanging", "not there after 240 s")],
+)
+def test_an_image_that_does_not_come_is_named(box: BareMachine, setup: str, where: str, fault: str, words: str) -> None:
+    image = "registry.k8s.io/kube-apiserver:v1.36.2"
+    box.sh(f"{setup}\necho {image} >/run/stand-in/{fault}")
+    failed = box.node("init", stdin=INIT)
+    assert failed.returncode == 69
+    evidence = next(line for line in failed.stdout.splitlines() if line.startswith("evidence image"))
+    assert evidence.startswith(f"evidence image {image} {where} ")
+    assert evidence.endswith(words)
+    assert f"the image {image} was not pulled from {where}" in failed.stderr
+    assert "init" not in log(box)
+    assert condition(box)["begun"] == ""
+
+
+def test_a_kubeadm_that_fails_says_what_else_was_seen(box: BareMachine) -> None:
+    box.sh(
+        "cd /run/stand-in; echo addons >kubeadm-fails; echo kube-apiserver >exited; : >kubelet-fails;"
+        'printf \'E1123 first\nE1123 run.go:72] "command failed" err="no cgroup"\nI1123 x\n\' >journal'
+    )
+    failed = box.node("init", stdin=INIT)
+    assert failed.returncode == 1
+    *_, kubelet, container, clock = failed.stdout.splitlines()
+    assert kubelet == 'evidence kubelet E1123 run.go:72] "command failed" err="no cgroup"'
+    assert container == "evidence container kube-apiserver 137 panic: no key"
+    assert abs(int(clock.removeprefix("evidence clock ")) - time.time()) < 60
+    assert "error execution phase addons" in failed.stdout
+    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm init failed: its messages stand above"
+    assert condition(box)["begun"] == "init"
+    assert box.sh("ls /var/lib/craton/kubeadm.yaml 2>/dev/null || :") == ""
+
+
+def test_a_join_that_fails_is_told_and_made_anew(box: BareMachine) -> None:
+    box.sh("echo kubelet >/run/stand-in/kubeadm-fails")
+    assert box.node("join", stdin=JOIN).returncode == 1
+    assert box.status()["member"] == ""
+    box.sh("rm /run/stand-in/kubeadm-fails")
+    says(box, "join", stdin=JOIN)
+    assert box.status()["member"] == "demo"
+    assert "reset -f" in log(box)
+
+
+def cut_off(box: BareMachine, verb: str, phase: str, killed: str) -> None:
+    """Kill `craton-node VERB` alone, or all of it, while kubeadm stands in `phase`."""
+    box.sh(f"echo {phase} >/run/stand-in/kubeadm-hangs")
+    process = box.start("/usr/local/sbin/craton-node", verb)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(PARCELS[verb])
+    process.stdin.close()
+    for line in process.stdout:
+        if line == f"[{phase}]\n":
+            break
+    (process.kill if killed == "alone" else lambda: os.killpg(process.pid, 9))()
+    process.wait(10)
+
+
+@pytest.mark.parametrize("verb", ["init", "join"])
+@pytest.mark.parametrize("phase", ["preflight", "kubelet"])
+def test_one_that_was_killed_is_no_member_and_made_anew(box: BareMachine, verb: str, phase: str) -> None:
+    cut_off(box, verb, phase, "all")
+    assert (box.status()["member"], condition(box)["begun"]) == ("", verb)
+    box.sh("rm /run/stand-in/kubeadm-hangs")
+    says(box, verb, stdin=PARCELS[verb])
+    assert (box.status()["member"], condition(box)["begun"]) == ("demo", "")
+    assert log(box).count("reset -f") == 1
+
+
+def test_a_join_of_which_everything_stands_is_noted(box: BareMachine) -> None:
+    cut_off(box, "join", "addons", "all")
+    box.sh("rm /run/stand-in/kubeadm-hangs")
+    assert says(box, "join", stdin=JOIN) == "already done\n"
+    assert condition(box)["member"] == "demo"
+
+
+@pytest.mark.parametrize(("last", "said"), [("daemonset/kube-proxy", True), ("", False)])
+def test_an_init_is_noted_only_where_everything_of_it_stands(box: BareMachine, last: str, said: bool) -> None:
+    cut_off(box, "init", "addons", "all")
+    box.sh(f"rm /run/stand-in/kubeadm-hangs; echo {last} >>/run/stand-in/objects")
+    assert (says(box, "init", stdin=INIT) == "already done\n") is said
+    assert ("reset -f" in log(box)) is not said
+    assert condition(box)["member"] == "demo"
+
+
+def test_a_kubeadm_that_outlives_its_engine_is_waited_for(box: BareMachine) -> None:
+    cut_off(box, "init", "addons", "alone")
+    again = box.start("/usr/local/sbin/craton-node", "init")
+    assert again.stdin
+    assert again.stdout
+    again.stdin.write(INIT)
+    again.stdin.close()
+    assert again.stdout.readline() == "another craton-node is at work here: waiting for it\n"
+    box.sh("rm /run/stand-in/kubeadm-hangs")
+    assert again.stdout.read() == "already done\n"
+    assert again.wait(10) == 0
+    assert log(box).count("init --skip-token-print") == 1
+
+
+def test_another_clusters_node_is_let_be(box: BareMachine) -> None:
+    box.sh("mkdir -p /etc/kubernetes; : >/etc/kubernetes/kubelet.conf")
+    assert box.status()["member"] == "another"
+    for verb, stdin in (("init", INIT), ("join", JOIN), ("reset", "")):
+        assert box.node(verb, stdin=stdin).returncode == 77
+    assert box.sh("ls /etc/kubernetes/kubelet.conf")
+
+
+def test_an_invitation_says_what_a_machine_needs_to_join(master: BareMachine) -> None:
+    expected = "token=abc.def\nca_hash=sha256:0123\ncertificate_key=c0ffee\nencryption_key=b64+/key=\n"
+    assert says(master, "invite") == expected
+    says(master, "invite")
+    assert log(master).count("upload-certs --upload-certs") == 1
+    assert "c0ffee" not in log(master), "arguments can be read by everybody"
+    master.sh("touch -d '-2 hours' /var/lib/craton/certificate-key")
+    says(master, "invite")
+    assert log(master).count("upload-certs --upload-certs") == 2, "the certificates go after 2 h"
 
 
 @pytest.mark.parametrize("words", [("invite",), ("kubeconfig",), ("kubectl", "get", "nodes"), ("addon", "overlay")])
@@ -87,60 +307,47 @@ def test_only_masters_have_the_administrators_credentials(box: BareMachine, word
     assert (ended.returncode, "admin.conf is not on this machine" in ended.stderr) == (1, True)
 
 
-def test_a_join_that_fails_is_told_and_made_anew(box: BareMachine) -> None:
-    box.sh(": >/run/stand-in/kubeadm-fails")
-    failed = box.node("join", stdin="kind: JoinConfiguration\n")
-    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm join failed: its messages stand above"
-    assert box.status()["member"] == ""
-    box.sh("rm /run/stand-in/kubeadm-fails")
-    says(box, "join", stdin="kind: JoinConfiguration\n")
-    assert box.status()["member"] == "demo"
-    assert "reset -f" in box.sh("cat /run/stand-in/kubeadm.log")
+def test_kubectl_and_kubeconfig_are_the_administrators(master: BareMachine) -> None:
+    assert says(master, "kubectl", "get", "nodes") == "nodes\n"
+    assert "--server https://10.10.0.11:6443 get nodes" in log(master, "kubectl"), "this master's own API server"
+    assert says(master, "kubeconfig") == "kind: Config\n"
 
 
-def test_a_join_that_was_killed_is_no_member_and_made_anew(box: BareMachine) -> None:
-    box.sh(": >/run/stand-in/kubeadm-hangs")
-    killed = box.run(
-        "timeout", "--signal=KILL", "10", "sh", "-c",
-        "craton-node join </dev/null & while [ ! -s /etc/kubernetes/kubelet.conf ]; do :; done; kill -9 $!; kill -9 0",
-    )  # fmt: skip
-    assert killed.returncode != 0
-    assert box.status()["member"] == ""
-    box.sh("rm /run/stand-in/kubeadm-hangs")
-    says(box, "join", stdin="kind: JoinConfiguration\n")
-    assert box.status()["member"] == "demo"
+def test_an_addon_is_applied_and_waited_for(master: BareMachine) -> None:
+    says(master, "addon", "overlay", stdin="kind: DaemonSet\n")
+    assert master.status()["addons"] == "overlay"
+    assert "-n kube-flannel rollout status DaemonSet/flannel" in log(master, "kubectl")
+    assert "rollout status Namespace" not in log(master, "kubectl")
+    assert master.node("addon", "ingress").returncode == 2, "no manifests on stdin"
 
 
-def test_another_clusters_node_is_let_be(box: BareMachine) -> None:
-    box.sh("mkdir -p /etc/kubernetes; : >/etc/kubernetes/kubelet.conf")
-    assert box.status()["member"] == "another"
-    for verb in ("init", "join", "reset"):
-        assert box.node(verb).returncode == 77
-    assert box.sh("ls /etc/kubernetes/kubelet.conf")
+def test_an_addon_that_does_not_come_up_shows_what_its_pods_wait_for(master: BareMachine) -> None:
+    master.sh(": >/run/stand-in/rollout-fails")
+    failed = master.node("addon", "overlay", stdin="kind: DaemonSet\n")
+    assert failed.returncode == 1
+    assert "flannel-x 0/1 ImagePullBackOff" in failed.stdout
+    assert master.status()["addons"] == ""
 
 
-def test_an_addon_is_applied_and_waited_for(box: BareMachine) -> None:
-    says(box, "init")
-    says(box, "addon", "overlay", stdin="kind: DaemonSet\n")
-    assert box.status()["addons"] == "overlay"
-    log = box.sh("cat /run/stand-in/kubectl.log")
-    assert "-n kube-flannel rollout status DaemonSet/flannel" in log
-    assert "rollout status Namespace" not in log
-    assert box.node("addon", "ingress").returncode == 2, "no manifests on stdin"
-
-
-def test_kubectl_and_kubeconfig_are_the_administrators(box: BareMachine) -> None:
-    says(box, "init")
-    assert says(box, "kubectl", "get", "nodes") == "nodes\n"
-    assert says(box, "kubeconfig") == "kind: Config\n"
-
-
-def test_a_machine_leaves_its_cluster(box: BareMachine) -> None:
-    says(box, "init")
-    box.sh("mkdir -p /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0")
+@pytest.mark.parametrize("killed", ["", "kubelet"])
+def test_a_machine_leaves_its_cluster_and_is_as_it_was_prepared(bench: Bench, killed: str) -> None:
+    bench.prepared()
+    box = bench.box
+    box.sh("mkdir -p /var/lib/kubelet")  # as any kubelet does
+    before = box.state() + box.sh("ls -d /run/flannel /var/log/pods 2>/dev/null || :; cat /run/stand-in/images || :")
+    if killed:
+        cut_off(box, "init", killed, "all")
+        box.sh("rm /run/stand-in/kubeadm-hangs")
+    else:
+        says(box, "init", stdin=INIT)
+    box.sh(
+        "mkdir -p /run/flannel /etc/cni/net.d /var/lib/cni/networks/cbr0 /var/log/pods/x;"
+        "mkdir /var/lib/etcd.before-restore-1; touch /opt/cni/bin/flannel /etc/cni/net.d/10-flannel.conflist"
+    )
     says(box, "reset")
+    after = box.state() + box.sh("ls -d /run/flannel /var/log/pods 2>/dev/null || :; cat /run/stand-in/images || :")
+    assert sorted(set(after.splitlines()) ^ set(before.splitlines())) == []
     assert box.status()["member"] == ""
-    assert box.sh("ls -d /run/flannel /var/lib/cni/flannel /var/lib/cni/networks/cbr0 2>/dev/null || :") == ""
     assert says(box, "reset") == "already done\n"
 
 
@@ -158,8 +365,9 @@ COMMIT"""
     ("others", "stay"), [("87-podman.conflist", [":CNI-DN-1", 'name: \\"podman\\"']), ("", [])], ids=["podman", "alone"]
 )
 def test_what_others_have_of_container_networks_stays(box: BareMachine, others: str, stay: list[str]) -> None:
-    says(box, "init")
-    box.sh(f"mkdir -p /etc/cni/net.d; cd /etc/cni/net.d; touch 10-flannel.conflist {others}")
+    box.sh(f"mkdir -p /etc/cni/net.d; cd /etc/cni/net.d; touch ./{others}")
+    says(box, "init", stdin=INIT)
+    box.sh("touch /etc/cni/net.d/10-flannel.conflist")
     box.sh(f"cat >/tmp/rules <<'end'\n{RULES}\nend")
     box.sh("printf '#!/bin/sh\ncat /tmp/rules\n' >/usr/local/sbin/iptables-save")
     box.sh("printf '#!/bin/sh\ncat >/tmp/restored\n' >/usr/local/sbin/iptables-restore")
@@ -171,9 +379,53 @@ def test_what_others_have_of_container_networks_stays(box: BareMachine, others: 
     assert [words for words in (":CNI-DN-1", 'name: \\"podman\\"') if words in restored] == stay
 
 
-def test_undo_takes_a_member_out_of_its_cluster_first(box: BareMachine) -> None:
-    says(box, "init")
-    # The stand-ins took the place of what was installed: they are not taken for ours.
-    assert "left file /usr/local/bin/kubeadm it was changed since" in says(box, "undo")
-    assert box.sh("ls -d /etc/kubernetes /var/lib/kubelet 2>/dev/null || :") == ""
-    assert "reset -f" in box.sh("cat /run/stand-in/kubeadm.log")
+def test_undo_takes_a_member_out_of_its_cluster_first(bench: Bench) -> None:
+    before = bench.box.state()
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    assert not [line for line in bench.undone() if line.startswith("left ")]
+    assert "reset -f" in log(bench.box)
+    assert bench.box.state() == before
+
+
+def upgrade(bench: Bench, how: str, release: str) -> subprocess.CompletedProcess[str]:
+    bench.box.sh(f"echo {release} >/run/stand-in/kubeadm-version")
+    text = bench.text.replace("KUBERNETES='v1.36.2'", f"KUBERNETES='{release}'")
+    return bench.box.node("upgrade", how, stdin=text)
+
+
+@pytest.mark.parametrize("how", ["apply", "node"])
+def test_a_node_is_upgraded_once(bench: Bench, how: str) -> None:
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    done = upgrade(bench, how, "v1.36.3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"stage 5 5 kubeadm upgrade {how} to v1.36.3" in done.stdout.splitlines()
+    assert condition(bench.box)["version"] == "v1.36.3"
+    assert "--patches /var/lib/craton/patches" in log(bench.box)
+    assert upgrade(bench, how, "v1.36.3").stdout == "already done\n"
+    assert log(bench.box).count(f"upgrade {how}") == 1
+
+
+def test_an_upgrade_that_failed_is_told_and_repeated(bench: Bench) -> None:
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    bench.box.sh("echo upgrade >/run/stand-in/kubeadm-fails")
+    assert "kubeadm upgrade apply failed" in upgrade(bench, "apply", "v1.36.3").stderr
+    bench.box.sh("rm /run/stand-in/kubeadm-fails")
+    assert upgrade(bench, "apply", "v1.36.3").returncode == 0
+
+
+def test_only_a_node_is_upgraded(bench: Bench) -> None:
+    bench.prepared()
+    assert "this machine is no node of demo" in upgrade(bench, "node", "v1.36.3").stderr
+
+
+def test_what_is_gathered_has_heads_and_an_end(master: BareMachine) -> None:
+    master.sh("seq 1 200000 >/run/stand-in/journal; echo '#file evil' >>/run/stand-in/journal")
+    said = says(master, "gather")
+    heads = [line.removeprefix("#file ") for line in said.splitlines() if line.startswith("#file ")]
+    assert {"versions.txt", "kubelet.log", "etcd.log", "kube-apiserver.log", "nodes.txt", "events.txt"} <= set(heads)
+    assert "evil" not in heads
+    kubelet = said.split("#file kubelet.log\n")[1].split("#file ")[0]
+    assert 300_000 < len(kubelet) <= 400_010

@@ -122,6 +122,15 @@ def test_a_plan_that_changed_is_seen(ctx: MachineContext) -> None:
     )
 
 
+def test_a_machine_that_an_older_program_prepared_gets_the_new_one(ctx: MachineContext, bench: Bench) -> None:
+    prepare = Prepare(ctx.world.plan, ctx.world.topology, MACHINE)
+    prepare.apply(ctx)
+    bench.box.sh(f"echo '# older' >>{PATH}")
+    assert prepare.observe(ctx).seen == "prepared for v1.36.2, by another version of Craton"
+    prepare.apply(ctx)
+    assert prepare.observe(ctx).holds
+
+
 def test_artifacts_come_from_a_directory_to_a_machine_without_internet(
     ctx: MachineContext, bench: Bench, tmp_path: Path
 ) -> None:

@@ -1,0 +1,40 @@
+# shellcheck shell=sh
+# Evidence: what else was seen on this machine when kubeadm failed. The lines are explained in installer/node/program.py.
+
+# say_evidence SINCE, in Unix seconds
+say_evidence() {
+    # Before kubeadm wrote its configuration, the kubelet was none of the cluster's.
+    if [ -e /var/lib/kubelet/config.yaml ] && [ "$(kubelet_condition)" != ok ]; then
+        evidence_words=$(kubelet_error "$1")
+        [ -z "$evidence_words" ] || say "evidence kubelet $evidence_words"
+    fi
+    for name in $STATIC_PODS; do
+        [ ! -e "$MANIFESTS/$name.yaml" ] || container_evidence "$name"
+    done
+    say "evidence clock $(date +%s)"
+}
+
+# `ok`, or in one line why not.
+kubelet_condition() {
+    kubelet_says=$(curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:10248/healthz 2>&1) || :
+    case $kubelet_says in
+    ok) echo ok ;;
+    *) say "$(active kubelet.service): $(printf '%s' "$kubelet_says" | one_line)" ;;
+    esac
+}
+
+# The kubelet's last error since a time, in Unix seconds; the line that it ended with, if it did.
+kubelet_error() {
+    journalctl -u kubelet.service --since "@$1" --no-pager -o cat -n 400 2>/dev/null >"$STATE/kubelet.said" || :
+    grep -E 'command failed|failed to run Kubelet|^F[0-9]|^panic:|^Error:' "$STATE/kubelet.said" >"$STATE/kubelet.end" ||
+        grep -E '^E[0-9]' "$STATE/kubelet.said" >"$STATE/kubelet.end" || :
+    one_line <"$STATE/kubelet.end"
+    rm -f "$STATE/kubelet.said" "$STATE/kubelet.end"
+}
+
+container_evidence() {
+    container=$(timeout 20 crictl ps -a --state exited --name "^$1\$" -q 2>/dev/null | head -n 1) || :
+    [ -n "$container" ] || return 0
+    exit_code=$(timeout 20 crictl inspect "$container" 2>/dev/null | sed -n 's/^ *"exitCode": \([0-9]*\).*/\1/p' | head -n 1)
+    say "evidence container $1 ${exit_code:-?} $(timeout 20 crictl logs --tail 5 "$container" 2>&1 | one_line)"
+}
