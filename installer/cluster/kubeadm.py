@@ -1,81 +1,139 @@
-"""kubeadm's configuration, derived from a plan (API kubeadm.k8s.io/v1beta4)."""
+"""kubeadm's configuration, derived from a plan (API kubeadm.k8s.io/v1beta4), and the parcels in which it travels.
+
+A parcel is what `craton-node init` and `join` read: several files, each after a line `#file NAME`.
+"""
 
 from __future__ import annotations
 
-import io
+import base64
+import re
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from installer.cluster.templates import render
 from installer.contract import Role
 from installer.plan import InstallPlan
-from installer.topology import Machine
+from installer.topology import Machine, Topology
 
-_API = "kubeadm.k8s.io/v1beta4"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_FILE = re.compile(rf"^#file ({_NAME.pattern})\n", re.MULTILINE)
+_KEY_BYTES = 32
+"""What the API server's secretbox takes."""
+_READ_ONLY_PORT = 10255
+_NO_KEY = "<made when the cluster is>"
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """What a machine needs to join. Secret: kept in memory, never in the journal."""
+    """What a machine needs to join; masters need the keys, too. Secret: kept in memory, never in the journal."""
 
     token: str = field(repr=False)
-    ca_hash: str
+    ca_hash: str = field(repr=False)
     certificate_key: str = field(repr=False)
+    encryption_key: str = field(repr=False)
 
 
-def init_configuration(plan: InstallPlan, machine: Machine) -> str:
-    """The YAML documents for `kubeadm init` on the first master."""
-    return _documents(
-        {
-            "apiVersion": _API,
-            "kind": "InitConfiguration",
-            "localAPIEndpoint": {"advertiseAddress": str(machine.address), "bindPort": 6443},
-            "nodeRegistration": _registration(machine),
-        },
-        {
-            "apiVersion": _API,
-            "kind": "ClusterConfiguration",
-            "clusterName": plan.name,
-            "kubernetesVersion": plan.kubernetes,
-            "controlPlaneEndpoint": f"{plan.api_host}:6443",
-            "apiServer": {"certSANs": [plan.api_host]},
-            "networking": {
-                "podSubnet": str(plan.networks.pods),
-                "serviceSubnet": str(plan.networks.services),
-                "dnsDomain": "cluster.local",
-            },
-        },
+@dataclass(frozen=True)
+class Facts:
+    """What kubeadm has to be told of a machine: its version of control groups, and whether it is a container."""
+
+    cgroup: int = 2
+    container: bool = False
+
+
+def facts_of(status: Mapping[str, str]) -> Facts:
+    """From what `craton-node status` says."""
+    return Facts(1 if status.get("cgroup") == "1" else 2, status.get("container") == "yes")
+
+
+def new_encryption_key() -> str:
+    """A key for the Secrets in etcd, in base64."""
+    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
+def init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
+    """What `craton-node init` reads on the first master. Secret."""
+    init = render(
+        "kubeadm/init.yaml",
+        **_registration(machine, facts),
+        cluster=plan.name,
+        kubernetes=plan.kubernetes,
+        endpoint=_endpoint(plan),
+        pods=str(plan.networks.pods),
+        services=str(plan.networks.services),
+        certificate_names=certificate_names(plan, topology),
+        read_only_port=_READ_ONLY_PORT if "M7" in plan.may else 0,
+        conntrack={"maxPerCore": 0} if facts.container else {},
     )
+    return parcel({"kubeadm.yaml": init} | _api_server_files(encryption_key))
 
 
-def join_configuration(plan: InstallPlan, machine: Machine, invitation: Invitation) -> str:
-    """The YAML document for `kubeadm join`; holds secrets, so it travels on stdin alone."""
-    document: dict[str, Any] = {
-        "apiVersion": _API,
-        "kind": "JoinConfiguration",
-        "discovery": {
-            "bootstrapToken": {
-                "apiServerEndpoint": f"{plan.api_host}:6443",
-                "token": invitation.token,
-                "caCertHashes": [invitation.ca_hash],
-            }
-        },
-        "nodeRegistration": _registration(machine),
-    }
-    if machine.role is Role.MASTER:
-        document["controlPlane"] = {
-            "localAPIEndpoint": {"advertiseAddress": str(machine.address), "bindPort": 6443},
-            "certificateKey": invitation.certificate_key,
-        }
-    return _documents(document)
+def join_parcel(plan: InstallPlan, machine: Machine, facts: Facts, invitation: Invitation) -> str:
+    """What `craton-node join` reads. Secret."""
+    join = render(
+        "kubeadm/join.yaml",
+        **_registration(machine, facts),
+        endpoint=_endpoint(plan),
+        token=invitation.token,
+        ca_hash=invitation.ca_hash,
+    )
+    if machine.role is not Role.MASTER:
+        return parcel({"kubeadm.yaml": join})
+    control_plane = render(
+        "kubeadm/join-master.yaml", address=str(machine.address), certificate_key=invitation.certificate_key
+    )
+    return parcel({"kubeadm.yaml": join + control_plane} | _api_server_files(invitation.encryption_key))
 
 
-def _registration(machine: Machine) -> dict[str, Any]:
-    """Taints stand from the first moment; the role labels cannot, since the kubelet refuses to set them itself."""
+def shown(plan: InstallPlan, topology: Topology) -> str:
+    """The first master's parcel for people to read: as a virtual machine gets it, with words in place of the key."""
+    return init_parcel(plan, topology, topology.first_master, Facts(), _NO_KEY)
+
+
+def certificate_names(plan: InstallPlan, topology: Topology) -> list[str]:
+    """Names and addresses under which the API server can be reached."""
+    masters = topology.of_role(Role.MASTER)
+    names = [plan.api_host, *(master.name for master in masters), *(str(master.address) for master in masters)]
+    if balancer := topology.load_balancer:
+        names += [balancer.name, *([str(balancer.address)] if balancer.address else [])]
+    return [*names, "localhost", "127.0.0.1"]
+
+
+def parcel(files: Mapping[str, str]) -> str:
+    """The files as one text. Raises ValueError if they could not be told apart again."""
+    for name, text in files.items():
+        if not _NAME.fullmatch(name) or _FILE.search(text) or not text.endswith("\n"):
+            raise ValueError(f"{name!r} cannot travel in a parcel")
+    return "".join(f"#file {name}\n{text}" for name, text in files.items())
+
+
+def read_parcel(text: str) -> dict[str, str]:
+    """The files of a parcel by name. Raises ValueError if it is none."""
+    before, *found = _FILE.split(text)
+    if before or not found:
+        raise ValueError("no parcel: it does not begin with a line `#file NAME`")
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def _endpoint(plan: InstallPlan) -> str:
+    return f"{plan.api_host}:6443"
+
+
+def _registration(machine: Machine, facts: Facts) -> dict[str, object]:
+    """What both init.yaml and join.yaml say of the machine."""
     return {
-        "name": machine.name,
-        "kubeletExtraArgs": [{"name": "node-ip", "value": str(machine.address)}],
+        "node": machine.name,
+        "address": str(machine.address),
         "taints": [_taint(taint) for taint in machine.taints],
+        "ignored_checks": _ignored_checks(facts),
     }
+
+
+def _ignored_checks(facts: Facts) -> list[str]:
+    """SystemVerification refuses cgroup v1 whatever the kubelet is told, and in a container finds no kernel's
+    configuration."""
+    return ["SystemVerification"] if facts.cgroup == 1 or facts.container else []
 
 
 def _taint(text: str) -> dict[str, str]:
@@ -85,12 +143,10 @@ def _taint(text: str) -> dict[str, str]:
     return {"key": key, "effect": effect} | ({"value": value} if value else {})
 
 
-def _documents(*documents: dict[str, Any]) -> str:
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    stream = io.StringIO()
-    yaml.dump_all(documents, stream)
-    return stream.getvalue()
+def _api_server_files(encryption_key: str) -> dict[str, str]:
+    """What the API server of every master reads, besides its own certificates."""
+    return {
+        "encryption.yaml": render("kubeadm/encryption.yaml", encryption_key=encryption_key),
+        "authentication.yaml": render("kubeadm/authentication.yaml"),
+        "audit-policy.yaml": render("kubeadm/audit-policy.yaml"),
+    }

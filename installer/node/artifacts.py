@@ -59,8 +59,9 @@ def _versions() -> Mapping[str, Mapping[str, str]]:
 
 
 def versions(plan: InstallPlan) -> Mapping[str, str]:
-    """Versions of what is installed beside Kubernetes: containerd, runc, cni-plugins, crictl and pause."""
-    return _versions()[plan.kubernetes.rpartition(".")[0]]
+    """Versions of what is installed beside Kubernetes: containerd, runc, cni-plugins, crictl, and those of images."""
+    table = _versions()
+    return {**table[plan.kubernetes.rpartition(".")[0]], **table.get(plan.kubernetes, {})}
 
 
 def pause_image(plan: InstallPlan) -> str:
