@@ -1,14 +1,13 @@
-"""The Kubernetes that a site's machines form: who is a node, whether it is Ready, who holds a valid invitation."""
+"""The Kubernetes that a site's machines form: who is a node, what etcd bears, who holds a valid invitation."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import Any
 
 from installer.contract import Role
 from installer.platforms.rehearsal.pace import Pace
-from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord, NodeRecord, SiteRecord
+from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord, MemberRecord, NodeRecord, SiteRecord
 
 TOKEN_LIFE = 900.0
 """Seconds for which a bootstrap token is valid."""
@@ -19,7 +18,7 @@ _CONTROL_PLANE = {
 }
 
 
-def found(name: str, kubernetes: str, api: str) -> ClusterRecord:
+def found(name: str, kubernetes: str, api: str, encryption_key: str) -> ClusterRecord:
     """A new cluster without members."""
     return ClusterRecord(
         name=name,
@@ -27,6 +26,7 @@ def found(name: str, kubernetes: str, api: str) -> ClusterRecord:
         api=api,
         ca_hash=f"sha256:{secrets.token_hex(32)}",
         certificate_key=secrets.token_hex(32),
+        encryption_key=encryption_key,
     )
 
 
@@ -47,20 +47,54 @@ def admit(cluster: ClusterRecord, machine: MachineRecord, taints: list[str]) -> 
     }
     if machine.role is Role.MASTER:
         labels |= _CONTROL_PLANE
-        cluster.members[machine.name] = machine.address
-    cluster.nodes[machine.name] = NodeRecord(
-        labels=labels, taints=taints, version=cluster.kubernetes, joined=time.time()
-    )
+        cluster.members[machine.name] = new_member(machine)
+        machine.release = cluster.kubernetes
+    cluster.nodes[machine.name] = NodeRecord(labels=labels, taints=taints, version=machine.prepared, joined=time.time())
+    cluster.revision += 1
     machine.member = cluster.name
 
 
-def expel(record: SiteRecord, machine: MachineRecord) -> None:
-    """`machine` leaves; its Node object stays, as kubeadm leaves it. With its last master the cluster is gone."""
+def new_member(machine: MachineRecord) -> MemberRecord:
+    """Its number is drawn anew each time, as etcd's are."""
+    return MemberRecord(id=secrets.randbits(63) | 1, address=machine.address)
+
+
+def is_up(record: SiteRecord, name: str) -> bool:
+    """Whether the machine is there, runs, and is a node of the cluster."""
+    cluster, machine = record.cluster, record.machines.get(name)
+    return bool(cluster and machine and machine.state == "running" and machine.member == cluster.name)
+
+
+def up(record: SiteRecord) -> list[str]:
+    """The members of etcd that answer."""
+    return [name for name in record.cluster.members if is_up(record, name)] if record.cluster else []
+
+
+def has_quorum(record: SiteRecord) -> bool:
+    return record.cluster is not None and len(up(record)) > len(record.cluster.members) // 2
+
+
+def leave(record: SiteRecord, machine: MachineRecord) -> None:
+    """`kubeadm reset` on `machine`: etcd lets its member go if it can; the Node object stays."""
+    cluster = record.cluster
+    if cluster is not None and may_go(record, machine.name):
+        del cluster.members[machine.name]
+    lose(record, machine)
+
+
+def may_go(record: SiteRecord, name: str) -> bool:
+    """Whether etcd would remove this member: those that are left keep their quorum, and are at least one."""
+    cluster = record.cluster
+    if cluster is None or name not in cluster.members or not has_quorum(record):
+        return False
+    left = [other for other in up(record) if other != name]
+    return len(left) > (len(cluster.members) - 1) // 2
+
+
+def lose(record: SiteRecord, machine: MachineRecord) -> None:
+    """`machine` is gone, or knows nothing more of its cluster. With its last master the cluster is gone."""
     _clear(machine)
-    if record.cluster is None:
-        return
-    record.cluster.members.pop(machine.name, None)
-    if not record.cluster.members:
+    if record.cluster is not None and not up(record):
         record.cluster = None
         for other in record.machines.values():
             _clear(other)
@@ -68,63 +102,29 @@ def expel(record: SiteRecord, machine: MachineRecord) -> None:
 
 def _clear(machine: MachineRecord) -> None:
     """Of what was done on the machine only its preparation is left."""
-    machine.member = ""
+    machine.member = machine.begun = machine.release = ""
     machine.done = [key for key in machine.done if key.startswith("prepare/")]
 
 
 def is_ready(record: SiteRecord, name: str, pace: Pace) -> bool:
     """Whether the kubelet of node `name` reports, and the pod network has reached it."""
-    cluster, machine = record.cluster, record.machines.get(name)
-    if cluster is None or machine is None or machine.state != "running" or machine.member != cluster.name:
+    cluster = record.cluster
+    if cluster is None or not is_up(record, name):
         return False
     overlay = cluster.addons.get("overlay")
     if overlay is None:
         return False
-    return time.time() >= max(cluster.nodes[name].joined, overlay) + pace.seconds(_READY_AFTER, name, "ready")
+    return time.time() >= max(cluster.nodes[name].joined, overlay.applied) + pace.seconds(_READY_AFTER, name, "ready")
 
 
 def taints(record: SiteRecord, name: str, pace: Pace) -> list[str]:
-    """The taints of node `name` as `key=value:effect`, with the one that Kubernetes sets while it is not Ready."""
+    """The taints of node `name` as `key=value:effect`, with those that Kubernetes sets itself."""
     assert record.cluster is not None
-    own = record.cluster.nodes[name].taints
+    node = record.cluster.nodes[name]
+    own = [*node.taints, *(["node.kubernetes.io/unschedulable=:NoSchedule"] if node.cordoned else [])]
     return own if is_ready(record, name, pace) else [*own, "node.kubernetes.io/not-ready=:NoSchedule"]
 
 
-def node_object(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
-    """The Node object of `name`, as far as anyone here reads it."""
-    assert record.cluster is not None
-    node, machine = record.cluster.nodes[name], record.machines.get(name)
-    ready = is_ready(record, name, pace)
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": dict(sorted(node.labels.items()))},
-        "spec": {"taints": [taint_object(taint) for taint in taints(record, name, pace)]},
-        "status": {
-            "addresses": [
-                {"type": "InternalIP", "address": machine.address if machine else ""},
-                {"type": "Hostname", "address": name},
-            ],
-            "conditions": [
-                {
-                    "type": "Ready",
-                    "status": "True" if ready else "False",
-                    "reason": "KubeletReady" if ready else "KubeletNotReady",
-                    "message": "kubelet is posting ready status" if ready else "cni plugin not initialized",
-                }
-            ],
-            "nodeInfo": {"kubeletVersion": node.version, "osImage": "rehearsal", "architecture": "amd64"},
-        },
-    }
-
-
-def taint_object(text: str) -> dict[str, str]:
-    """`key=value:effect` as the API writes it: without an empty value."""
-    key, _, rest = text.partition("=")
-    value, _, effect = rest.rpartition(":")
-    return {"key": key, "effect": effect} | ({"value": value} if value else {})
-
-
-def taint_text(taint: dict[str, str]) -> str:
-    """A taint of the API as `key=value:effect`."""
-    return f"{taint['key']}={taint.get('value', '')}:{taint['effect']}"
+def minor(release: str) -> int:
+    """36 of `v1.36.2`."""
+    return int(release.split(".")[1])

@@ -5,13 +5,11 @@ The script's shape, and what each probe prints, stand in installer.health.gather
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Iterator
 
-from installer.contract import Role
-from installer.platforms.rehearsal import cluster
+from installer.platforms.rehearsal import cluster, conditions, etcd
 from installer.platforms.rehearsal.command import Command, Exit
 from installer.platforms.rehearsal.reach import reach
 from installer.platforms.rehearsal.stages import CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
@@ -94,30 +92,23 @@ def _containerd(command: Command, _body: str) -> Answer:
 
 
 def _kubelet(command: Command, _body: str) -> Answer:
-    return (0, "ok") if command.machine.member else _refused(10248)
+    return (0, "ok") if conditions.kubelet_runs(command.machine) else _refused(10248)
 
 
 def _apiserver(command: Command, _body: str) -> Answer:
-    return (0, "ok") if _is_master(command) else _refused(6443)
+    return (0, "ok") if conditions.api_answers(command) else _refused(6443)
 
 
 def _etcd_health(command: Command, _body: str) -> Answer:
-    return (0, '{"health":"true","reason":""}') if _is_master(command) else _refused(2381)
+    if not _is_master(command):
+        return _refused(2381)
+    healthy = cluster.has_quorum(command.site.record)
+    return 0, '{"health":"true","reason":""}' if healthy else '{"health":"false","reason":"RAFT NO LEADER"}'
 
 
 def _etcd_members(command: Command, _body: str) -> Answer:
     known = command.site.record.cluster
-    if known is None or not _is_master(command):
-        return _refused(2379)
-    members = [
-        {
-            "name": name,
-            "peerURLs": [f"https://{address}:2380"],
-            "clientURLs": [f"https://{address}:2379"],
-        }
-        for name, address in known.members.items()
-    ]
-    return 0, json.dumps({"members": members}, separators=(",", ":"))
+    return (0, etcd.members(known)) if known is not None and _is_master(command) else _refused(2379)
 
 
 def _nodes(command: Command, _body: str) -> Answer:
@@ -150,7 +141,8 @@ def _reach(command: Command, body: str) -> Answer:
 
 
 def _is_master(command: Command) -> bool:
-    return bool(command.machine.member) and command.machine.role is Role.MASTER
+    known = command.site.record.cluster
+    return known is not None and bool(command.machine.member) and command.machine.name in known.members
 
 
 def _refused(port: int) -> Answer:

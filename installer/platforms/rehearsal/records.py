@@ -39,8 +39,16 @@ class MachineRecord(_Record):
     """Version of Kubernetes that it is prepared for."""
     configuration: str = ""
     """SHA-256 sum of what it was prepared with."""
+    begun: str = ""
+    """`init` or `join`, while one began and has not come to its end."""
     member: str = ""
     """Name of the cluster that it is a node of."""
+    release: str = ""
+    """That of the control plane's containers on it; masters."""
+    kubeadm: str = ""
+    """Version of its kubeadm, where an upgrade brought one before `prepare` did."""
+    files: dict[str, str] = {}
+    """What was put or made on it, by path."""
 
 
 class NodeRecord(_Record):
@@ -50,6 +58,23 @@ class NodeRecord(_Record):
     taints: list[str]
     version: str
     joined: float
+    cordoned: bool = False
+
+
+class MemberRecord(_Record):
+    """A member of etcd."""
+
+    id: int
+    address: str
+
+
+class AddonRecord(_Record):
+    """An addon, and the DaemonSet in which it consists; `applied` is in Unix seconds."""
+
+    applied: float
+    namespace: str
+    daemon_set: str
+    annotations: dict[str, str] = {}
 
 
 class ClusterRecord(_Record):
@@ -61,13 +86,15 @@ class ClusterRecord(_Record):
     """controlPlaneEndpoint, `host:port`."""
     ca_hash: str
     certificate_key: str
+    encryption_key: str
     tokens: dict[str, float] = {}
     """Bootstrap tokens that nobody has used yet, with their ends in Unix seconds."""
-    members: dict[str, str] = {}
-    """Addresses of etcd's members by machine."""
+    members: dict[str, MemberRecord] = {}
+    """Members of etcd by machine: of one that was deleted, until somebody removes it."""
+    revision: int = 1
+    """etcd's, which grows with every change."""
     nodes: dict[str, NodeRecord] = {}
-    addons: dict[str, float] = {}
-    """Unix seconds of when each addon was applied."""
+    addons: dict[str, AddonRecord] = {}
 
 
 class SiteRecord(_Record):

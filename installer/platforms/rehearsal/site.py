@@ -112,13 +112,13 @@ class Site:
         return machine
 
     def delete(self, name: str) -> None:
-        """Delete a machine; nothing happens if there is none."""
+        """Delete a machine, if there is one. What its cluster knows of it stays: its node, and its member of etcd."""
         machine = self.record.machines.get(name)
         if machine is None:
             return
         self._power_off(name)
-        cluster.expel(self.record, machine)
         del self.record.machines[name]
+        cluster.lose(self.record, machine)
 
     def _boot(self, machine: MachineRecord) -> None:
         if booting := self._booting.pop(machine.name, None):

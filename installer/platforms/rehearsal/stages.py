@@ -73,6 +73,22 @@ JOIN_NODE = (
     Stage("TLS bootstrap", 1.7, ("[kubelet-start] Starting the kubelet", "the kubelet has its certificate")),
 )
 
+UPGRADE_MASTER = (
+    Stage("kubeadm", 1.0, ("kubeadm: its SHA-256 sum matches",)),
+    Stage("preflight", 0.4, ("[upgrade/preflight] Running pre-flight checks",)),
+    Stage(
+        "control plane",
+        4.0,
+        ('[upgrade/staticpods] Preparing for "etcd" upgrade', "[upgrade/staticpods] kube-apiserver is healthy"),
+    ),
+    Stage("kubelet configuration", 0.3, ('[kubelet-start] Writing "/var/lib/kubelet/config.yaml"',)),
+)
+UPGRADE_APPLY = (
+    *UPGRADE_MASTER,
+    Stage("addons", 0.8, ("[addons] Applied essential addon: CoreDNS", "[addons] Applied essential addon: kube-proxy")),
+)
+UPGRADE_NODE = (UPGRADE_MASTER[0], UPGRADE_MASTER[1], UPGRADE_MASTER[3])
+
 ADDONS = {
     "overlay": (
         Stage("flannel's manifests", 0.8, ("namespace/kube-flannel created", "configmap/kube-flannel-cfg created")),

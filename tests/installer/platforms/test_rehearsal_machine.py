@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from installer.cluster.kubeadm import Invitation, init_configuration, join_configuration
+from installer.cluster import manifests
+from installer.cluster.kubeadm import (
+    Facts,
+    Invitation,
+    init_parcel,
+    join_parcel,
+    new_encryption_key,
+    parcel,
+    read_parcel,
+)
 from installer.errors import InstallerError
 from installer.health.checks import CHECKS
 from installer.health.gather import gather
@@ -44,12 +53,16 @@ def _machine(rehearsal: Rehearsal, name: str) -> Machine:
 def _invitation(rehearsal: Rehearsal) -> Invitation:
     said = _node(rehearsal, "master-1", "invite").stdout
     fields = dict(line.split("=", 1) for line in said.splitlines())
-    return Invitation(fields["token"], fields["ca_hash"], fields["certificate_key"])
+    return Invitation(**fields)
 
 
 def _join(rehearsal: Rehearsal, name: str, invitation: Invitation) -> Result:
-    configuration = join_configuration(rehearsal.plan, _machine(rehearsal, name), invitation)
-    return _node(rehearsal, name, "join", configuration)
+    return _node(rehearsal, name, "join", join_parcel(rehearsal.plan, _machine(rehearsal, name), Facts(), invitation))
+
+
+def _init_parcel(rehearsal: Rehearsal, name: str = "master-1") -> str:
+    machine = _machine(rehearsal, name)
+    return init_parcel(rehearsal.plan, rehearsal.topology, machine, Facts(), new_encryption_key())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +75,9 @@ def _join(rehearsal: Rehearsal, name: str, invitation: Invitation) -> Result:
         ("sudo -n craton-node explode", 2, "craton-node: no such verb: explode\n"),
         ("sudo -n craton-node addon grafana", 2, "craton-node: no such verb: addon grafana\n"),
         ("sudo -n craton-node invite", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
-        ("sudo -n craton-node init", 3, "error: no ClusterConfiguration of kubeadm.k8s.io/v1beta4 on stdin\n"),
+        ("sudo -n craton-node init", 2, "craton-node: no parcel: it does not begin with a line `#file NAME`\n"),
+        ("sudo -n craton-node etcd members", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
+        ("sudo -n craton-node upgrade node", 1, "craton-node: this machine is no node of a cluster\n"),
         ("sh -s", 2, "sh: a stand-in runs no script but that of the health checks\n"),
     ],
 )
@@ -92,7 +107,7 @@ def test_preparing_reports_twelve_stages_and_is_done_once(rehearsal: Rehearsal) 
     again = _node(rehearsal, "worker-1", "prepare", text)
     assert again.stdout.count("already done") == 12
     said = _node(rehearsal, "worker-1", "status").stdout
-    assert f"prepared=v1.36.2\nconfiguration={configuration_sum(text)}\nkubelet=inactive\nmember=\n" in said
+    assert f"prepared=v1.36.2\nconfiguration={configuration_sum(text)}\nkubelet=active\nmember=\n" in said
     assert "program=built-in\nclaim=\n" in said
 
 
@@ -111,17 +126,49 @@ def test_a_plan_that_changed_is_prepared_for_again(rehearsal: Rehearsal) -> None
 
 def test_init_refuses_a_machine_that_is_not_prepared(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
-    result = _node(rehearsal, "master-1", "init", init_configuration(rehearsal.plan, _machine(rehearsal, "master-1")))
+    result = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal))
     assert result.status == 1
     assert "prepared for nothing" in result.stderr
 
 
 def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_PREPARE)
-    other = _machine(rehearsal, "infra-1")
-    result = _node(rehearsal, "master-1", "init", init_configuration(rehearsal.plan, other))
+    result = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal, "infra-1"))
     assert result.status == 1
     assert "the node is to be demo-infra-1, this machine is demo-master-1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("kubeadm.yaml", "the parcel on stdin has no kubeadm.yaml"),
+        ("audit-policy.yaml", "open /etc/kubernetes/craton/audit-policy.yaml: no such file"),
+        ("encryption.yaml", "open /etc/kubernetes/craton/encryption.yaml: no such file"),
+    ],
+)
+def test_init_refuses_a_parcel_from_which_a_file_is_missing(rehearsal: Rehearsal, missing: str, message: str) -> None:
+    rehearsal.run(*UP_TO_PREPARE)
+    files = read_parcel(_init_parcel(rehearsal))
+    del files[missing]
+    result = _node(rehearsal, "master-1", "init", parcel(files))
+    assert result.status != 0
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("stdin", "message"),
+    [
+        ("", "no manifests of the addon overlay"),
+        ("a: [", "unable to read the configuration"),
+        ("kind: DaemonSet\n", "apiVersion, kind and metadata must be set"),
+        ("apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n", "has no DaemonSet"),
+    ],
+)
+def test_an_addon_has_manifests(rehearsal: Rehearsal, stdin: str, message: str) -> None:
+    rehearsal.run(*UP_TO_PREPARE, "control-plane/init")
+    result = _node(rehearsal, "master-1", "addon overlay", stdin)
+    assert result.status != 0
+    assert message in result.stderr
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -174,7 +221,14 @@ def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) 
         ("taint node demo-worker-1 a=b:NoSchedule", 0, "node/demo-worker-1 tainted"),
         ("taint node demo-worker-1 a=b:Never", 1, "invalid taint spec"),
         ("taint node demo-infra-1 node-role.kubernetes.io/infra=:NoSchedule", 1, "already has"),
-        ("delete node demo-worker-1", 1, 'unknown command "delete"'),
+        ("delete node demo-worker-9", 1, 'nodes "demo-worker-9" not found'),
+        ("delete node demo-worker-9 --ignore-not-found", 0, ""),
+        ("delete pod coredns", 1, 'unknown command "delete"'),
+        ("cordon demo-worker-1", 0, "node/demo-worker-1 cordoned"),
+        ("drain demo-worker-1", 1, "use --ignore-daemonsets"),
+        ("drain demo-worker-1 --ignore-daemonsets --timeout 20s", 0, "node/demo-worker-1 drained"),
+        ("get daemonset nothing --namespace kube-system -o json", 1, 'daemonsets.apps "nothing" not found'),
+        ("get --raw=/readyz", 0, "ok"),
     ],
 )
 def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal, arguments: str, status: int, said: str) -> None:
@@ -182,6 +236,77 @@ def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal, arguments: s
     result = _node(rehearsal, "master-1", f"kubectl {arguments}")
     assert result.status == status
     assert said in result.stdout + result.stderr
+
+
+def test_what_runs_on_a_node_that_is_drained_moves(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+
+    def dns_on() -> set[str]:
+        found = json.loads(_node(rehearsal, "master-1", "kubectl get pods -n kube-system -o json").stdout)["items"]
+        return {pod["spec"].get("nodeName") for pod in found if pod["metadata"]["name"].startswith("coredns-")}
+
+    assert "demo-worker-1" in dns_on()
+    _node(rehearsal, "master-1", "kubectl drain demo-worker-1 --ignore-daemonsets")
+    assert dns_on() == {"demo-master-1"}
+    _node(rehearsal, "master-1", "kubectl uncordon demo-worker-1")
+    assert "demo-worker-1" in dns_on()
+
+
+def test_every_pod_of_a_cluster_runs(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    found = json.loads(_node(rehearsal, "master-1", "kubectl get pods -A -o json").stdout)["items"]
+    assert {pod["status"]["phase"] for pod in found} == {"Running"}
+    assert {pod["metadata"]["namespace"] for pod in found} == {"kube-system", "kube-flannel", "ingress"}
+    overlay = manifests.addon(rehearsal.plan, "overlay")
+    said = _node(
+        rehearsal, "master-1", f"kubectl get daemonset {overlay.daemon_set} --namespace {overlay.namespace} -o json"
+    )
+    runs = json.loads(said.stdout)
+    assert runs["metadata"]["annotations"] == {manifests.SUM: overlay.sum}
+    assert runs["status"] == {"desiredNumberScheduled": 3, "numberReady": 3}
+
+
+def test_a_machine_says_what_it_is_in_its_cluster(rehearsal: Rehearsal) -> None:
+    rehearsal.run(*UP_TO_PREPARE)
+    before = dict(line.split("=", 1) for line in _node(rehearsal, "master-1", "condition").stdout.splitlines())
+    assert (before["member"], before["kubelet"], before["manifests"], before["api"]) == (
+        "", "ok", "", "connection refused",
+    )  # fmt: skip
+    rehearsal.run("control-plane/")
+    after = dict(line.split("=", 1) for line in _node(rehearsal, "master-1", "condition").stdout.splitlines())
+    assert after == {
+        "member": "demo",
+        "begun": "",
+        "kubelet": "ok",
+        "manifests": "etcd,kube-apiserver,kube-controller-manager,kube-scheduler",
+        "running": "etcd,kube-apiserver,kube-controller-manager,kube-scheduler",
+        "api": "ok",
+        "version": "v1.36.2",
+        "kubelet_version": "v1.36.2",
+        "kubeadm_version": "v1.36.2",
+    }
+    worker = _node(rehearsal, "worker-1", "condition").stdout
+    assert "member=\n" in worker
+    assert "api=" not in worker
+
+
+def test_an_init_that_was_cut_off_is_seen_and_reset(rehearsal: Rehearsal) -> None:
+    rehearsal.open("master-1:control-plane:exit")
+    rehearsal.run(*UP_TO_PREPARE)
+    assert _node(rehearsal, "master-1", "init", _init_parcel(rehearsal)).status == 1
+    assert "member=\nbegun=init\n" in _node(rehearsal, "master-1", "condition").stdout
+    rehearsal.open()
+    assert _node(rehearsal, "master-1", "reset").status == 0
+    assert "begun=\n" in _node(rehearsal, "master-1", "condition").stdout
+    said = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal))
+    assert said.status == 0
+    assert "already done" not in said.stdout
+
+
+def test_what_is_worth_reading_comes_in_sections(rehearsal: Rehearsal) -> None:
+    rehearsal.run()
+    assert {"kubelet.log", "etcd.log", "nodes.txt"} < set(read_parcel(_node(rehearsal, "master-1", "gather").stdout))
+    assert "etcd.log" not in read_parcel(_node(rehearsal, "worker-1", "gather").stdout)
 
 
 def test_a_healthy_cluster_passes_every_check(rehearsal: Rehearsal) -> None:
