@@ -136,6 +136,15 @@ def settle(path: Path, directory: Path | None, tell: Callable[[str], None]) -> N
     if directory is not None:
         tell(f"looking at the files in {directory} ...")
         check_directory(plan, directory)
+        if lacking := _missing(plan, directory):
+            tell(f"{directory} lacks {len(lacking)} container images; machines pull them themselves: {_some(lacking)}")
+
+
+def _missing(plan: InstallPlan, directory: Path) -> tuple[str, ...]:
+    from installer.bundle import missing
+    from installer.cluster.images import images
+
+    return missing(plan, directory, images(plan))
 
 
 def check_directory(plan: InstallPlan, directory: Path) -> None:
