@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from installer import lifecycle
+from installer.cluster.etcd import survives
 from installer.clusters import ClusterSummary
 from installer.diagram import count
 from installer.engine.events import RunKind, StepState
@@ -56,6 +57,9 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
         f"  kubeconfig   {directory.kubeconfig}{stand_in}",
     ]
     lines += [f"  hosts file   {line}" for line in hosts_lines(plan)]
+    if progress.kind is RunKind.REMOVE:
+        lines += [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
+    lines.append(f"  survives     {survives(plan.masters)}")
     if report:
         lines.append(f"  health       {report.headline}")
     lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")

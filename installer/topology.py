@@ -16,6 +16,8 @@ from installer.plan import Host, InstallPlan
 _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
 _BALANCER_ADDRESS = 5
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
+INFRA_LABEL = "node-role.kubernetes.io/infra="
+"""The contract asks for none; it shows the role, and workloads that belong there select it."""
 
 _PEER_ROLES: dict[Peer, tuple[Role, ...]] = {
     Peer.MASTERS: (Role.MASTER,),
@@ -151,6 +153,8 @@ def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address]:
 def _of_role(plan: InstallPlan, role: Role) -> Iterator[Machine]:
     on = [d.rule for d in contract.decisions(plan) if d.state is State.ON and role in d.rule.roles]
     labels = tuple(rule.value for rule in on if rule.kind is Kind.LABEL)
+    if role is Role.INFRA:
+        labels = (*labels, INFRA_LABEL)
     taints = [rule.value for rule in on if rule.kind is Kind.TAINT]
     if role is Role.MASTER and not plan.schedulable_masters:
         taints.append(MASTER_TAINT)

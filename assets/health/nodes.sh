@@ -1,8 +1,8 @@
-# shellcheck disable=SC2016 # what stands in single quotes is kubectl's to expand
+# shellcheck disable=SC2016,SC2154 # $server stands in the line that comes before these; what stands in single quotes is kubectl's to expand
 # One line per node: NAME READY VERSION LABELS TAINTS.
 template='{{range .items}}{{.metadata.name}} {{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}'
 template="$template"' {{.status.nodeInfo.kubeletVersion}} {{$comma := ""}}'
 template="$template"'{{range $key, $value := .metadata.labels}}{{$comma}}{{$key}}={{$value}}{{$comma = ","}}{{else}}-{{end}}'
 template="$template"' {{$comma = ""}}{{range .spec.taints}}{{$comma}}{{.key}}={{with .value}}{{.}}{{end}}:{{.effect}}'
 template="$template"'{{$comma = ","}}{{else}}-{{end}}{{"\n"}}{{end}}'
-kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=15s get nodes -o go-template="$template"
+kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=15s get nodes -o go-template="$template"

@@ -79,10 +79,10 @@ def _labels(subject: Subject) -> Judgement:
     missing = [label for label in planned if label not in node.labels]
     if missing:
         rules = {rule.value: rule for rule in contract.RULES.values() if rule.kind is Kind.LABEL}
-        broken = [rules[label] for label in missing]
-        verdict = Verdict.FAIL if any(rule.level is Level.MUST for rule in broken) else Verdict.WARN
-        seen = "without " + ", ".join(f"{rule.value} ({rule.id})" for rule in broken)
-        return verdict, seen, f"{_ADMIN} label --overwrite node {node.name} {' '.join(missing)}"
+        must = any(label in rules and rules[label].level is Level.MUST for label in missing)
+        words = (f"{label} ({rules[label].id})" if label in rules else label for label in missing)
+        remedy = f"{_ADMIN} label --overwrite node {node.name} {' '.join(missing)}"
+        return Verdict.FAIL if must else Verdict.WARN, "without " + ", ".join(words), remedy
     return Verdict.PASS, ", ".join(planned) or "none planned", ""
 
 

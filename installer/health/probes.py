@@ -51,6 +51,11 @@ def _apiserver(_machine: Machine, topology: Topology) -> str:
     return f"curl -sS --noproxy '*' --max-time 8 --cacert {_PKI}/ca.crt --resolve {local} {url}"
 
 
+def _nodes(machine: Machine, _topology: Topology) -> str:
+    # This machine's own API server: the name may lead to a master that is down.
+    return f"server={shlex.quote(f'https://{machine.address}:6443')}\n" + asset("nodes.sh")
+
+
 def _names(_machine: Machine, topology: Topology) -> str:
     names = " ".join(shlex.quote(record.name) for record in topology.records)
     return f"set -- {names}\n" + asset("names.sh")
@@ -81,8 +86,12 @@ ETCD_MEMBERS = _line(
     "-X POST -d '{}' https://127.0.0.1:2379/v3/cluster/member/list",
     _MASTER,
 )
-NODES = Probe("nodes", lambda _machine, _topology: asset("nodes.sh"), _MASTER, seconds=20)
+NODES = Probe("nodes", _nodes, _MASTER, seconds=20)
 NAMES = Probe("names", _names)
-FIREWALL = _line("firewall", "[ ! -e /etc/craton/firewall.nft ] || nft -j list table inet craton")
+FIREWALL = _line(
+    "firewall",
+    # In short lines: what a machine says in one that is very long is cut.
+    "[ ! -e /etc/craton/firewall.nft ] || nft -j list table inet craton 2>/dev/null | sed 's/, /,\\n/g'",
+)
 """The machine's own table of the contract's rules, where it has one; judged rule by rule, not by a check."""
 REACH = Probe("reach", _reach, seconds=60)

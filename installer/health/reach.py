@@ -123,6 +123,13 @@ def pairs(topology: Topology, evidence: Mapping[str, Evidence]) -> tuple[Pair, .
     return tuple(pair for machine in topology.machines for pair in _pairs_from(machine, topology, evidence))
 
 
+def untried(source: Machine, topology: Topology, evidence: Evidence) -> tuple[str, ...]:
+    """Machines to which `source` has no way through the overlay yet, so that it could not try."""
+    pairs = _pairs_from(source, topology, {source.name: evidence})
+    found = (pair.target for pair in pairs if pair.protocol == "udp" and pair.result is Reached.UNKNOWN)
+    return tuple(dict.fromkeys(found))
+
+
 def _pairs_from(source: Machine, topology: Topology, evidence: Mapping[str, Evidence]) -> Iterator[Pair]:
     found = _found(evidence.get(source.name))
     for target in targets(source, topology):

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from installer.errors import InstallerError
-from installer.health.check import Finding, Verdict
+from installer.health import reach
+from installer.health.check import Evidence, Finding, Verdict
 from installer.health.evaluate import evaluate_machine
 from installer.health.examine import judge
 from installer.health.gather import DEADLINE, gather
@@ -15,6 +16,9 @@ from installer.node import known_hosts
 from installer.plan import InstallPlan
 from installer.step import Context, Observation, Permanent, Phase, Step
 from installer.topology import Topology
+
+_SETTLING = 30.0
+"""Seconds in which nodes that have just become Ready hear of each other's end of the pod network."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,17 @@ class VerifyMachine(Permanent):
         ctx.check_stop()
         world = ctx.world
         machine = world.topology.machine(self.machine)
-        connection = world.connect(self.machine, ctx.remaining())
-        evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()))
-        world.evidence[self.machine] = evidence
+        until = max(ctx.remaining() - _SETTLING, ctx.remaining() / 2)
+
+        def probe() -> tuple[Evidence | None, str]:
+            connection = world.connect(self.machine, ctx.remaining())
+            evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()))
+            untried = reach.untried(machine, world.topology, evidence)
+            if untried and ctx.remaining() > until:
+                return None, f"not on the way to {', '.join(untried[:3])}{' ...' if untried[3:] else ''} yet"
+            return evidence, "gathered"
+
+        evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to stand", probe, every=2.0)
         pinned = known_hosts.pinned(world.directory, self.machine)
         _raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
 

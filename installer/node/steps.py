@@ -9,7 +9,7 @@ from pathlib import Path
 from installer.errors import InstallerError
 from installer.node import known_hosts
 from installer.node.configuration import configuration, configuration_sum
-from installer.node.program import BUILT_IN, ensure_program, run_program, status
+from installer.node.program import BUILT_IN, ensure_program, run_program, source_sum, status
 from installer.node.upload import upload
 from installer.plan import InstallPlan
 from installer.step import Context, Observation, Permanent, Phase, Step
@@ -73,17 +73,23 @@ class _Prepare:
             return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(said, self.plan.name))
         if said.get("configuration") != configuration_sum(self._configuration()):
             return Observation(False, f"prepared for {prepared}, not as the plan is now", remains=True)
+        if said.get("program") not in (source_sum(), BUILT_IN):
+            return Observation(False, f"prepared for {prepared}, by another version of Craton", remains=True)
         return Observation(True, f"prepared for {prepared}")
 
     def apply(self, ctx: Context) -> None:
+        run_program(ctx, self.machine, "prepare", stdin=self.bring(ctx))
+
+    def bring(self, ctx: Context) -> str:
+        """Have the program, and artifacts of this computer, on the machine; return its configuration."""
         said = ensure_program(ctx, self.machine)
         text = self._configuration()
         directory = ctx.world.artifacts
         if directory is not None and said.get("program") != BUILT_IN:
-            self._bring(ctx, directory, text)
-        run_program(ctx, self.machine, "prepare", stdin=text)
+            self._upload(ctx, directory, text)
+        return text
 
-    def _bring(self, ctx: Context, directory: Path, text: str) -> None:
+    def _upload(self, ctx: Context, directory: Path, text: str) -> None:
         """Upload what the machine would fetch otherwise."""
         for path in run_program(ctx, self.machine, "needed", stdin=text, secret=True).split():
             ctx.log(f"uploading {path}")

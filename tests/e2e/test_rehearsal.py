@@ -218,15 +218,18 @@ def test_a_cluster_whose_directory_was_lost_is_destroyed_from_its_plan_alone(cra
     assert not (craton.home / "rehearsal/demo").exists()
 
 
-def test_more_workers_may_be_added_and_other_changes_are_refused(craton: Craton) -> None:
+def test_more_machines_may_be_added_and_other_changes_are_refused(craton: Craton) -> None:
     plan = craton.plan(masters=1, workers=1)
     craton.run("apply", str(plan), "--yes", *SPEED)
     plan.write_text(plan.read_text().replace("workers: 1", "workers: 2"))
     craton.run("apply", str(plan), "--yes", *SPEED)
     assert craton.cluster()["machines"] == 4
     plan.write_text(plan.read_text().replace("masters: 1", "masters: 3"))
+    craton.run("apply", str(plan), "--yes", *SPEED)
+    assert craton.cluster()["machines"] == 6
+    plan.write_text(plan.read_text().replace("masters: 3", "masters: 1"))
     refused = craton.run("apply", str(plan), "--yes", *SPEED, expect=3)
-    assert "masters" in refused.stderr
+    assert "masters: 3 -> 1: `craton nodes remove`" in refused.stderr
 
 
 def test_rules_switched_on_and_off_later_change_the_nodes_and_nothing_else(craton: Craton) -> None:

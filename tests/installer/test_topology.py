@@ -127,12 +127,12 @@ def test_the_overlay_reaches_every_machine_from_every_role(plan: InstallPlan) ->
 
 @repeatable
 @given(plans())
-def test_labels_and_taints_follow_the_contract(plan: InstallPlan) -> None:
+def test_labels_and_taints_follow_the_contract_and_infra_nodes_show_their_role(plan: InstallPlan) -> None:
     for machine in topology(plan).machines:
         labels = {
             Role.MASTER: {"node-role.kubernetes.io/master="}
             | ({"node-role.kubernetes.io/node="} if "M14" in plan.may else set()),
-            Role.INFRA: set(),
+            Role.INFRA: {"node-role.kubernetes.io/infra="},
             Role.WORKER: {"node-role.kubernetes.io/node=true"},
         }
         taints: dict[Role, set[str]] = {

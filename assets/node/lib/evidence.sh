@@ -4,7 +4,7 @@
 # say_evidence SINCE, in Unix seconds
 say_evidence() {
     # Before kubeadm wrote its configuration, the kubelet was none of the cluster's.
-    if [ -e /var/lib/kubelet/config.yaml ] && [ "$(kubelet_condition)" != ok ]; then
+    if [ -e /var/lib/kubelet/config.yaml ] && { [ "$(kubelet_condition)" != ok ] || starts_nothing; }; then
         evidence_words=$(kubelet_error "$1")
         [ -z "$evidence_words" ] || say "evidence kubelet $evidence_words"
     fi
@@ -12,6 +12,11 @@ say_evidence() {
         [ ! -e "$MANIFESTS/$name.yaml" ] || container_evidence "$name"
     done
     say "evidence clock $(date +%s)"
+}
+
+# A kubelet may be healthy and not get a single container of the control plane to run.
+starts_nothing() {
+    [ -e "$MANIFESTS/kube-apiserver.yaml" ] && [ -z "$(timeout 20 crictl ps -a --name '^kube-apiserver$' -q 2>/dev/null)" ]
 }
 
 # `ok`, or in one line why not.
@@ -36,5 +41,10 @@ container_evidence() {
     container=$(timeout 20 crictl ps -a --state exited --name "^$1\$" -q 2>/dev/null | head -n 1) || :
     [ -n "$container" ] || return 0
     exit_code=$(timeout 20 crictl inspect "$container" 2>/dev/null | sed -n 's/^ *"exitCode": \([0-9]*\).*/\1/p' | head -n 1)
-    say "evidence container $1 ${exit_code:-?} $(timeout 20 crictl logs --tail 5 "$container" 2>&1 | one_line)"
+    timeout 20 crictl logs --tail 60 "$container" >"$STATE/container.said" 2>&1 || :
+    # Of a program that panicked the last line is but the end of its stack.
+    grep -E '^panic:|"level":"(fatal|panic)"|^Error:|command failed|^F[0-9]' "$STATE/container.said" >"$STATE/container.end" ||
+        cp "$STATE/container.said" "$STATE/container.end"
+    say "evidence container $1 ${exit_code:-?} $(one_line <"$STATE/container.end")"
+    rm -f "$STATE/container.said" "$STATE/container.end"
 }

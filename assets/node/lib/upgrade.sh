@@ -31,5 +31,9 @@ run_upgrade() {
     # kubeadm's check of the system fails there, whatever the kubelet is told.
     ! on_cgroup_v1 && ! in_container || set -- "$@" --ignore-preflight-errors=SystemVerification
     [ "$1" != apply ] || set -- "$@" -y "$KUBERNETES"
-    run_logged "$KUBERNETES" upgrade "$@" || fail "kubeadm upgrade $1 failed: its messages stand above"
+    upgrade_since=$(date +%s)
+    run_logged "$KUBERNETES" upgrade "$@" || {
+        say_evidence "$upgrade_since"
+        fail "kubeadm upgrade $1 failed: its messages stand above"
+    }
 }

@@ -17,7 +17,7 @@ _IMAGE_DISK = 1500
 """MiB for the cached root file system, the engine's copy, and what building takes on top."""
 _MACHINE_DISK = 1500
 """MiB of container images and logs on a node."""
-_INSTANCES = 16
+_INSTANCES = 24
 """inotify instances of a machine: systemd, containerd, kubelet, and what runs in pods."""
 _WATCHES = 4096
 _MIN_CPUS = 2

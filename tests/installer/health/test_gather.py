@@ -24,6 +24,7 @@ from installer.health.checks import CHECKS
 from installer.node.connection import Result, Running
 from installer.node.key import ensure_key
 from installer.node.ssh import SSHConnections
+from installer.sanitise import MAX_LINE
 from installer.state import ClusterDirectory
 from installer.topology import Machine, Topology
 from tests.doubles.sshd import MISSING, PROGRAM, running_sshd
@@ -177,16 +178,32 @@ BARE = {"metadata": {"name": "bare"}, "spec": {}, "status": {"nodeInfo": {"kubel
 def test_nodes_are_told_one_a_line(tmp_path: Path, api_server: str) -> None:
     config = tmp_path / "admin.conf"
     config.write_text(
-        f"apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: '{api_server}'}}}}]\n"
+        "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://another.invalid'}}]\n"
         "contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n"
     )
-    command = probes.asset("nodes.sh").replace("/etc/kubernetes/admin.conf", str(config))
+    command = f"server={api_server}\n" + probes.asset("nodes.sh").replace("/etc/kubernetes/admin.conf", str(config))
     environment = {**os.environ, "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, env=environment)
     assert done.stdout.splitlines() == [
         "demo-worker-1 True v1.36.2 b=,node-role.kubernetes.io/node=true k=:NoSchedule,a=v:NoExecute",
         "bare   - -",
     ], done.stderr
+
+
+def test_nodes_are_asked_of_the_machines_own_api_server() -> None:
+    assert probes.NODES.command(MASTER, healthy.TOPOLOGY).startswith("server=https://10.10.0.11:6443\n")
+
+
+def test_a_long_table_of_the_firewall_comes_in_lines_that_nobody_cuts(tmp_path: Path) -> None:
+    table = json.dumps({"nftables": [{"rule": {"comment": f"craton:M{number}"}} for number in range(500)]})
+    (tmp_path / "table").write_text(table)
+    (tmp_path / "nft").write_text(f"#!/bin/sh\necho '# Warning: not all is told' >&2\ncat {tmp_path}/table\n")
+    (tmp_path / "nft").chmod(0o755)
+    command = probes.FIREWALL.command(MASTER, healthy.TOPOLOGY).replace("/etc/craton/firewall.nft", str(tmp_path))
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", f"{{ {command}; }} 2>&1"], capture_output=True, text=True, env=environment)
+    assert max(map(len, done.stdout.splitlines())) < MAX_LINE < len(table)
+    assert json.loads(done.stdout) == json.loads(table)
 
 
 @pytest.fixture

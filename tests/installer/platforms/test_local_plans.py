@@ -168,7 +168,7 @@ JUDGEMENTS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, bool
     ({"memory": 1000}, {}, [("1000 MiB are free", "fewer masters", True)]),
     ({"disk": 8000}, {}, [("/var/lib has 8000 MiB free", "craton local prune", False)]),
     ({"disk": 1000}, {}, [("1000 MiB free", "free some disk", True)]),
-    ({"inotify_instances": 64}, {}, [("80 inotify instances; the limit is 64", "max_user_instances=512", False)]),
+    ({"inotify_instances": 64}, {}, [("120 inotify instances; the limit is 64", "max_user_instances=512", False)]),
     ({"inotify_instances": 8}, {}, [("the limit is 8", "sudo sysctl fs.inotify.max_user_instances=512", True)]),
     ({"inotify_watches": 8192}, {}, [("8192", "sudo sysctl fs.inotify.max_user_watches=524288", False)]),
     ({"modules": frozenset({"overlay"})}, {}, [("br_netfilter vxlan", "sudo modprobe -a br_netfilter vxlan", False)]),

@@ -1,0 +1,156 @@
+"""From a verb that failed to the one explanation that says most, in the order in which they are asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from installer.cluster.diagnosis import clock, images, known, preflight, static
+from installer.cluster.diagnosis.transcript import Transcript, read
+from installer.errors import InstallerError
+from installer.node.connection import Result
+from installer.node.program import Explain
+from installer.plan import InstallPlan
+from installer.sanitise import redact
+
+Now = Callable[[], float]
+"""This computer's time, in Unix seconds."""
+_LONGEST = 1200
+"""Letters of an observation: what stands on one screen."""
+
+
+def explain_init(plan: InstallPlan, machine: str, now: Now = time.time) -> Explain:
+    """Explains a `craton-node init` on `machine` that failed."""
+    table = known.CONFIGURATION
+    return _Case(plan, "kubeadm init", machine, machine, table, now).explain
+
+
+def explain_join(plan: InstallPlan, machine: str, master: str, now: Now = time.time) -> Explain:
+    """Explains a `craton-node join` on `machine` that failed; `master` is who invited it.
+
+    A master whose API does not answer is named in place of the machine that asked it.
+    """
+    table = (*known.JOIN, *known.CONFIGURATION, *known.DISCOVERY)
+    return _Case(plan, "kubeadm join", machine, master, table, now).explain
+
+
+def explain_upgrade(plan: InstallPlan, machine: str, now: Now = time.time) -> Explain:
+    """Explains a `craton-node upgrade` on `machine` that failed."""
+    table = (*known.UPGRADE, *known.CONFIGURATION)
+    return _Case(plan, "kubeadm upgrade", machine, machine, table, now).explain
+
+
+@dataclass(frozen=True)
+class _Case:
+    plan: InstallPlan
+    operation: str
+    machine: str
+    master: str
+    table: tuple[known.Known, ...]
+    now: Now
+
+    def explain(self, result: Result) -> InstallerError | None:
+        """None where kubeadm said nothing: it did not run, and the verb's own last line says why."""
+        said = read(result)
+        ahead = clock.skew(said.clock, self.now())
+        for hypothesis in self._hypotheses(said, ahead):
+            if hypothesis is not None:
+                return hypothesis
+        return None
+
+    def _hypotheses(self, said: Transcript, ahead: float) -> Iterator[InstallerError | None]:
+        """From the most specific to the least."""
+        yield self._image(said)
+        yield self._preflight(said)
+        yield self._certificate_time(said, ahead)
+        yield self._kubelet(said, known_only=True)
+        yield self._container(said, known_only=True)
+        yield self._known(said, self.table, ahead)
+        yield self._kubelet(said, known_only=False)
+        yield self._container(said, known_only=False)
+        yield self._known(said, known.CONTROL_PLANE, ahead)
+        yield self._unknown(said)
+
+    def _image(self, said: Transcript) -> InstallerError | None:
+        pulls = said.pulls or (
+            images.of_findings(said.findings) if all(one.id == "ImagePull" for one in said.findings) else ()
+        )
+        return self._error(images.observed(pulls), images.hint(pulls)) if pulls else None
+
+    def _preflight(self, said: Transcript) -> InstallerError | None:
+        if not said.findings:
+            return None
+        return self._error(preflight.observed(said.findings), preflight.hint(said.findings))
+
+    def _certificate_time(self, said: Transcript, ahead: float) -> InstallerError | None:
+        """The machine's clock is to blame if it differs from this computer's, else that of who made the certificate."""
+        invalid = clock.invalid_certificate(f"{said.error}\n{said.kubelet}")
+        if invalid is None:
+            return None
+        if said.clock is None and (current := clock.seconds(invalid.current)) is not None:
+            ahead = clock.skew(int(current), self.now())
+        words = f"a certificate of the cluster is not valid at {self.machine}'s time, {invalid.current}: "
+        words += f"that is {invalid.side} its {'first' if invalid.side == 'before' else 'last'} moment, {invalid.limit}"
+        if ahead:
+            words += f"\nthe machine's clock is {clock.in_words(ahead)}"
+            return self._error(
+                words, f"set the clock of {self.machine}: `timedatectl set-ntp true` (or chrony) on it; then resume"
+            )
+        hint = (
+            f"{self.machine}'s clock agrees with this computer's: the certificate was made with {self.master}'s clock "
+        )
+        hint += "wrong, or has ended: see `timedatectl` and `kubeadm certs check-expiration` there, and `kubeadm certs "
+        return self._error(words, hint + "renew all`; then resume", machine=self.master)
+
+    def _kubelet(self, said: Transcript, *, known_only: bool) -> InstallerError | None:
+        words = static.kubelet_words(said.kubelet) if said.kubelet_started else ""
+        hint = static.kubelet_hint(words)
+        if not words or (known_only and not hint):
+            return None
+        hint = hint or "`journalctl -u kubelet` on the machine says more (craton gather collects it); then resume"
+        return self._error(f"the kubelet does not stay up: {words}", hint)
+
+    def _container(self, said: Transcript, *, known_only: bool) -> InstallerError | None:
+        ended = static.first_cause(said.ended) if said.kubelet_started else None
+        if ended is None or (known_only and not static.container_hint(ended)):
+            return None
+        hint = static.container_hint(ended)
+        hint = hint or f"see `crictl logs` of {ended.name} on the machine (craton gather collects it); then resume"
+        return self._error(static.container_words(ended), hint)
+
+    def _known(self, said: Transcript, table: tuple[known.Known, ...], ahead: float) -> InstallerError | None:
+        names = {
+            "machine": self.machine,
+            "master": self.master,
+            "api": self.plan.api_host,
+            "release": self.plan.kubernetes,
+        }
+        found = known.find(said.error, table, names) if said.error else None
+        if found is None:
+            return None
+        entry, observed, hint = found
+        if ahead:
+            observed += f"\nthe clock of {self.machine} is {clock.in_words(ahead)}"
+        machine = self.master if entry.on_master else self.machine
+        return self._error(observed, hint, machine=machine, retryable=entry.retryable)
+
+    def _unknown(self, said: Transcript) -> InstallerError | None:
+        if not said.error:
+            return None
+        phase = f"phase {said.phase}: " if said.phase else ""
+        words = static.kubelet_words(said.kubelet) if said.kubelet_started else ""
+        kubelet = f"\nthe kubelet's last error: {words}" if words else ""
+        hint = (
+            "kubeadm's own words are in the machine's log; `craton gather` collects those of kubelet and containers; "
+        )
+        return self._error(f"{phase}{said.error}{kubelet}", hint + "mend it, then resume")
+
+    def _error(
+        self, observed: str, hint: str, *, machine: str | None = None, retryable: bool = False
+    ) -> InstallerError:
+        shown = redact(observed.strip())
+        shown = shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+        return InstallerError(
+            self.operation, shown, machine=machine or self.machine, hint=redact(hint), retryable=retryable
+        )

@@ -1,0 +1,124 @@
+"""Kubeadm's preflight findings (cmd/kubeadm/app/preflight/checks.go and app/phases/upgrade), each with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from installer.cluster.diagnosis.transcript import Finding
+
+_LEFT = (
+    "an earlier cluster left what is there: `craton destroy` it, or `kubeadm reset -f` on the machine if nothing of "
+    "it is needed any more"
+)
+_PORT_OF = {
+    "6443": "the API server",
+    "10250": "the kubelet",
+    "10257": "the controller manager",
+    "10259": "the scheduler",
+    "2379": "etcd's clients",
+    "2380": "etcd's members",
+}
+_PACKAGE_OF = {
+    "conntrack": "conntrack",
+    "cp": "coreutils",
+    "crictl": "cri-tools",
+    "ethtool": "ethtool",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "losetup": "mount (util-linux elsewhere)",
+    "mount": "mount (util-linux elsewhere)",
+    "nsenter": "util-linux",
+    "socat": "socat",
+    "tc": "iproute2",
+    "touch": "coreutils",
+}
+
+REMEDIES: dict[str, str] = {
+    "ContainerRuntimeVersion": "a newer containerd is needed: remove the machine's own, so that preparing brings one",
+    "ControlPlaneNodesReady": "bring the masters that are named back to Ready first (craton check)",
+    "CoreDNSMigration": "kubeadm cannot rewrite CoreDNS' changed Corefile: bring it nearer to the default "
+    "(ConfigMap coredns in kube-system)",
+    "CoreDNSUnsupportedPlugins": "the Corefile (ConfigMap coredns in kube-system) uses plugins that the new CoreDNS "
+    "lacks: take them out",
+    "CreateJob": "no pod came to its end in kube-system within a minute: see whether nodes are Ready and the pod "
+    "network works (craton check), and whether admission hooks or quotas refuse pods",
+    "CRI": "containerd does not answer: `systemctl status containerd` and `journalctl -u containerd` on the machine "
+    "say why; `systemctl restart containerd`",
+    "ExternalEtcdClientCertificates": "the certificates for an external etcd are not on the machine; Craton's "
+    "clusters have their own etcd: something else changed kubeadm's configuration",
+    "ExternalEtcdVersion": "an external etcd is too old or does not answer; Craton's clusters have their own etcd: "
+    "something else changed kubeadm's configuration",
+    "Firewalld": "`systemctl disable --now firewalld` on the machine, or open the ports that are named",
+    "Hostname": "a machine's name consists of lowercase letters, digits, '-' and '.', and has to be resolved on it",
+    "HTTPProxy": "the proxy in the machine's environment is no URL: mend HTTPS_PROXY and NO_PROXY (/etc/environment)",
+    "HTTPProxyCIDR": "the proxy in the machine's environment is no URL: mend HTTPS_PROXY and NO_PROXY "
+    "(/etc/environment)",
+    "ImagePull": "see what is said of the image",
+    "IsPrivilegedUser": "kubeadm needs root: the machine's user needs sudo without a password",
+    "KubeletVersion": "kubelet, kubeadm and the cluster are not of one release: prepare the machine again with the "
+    "plan's release (`craton apply`), and look for another kubelet in PATH",
+    "KubernetesVersion": "the plan's release is none that kubeadm reads: prepare the machine again",
+    "Mem": "give the machine more memory: a master needs 2 GB or more, kubeadm refuses less than 1700 MB",
+    "NumCPU": "give the machine another processor: a master needs two",
+    "StaticPodManifest": "the control plane's manifests are not all in /etc/kubernetes/manifests: this is no whole "
+    "master; remove it from the cluster and add it again (`craton nodes`)",
+    "Swap": "`swapoff -a` on the machine, and take the swap out of /etc/fstab",
+    "SystemVerification": "the machine's kernel or control groups lack what the kubelet needs: boot with control "
+    "groups v2 (systemd.unified_cgroup_hierarchy=1) and a distribution's own kernel",
+}
+"""What to do about a finding, by its id."""
+
+PREFIXES: dict[str, str] = {
+    "DirAvailable-": _LEFT,
+    "FileAvailable-": _LEFT,
+    "FileContent-": "set {settings} to 1 (`sysctl -w`), and see what sets it back (/etc/sysctl.d, other network "
+    "software)",
+    "FileExisting-": "install {packages} on the machine, or mend root's PATH",
+    "Port-": "something listens at {ports}: `ss -ltnp` on the machine says what; stop it. If it is of an earlier "
+    "cluster, `craton destroy` that, or `kubeadm reset -f`",
+    "Service-": "`systemctl enable --now {names}` on the machine",
+}
+"""The same for ids that name a port, file, program or service after their prefix."""
+
+
+def remedies(findings: Iterable[Finding]) -> list[str]:
+    """What to do about them, each said once; a general word for findings that are not known."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(_text(finding.id), []).append(finding)
+    return [_filled(text, group) for text, group in groups.items()]
+
+
+def observed(findings: Iterable[Finding]) -> str:
+    """Every finding in a line of its own, each said once."""
+    return "\n".join(["kubeadm's preflight found", *(f"  {one.id}: {one.words}" for one in _once(findings))])
+
+
+def hint(findings: Iterable[Finding]) -> str:
+    return "; ".join([*remedies(_once(findings)), "then resume"])
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """Without those that say in another's words what is the other's trouble."""
+    by_words: dict[str, Finding] = {}
+    for finding in findings:
+        by_words.setdefault(finding.words, finding)
+    return list(by_words.values())
+
+
+def _text(id_: str) -> str:
+    if id_ in REMEDIES:
+        return REMEDIES[id_]
+    return next((text for prefix, text in PREFIXES.items() if id_.startswith(prefix)), "mend what kubeadm names")
+
+
+def _filled(text: str, findings: list[Finding]) -> str:
+    """`text` with what the findings' ids and words name."""
+    named = [finding.id.partition("-")[2] for finding in findings]
+    settings = [finding.words.partition(" ")[0].removeprefix("/proc/sys/").replace("/", ".") for finding in findings]
+    return text.format(
+        names=" ".join(named),
+        packages=", ".join(_PACKAGE_OF.get(name, f"the package with {name}") for name in named),
+        ports=", ".join(f"{name} ({_PORT_OF.get(name, 'Kubernetes')})" for name in named),
+        settings=", ".join(settings),
+    )

@@ -1,0 +1,88 @@
+"""Machines join the cluster, each with an invitation of its own, made when it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from installer.cluster import etcd, kubeadm, masters, nodes
+from installer.cluster.diagnosis import explain_join
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.node.program import run_program, status
+from installer.plan import InstallPlan
+from installer.step import Context, Observation, Permanent
+from installer.topology import Machine
+
+
+@dataclass(frozen=True)
+class Join(Permanent):
+    """`kubeadm join`. What the cluster still remembers of an earlier machine of that name is taken out before."""
+
+    plan: InstallPlan
+    machine: Machine
+
+    def observe(self, ctx: Context) -> Observation:
+        return observe_membership(ctx, self.machine)
+
+    def apply(self, ctx: Context) -> None:
+        seen = masters.settled(ctx, self.machine.name)
+        if seen.member:
+            masters.wait_until_up(ctx, self.machine)
+            return
+        master = masters.speaker(ctx, besides=self.machine.name)
+        if not self._stands(seen):
+            self._make_room(ctx, master, seen)
+        self._join(ctx, master)
+        if self._is_master:
+            etcd.wait_for_member(ctx, master, self.machine.name)
+
+    @property
+    def _is_master(self) -> bool:
+        return self.machine.role is Role.MASTER
+
+    def _stands(self, seen: masters.Condition) -> bool:
+        """Whether a join that did not come to its end has done all the same what it was to do."""
+        return self._is_master and seen.begun == "join" and seen.is_up(self.machine.role)
+
+    def _make_room(self, ctx: Context, master: str, seen: masters.Condition) -> None:
+        """Nothing of an earlier machine of this name, or of an earlier try, stands in the way of a join."""
+        if seen.begun:
+            ctx.log(f"{seen.begun} began on this machine and did not come to its end: it is reset, and joins anew")
+            run_program(ctx, self.machine.name, "reset")
+        if self._is_master:
+            etcd.remove_stale(ctx, master, self.machine.name)
+            etcd.wait_for_quorum(ctx, master)
+        nodes.remove(ctx, master, self.machine.name)
+
+    def _join(self, ctx: Context, master: str) -> None:
+        facts = kubeadm.facts_of(status(ctx, self.machine.name))
+        parcel = kubeadm.join_parcel(self.plan, self.machine, facts, _invitation(ctx, master))
+        explain = explain_join(self.plan, self.machine.name, master)
+        run_program(ctx, self.machine.name, "join", stdin=parcel, explain=explain)
+
+
+def observe_membership(ctx: Context, machine: Machine) -> Observation:
+    """Whether `machine` is a member of its cluster and works. Raises InstallerError if it is another's."""
+    seen, cluster = masters.own_condition(ctx, machine.name), ctx.world.plan.name
+    if not seen.member:
+        begun = f"; its {seen.begun} did not come to its end" if seen.begun else ""
+        return Observation(False, f"member of no cluster{begun}")
+    trouble = seen.trouble(machine.role)
+    return Observation(seen.is_up(machine.role), f"member of {cluster}" + (f"; {trouble}" if trouble else ""))
+
+
+def _invitation(ctx: Context, master: str) -> kubeadm.Invitation:
+    """Made now: it ends soon, and is recorded nowhere."""
+    said = run_program(ctx, master, "invite", secret=True)
+    fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    try:
+        return kubeadm.Invitation(
+            fields["token"], fields["ca_hash"], fields["certificate_key"], fields["encryption_key"]
+        )
+    except KeyError as missing:
+        raise InstallerError(
+            "invite",
+            f"craton-node invite said no {missing}",
+            machine=master,
+            hint="read that master's log, mend it, then resume",
+        ) from None

@@ -1,0 +1,138 @@
+"""Node objects: Ready, role labels and taints as the contract has them, and what keeps a node from being Ready."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from installer.cluster import drain, masters, pods
+from installer.contract import RULES, Kind
+from installer.errors import InstallerError
+from installer.node.program import run_program
+from installer.step import Context, Observation, Permanent
+from installer.topology import INFRA_LABEL, MASTER_TAINT, Machine
+
+ROLE_LABELS = frozenset(
+    label.partition("=")[0]
+    for label in (INFRA_LABEL, *(rule.value for rule in RULES.values() if rule.kind is Kind.LABEL))
+)
+OUR_TAINTS = frozenset({rule.value for rule in RULES.values() if rule.kind is Kind.TAINT} | {MASTER_TAINT})
+_LOOKING = 5.0
+"""Seconds between two looks at the pods of a node that is not Ready."""
+
+
+@dataclass(frozen=True)
+class Roles(Permanent):
+    """Wait until the node is Ready; then its role labels (M13, M14, W9) and taints (I4), and no other role's.
+
+    With the administrator's credentials, because the kubelet may not set labels in node-role.kubernetes.io itself.
+    """
+
+    machine: Machine
+
+    def observe(self, ctx: Context) -> Observation:
+        node = node_of(ctx, self.machine.name)
+        if node is None:
+            return Observation(False, "the node is not registered")
+        changes = [*label_changes(node, self.machine), *taint_changes(node, self.machine)]
+        changes += [] if is_ready(node) else ["Ready"]
+        changes += ["uncordon"] if drain.is_marked(node) else []
+        return Observation(not changes, f"to do: {', '.join(changes)}" if changes else "Ready; labels and taints stand")
+
+    def apply(self, ctx: Context) -> None:
+        look = _Look(ctx, self.machine.name)
+        node = ctx.wait_until(f"node {self.machine.name} to be Ready", look, every=1.0)
+        for verb, changes in (
+            ("label", label_changes(node, self.machine)),
+            ("taint", taint_changes(node, self.machine)),
+        ):
+            if changes:
+                masters.kubectl(ctx, verb, "node", self.machine.name, *changes, "--overwrite")
+        if drain.is_marked(node):  # by a removal that was given up
+            drain.uncordon(ctx, self.machine.name)
+
+
+class _Look:
+    """Looks at a node that is to become Ready; says what keeps it from that."""
+
+    def __init__(self, ctx: Context, name: str) -> None:
+        self._ctx, self._name = ctx, name
+        self._troubles = ""
+        self._next = time.monotonic() + _LOOKING
+
+    def __call__(self) -> tuple[dict[str, Any] | None, str]:
+        node = node_of(self._ctx, self._name)
+        if node is not None and is_ready(node):
+            return node, "Ready"
+        if time.monotonic() >= self._next:
+            self._troubles = "; ".join(self._deeper(node))
+            self._next = time.monotonic() + _LOOKING
+        seen = "not registered" if node is None else ready_message(node)
+        return None, f"{seen}; {self._troubles}" if self._troubles else seen
+
+    def _deeper(self, node: Mapping[str, Any] | None) -> Iterator[str]:
+        if node is not None:
+            yield from pods.troubles_on(self._ctx, self._name)
+            return
+        kubelet = masters.condition(self._ctx, self._name).kubelet
+        if kubelet != masters.OK:
+            yield f"its kubelet: {kubelet or 'no answer'}"
+
+
+def node_of(ctx: Context, name: str) -> dict[str, Any] | None:
+    """The Node object, or None if there is none. Raises InstallerError."""
+    return object_of(masters.kubectl(ctx, "get", "node", name, "--ignore-not-found", "-o", "json"))
+
+
+def object_of(said: str) -> dict[str, Any] | None:
+    """What `kubectl get --ignore-not-found -o json` said. Raises InstallerError (retryable) if it is no JSON."""
+    if not said.strip():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(said)
+    except json.JSONDecodeError as error:
+        raise InstallerError("read kubectl's answer", f"it is no JSON: {error}", retryable=True) from None
+    return found
+
+
+def remove(ctx: Context, master: str, name: str) -> None:
+    """Delete the Node object of a machine that is no member any more, through `master`; none is no error."""
+    said = run_program(ctx, master, "kubectl", "delete", "node", name, "--ignore-not-found", secret=True)
+    if said.strip():
+        ctx.log(f"deleted the old Node object {name}")
+
+
+def is_ready(node: Mapping[str, Any]) -> bool:
+    return _ready_condition(node).get("status") == "True"
+
+
+def ready_message(node: Mapping[str, Any]) -> str:
+    """Why the node is not Ready, in its kubelet's own words."""
+    condition = _ready_condition(node)
+    return f"NotReady: {condition.get('message') or condition.get('reason') or 'its kubelet said nothing yet'}"
+
+
+def _ready_condition(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    conditions = node.get("status", {}).get("conditions") or []
+    return next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+
+
+def label_changes(node: Mapping[str, Any], machine: Machine) -> list[str]:
+    """kubectl's words (`key=value`, or `key-` to remove) that bring the contract's labels to what is planned."""
+    present = node.get("metadata", {}).get("labels") or {}
+    wanted = dict(label.partition("=")[::2] for label in machine.labels)
+    surplus = [f"{key}-" for key in sorted(ROLE_LABELS) if key in present and key not in wanted]
+    return [f"{key}={value}" for key, value in wanted.items() if present.get(key) != value] + surplus
+
+
+def taint_changes(node: Mapping[str, Any], machine: Machine) -> list[str]:
+    """kubectl's words (`key=value:effect`, or `key:effect-` to remove) that bring our taints to what is planned."""
+    present = {
+        f"{taint['key']}={taint.get('value', '')}:{taint['effect']}"
+        for taint in node.get("spec", {}).get("taints") or []
+    }
+    surplus = [taint.replace("=:", ":") + "-" for taint in sorted(OUR_TAINTS & present - set(machine.taints))]
+    return [taint for taint in machine.taints if taint not in present] + surplus

@@ -1,0 +1,284 @@
+"""A new Kubernetes release, machine by machine: masters first, each drained, upgraded, and back before the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from installer import planfile
+from installer.cluster import diagnosis, drain, etcd, masters, nodes
+from installer.contract import Role
+from installer.errors import ExitCode, InstallerError
+from installer.node.program import run_program, status
+from installer.node.steps import Prepare
+from installer.plan import InstallPlan
+from installer.step import Action, Context, Observation, Permanent, Phase, Step
+from installer.topology import MASTER_TAINT, Machine, Topology
+
+_LOOK = 10.0
+"""Seconds that a look at all nodes and at etcd may take."""
+_DOWNLOADING = 1800.0
+"""Seconds in which a machine gets a release, on a slow line."""
+
+
+@dataclass(frozen=True)
+class MachineReady(Permanent):
+    """The machine is a node with the release that the cluster comes from, or already the new one, or between them."""
+
+    machine: str
+    releases: tuple[str, str]
+
+    def observe(self, ctx: Context) -> Observation:
+        said, cluster = status(ctx, self.machine), ctx.world.plan.name
+        if said.get("member") != cluster:
+            raise InstallerError(
+                "check the machine",
+                f"it is no node of {cluster}",
+                machine=self.machine,
+                hint="install the plan as it is first (craton apply), or take the machine out (craton nodes remove)",
+                exit_code=ExitCode.PREFLIGHT,
+            )
+        prepared = said.get("prepared", "")
+        if prepared in self.releases or not prepared:
+            return Observation(True, f"prepared for {prepared}" if prepared else "its preparation was interrupted")
+        old, new = self.releases
+        raise InstallerError(
+            "check the machine",
+            f"it is prepared for {prepared}, and the cluster goes from {old} to {new}",
+            machine=self.machine,
+            hint="bring it to the cluster's release first, or take it out (craton nodes remove)",
+            exit_code=ExitCode.PREFLIGHT,
+        )
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class ClusterReady(Permanent):
+    """Every node is Ready and etcd is healthy, but for the node at which an earlier run was interrupted."""
+
+    def observe(self, ctx: Context) -> Observation:
+        seen: list[tuple[str | None, str]] = []
+
+        def look() -> tuple[str | None, str]:
+            if not seen or ctx.remaining() > _LOOK:  # a look that is cut short says nothing of the cluster
+                seen.append(_well(ctx))
+            return seen[-1]
+
+        return Observation(True, ctx.wait_until("the cluster to be healthy before it is upgraded", look, 2.0))
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: what is wrong raises while it is observed."""
+
+
+@dataclass(frozen=True)
+class PlanSaved(Permanent):
+    """The cluster's plan is that of the new release: from here on only the upgrade itself leads on."""
+
+    plan: InstallPlan = field(repr=False)
+
+    def observe(self, ctx: Context) -> Observation:
+        saved = planfile.load(ctx.world.directory.plan)
+        return Observation(saved == self.plan, f"the plan says {saved.kubernetes}")
+
+    def apply(self, ctx: Context) -> None:
+        planfile.save(ctx.world.directory.plan, self.plan)
+
+
+@dataclass(frozen=True)
+class KubeadmUpgrade(Permanent):
+    """`kubeadm upgrade`: the control plane's static pods of a master, else the kubelet's configuration.
+
+    That all of it came to its end is known once the machine is prepared for the release; else it is run again.
+    """
+
+    plan: InstallPlan
+    topology: Topology = field(repr=False)
+    machine: Machine
+
+    def observe(self, ctx: Context) -> Observation:
+        return _prepared(ctx, self.machine.name, self.plan.kubernetes)
+
+    def apply(self, ctx: Context) -> None:
+        name = self.machine.name
+        configuration = Prepare(self.plan, self.topology, name).bring(ctx)
+        verb = "apply" if self.machine == self.topology.first_master else "node"
+        explain = diagnosis.explain_upgrade(self.plan, name)
+        run_program(ctx, name, "upgrade", verb, stdin=configuration, explain=explain)
+
+
+@dataclass(frozen=True)
+class Drained(Permanent):
+    """The machine's pods run elsewhere while its kubelet changes."""
+
+    plan: InstallPlan
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        return _prepared(ctx, self.machine, self.plan.kubernetes)
+
+    def apply(self, ctx: Context) -> None:
+        found = nodes.node_of(ctx, self.machine)
+        if found is not None:
+            drain.drain(ctx, found, master=masters.speaker(ctx))
+
+
+@dataclass(frozen=True)
+class BackInService(Permanent):
+    """The node is Ready with the new kubelet, its control plane healthy, and pods may land on it again."""
+
+    plan: InstallPlan
+    machine: Machine
+
+    def observe(self, ctx: Context) -> Observation:
+        back, seen = self._back(ctx)
+        if back and drain.is_marked(back):
+            return Observation(False, "cordoned for the upgrade")
+        return Observation(back is not None, seen)
+
+    def apply(self, ctx: Context) -> None:
+        found = ctx.wait_until(
+            f"{self.machine.name} to be Ready with {self.plan.kubernetes}", lambda: self._look(ctx), 1.0
+        )
+        if drain.is_marked(found):
+            drain.uncordon(ctx, self.machine.name)
+
+    def _look(self, ctx: Context) -> tuple[Mapping[str, Any] | None, str]:
+        """As `_back`; while its own API server starts again, nobody may be there to be asked."""
+        try:
+            return self._back(ctx)
+        except InstallerError as error:
+            return None, str(error)
+
+    def _back(self, ctx: Context) -> tuple[Mapping[str, Any] | None, str]:
+        """(the Node object if all is well, what was seen)"""
+        found = nodes.node_of(ctx, self.machine.name)
+        if found is None:
+            return None, "no node"
+        version = str(found.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", ""))
+        if version != self.plan.kubernetes:
+            return None, f"its kubelet is {version or 'of no known release'}"
+        if not nodes.is_ready(found):
+            return None, nodes.ready_message(found)
+        trouble = self._control_plane_trouble(ctx) if self.machine.role is Role.MASTER else ""
+        return (None, trouble) if trouble else (found, f"Ready with {version}")
+
+    def _control_plane_trouble(self, ctx: Context) -> str:
+        seen = masters.condition(ctx, self.machine.name)
+        if trouble := seen.trouble(Role.MASTER):
+            return trouble
+        if seen.version != self.plan.kubernetes:
+            return f"its API server is {seen.version or 'of no known release'}"
+        return _etcd_trouble(ctx, self.machine.name)
+
+
+def _prepared(ctx: Context, machine: str, release: str) -> Observation:
+    prepared = status(ctx, machine).get("prepared", "")
+    return Observation(prepared == release, f"prepared for {prepared or 'nothing'}")
+
+
+def _well(ctx: Context) -> tuple[str | None, str]:
+    """(what is well in a sentence if all is, what was seen)"""
+    try:
+        listed = nodes.object_of(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
+        found = {node["metadata"]["name"]: node for node in listed.get("items", ())}
+        names = [machine.name for machine in ctx.world.topology.machines]
+        troubles = [_node_trouble(ctx, name, found.get(name)) for name in names]
+        troubles.append(_etcd_trouble(ctx, masters.speaker(ctx)))
+    except InstallerError as error:
+        return None, str(error)
+    seen = "; ".join(filter(None, troubles))
+    return (None, seen) if seen else ("every node is Ready, and etcd is healthy", "healthy")
+
+
+def _node_trouble(ctx: Context, name: str, node: Mapping[str, Any] | None) -> str:
+    """What is wrong with a node; nothing with the one whose kubelet an earlier run was about to change."""
+    if node is None:
+        return f"{name} is no node"
+    if nodes.is_ready(node) or drain.is_marked(node) or not status(ctx, name).get("prepared"):
+        return ""
+    return f"{name} is {nodes.ready_message(node)}"
+
+
+def _etcd_trouble(ctx: Context, master: str) -> str:
+    members = etcd.members_of(ctx, master)
+    healthy = etcd.healthy_of(ctx, master, members)
+    sick = [member.name for member in members if member.name not in healthy]
+    return f"etcd is not healthy on {', '.join(sick)}" if sick else ""
+
+
+def is_drained(topology: Topology, machine: Machine) -> bool:
+    """Whether a machine is drained before its kubelet changes: where its pods have another of its role to go to.
+
+    Masters without user workloads are not: what runs there runs on each of them. What has nowhere to go stays, since
+    a kubelet that restarts ends no container.
+    """
+    return MASTER_TAINT not in machine.taints and len(topology.of_role(machine.role)) > 1
+
+
+def steps(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step]:
+    """The steps that bring `plan.kubernetes` to a cluster of the release `before`, each after the one before it."""
+    yield from _checks(plan, topology, before)
+    previous = "upgrade/plan"
+    for machine in topology.machines:
+        for step in _machine(plan, topology, machine):
+            yield replace(step, needs=(previous,))
+            previous = step.id
+
+
+def _checks(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step]:
+    names = [machine.name for machine in topology.machines]
+    for name in names:
+        yield Step(
+            id=f"upgrade/check/{name}",
+            title=f"look what {name} runs",
+            phase=Phase.UPGRADE,
+            machine=name,
+            action=MachineReady(name, (before, plan.kubernetes)),
+            weight=0.5,
+            limit="ssh",
+        )
+    yield Step(
+        id="upgrade/check",
+        title=f"check that {plan.name} is healthy before it goes from {before} to {plan.kubernetes}",
+        phase=Phase.UPGRADE,
+        needs=tuple(f"upgrade/check/{name}" for name in names),
+        action=ClusterReady(),
+        limit="ssh",
+        deadline=180.0,
+    )
+    yield Step(
+        id="upgrade/plan",
+        title=f"save the plan of {plan.name} with {plan.kubernetes}",
+        phase=Phase.UPGRADE,
+        needs=("upgrade/check",),
+        action=PlanSaved(plan),
+        weight=0.2,
+    )
+
+
+def _machine(plan: InstallPlan, topology: Topology, machine: Machine) -> Iterator[Step]:
+    name, release = machine.name, plan.kubernetes
+    what = f"the control plane on {name}" if machine.role is Role.MASTER else f"the kubelet's configuration on {name}"
+    actions: list[tuple[str, str, Action, float, float]] = [
+        ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, topology, machine), 30.0, _DOWNLOADING)
+    ]
+    if is_drained(topology, machine):
+        actions.append(("drain", f"drain {name}", Drained(plan, name), 5.0, 600.0))
+    kubelet = Prepare(plan, topology, name)
+    actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, _DOWNLOADING))
+    back = BackInService(plan, machine)
+    actions.append(("back", f"see {name} Ready with {release}, and in service again", back, 5.0, 300.0))
+    for verb, title, action, weight, deadline in actions:
+        yield Step(
+            id=f"upgrade/{verb}/{name}",
+            title=title,
+            phase=Phase.UPGRADE,
+            machine=name,
+            action=action,
+            weight=weight,
+            limit="ssh",
+            deadline=deadline,
+        )

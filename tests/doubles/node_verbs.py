@@ -1,0 +1,203 @@
+"""Machines that answer craton-node's verbs of a cluster from memory, and remember what they were asked to do."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.node.connection import Result, Running
+from installer.node.ladder import Ladder
+from installer.plan import InstallPlan
+from installer.state import ClusterDirectory
+from installer.topology import Machine, topology
+from installer.world import World
+from tests.doubles.rehearsal import StepContext
+
+STATIC_PODS = "etcd,kube-apiserver,kube-controller-manager,kube-scheduler"
+INVITATION = "token=abcdef.0123456789abcdef\nca_hash=sha256:aa\ncertificate_key=bb\nencryption_key=Y2M=\n"
+DONE = Result(0, "", "")
+
+
+@dataclass
+class FakeMachine:
+    """What one machine is in its cluster. `unreachable` is why nobody gets through to it."""
+
+    plan: Machine
+    member: str = ""
+    begun: str = ""
+    kubelet: str = "connection refused"
+    running: str = ""
+    api: str = "connection refused"
+    program: bool = True
+    unreachable: str = ""
+
+    def become(self, cluster: str) -> None:
+        """A member that works."""
+        self.member, self.begun, self.kubelet = cluster, "", "ok"
+        if self.plan.role is Role.MASTER:
+            self.running, self.api = STATIC_PODS, "ok"
+
+    def condition(self) -> str:
+        lines = {"member": self.member, "begun": self.begun, "kubelet": self.kubelet, "manifests": self.running}
+        lines |= {"running": self.running, "api": self.api}
+        return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+@dataclass
+class FakeCluster:
+    """The cluster of `plan`. `asked` are (machine, verb with its arguments) of all that changes something.
+
+    `fails` has results in place of those of a verb, `MACHINE VERB ...`, each once.
+    """
+
+    plan: InstallPlan
+    machines: dict[str, FakeMachine] = field(init=False)
+    members: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """etcd's members by their id, as etcd's JSON has them."""
+    sick: set[str] = field(default_factory=set)
+    """Names of etcd's members that are not healthy."""
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
+    """What kubectl says, by its arguments up to the first option."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    sent: dict[str, str] = field(default_factory=dict)
+    """The last stdin of each verb on each machine, `MACHINE VERB`."""
+    fails: dict[str, Result] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.machines = {machine.name: FakeMachine(machine) for machine in topology(self.plan).machines}
+
+    def founded(self, *names: str) -> FakeCluster:
+        """With these machines as members that work."""
+        for name in names:
+            self.admit(name)
+        return self
+
+    def admit(self, name: str) -> None:
+        machine = self.machines[name]
+        machine.become(self.plan.name)
+        if machine.plan.role is Role.MASTER:
+            self.add_member(name)
+        ready = {"type": "Ready", "status": "True"}
+        self.nodes[name] = {"metadata": {"name": name, "labels": {}}, "spec": {}, "status": {"conditions": [ready]}}
+
+    def add_member(self, name: str, *, started: bool = True, learner: bool = False) -> None:
+        address = self.machines[name].plan.address
+        member: dict[str, Any] = {"ID": str(1000 + len(self.members)), "peerURLs": [f"https://{address}:2380"]}
+        if started:
+            member |= {"name": name, "clientURLs": [f"https://{address}:2379"]}
+        self.members[member["ID"]] = member | ({"isLearner": True} if learner else {})
+
+    def did(self) -> list[str]:
+        """What was changed, in order, as `MACHINE VERB ...`, machines without the cluster's name."""
+        return [f"{machine.removeprefix(f'{self.plan.name}-')} {verb}" for machine, verb in self.asked]
+
+    def context(self, deadline: float = 20.0) -> StepContext:
+        directory = ClusterDirectory.of(self.plan.name)
+        world = World(self.plan, topology(self.plan), directory, cast(Any, None), _Connections(self))
+        return StepContext(world, deadline)
+
+    def answer(self, name: str, words: list[str], stdin: str) -> Result:
+        machine, (verb, *rest) = self.machines[name], words
+        told = " ".join(words)
+        if found := self.fails.pop(f"{name} {told}", None):
+            return found
+        if not machine.program:
+            return Result(127, "", "sh: 1: craton-node: not found")
+        self.sent[f"{name} {verb}"] = stdin
+        match verb, rest:
+            case "status", []:
+                return Result(0, f"program=x\nmember={machine.member}\ncgroup=2\ncontainer=no\n", "")
+            case "condition", []:
+                return Result(0, machine.condition(), "")
+            case "etcd", ["members"]:
+                return Result(0, json.dumps({"members": list(self.members.values())}), "")
+            case "etcd", ["health", *urls]:
+                return Result(0, "".join(f"{url} {self._health(url)}\n" for url in urls), "")
+            case "kubectl", ["get", *what]:
+                return self._get(what)
+            case "invite", []:
+                return Result(0, INVITATION, "")
+            case "kubeconfig", []:
+                return Result(0, f"clusters:\n- cluster:\n    server: https://{self.plan.api_host}:6443\n", "")
+        self.asked.append((name, told))
+        self._do(name, words)
+        return DONE
+
+    def _do(self, name: str, words: list[str]) -> None:
+        match words:
+            case ["init" | "join"]:
+                self.admit(name)
+            case ["reset"]:
+                machine = self.machines[name]
+                self.machines[name] = FakeMachine(machine.plan)
+            case ["etcd", "remove", id]:
+                del self.members[id]
+            case ["kubectl", "delete", "node", node, *_]:
+                self.nodes.pop(node, None)
+
+    def _health(self, url: str) -> str:
+        name = next(member["name"] for member in self.members.values() if url in member.get("clientURLs", ()))
+        return "context deadline exceeded" if name in self.sick else "ok"
+
+    def _get(self, what: list[str]) -> Result:
+        if what[0] == "node":
+            node = self.nodes.get(what[1])
+            return Result(0, json.dumps(node) if node else "", "")
+        if what[0] == "nodes":
+            return Result(0, json.dumps({"items": list(self.nodes.values())}), "")
+        found = self.objects.get(what[0])
+        return Result(0, json.dumps(found) if found else "", "")
+
+
+@dataclass
+class _Connections:
+    """Implements installer.node.connection.Connections."""
+
+    cluster: FakeCluster
+
+    def get(self, machine: str, deadline: float) -> _Connection:
+        why = self.cluster.machines[machine].unreachable
+        if why:
+            raise InstallerError("connect", why, machine=machine, retryable=True)
+        return _Connection(self.cluster, machine)
+
+    def climb(self, machine: str, deadline: float) -> Ladder:
+        raise NotImplementedError
+
+    def fresh(self, machine: str, deadline: float) -> _Connection:
+        return self.get(machine, deadline)
+
+    def close(self) -> None:
+        return
+
+
+@dataclass
+class _Connection:
+    cluster: FakeCluster
+    machine: str
+    user: str = "root"
+    host_key: str = "ssh-ed25519 AAAA"
+
+    def run(
+        self,
+        command: str,
+        *,
+        stdin: str | BinaryIO = "",
+        deadline: float,
+        on_line: Callable[[str], None] | None = None,
+    ) -> Result:
+        assert isinstance(stdin, str)
+        return self.cluster.answer(self.machine, shlex.split(command)[1:], stdin)
+
+    def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        return

@@ -1,0 +1,51 @@
+"""The cluster's own DNS does not stand or fall with the first master."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.cluster.cluster_dns import SpreadDNS, ready_on
+from installer.errors import InstallerError
+from installer.plan import InstallPlan
+from tests.doubles.node_verbs import FakeCluster
+
+PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    return FakeCluster(PLAN).founded("demo-master-1")
+
+
+def pod(node: str, *, ready: bool = True, ending: bool = False) -> dict[str, Any]:
+    return {
+        "metadata": {"deletionTimestamp": "2026-11-23T00:00:00Z"} if ending else {},
+        "spec": {"nodeName": node} if node else {},
+        "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
+
+
+def test_a_pod_counts_that_is_ready_somewhere_and_stays() -> None:
+    pods = [pod("a"), pod("a"), pod("b", ready=False), pod("c", ending=True), pod("")]
+    assert ready_on({"items": pods}) == {"a"}
+    assert ready_on({}) == frozenset()
+
+
+def test_pods_on_two_nodes_are_left_alone(cluster: FakeCluster) -> None:
+    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-worker-1")]}
+    seen = SpreadDNS().observe(cluster.context())
+    assert (seen.holds, seen.seen) == (True, "CoreDNS is ready on demo-master-1, demo-worker-1")
+
+
+def test_pods_on_one_node_are_made_anew_and_waited_for(cluster: FakeCluster) -> None:
+    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-master-1")]}
+    assert not SpreadDNS().observe(cluster.context()).holds
+    with pytest.raises(InstallerError, match="ready on demo-master-1"):
+        SpreadDNS().apply(cluster.context(deadline=0.2))
+    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-master-2")]}
+    SpreadDNS().apply(cluster.context())
+    assert cluster.did() == ["master-1 kubectl rollout restart deployment/coredns --namespace kube-system"] * 2

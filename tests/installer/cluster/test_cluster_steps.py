@@ -1,0 +1,67 @@
+"""The cluster's steps, in the order in which they happen."""
+
+from __future__ import annotations
+
+import pytest
+
+from installer import assembly
+from installer.contract import Role
+from installer.plan import InstallPlan, Local
+from installer.step import Phase, Step
+
+
+def steps(**given: object) -> dict[str, Step]:
+    plan = InstallPlan.model_validate({"name": "demo", "subdomain": "example.test", "platform": "local", **given})
+    return {step.id: step for step in assembly.install_steps(plan)}
+
+
+def test_the_first_master_begins_once_the_others_can_be_asked_whether_there_is_a_cluster() -> None:
+    needs = steps(local=Local(firewall=False))["control-plane/init/demo-master-1"].needs
+    assert needs == ("prepare/demo-master-1", "connect/demo-master-2", "connect/demo-master-3")
+
+
+def test_the_pod_network_comes_right_after_the_first_master() -> None:
+    assert steps()["control-plane/overlay"].needs == ("control-plane/init/demo-master-1",)
+
+
+def test_masters_join_one_by_one_and_all_others_at_once_after_the_last() -> None:
+    found = steps(workers=3)
+    assert "control-plane/init/demo-master-1" in found["control-plane/join/demo-master-2"].needs
+    assert "control-plane/join/demo-master-2" in found["control-plane/join/demo-master-3"].needs
+    for name in ("infra-1", "worker-1", "worker-2", "worker-3"):
+        assert found[f"join/demo-{name}"].needs[0] == "control-plane/join/demo-master-3"
+
+
+def test_machines_that_enforce_the_rules_do_so_before_they_join() -> None:
+    found = steps()
+    assert "firewall/demo-worker-1" in found["join/demo-worker-1"].needs
+    assert "firewall/demo-master-1" in found["control-plane/init/demo-master-1"].needs
+    assert "connect/demo-master-2" in found["control-plane/init/demo-master-1"].needs
+
+
+@pytest.mark.parametrize(("platform", "there"), [("rehearsal", True), ("local", False)])
+def test_an_ingress_controller_is_brought_up_among_stand_ins_alone(platform: str, there: bool) -> None:
+    found = steps(platform=platform)
+    assert ("ingress/controller" in found) is there
+    for step in found.values():
+        if step.phase is Phase.DNS:
+            assert ("ingress/controller" if there else "join/cluster-dns") in step.needs
+
+
+@pytest.mark.parametrize(("masters", "workers", "there"), [(1, 0, False), (1, 1, True), (3, 0, True)])
+def test_the_clusters_dns_is_spread_where_there_is_more_than_one_node_for_it(
+    masters: int, workers: int, there: bool
+) -> None:
+    found = steps(masters=masters, workers=workers, schedulable_masters=not workers)
+    assert ("join/cluster-dns" in found) is there
+    if there:
+        assert set(found["join/cluster-dns"].needs) == {id for id in found if id.startswith("join/roles/")}
+    else:
+        assert "join/roles/demo-infra-1" in found["dns/demo-k8s.example.test"].needs
+
+
+def test_every_node_gets_its_labels_and_taints() -> None:
+    found = steps(masters=1, workers=1)
+    assert [id for id in found if id.startswith("join/roles/")] == [
+        f"join/roles/demo-{role}-1" for role in (Role.MASTER, Role.INFRA, Role.WORKER)
+    ]

@@ -1,0 +1,64 @@
+"""Right after an install the pod network may need a moment; the proof waits for it, and not for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from installer.health import reach, steps
+from installer.health.check import Evidence
+from installer.node import known_hosts
+from installer.state import ClusterDirectory
+from installer.world import World
+from tests.doubles.rehearsal import StepContext
+from tests.installer.health import healthy
+
+MACHINE = healthy.TOPOLOGY.machine("demo-worker-1")
+STANDS = healthy.evidence()[MACHINE.name]
+COMES = healthy.spoiled(STANDS, "reach", STANDS.probes["reach"].output.replace("4789 open", "4789 unknown"))
+
+
+class _Connections:
+    def get(self, _machine: str, _deadline: float) -> None:
+        return
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepContext:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    directory = ClusterDirectory.of("demo")
+    known_hosts.pin(directory, MACHINE.name, healthy.HOST_KEY)
+    world = World(healthy.PLAN, healthy.TOPOLOGY, directory, cast(Any, None), cast(Any, _Connections()))
+    return StepContext(world, 20.0)
+
+
+def gathering(*found: Evidence, monkeypatch: pytest.MonkeyPatch) -> Iterator[Evidence]:
+    """Each round trip brings the next of `found`; returns those that were not asked for."""
+    left = iter(found)
+    monkeypatch.setattr(steps, "gather", lambda *_: next(left))
+    return left
+
+
+def test_machines_that_the_overlay_does_not_lead_to_yet_are_named() -> None:
+    others = [machine.name for machine in healthy.TOPOLOGY.machines if machine != MACHINE]
+    assert reach.untried(MACHINE, healthy.TOPOLOGY, STANDS) == ()
+    assert list(reach.untried(MACHINE, healthy.TOPOLOGY, COMES)) == others
+
+
+def test_a_pod_network_that_comes_up_is_waited_for(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = gathering(COMES, COMES, STANDS, monkeypatch=monkeypatch)
+    assert steps.VerifyMachine(MACHINE.name).observe(context).holds
+    assert context.world.evidence[MACHINE.name] is STANDS
+    assert list(left) == []
+
+
+def test_a_pod_network_that_does_not_come_up_is_judged_as_it_is(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_SETTLING", 0.0)
+    gathering(COMES, monkeypatch=monkeypatch)
+    assert steps.VerifyMachine(MACHINE.name).observe(context).holds
+    assert context.world.evidence[MACHINE.name] is COMES
