@@ -17,31 +17,39 @@ class SpreadDNS(Permanent):
     """CoreDNS answers from more than one node, so that losing any one leaves the cluster its names.
 
     Its Deployment prefers nodes apart, but when kubeadm makes it there is only one; nothing moves pods that run.
+    One pod is made anew at a time, so that another answers meanwhile and the new one keeps away from it: a restart of
+    the whole Deployment can end with all of them together again.
     """
 
     def observe(self, ctx: Context) -> Observation:
-        found = _nodes(ctx)
-        return Observation(len(found) > 1, f"CoreDNS is ready on {', '.join(sorted(found)) or 'no node'}")
+        ready = ready_pods(_pods(ctx))
+        return Observation(len(set(ready.values())) > 1, f"CoreDNS is ready on {_words(ready)}")
 
     def apply(self, ctx: Context) -> None:
-        masters.kubectl(ctx, "rollout", "restart", "deployment/coredns", *_NAMESPACE)
-
         def probe() -> tuple[bool | None, str]:
-            found = _nodes(ctx)
-            return True if len(found) > 1 else None, f"ready on {', '.join(sorted(found)) or 'no node'}"
+            ready = ready_pods(_pods(ctx))
+            if len(set(ready.values())) > 1:
+                return True, "ready"
+            if len(ready) > 1:
+                masters.kubectl(ctx, "delete", "pod", min(ready), "--wait=false", *_NAMESPACE)
+            return None, f"ready on {_words(ready)}"
 
         ctx.wait_until("CoreDNS to be ready on two nodes", probe, every=2.0)
 
 
-def _nodes(ctx: Context) -> frozenset[str]:
+def _pods(ctx: Context) -> Mapping[str, Any]:
     said = masters.kubectl(ctx, "get", "pods", "--selector", "k8s-app=kube-dns", *_NAMESPACE, "-o", "json")
-    return ready_on(nodes.object_of(said) or {})
+    return nodes.object_of(said) or {}
 
 
-def ready_on(found: Mapping[str, Any]) -> frozenset[str]:
-    """Nodes on which a pod of a List is ready, and not about to go."""
-    return frozenset(
-        pod["spec"]["nodeName"]
+def ready_pods(found: Mapping[str, Any]) -> dict[str, str]:
+    """The nodes of a List's pods that are ready and not about to go, by the pods' names."""
+    return {
+        pod["metadata"]["name"]: pod["spec"]["nodeName"]
         for pod in found.get("items") or []
         if nodes.is_ready(pod) and not pod["metadata"].get("deletionTimestamp") and pod["spec"].get("nodeName")
-    )
+    }
+
+
+def _words(ready: Mapping[str, str]) -> str:
+    return ", ".join(sorted(set(ready.values()))) or "no node"

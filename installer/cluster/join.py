@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.cluster import etcd, kubeadm, masters, nodes
+from installer.cluster import etcd, kubeadm, masters, nodes, outdated
 from installer.cluster.diagnosis import explain_join
 from installer.contract import Role
 from installer.errors import InstallerError
@@ -25,6 +25,8 @@ class Join(Permanent):
         return observe_membership(ctx, self.machine)
 
     def apply(self, ctx: Context) -> None:
+        if self._is_master:
+            outdated.reset_all(ctx)
         seen = masters.settled(ctx, self.machine.name)
         if seen.member:
             masters.wait_until_up(ctx, self.machine)

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from installer.contract import Role
+from installer.errors import InstallerError
+from installer.node.program import run_program
 from installer.state import ClusterDirectory, write_private
+from installer.step import Context
 
 
 def mark(directory: ClusterDirectory, machine: str) -> None:
@@ -22,6 +26,25 @@ def is_marked(directory: ClusterDirectory, machine: str) -> bool:
 def forget(directory: ClusterDirectory, machine: str) -> None:
     """The machine is no member any more, and so holds nothing old; one that was not marked is no error."""
     _mark(directory, machine).unlink(missing_ok=True)
+
+
+def reset_all(ctx: Context) -> None:
+    """Reset every one that can be reached, before any master joins: by the cluster's name, requests reach them, too.
+
+    Raises InstallerError if one that can be reached cannot be reset.
+    """
+    directory = ctx.world.directory
+    for machine in (machine.name for machine in ctx.world.topology.of_role(Role.MASTER)):
+        if not is_marked(directory, machine):
+            continue
+        try:
+            ctx.world.connect(machine, min(30.0, ctx.remaining()))
+        except InstallerError as error:
+            ctx.log(f"{machine} has the data from before the restore, and cannot be reached: {error.observed}")
+            continue
+        ctx.log(f"{machine} has the data from before the restore: it is reset")
+        run_program(ctx, machine, "reset")
+        forget(directory, machine)
 
 
 def _mark(directory: ClusterDirectory, machine: str) -> Path:

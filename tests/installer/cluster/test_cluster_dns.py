@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from installer.cluster.cluster_dns import SpreadDNS, ready_on
+from installer.cluster.cluster_dns import SpreadDNS, ready_pods
 from installer.errors import InstallerError
 from installer.plan import InstallPlan
 from tests.doubles.node_verbs import FakeCluster
@@ -21,31 +21,38 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     return FakeCluster(PLAN).founded("demo-master-1")
 
 
-def pod(node: str, *, ready: bool = True, ending: bool = False) -> dict[str, Any]:
+def pod(name: str, node: str, *, ready: bool = True, ending: bool = False) -> dict[str, Any]:
     return {
-        "metadata": {"deletionTimestamp": "2026-11-23T00:00:00Z"} if ending else {},
+        "metadata": {"name": name} | ({"deletionTimestamp": "2026-11-23T00:00:00Z"} if ending else {}),
         "spec": {"nodeName": node} if node else {},
         "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
     }
 
 
 def test_a_pod_counts_that_is_ready_somewhere_and_stays() -> None:
-    pods = [pod("a"), pod("a"), pod("b", ready=False), pod("c", ending=True), pod("")]
-    assert ready_on({"items": pods}) == {"a"}
-    assert ready_on({}) == frozenset()
+    pods = [pod("p1", "a"), pod("p2", "a"), pod("p3", "b", ready=False), pod("p4", "c", ending=True), pod("p5", "")]
+    assert ready_pods({"items": pods}) == {"p1": "a", "p2": "a"}
+    assert ready_pods({}) == {}
 
 
 def test_pods_on_two_nodes_are_left_alone(cluster: FakeCluster) -> None:
-    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-worker-1")]}
+    cluster.objects["pods"] = {"items": [pod("p1", "demo-master-1"), pod("p2", "demo-worker-1")]}
     seen = SpreadDNS().observe(cluster.context())
     assert (seen.holds, seen.seen) == (True, "CoreDNS is ready on demo-master-1, demo-worker-1")
+    SpreadDNS().apply(cluster.context())
+    assert cluster.did() == []
 
 
-def test_pods_on_one_node_are_made_anew_and_waited_for(cluster: FakeCluster) -> None:
-    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-master-1")]}
+def test_of_pods_on_one_node_one_is_made_anew_and_waited_for(cluster: FakeCluster) -> None:
+    cluster.objects["pods"] = {"items": [pod("p1", "demo-master-1"), pod("p2", "demo-master-1")]}
     assert not SpreadDNS().observe(cluster.context()).holds
     with pytest.raises(InstallerError, match="ready on demo-master-1"):
         SpreadDNS().apply(cluster.context(deadline=0.2))
-    cluster.objects["pods"] = {"items": [pod("demo-master-1"), pod("demo-master-2")]}
-    SpreadDNS().apply(cluster.context())
-    assert cluster.did() == ["master-1 kubectl rollout restart deployment/coredns --namespace kube-system"] * 2
+    assert set(cluster.did()) == {"master-1 kubectl delete pod p1 --wait=false --namespace kube-system"}
+
+
+def test_the_last_pod_that_answers_is_never_taken_away(cluster: FakeCluster) -> None:
+    cluster.objects["pods"] = {"items": [pod("p2", "demo-master-1"), pod("p3", "demo-worker-1", ready=False)]}
+    with pytest.raises(InstallerError, match="ready on demo-master-1"):
+        SpreadDNS().apply(cluster.context(deadline=0.2))
+    assert cluster.did() == []
