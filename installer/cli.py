@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from installer import cli_local, new
+from installer import cli_backup, cli_bundle, cli_gather, cli_local, cli_nodes, new
 from installer.cli_common import (
     AcceptNew,
     AlwaysPlain,
@@ -57,6 +57,10 @@ app = typer.Typer(
 
 
 app.add_typer(cli_local.app)
+app.add_typer(cli_nodes.app)
+app.add_typer(cli_bundle.app)
+app.add_typer(cli_backup.app)
+app.add_typer(cli_gather.app)
 
 
 Offline = Annotated[
@@ -303,21 +307,6 @@ def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, P
         follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
         code = follow.follow(directory, reader, follower, tell)
     return code, follower.progress
-
-
-@app.command()
-def gather(
-    cluster: AnyCluster = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write; default NAME-support.tar.gz")
-    ] = None,
-    plain: AlwaysPlain = False,  # noqa: ARG001
-) -> None:
-    """Collect plan, journal, logs and checks in one archive, without secrets, to ask for help with."""
-    from installer import lifecycle
-
-    name = pick(cluster)
-    print(lifecycle.gather(name, output or Path(f"{name}-support.tar.gz")))
 
 
 @app.command()

@@ -64,12 +64,22 @@ AcceptNew = Annotated[
         "--accept-new-host-keys", help="Trust the host keys of machines that were never seen before, unasked."
     ),
 ]
+
+
+def _unpacked(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise typer.BadParameter(
+            f"{path} is a file: unpack it (tar -xf {path}), and name the directory that comes out of it"
+        )
+    return path
+
+
 Artifacts = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
         exists=True,
-        file_okay=False,
+        callback=_unpacked,
         resolve_path=True,
         help="Upload what machines get installed from this directory, which has a mirror's layout.",
     ),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer import state
+from installer import changing, state
 from installer.engine import process, requests
 from installer.engine.events import RunKind
 from installer.engine.journal import Reader
@@ -19,6 +20,7 @@ from installer.state import ClusterDirectory, write_private
 if TYPE_CHECKING:
     from installer.health.report import Report
     from installer.plan import InstallPlan
+    from installer.support import Agree
     from installer.world import World
 
 
@@ -43,9 +45,93 @@ def start_install(plan_path: Path, options: RunOptions, tell: Tell = _tell_nobod
 
 
 def start_resume(cluster: str, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
-    """Start the engine again on the saved plan of `cluster`; it observes what is done and does the rest."""
+    """Start the engine again on the saved plan of `cluster`; it observes what is done and does the rest.
+
+    An upgrade or a removal that has not come to its end goes on.
+    """
     directory = existing(cluster)
-    _launch(RunKind.INSTALL, directory.plan, directory, options, tell)
+    found = changing.pending(directory)
+    if found is None:
+        _launch(RunKind.INSTALL, directory.plan, directory, options, tell)
+        return directory
+    return _go_on(directory, found, options, tell)
+
+
+def start_changed(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+    """Install `plan`, which a command made of the saved plan of its cluster; comments of the saved one stay.
+
+    Raises InstallerError as `start_install` does.
+    """
+    directory = existing(plan.name)
+    _launch_changed(RunKind.INSTALL, plan, directory, options, tell)
+    return directory
+
+
+def start_upgrade(cluster: str, release: str, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+    """Start the engine that brings a Kubernetes release to every machine, or goes on with that.
+
+    Raises InstallerError: the cluster cannot go to `release` from what it runs, or another change has not come to its
+    end; the sums of the release cannot be read, artifacts are missing, another engine runs.
+    """
+    directory = existing(cluster)
+    found = changing.pending(directory)
+    if found and found.kind is RunKind.UPGRADE and found.touched and found.options.upgrade_to == release:
+        return _go_on(directory, found, options, tell)
+    changing.refuse_pending(directory, found)
+    plan = load(cluster)
+    upgraded = changing.upgraded(plan, release)
+    options = replace(options, upgrade_from=plan.kubernetes, upgrade_to=release)
+    _launch_changed(RunKind.UPGRADE, upgraded, directory, options, tell)
+    return directory
+
+
+def start_removal(cluster: str, machines: Collection[str], options: RunOptions) -> ClusterDirectory:
+    """Start the engine that takes `machines` (full names) out of `cluster`, and installs it without them.
+
+    An upgrade that has not come to its end goes on without them. Raises InstallerError if they cannot go.
+    """
+    from installer.resize import shrunk
+
+    directory = existing(cluster)
+    found = changing.pending(directory)
+    if found and found.touched:
+        told = found.options
+        machines = dict.fromkeys((*told.machines, *machines))
+        options = replace(options, upgrade_from=told.upgrade_from, upgrade_to=told.upgrade_to)
+    shrunk(load(cluster), machines)
+    _launch(RunKind.REMOVE, directory.plan, directory, replace(options, machines=tuple(machines)))
+    return directory
+
+
+def _launch_changed(
+    kind: RunKind, plan: InstallPlan, directory: ClusterDirectory, options: RunOptions, tell: Tell
+) -> None:
+    """Launch with a file of its own for `plan`: the saved one is replaced once the run has begun."""
+    import tempfile
+
+    from installer import planfile
+
+    with tempfile.TemporaryDirectory(prefix="craton-") as scratch:
+        path = Path(scratch) / f"{plan.name}.yaml"
+        write_private(path, directory.plan.read_bytes())
+        planfile.save(path, plan)
+        _launch(kind, path, directory, options, tell)
+
+
+def _go_on(
+    directory: ClusterDirectory, found: changing.Pending, options: RunOptions, tell: Tell = _tell_nobody
+) -> ClusterDirectory:
+    """Launch what was begun once more, with what it was told; `options` say how."""
+    told = replace(
+        found.options,
+        speed=options.speed,
+        seed=options.seed,
+        faults=options.faults,
+        artifacts=options.artifacts or found.options.artifacts,
+    )
+    if not found.touched and told.upgrade_to:  # the saved plan is that of the old release yet
+        return start_upgrade(directory.cluster, told.upgrade_to, told, tell)
+    _launch(found.kind, directory.plan, directory, told, tell)
     return directory
 
 
@@ -64,6 +150,9 @@ def retry(cluster: str, steps: Collection[str] | None = None) -> ClusterDirector
     """
     directory = existing(cluster)
     if not requests.retry_live(directory, steps):
+        found = changing.pending(directory)
+        if found:
+            return _go_on(directory, found, found.options)
         kind, options = last_run(directory)
         _launch(kind, directory.plan, directory, options)
     return directory
@@ -75,9 +164,7 @@ def last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
         runs = reader.runs()
     if not runs:
         return RunKind.INSTALL, RunOptions()
-    options = runs[-1].options
-    kept = {name: options[name] for name in ("speed", "seed", "artifacts") if name in options}
-    return runs[-1].kind, RunOptions(**kept)
+    return runs[-1].kind, changing.recorded(runs[-1].options)
 
 
 def _launch(
@@ -90,6 +177,8 @@ def _launch(
 
     open_platform(planfile.load(plan_path), options)  # refuses options that make no sense, before a process starts
     if kind is RunKind.INSTALL:
+        changing.refuse_upgrading(directory)
+    if kind in (RunKind.INSTALL, RunKind.UPGRADE):
         sums.settle(plan_path, _artifacts(options), tell)
     assignment = Assignment(kind, directory.cluster, str(plan_path), options)
     argv = [sys.executable, "-m", "installer.background", assignment.to_json()]
@@ -173,7 +262,7 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
 
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
-        name = _machine_name(world, machine)
+        name = machine_name(world.plan, machine)
         if host := hosts(world.plan).get(name):
             return sshconfig.command(host, world.plan.ssh, name, directory)
         endpoint = world.platform.endpoint(name)
@@ -187,9 +276,11 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
     return ["ssh", "-i", str(directory.key), *flags, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.address}"]
 
 
-def _machine_name(world: World, given: str) -> str:
+def machine_name(plan: InstallPlan, given: str) -> str:
     """The full name of a machine given by its full or short name. Raises InstallerError naming those that there are."""
-    names, cluster = [machine.name for machine in world.topology.machines], world.plan.name
+    from installer.topology import topology
+
+    names, cluster = [machine.name for machine in topology(plan).machines], plan.name
     for name in (given, f"{cluster}-{given}"):
         if name in names:
             return name
@@ -213,14 +304,30 @@ def check(cluster: str, machines: Collection[str] | None = None, checks: Collect
 
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
-        names = [_machine_name(world, machine) for machine in machines or ()]
+        names = [machine_name(world.plan, machine) for machine in machines or ()]
         report = examine(world, recheck(last_report(directory), world.topology, names, checks))
     save_report(directory, report)
     return report
 
 
-def gather(cluster: str, output: Path) -> Path:
-    """Write a support bundle (.tar.gz) to `output`: plan, journal, logs, report; no secret. Returns its path."""
-    from installer.support import bundle
+def gather(cluster: str, output: Path, *, machines: bool = True, agree: Agree | None = None) -> Path:
+    """Write a support bundle (.tar.gz) to `output`: plan, journal, logs, report, and what the machines tell.
 
-    return bundle(existing(cluster), output)
+    No secret is in it. `agree` is told what it holds before it is saved, and may raise. Returns its path.
+    """
+    from installer import support
+
+    directory = existing(cluster)
+    more = _machine_logs(directory) if machines else ()
+    return support.bundle(directory, output, more, agree or support.agreed)
+
+
+def _machine_logs(directory: ClusterDirectory) -> Iterator[tuple[str, str]]:
+    """(file name, text); of machines that cannot even be looked for, a file saying so."""
+    from installer import machine_logs
+
+    try:
+        with open_world(load(directory.cluster), directory) as world:
+            yield from machine_logs.gathered(world)
+    except InstallerError as error:
+        yield "machines/none.txt", f"{error}\n{error.hint}\n"

@@ -24,7 +24,13 @@ _SECRETS = re.compile(
   | (?<=certificateKey:) \s* \S+
   | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\b      # a JSON Web Token
   | \b(?:AKIA|ASIA)[A-Z0-9]{16}\b                                          # an AWS access key id
-  | (?<=client-key-data:) \s* \S+
+  | (?:(?<=client-key-data:)|(?<=client-certificate-data:)) \s* \S+
+  | (?:(?<=client-key-data":)|(?<=client-certificate-data":)) \s* "[^"]*"
+  | (?<=[Bb]earer\ ) [A-Za-z0-9._~+/=-]{16,}
+  | (?<=[Aa]uthorization:\ Basic\ ) \S+
+  | \bLS0tLS1CRUdJTiB(?!D)[A-Za-z0-9+/=]+                                   # "-----BEGIN " in base64, of no certificate
+  | (?<![A-Za-z0-9+/]) [A-Za-z0-9+/]{43}= (?![A-Za-z0-9+/=])               # 32 bytes in base64: a key
+  | (?<=://) [^/\s:@]+ : [^/\s@]+ (?=@)                                    # the password in a URL
     """,
     re.VERBOSE | re.DOTALL,
 )

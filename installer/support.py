@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import platform
 import sys
 import tarfile
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 from installer import __version__
 from installer.engine.journal import Reader
+from installer.engine.scrub import safe
 from installer.errors import ExitCode, InstallerError
 from installer.follow import document
-from installer.sanitise import clean, redact
 from installer.state import ClusterDirectory
 
 _LIBRARIES = ("textual", "paramiko", "pydantic", "cryptography", "asyncssh")
 _LOG_LINES = 20_000
 
 
-def bundle(directory: ClusterDirectory, output: Path) -> Path:
-    """Write the bundle of one cluster. Raises InstallerError if `output` cannot be written."""
-    now = time.time()
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a bundle; `size` in bytes."""
+
+    name: str
+    size: int
+
+
+Agree = Callable[[Sequence[Entry]], None]
+"""Is told what a bundle holds before it is saved; whatever it raises keeps it from being saved."""
+
+
+def agreed(_entries: Sequence[Entry]) -> None: ...
+
+
+def bundle(
+    directory: ClusterDirectory, output: Path, more: Iterable[tuple[str, str]] = (), agree: Agree = agreed
+) -> Path:
+    """Write the bundle of one cluster (.tar.gz, mode 0600): its own files, and `more` as (name, text).
+
+    Raises InstallerError if `output` cannot be written.
+    """
     try:
-        with tarfile.open(output, "w:gz") as archive:
-            for name, text in _contents(directory):
-                content = redact(clean(text)).encode()
-                entry = tarfile.TarInfo(f"{directory.cluster}/{name}")
-                entry.size, entry.mtime, entry.mode = len(content), int(now), 0o600
-                archive.addfile(entry, io.BytesIO(content))
-        output.chmod(0o600)
+        descriptor, temporary = tempfile.mkstemp(dir=output.absolute().parent, prefix=f".{output.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                entries = _write(file, directory.cluster, chain(_contents(directory), more))
+            agree(entries)
+            Path(temporary).replace(output)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         raise InstallerError(
             "write the support bundle",
@@ -44,12 +68,36 @@ def bundle(directory: ClusterDirectory, output: Path) -> Path:
     return output
 
 
+def _write(file: io.BufferedWriter, cluster: str, contents: Iterable[tuple[str, str]]) -> list[Entry]:
+    now, entries = int(time.time()), []
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, text in contents:
+            content = safe(text).encode()
+            entry = tarfile.TarInfo(f"{cluster}/{name}")
+            entry.size, entry.mtime, entry.mode = len(content), now, 0o600
+            archive.addfile(entry, io.BytesIO(content))
+            entries.append(Entry(entry.name, entry.size))
+    return entries
+
+
+def listing(entries: Sequence[Entry]) -> list[str]:
+    """What a bundle holds, a line each, sizes in kB."""
+    return [f"{entry.size / 1000:9.1f} kB  {entry.name}" for entry in entries]
+
+
 def _contents(directory: ClusterDirectory) -> Iterator[tuple[str, str]]:
     """Yield (file name, text). Keys and the kubeconfig are left out by not being named here."""
     yield "versions.txt", _versions()
     for path in (directory.plan, directory.engine_log, directory.known_hosts, directory.report):
         if path.exists():
             yield path.name, path.read_text(encoding="utf-8", errors="replace")
+    try:
+        yield from _story(directory)
+    except InstallerError as error:
+        yield "events.txt", f"{error}\n"
+
+
+def _story(directory: ClusterDirectory) -> Iterator[tuple[str, str]]:
     with Reader(directory.journal) as reader:
         yield "events.jsonl", "".join(json.dumps(document(event)) + "\n" for event in reader.events())
         logs: dict[str, list[str]] = {}

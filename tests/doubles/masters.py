@@ -92,7 +92,8 @@ class Master:
             case ["status"]:
                 return "program=built-in\n"
             case ["condition"]:
-                return f"member={self.member}\nbegun={self.begun}\nkubelet=ok\napi={self.api}\n"
+                running = "etcd" if self.etcd else ""
+                return f"member={self.member}\nbegun={self.begun}\nkubelet=ok\napi={self.api}\nrunning={running}\n"
             case ["etcd", "snapshot", path]:
                 assert self.etcd
                 self.files[path] = self.etcd.data
