@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
 
     derived = topology(plan)
     platform = open_platform(plan)
+    last = cluster.last(plan, derived)
     steps = ordered(
         (
-            *(_after_ingress(step) for step in platform.steps(plan, derived)),
+            *(_names_last(step, last) for step in platform.steps(plan, derived)),
             *node.steps(plan, derived),
             *firewall.steps(plan, derived),
             *(_behind_firewall(step, plan) for step in cluster.steps(plan, derived)),
@@ -46,9 +48,9 @@ def _behind_firewall(step: Step, plan: InstallPlan) -> Step:
     return replace(step, needs=tuple(needs))
 
 
-def _after_ingress(step: Step) -> Step:
-    """Names come last: what they lead to should answer by then."""
-    return replace(step, needs=(*step.needs, "ingress/controller")) if step.phase is Phase.DNS else step
+def _names_last(step: Step, last: tuple[str, ...]) -> Step:
+    """Names come after the steps `last`: what they lead to should answer by then."""
+    return replace(step, needs=(*step.needs, *last)) if step.phase is Phase.DNS else step
 
 
 def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
@@ -64,6 +66,42 @@ def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
             kept.append(replace(step, needs=own, title=f"undo: {step.title}"))
     scan = Step("destroy/nothing-left", "look again: nothing is left", Phase.CHECK, NothingLeft())
     return (scan, *(replace(step, needs=step.needs or (scan.id,)) for step in kept))
+
+
+def upgrade_steps(plan: InstallPlan, before: str | None) -> tuple[Step, ...]:
+    """Bring the release of `plan` to its cluster, which ran `before`; then all that an install of `plan` proves."""
+    from installer.cluster import upgrade
+    from installer.topology import topology
+
+    if before is None or before == plan.kubernetes:
+        return install_steps(plan)
+    return _followed(tuple(upgrade.steps(plan, topology(plan), before)), install_steps(plan))
+
+
+def removal_steps(
+    plan: InstallPlan, machines: Collection[str], *, force: bool = False, before: str | None = None
+) -> tuple[Step, ...]:
+    """Take `machines` out of the cluster of `plan`, and install it without them; those that left are passed over.
+
+    `before` is the release from which an upgrade began that has not come to its end: it goes on with those that stay.
+    Raises InstallerError (plan) if they cannot leave.
+    """
+    from installer.cluster import leaving
+    from installer.resize import shrunk
+    from installer.topology import topology
+
+    names = {machine.name for machine in topology(plan).machines}
+    going = [name for name in machines if name in names]
+    if not going:
+        return upgrade_steps(plan, before)
+    smaller = shrunk(plan, going)
+    undone = [step for step in install_steps(plan) if not isinstance(step.action, Permanent)]
+    return _followed(tuple(leaving.steps(plan, smaller, undone, force=force)), upgrade_steps(smaller, before))
+
+
+def _followed(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ...]:
+    """`then`, once the last step of `first` is done."""
+    return (*first, *(replace(step, needs=step.needs or (first[-1].id,)) for step in then))
 
 
 @dataclass(frozen=True)

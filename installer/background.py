@@ -25,6 +25,7 @@ from installer.state import ClusterDirectory, write_private
 
 if TYPE_CHECKING:
     from installer.plan import InstallPlan
+    from installer.step import Step
 
 _LIMITS = {"ssh": 32, "local": 8}
 """Steps at once, by kind of work."""
@@ -45,7 +46,8 @@ class Assignment:
     @classmethod
     def from_json(cls, text: str) -> Assignment:
         data = json.loads(text)
-        options = RunOptions(**{**data["options"], "faults": tuple(data["options"]["faults"])})
+        lists = {name: tuple(data["options"].get(name, ())) for name in ("faults", "machines")}
+        options = RunOptions(**{**data["options"], **lists})
         return cls(RunKind(data["kind"]), data["cluster"], data["plan_path"], options)
 
 
@@ -62,17 +64,24 @@ def work(
     """
     for path, passphrase in passphrases.items():
         identity.remember(path, passphrase)
-    plan = _settle_plan(Path(assignment.plan_path), directory)
+    plan_path = Path(assignment.plan_path)
+    plan = planfile.load(plan_path)
+    _refuse_changes(assignment.kind, plan_path, plan, directory)
     ensure_key(directory)
-    destroying = assignment.kind is RunKind.DESTROY
-    steps = assembly.destroy_steps(plan) if destroying else assembly.install_steps(plan)
+
+    def recorded() -> None:
+        """The run stands in the journal: from now on its plan is the cluster's. An upgrade has a step for that."""
+        if plan_path != directory.plan and assignment.kind is not RunKind.UPGRADE:
+            write_private(directory.plan, plan_path.read_bytes())
+        begun()
+
     with (
         lifecycle.open_world(plan, directory, assignment.options) as world,
         Journal(directory.journal) as journal,
     ):
         code = asyncio.run(
             runner.run(
-                steps,
+                _steps(assignment, plan),
                 world,
                 journal,
                 kind=assignment.kind,
@@ -80,30 +89,42 @@ def work(
                 pace=assignment.options.speed,
                 limits=_LIMITS,
                 stop=stop,
-                begun=begun,
+                begun=recorded,
             )
         )
-    if destroying and code is ExitCode.DONE:
+    if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
         forget(directory)
     return code
 
 
-def _settle_plan(path: Path, directory: ClusterDirectory) -> InstallPlan:
-    """Save the plan at `path` as the cluster's. Raises InstallerError if it changes what cannot be changed."""
-    plan = planfile.load(path)
-    if path == directory.plan:
-        return plan
-    if directory.plan.exists():
-        refused = [change for change in changes(planfile.load(directory.plan), plan) if change.risk is Risk.REFUSED]
-        if refused:
-            raise InstallerError(
-                "change the cluster",
-                "; ".join(f"{change.field}: {change.old} -> {change.new}: {change.why}" for change in refused),
-                hint=f"`craton review {path}` shows every change; destroy {plan.name} first, or choose another name",
-                exit_code=ExitCode.PLAN,
-            )
-    write_private(directory.plan, path.read_bytes())
-    return plan
+def _steps(assignment: Assignment, plan: InstallPlan) -> tuple[Step, ...]:
+    options = assignment.options
+    if assignment.kind is RunKind.DESTROY:
+        return assembly.destroy_steps(plan)
+    if assignment.kind is RunKind.REMOVE:
+        return assembly.removal_steps(plan, options.machines, force=options.force, before=options.upgrade_from)
+    if assignment.kind is RunKind.UPGRADE:
+        return assembly.upgrade_steps(plan, options.upgrade_from)
+    return assembly.install_steps(plan)
+
+
+def _refuse_changes(kind: RunKind, path: Path, plan: InstallPlan, directory: ClusterDirectory) -> None:
+    """Raises InstallerError if the plan at `path` changes what a run of this kind cannot change."""
+    if path == directory.plan or not directory.plan.exists():
+        return
+    refused = [
+        change
+        for change in changes(planfile.load(directory.plan), plan)
+        if change.risk is Risk.REFUSED and not (kind is RunKind.UPGRADE and change.field == "kubernetes")
+    ]
+    if refused:
+        raise InstallerError(
+            "change the cluster",
+            "; ".join(f"{change.field}: {change.old} -> {change.new}: {change.why}" for change in refused),
+            hint=f"`craton review {path}` shows every change; where no command is named that brings one about, "
+            f"destroy {plan.name} first, or choose another name",
+            exit_code=ExitCode.PLAN,
+        )
 
 
 def forget(directory: ClusterDirectory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from installer import validation
+from installer import releases, validation
 from installer.machine_changes import INVENTORY, machine_changes
 from installer.plan import InstallPlan
 from installer.risk import Change, Risk, some
@@ -57,13 +57,18 @@ def _always(risk: Risk, why: str) -> _Judge:
     return lambda _old, _new: (risk, why)
 
 
-def _fewer_refused(noun: str) -> _Judge:
+def _fewer_refused(noun: str, more: str = "") -> _Judge:
     def judge(old: int | None, new: int | None) -> tuple[Risk, str]:
         if (new or 0) > (old or 0):
-            return Risk.SAFE, f"new {noun} join; nothing that runs is touched"
-        return Risk.REFUSED, f"Craton does not drain {noun}: what runs on them would be lost"
+            return Risk.SAFE, f"new {noun} join{more}; nothing that runs is touched"
+        return Risk.REFUSED, "`craton nodes remove` takes machines out, one after the other"
 
     return judge
+
+
+def _release(old: str, new: str) -> tuple[Risk, str]:
+    """A release comes machine by machine, which no install does."""
+    return Risk.REFUSED, releases.refusal(old, new) or f"`craton upgrade` brings it: craton upgrade CLUSTER --to {new}"
 
 
 _NETWORK = _always(Risk.REFUSED, "addresses and firewalls are built on it; a cluster keeps its networks")
@@ -72,13 +77,13 @@ _JUDGES: dict[str, _Judge] = {
     "name": _always(Risk.REFUSED, "machines, names and certificates carry it; another name is another cluster"),
     "subdomain": _always(Risk.REFUSED, "the API server's certificate is made out to the name under it"),
     "platform": _always(Risk.REFUSED, "machines cannot move from one platform to another"),
-    "masters": _always(Risk.REFUSED, "etcd's members are fixed at the install"),
+    "masters": _fewer_refused("masters", " one at a time, and their etcd members with them"),
     "schedulable_masters": _always(Risk.CAREFUL, "the masters' taint changes; workloads may land on them, or leave"),
     "workers": _fewer_refused("workers"),
     "ingress.kind": _always(Risk.REFUSED, "the console's name and every firewall depend on where traffic enters"),
     "ingress.infra": _fewer_refused("infra nodes"),
     "networks": _NETWORK,
-    "kubernetes": _always(Risk.REFUSED, "Craton installs a release and does not upgrade one"),
+    "kubernetes": _release,
     "ssh.user": _always(Risk.REFUSED, "the account was made with the machines"),
     "ssh.public_key": _always(Risk.CAREFUL, "who may log in to every machine changes"),
     "ssh.key": _WAY,

@@ -7,7 +7,7 @@ from typing import Any
 
 from installer import state
 from installer.engine import process
-from installer.engine.events import Outcome, RunKind
+from installer.engine.events import Outcome
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 from installer.errors import InstallerError
@@ -21,7 +21,7 @@ class ClusterSummary:
     name: str
     platform: str
     state: str
-    """installing, installed, failed, interrupted, destroying, partly destroyed, or unreadable"""
+    """installing, upgrading, removing, installed, failed, interrupted, destroying, partly destroyed, or unreadable"""
     phase: str
     fraction: float
     pid: int | None
@@ -89,10 +89,10 @@ def _summary(directory: ClusterDirectory) -> ClusterSummary:
 
 def cluster_state(last_run: Progress, *, running: bool) -> str:
     """One word for a cluster, from its last run and whether an engine runs now."""
-    if last_run.kind is RunKind.DESTROY:
-        return "destroying" if running else "partly destroyed"
     if running:
-        return "installing"
+        return last_run.kind.at_work
+    if last_run.kind.undoes:
+        return "partly destroyed"
     if last_run.outcome is Outcome.DONE:
         return "installed"
     return "failed" if last_run.outcome is Outcome.FAILED else "interrupted"

@@ -11,7 +11,7 @@ from installer.topology import hosts
 
 INVENTORY = "machines.inventory"
 _WHY = {
-    Risk.REFUSED: "a machine keeps its name; Craton neither moves one to other hardware nor drains it",
+    Risk.REFUSED: "a machine keeps its name and its hardware; `craton nodes remove` takes one out",
     Risk.CAREFUL: "Craton reaches a machine that runs by another address or as somebody else",
     Risk.SAFE: "new machines join, or only the way to a machine changes",
 }

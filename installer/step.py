@@ -19,6 +19,10 @@ T = TypeVar("T")
 class Phase(StrEnum):
     """What a person follows, in order."""
 
+    LEAVE = "leave"
+    """Machines leave a cluster, before what is left is installed again."""
+    UPGRADE = "upgrade"
+    """A new release, before all else that its plan says is installed."""
     CHECK = "check"
     NETWORK = "network"
     MACHINES = "machines"

@@ -21,7 +21,39 @@ class StepState(StrEnum):
 
 class RunKind(StrEnum):
     INSTALL = "install"
+    UPGRADE = "upgrade"
+    """A new Kubernetes release, machine by machine."""
+    REMOVE = "remove"
+    """Machines leave, and the cluster without them is installed."""
     DESTROY = "destroy"
+
+    @property
+    def undoes(self) -> bool:
+        """Whether its steps are undone, in reverse order."""
+        return self is RunKind.DESTROY
+
+    @property
+    def noun(self) -> str:
+        """What such a run is called: the upgrade of a cluster."""
+        return _WORDS[self][0]
+
+    @property
+    def at_work(self) -> str:
+        """What a cluster is said to be while such a run goes on."""
+        return _WORDS[self][1]
+
+    @property
+    def achieved(self) -> str:
+        """What a cluster is said to be when such a run is done."""
+        return _WORDS[self][2]
+
+
+_WORDS = {
+    RunKind.INSTALL: ("install", "installing", "installed"),
+    RunKind.UPGRADE: ("upgrade", "upgrading", "upgraded"),
+    RunKind.REMOVE: ("removal", "removing", "installed"),
+    RunKind.DESTROY: ("destroy", "destroying", "destroyed"),
+}
 
 
 class Outcome(StrEnum):

@@ -215,12 +215,12 @@ def orders(steps: Sequence[Step], kind: RunKind) -> tuple[dict[str, set[str]], d
     for step in steps:
         for need in step.needs:
             needed_by[need].add(step.id)
-    return (needs, needed_by) if kind is RunKind.INSTALL else (needed_by, needs)
+    return (needed_by, needs) if kind.undoes else (needs, needed_by)
 
 
 def exit_code(failures: Collection[Ending], kind: RunKind) -> ExitCode:
     """The exit status of a run with `failures`: that of the one in the earliest phase."""
-    if kind is RunKind.DESTROY:
+    if kind.undoes:
         return ExitCode.LEFTOVERS
     order = list(Phase)
     first = min(failures, key=lambda ending: order.index(ending.step.phase))

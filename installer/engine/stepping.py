@@ -12,7 +12,7 @@ import stamina
 
 from installer.engine import threads
 from installer.engine.context import Scope, StepContext
-from installer.engine.events import EventType, RunKind, StepState
+from installer.engine.events import EventType, StepState
 from installer.engine.journal import JournalError
 from installer.errors import InstallerError
 from installer.step import Context, Observation, Step, Stopped
@@ -40,7 +40,7 @@ class StepRun:
         self._step = step
         self._scope = scope
         self._context = StepContext(step, scope)
-        self._attempt = self._install if scope.kind is RunKind.INSTALL else self._destroy
+        self._attempt = self._destroy if scope.kind.undoes else self._install
         self.between_attempts = False
         """Whether it waits to try again, so that its task can be cancelled."""
 

@@ -68,6 +68,14 @@ class RunOptions:
     """`MACHINE:PHASE:FAULT`, of a rehearsal."""
     artifacts: str | None = None
     """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
+    machines: tuple[str, ...] = ()
+    """Full names of the machines that leave, of a removal."""
+    force: bool = False
+    """Whether machines that do not answer leave, too, of a removal."""
+    upgrade_from: str | None = None
+    """The release that the cluster had before, of an upgrade."""
+    upgrade_to: str | None = None
+    """The release that it is to have."""
 
 
 class Platform(Protocol):

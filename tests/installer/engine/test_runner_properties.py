@@ -55,10 +55,10 @@ class Harness:
     def __init__(self, graph: dict[str, tuple[str, ...]], failing: set[str], kind: RunKind) -> None:
         self.kind = kind
         self.failing = failing
-        self.effects = Effects(present=set() if kind is RunKind.INSTALL else set(graph))
+        self.effects = Effects(present=set(graph) if kind.undoes else set())
         self.too_early: list[str] = []
         back = {id: tuple(later for later, needs in graph.items() if id in needs) for id in graph}
-        self.before = graph if kind is RunKind.INSTALL else back
+        self.before = back if kind.undoes else graph
         self.steps = [self._step(id, needs) for id, needs in graph.items()]
 
     def _step(self, id: str, needs: tuple[str, ...]) -> Step:
@@ -69,7 +69,7 @@ class Harness:
     def _look(self, id: str) -> Body:
         def observing(_ctx: Context) -> None:
             held = {before in self.effects.present for before in self.before[id]}
-            if (self.kind is not RunKind.INSTALL) in held:
+            if self.kind.undoes in held:
                 self.too_early.append(id)
 
         return observing
@@ -98,9 +98,9 @@ class Watched(Harness):
 
     def __init__(self, graph: dict[str, tuple[str, ...]], failing: set[str], kind: RunKind) -> None:
         super().__init__(graph, failing, kind)
-        self.wanted = set(graph) if kind is RunKind.INSTALL else set()
+        self.wanted = set() if kind.undoes else set(graph)
         self.steps.append(fake_step(self.effects, PERSON, limit=PERSON, applying=self._watch, undoing=self._watch))
-        if kind is RunKind.DESTROY:
+        if kind.undoes:
             self.effects.present.add(PERSON)
 
     def _body(self, id: str) -> Body:
@@ -129,7 +129,7 @@ def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: Ru
     blocked = {id for id in graph if reachable(id, harness.before) & failing}
     failed = failing - blocked
     states = {id: view.state for id, view in progress.steps.items()}
-    success = StepState.DONE if kind is RunKind.INSTALL else StepState.UNDONE
+    success = StepState.UNDONE if kind.undoes else StepState.DONE
     assert harness.too_early == []
     assert {id for id, state in states.items() if state is StepState.BLOCKED} == blocked
     assert {id for id, state in states.items() if state is StepState.FAILED} == failed
@@ -152,7 +152,7 @@ def test_failed_steps_that_are_asked_for_while_anything_runs_leave_nothing_undon
     assert code is ExitCode.DONE
     assert progress.fraction == 1.0
     assert progress.run == 1
-    called = harness.effects.called("apply" if kind is RunKind.INSTALL else "undo")
+    called = harness.effects.called("undo" if kind.undoes else "apply")
     assert Counter(called) == Counter([*graph, *failing, PERSON])
 
 

@@ -1,0 +1,180 @@
+"""An installed cluster changes while it runs: machines join and leave, a new release comes, engines are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from installer.platforms.rehearsal.client import SiteClient
+from tests.craton import Craton
+
+SPEED = ("--speed", "40")
+OLD, NEW = "v1.35.6", "v1.36.2"
+
+
+def nodes(craton: Craton) -> dict[str, dict[str, Any]]:
+    """The Node objects, by the short names of their machines, as kubectl on a master has them."""
+    asked = "sudo -n /usr/local/sbin/craton-node kubectl get nodes -o json"
+    found = json.loads(craton.run("ssh", "demo", "master-1", asked).stdout)
+    return {item["metadata"]["name"].removeprefix("demo-"): item for item in found["items"]}
+
+
+def machines(craton: Craton) -> list[str]:
+    with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
+        return sorted(machine.name.removeprefix("demo-") for machine in SiteClient("demo").machines())
+
+
+def lose(craton: Craton, machine: str) -> None:
+    with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
+        SiteClient("demo").call("delete", name=f"demo-{machine}")
+
+
+def installed(craton: Craton, *, masters: int = 1, workers: int = 2, release: str = NEW) -> None:
+    """A cluster that runs, made from a plan with a comment."""
+    path = craton.plan(masters=masters, workers=workers)
+    text = path.read_text().replace(NEW, release)
+    path.write_text(f"# the shop's\n{text}")
+    craton.run("apply", str(path), "--yes", *SPEED)
+
+
+def plan_of(craton: Craton) -> str:
+    return (craton.home / "clusters/demo/plan.yaml").read_text()
+
+
+def applied(events: list[dict[str, Any]]) -> list[str]:
+    return [event["step"] for event in events if event["type"] == "step" and event["state"] == "applying"]
+
+
+def kill_while_it_applies(craton: Craton, follower: subprocess.Popen[str], steps: int, more: int) -> None:
+    assert follower.stdout
+    for line in follower.stdout:
+        steps -= '"applying"' in line
+        if steps <= 0:
+            break
+    for _ in range(more):
+        follower.stdout.readline()
+    if pid := craton.cluster()["pid"]:
+        os.kill(pid, signal.SIGKILL)
+    follower.communicate(timeout=60)
+
+
+def killed_until_done(craton: Craton, speed: str, *command: str) -> int:
+    """Run a command whose engine is killed again and again, resume, and count the resumes that were needed."""
+    chance = random.Random(35)
+    for count in range(60):
+        follower = craton.start(*command, "--json", "--speed", speed)
+        kill_while_it_applies(craton, follower, chance.randint(1, 4), chance.randint(0, 6))
+        if craton.cluster()["state"] == "installed":
+            return count
+        assert craton.cluster()["state"] == "interrupted"
+        command = ("resume", "demo")
+    raise AssertionError("the change came to no end")
+
+
+def test_machines_join_and_the_last_ones_leave_again(craton: Craton) -> None:
+    installed(craton, workers=1)
+    events = craton.events("nodes", "add", "demo", "--workers", "1", "--masters", "3", "--yes", *SPEED)
+    joined = {"master-2", "master-3", "worker-2"}
+    assert {id.rpartition("/")[2] for id in applied(events) if id.startswith("machines/create/")} == {
+        f"demo-{name}" for name in joined
+    }
+    assert set(nodes(craton)) == {"master-1", "infra-1", "worker-1", *joined}
+    assert "# the shop's" in plan_of(craton)
+
+    refused = craton.run("nodes", "remove", "demo", "worker-1", "--yes", expect=3)
+    assert "worker-1 cannot go while demo-worker-2 stays" in refused.stderr
+    assert "demo-worker-2, demo-master-3 with demo-master-2" in refused.stderr
+
+    craton.run("nodes", "remove", "demo", "worker-2", "demo-master-2", "master-3", "--yes", "--plain", *SPEED)
+    assert set(nodes(craton)) == {"master-1", "infra-1", "worker-1"}
+    assert machines(craton) == ["infra-1", "master-1", "worker-1"]
+    assert craton.cluster()["state"] == "installed"
+    assert "masters: 1" in plan_of(craton)
+    assert craton.json("check", "demo")["verdict"] in ("pass", "warn")
+
+
+def test_a_removal_whose_engine_is_killed_again_and_again_comes_to_its_end(craton: Craton) -> None:
+    installed(craton, masters=3)
+    resumes = killed_until_done(craton, "3", "nodes", "remove", "demo", "worker-2", "master-2", "master-3", "--yes")
+    assert resumes > 1
+    assert set(nodes(craton)) == {"master-1", "infra-1", "worker-1"}
+    assert machines(craton) == ["infra-1", "master-1", "worker-1"]
+
+
+def test_a_machine_that_is_lost_leaves_by_force_alone(craton: Craton) -> None:
+    installed(craton)
+    lose(craton, "worker-2")
+    refused = craton.run("nodes", "remove", "demo", "worker-2", "--yes", "--plain", *SPEED, expect=5)
+    assert "does not answer" in refused.stdout
+    assert "--force" in refused.stdout
+    craton.run("nodes", "remove", "demo", "worker-2", "--force", "--yes", "--plain", *SPEED)
+    assert set(nodes(craton)) == {"master-1", "infra-1", "worker-1"}
+
+
+@pytest.mark.parametrize("masters", [1, 3])
+def test_an_upgrade_brings_the_release_machine_by_machine(craton: Craton, masters: int) -> None:
+    installed(craton, masters=masters, release=OLD)
+    refused = craton.run("upgrade", "demo", "--to", "v1.35.6", "--yes", expect=3)
+    assert "runs that release already" in refused.stderr
+
+    events = craton.events("upgrade", "demo", "--to", NEW, "--yes", *SPEED)
+
+    order = [id.rpartition("/demo-")[2] for id in applied(events) if id.startswith("upgrade/kubeadm/")]
+    assert order == [*(f"master-{number}" for number in range(1, masters + 1)), "infra-1", "worker-1", "worker-2"]
+    drained = [id.rpartition("/demo-")[2] for id in applied(events) if id.startswith("upgrade/drain/")]
+    assert drained == ["worker-1", "worker-2"]
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes(craton).values()} == {NEW}
+    assert not any(node["spec"].get("unschedulable") for node in nodes(craton).values())
+    assert f"kubernetes: {NEW}" in plan_of(craton)
+    assert (craton.cluster()["state"], craton.cluster()["kubernetes"]) == ("installed", NEW)
+
+
+def test_an_upgrade_whose_engine_is_killed_again_and_again_comes_to_its_end_and_leaves_nothing_cordoned(
+    craton: Craton,
+) -> None:
+    installed(craton, release=OLD)
+    resumes = killed_until_done(craton, "6", "upgrade", "demo", "--to", NEW, "--yes")
+    assert resumes > 1
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes(craton).values()} == {NEW}
+    assert not any(node["spec"].get("unschedulable") for node in nodes(craton).values())
+    assert not any("craton/cordoned" in node["metadata"]["labels"] for node in nodes(craton).values())
+
+
+def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_release(craton: Craton) -> None:
+    installed(craton, release=OLD)
+    own = craton.directory / "demo.yaml"
+    newer = craton.directory / "newer.yaml"
+    newer.write_text(own.read_text().replace(OLD, NEW))
+    refused = craton.run("apply", str(newer), "--yes", expect=3)
+    assert "craton upgrade" in refused.stderr
+
+    follower = craton.start("upgrade", "demo", "--to", NEW, "--yes", "--json", "--speed", "4")
+    kill_while_it_applies(craton, follower, 2, 0)
+    refused = craton.run("apply", str(own), "--yes", expect=2)
+    assert f"the upgrade from {OLD} to {NEW} has not come to its end" in refused.stderr
+    craton.run("upgrade", "demo", "--to", NEW, "--yes", "--plain", *SPEED)
+    assert craton.cluster()["state"] == "installed"
+
+
+def test_a_node_that_somebody_else_cordoned_stays_so_through_an_upgrade(craton: Craton) -> None:
+    installed(craton, release=OLD)
+    craton.run("ssh", "demo", "master-1", "sudo -n /usr/local/sbin/craton-node kubectl cordon demo-worker-1")
+    craton.run("upgrade", "demo", "--to", NEW, "--yes", *SPEED)
+    assert [name for name, node in nodes(craton).items() if node["spec"].get("unschedulable")] == ["worker-1"]
+
+
+def test_a_removal_that_is_given_up_leaves_every_machine_in_service(craton: Craton) -> None:
+    installed(craton)
+    follower = craton.start("nodes", "remove", "demo", "worker-2", "--yes", "--json", "--speed", "4")
+    kill_while_it_applies(craton, follower, 2, 0)
+    craton.run("apply", str(craton.directory / "demo.yaml"), "--yes", *SPEED)
+    found = nodes(craton)
+    assert set(found) == {"master-1", "infra-1", "worker-1", "worker-2"}
+    assert not any(node["spec"].get("unschedulable") for node in found.values())
