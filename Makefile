@@ -6,7 +6,7 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
-.PHONY: install demo test check bench-ui bench-ssh bench-local crash screenshots requirements clean
+.PHONY: install demo test check bench-ui bench-ssh bench-local bench-kube crash screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -54,6 +54,9 @@ bench-ssh: $(DEVELOPMENT) $(OTHERS)/.installed  ## facts and checks of 100 machi
 
 bench-local: $(DEVELOPMENT)  ## from nothing to SSH on six real machines of this computer (root, podman)
 	@$(BIN)/python -m tests.bench.local
+
+bench-kube: $(DEVELOPMENT)  ## a whole cluster of real Kubernetes, beside kubeadm's steps by hand (root, podman; CRATON_ARTIFACTS or the internet)
+	@$(BIN)/python -m tests.bench.kube
 
 crash: $(DEVELOPMENT)  ## kill engines at random moments for five minutes: twins, orphans and losses (root, podman)
 	@$(BIN)/python -m tests.bench.crash

@@ -1,0 +1,150 @@
+"""A whole cluster of real Kubernetes on this computer, from nothing to verified, beside kubeadm's steps run by hand.
+
+Three masters, an infra node and a worker. First Craton makes machines and cluster; then the same machines are reset,
+and what a person would type is run on them, one command after the other, with the same configuration and images.
+Kubernetes comes from the directory that CRATON_ARTIFACTS names (as of `craton bundle`), else from the internet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from installer import lifecycle
+from installer.cluster import kubeadm
+from installer.cluster.manifests import manifests
+from installer.contract import Role
+from installer.plan import InstallPlan
+from installer.topology import Machine, Topology, topology
+from tests.craton import Craton
+from tests.doubles.machines import free_subnet, machine_image, the_engine
+
+T = TypeVar("T")
+GOAL = 1.2
+DEADLINE = 1800.0
+ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+
+
+class ByHand:
+    """kubeadm's steps on machines that Craton prepared, timed one by one."""
+
+    def __init__(self, plan: InstallPlan) -> None:
+        self.plan, self.topology = plan, topology(plan)
+        self.first = self.topology.first_master
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> float:
+        """Seconds of all steps together."""
+        plan, first = self.plan, self.first
+        key = kubeadm.new_encryption_key()
+        self._put(first, kubeadm.init_parcel(plan, self.topology, first, self._facts(first), key))
+        self._timed(f"kubeadm init on {first.name}", lambda: self._kubeadm(first, "init"))
+        self._timed("flannel", lambda: self._on(first, f"{ADMIN} apply -f -", manifests(plan, "overlay")))
+        others = [machine for machine in self.topology.machines if machine is not first]
+        for machine in sorted(others, key=lambda machine: machine.role is not Role.MASTER):
+            self._timed(f"kubeadm join of {machine.name}", lambda machine=machine: self._join(machine, key))  # type: ignore[misc]
+        wait = f"{ADMIN} wait --for=condition=Ready node --all --timeout=300s"
+        self._timed("every node Ready", lambda: self._on(first, wait))
+        self._timed("labels", self._label)
+        return sum(self.seconds.values())
+
+    def _timed(self, what: str, step: Callable[[], T]) -> T:
+        began = time.monotonic()
+        value = step()
+        self.seconds[what] = time.monotonic() - began
+        print(f"  by hand: {what}: {self.seconds[what]:.1f} s", flush=True)
+        return value
+
+    def _join(self, machine: Machine, key: str) -> None:
+        first = self.first
+        certificates = ""
+        if machine.role is Role.MASTER:
+            certificates = self._on(first, "kubeadm init phase upload-certs --upload-certs").split()[-1]
+        words = self._on(first, "kubeadm token create --print-join-command").split()
+        token, sum = words[words.index("--token") + 1], words[words.index("--discovery-token-ca-cert-hash") + 1]
+        invitation = kubeadm.Invitation(token, sum, certificates, key)
+        self._put(machine, kubeadm.join_parcel(self.plan, machine, self._facts(machine), invitation))
+        self._kubeadm(machine, "join")
+
+    def _kubeadm(self, machine: Machine, verb: str) -> None:
+        self._on(machine, f"kubeadm {verb} --config /root/kubeadm.yaml")
+
+    def _label(self) -> None:
+        for machine in self.topology.machines:
+            if machine.labels:
+                self._on(self.first, f"{ADMIN} label --overwrite node {machine.name} {' '.join(machine.labels)}")
+
+    def _facts(self, machine: Machine) -> kubeadm.Facts:
+        lines = self._on(machine, "craton-node status").splitlines()
+        return kubeadm.facts_of(dict(line.split("=", 1) for line in lines if "=" in line))
+
+    def _put(self, machine: Machine, parcel: str) -> None:
+        files = kubeadm.read_parcel(parcel)
+        for name, text in files.items():
+            path = "/root/kubeadm.yaml" if name == "kubeadm.yaml" else f"/etc/kubernetes/craton/{name}"
+            self._on(machine, f"mkdir -p /etc/kubernetes/craton && cat >{path}", text)
+
+    def _on(self, machine: Machine, command: str, stdin: str = "") -> str:
+        done = the_engine().attempt(
+            "exec", "--interactive", machine.name, "sh", "-c", command, stdin=stdin.encode(), deadline=600.0
+        )
+        assert done.status == 0, f"{machine.name}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def reset(derived: Topology) -> None:
+    """The machines as they were prepared; workers leave before the control plane does."""
+    for machine in reversed(derived.machines):
+        the_engine().call("exec", machine.name, "craton-node", "reset", deadline=300.0)
+
+
+def bench(craton: Craton) -> float:
+    """How many times as long Craton takes from nothing to verified as the steps by hand."""
+    artifacts = os.environ.get("CRATON_ARTIFACTS")
+    from_here = ["--artifacts", artifacts] if artifacts else []
+    path = craton.directory / "kube.yaml"
+    craton.run(
+        "new", "--yes", "--name", "kube", "--subdomain", "example.test", "--platform", "local", "--masters", "3",
+        "--workers", "1", "--ingress", "infra", "--infra", "1", "--machine-network", str(free_subnet(24)),
+        "-o", str(path),
+    )  # fmt: skip
+    began = time.monotonic()
+    done = subprocess.run(
+        craton.argv("apply", str(path), "--yes", "--plain", *from_here),
+        env=craton.environment, cwd=craton.directory, timeout=DEADLINE, check=False, stdout=sys.stderr,
+    )  # fmt: skip
+    taken = time.monotonic() - began
+    assert done.returncode == 0, f"craton apply ended with exit status {done.returncode}"
+    print(f"craton, from nothing to verified: {taken:.1f} s", flush=True)
+    plan = lifecycle.load("kube")
+    reset(topology(plan))
+    by_hand = ByHand(plan).run()
+    print(f"by hand, on machines that were made and prepared: {by_hand:.1f} s", flush=True)
+    return taken / by_hand
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as directory:
+        craton = Craton(Path(directory))
+        os.environ["CRATON_HOME"] = str(craton.home)
+        machine_image()  # in the cache, if it was not
+        try:
+            value = bench(craton)
+        finally:
+            subprocess.run(
+                craton.argv("destroy", "kube", "--yes", "--plain"),
+                env=craton.environment, timeout=DEADLINE, check=False, stdout=sys.stderr,
+            )  # fmt: skip
+    print(json.dumps({"name": "kube", "value": round(value, 2), "unit": "times the steps by hand", "goal": GOAL}))
+    return 0 if value <= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
