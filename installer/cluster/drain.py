@@ -19,8 +19,8 @@ MARK = "craton/cordoned"
 _SPARE = 15.0
 """Seconds of the step's deadline that kubectl leaves, to say which pods it waits for."""
 _BUDGET = re.compile(r'pods/"(?P<pod>[^"]+)" -n "(?P<namespace>[^"]+)".*disruption budget')
-_BARE = re.compile(r"declare no controller[^:]*: (?P<pods>.+)")
-_PENDING = re.compile(r"error when (?:waiting for|evicting) pods?/?\"?(?P<pod>[\w./-]+)")
+_BARE = re.compile(r"declare no controller[^:]*: (?P<pods>[^:\n]+?)(?:, continuing command\.\.\.)?$", re.MULTILINE)
+_PENDING = re.compile(r'error when (?:waiting for|evicting) pods?[ /]"(?P<pod>[^"]+)"')
 _SHOWN = 6
 
 
