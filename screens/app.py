@@ -53,6 +53,11 @@ class CratonApp(App[int]):
         if isinstance(event.widget, Input):
             event.widget.cursor_blink = False
 
+    async def on_event(self, event: events.Event) -> None:
+        """A key that comes after the last screen has gone is nobody's."""
+        if self.screen_stack or not isinstance(event, events.InputEvent):
+            await super().on_event(event)
+
     async def action_quit(self) -> None:
         """Leave craton as the screen that one is on sees fit, after every open screen has kept what was typed."""
         screens = [screen for screen in self.screen_stack if isinstance(screen, CratonScreen)]

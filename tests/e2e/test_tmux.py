@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,18 @@ class Tmux:
     def screen(self) -> str:
         return self._tmux("capture-pane", "-p")
 
+    def settled(self) -> str:
+        """The screen, once it has stayed as it is for a moment."""
+        looks = [""]
+
+        def same() -> bool:
+            time.sleep(0.2)
+            looks.append(self.screen)
+            return looks[-1] == looks[-2]
+
+        eventually(same, "a screen that stays as it is")
+        return looks[-1]
+
     def expect(self, pattern: str, deadline: float = 60.0) -> str:
         seen = ""
 
@@ -79,11 +92,11 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.command("new --name story")
     tmux.expect("What is the cluster's name")
     for _ in range(40):
-        before = tmux.screen
+        before = tmux.settled()
         if "Install" in before:
             break
         tmux.keys("Enter")
-        eventually(lambda before=before: tmux.screen != before, "an answer to the key", 10)  # type: ignore[misc]
+        eventually(lambda before=before: tmux.screen != before, "an answer to the key", 60)  # type: ignore[misc]
     tmux.expect("6 machines")
     tmux.keys("C-q")
     tmux.expect(r"exit=\d")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import ComposeResult
 from textual.command import CommandPalette
 from textual.pilot import Pilot
@@ -170,3 +171,9 @@ def test_reviewing_the_copy_of_a_cluster_reviews_the_cluster(
     (screen,) = started
     assert isinstance(screen, ReviewScreen)
     assert screen.subject.cluster == cluster
+
+
+async def test_a_key_that_comes_after_the_last_screen_has_gone_is_nobodys() -> None:
+    app = CratonApp(HomeScreen)
+    assert not app.screen_stack
+    await app.on_event(events.Key("enter", None))

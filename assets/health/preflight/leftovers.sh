@@ -2,7 +2,7 @@
 #   path /etc/kubernetes/admin.conf   a file, or a directory that is not empty
 #   link cni0
 #   cni 10-flannel.conflist           files in /etc/cni/net.d
-#   claim cluster=demo                lines of the claim
+#   claim demo/demo-worker-1          the cluster that has the machine, and its name there
 say() { printf '%s\n' "$*"; }
 filled() { # DIRECTORY: whether it holds anything
     for entry in "$1"/* "$1"/.[!.]*; do

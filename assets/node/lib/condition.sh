@@ -45,7 +45,7 @@ manifests() {
 
 # Static pods whose container runs.
 running() {
-    timeout 20 crictl ps -o json 2>/dev/null | sed -n 's/.*"io.kubernetes.container.name": "\([^"]*\)".*/\1/p' |
+    timeout 20 crictl ps -o json 2>/dev/null | sed -n 's/.*"io.kubernetes.container.name": *"\([^"]*\)".*/\1/p' |
         sort -u | while read -r name; do
         [ ! -e "$MANIFESTS/$name.yaml" ] || say "$name"
     done

@@ -40,7 +40,7 @@ kubelet_error() {
 container_evidence() {
     container=$(timeout 20 crictl ps -a --state exited --name "^$1\$" -q 2>/dev/null | head -n 1) || :
     [ -n "$container" ] || return 0
-    exit_code=$(timeout 20 crictl inspect "$container" 2>/dev/null | sed -n 's/^ *"exitCode": \([0-9]*\).*/\1/p' | head -n 1)
+    exit_code=$(timeout 20 crictl inspect "$container" 2>/dev/null | sed -n 's/^ *"exitCode": *\([0-9]*\).*/\1/p' | head -n 1)
     timeout 20 crictl logs --tail 60 "$container" >"$STATE/container.said" 2>&1 || :
     # Of a program that panicked the last line is but the end of its stack.
     grep -E '^panic:|"level":"(fatal|panic)"|^Error:|command failed|^F[0-9]' "$STATE/container.said" >"$STATE/container.end" ||

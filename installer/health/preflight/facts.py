@@ -123,8 +123,8 @@ def cgroup_version(evidence: Evidence) -> int:
 
 def claim(evidence: Evidence) -> Claim:
     """Raises Unreadable."""
-    lines = pairs("\n".join(records(evidence, probes.LEFTOVERS).all("claim")), "=")
-    return Claim(lines.get("cluster", ""), lines.get("machine", ""))
+    cluster, _, machine = next(iter(records(evidence, probes.LEFTOVERS).all("claim")), "").partition("/")
+    return Claim(cluster, machine)
 
 
 def at_work(plan: InstallPlan, machine: Machine, evidence: Evidence) -> bool:

@@ -164,8 +164,8 @@ def test_the_user_comes_in_again_and_what_is_in_force_is_read_back(site: Site) -
 
 def test_pods_reach_their_own_node_and_pretenders_do_not(site: Site) -> None:
     site.install(MASTER)
-    assert site.run(MASTER, "sh", "-ec", _POD, "sh", "10.244.1.2").split() == ["7"], "refused: it got through"
-    assert site.run(MASTER, "sh", "-ec", _POD, "sh", "10.66.1.2").split() == ["28"], "nothing came back"
+    assert site.run(MASTER, "sh", "-ec", _POD, "sh", "10.244.1.2", "20").split() == ["7"], "refused: it got through"
+    assert site.run(MASTER, "sh", "-ec", _POD, "sh", "10.66.1.2", "1").split() == ["28"], "nothing came back"
 
 
 _POD = """
@@ -180,10 +180,13 @@ ip link set pod0 netns $pod
 nsenter -t $pod -n ip addr add "$1/24" dev pod0
 nsenter -t $pod -n ip link set pod0 up
 nsenter -t $pod -n ip route add default via "${1%.*}.1"
-nsenter -t $pod -n curl -s -m 1 http://10.99.0.11:10250 && status=0 || status=$?
+nsenter -t $pod -n curl -s -m "$2" http://10.99.0.11:10250 && status=0 || status=$?
 echo $status
 """
-"""Prints curl's exit status: 7 where the node refused, 28 where nothing came back."""
+"""$1 is the pod's address, $2 curl's patience in seconds.
+
+Prints curl's exit status: 7 where the node refused, 28 where nothing came back.
+"""
 
 
 def test_running_it_again_changes_nothing(site: Site) -> None:

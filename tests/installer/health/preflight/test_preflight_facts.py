@@ -57,5 +57,5 @@ def test_the_version_of_control_groups_is_that_of_the_mount_which_the_kubelet_re
 def test_a_machine_is_at_work_only_for_the_cluster_and_the_name_that_it_is_claimed_for(
     cluster: str, machine: str, own: bool
 ) -> None:
-    everyone = added(WORKER, "leftovers", f"claim cluster={cluster}", f"claim machine={machine}")
+    everyone = added(WORKER, "leftovers", f"claim {cluster}/{machine}")
     assert at_work(PLAN, MACHINE, everyone[WORKER]) is own

@@ -287,13 +287,13 @@ ADDED: dict[tuple[str, str, str], list[tuple[str, Verdict, str, str]]] = {
     ],
     ("claim", WORKER, "leftovers"): [
         (
-            "claim cluster=shop\nclaim machine=shop-worker-2",
+            "claim shop/shop-worker-2",
             FAIL,
             "cluster shop, as shop-worker-2",
             "craton destroy shop",
         ),
-        ("claim cluster=demo\nclaim machine=demo-worker-2", FAIL, "demo-worker-2", "the place"),
-        ("claim cluster=demo\nclaim machine=demo-worker-1", PASS, "this cluster's", ""),
+        ("claim demo/demo-worker-2", FAIL, "demo-worker-2", "the place"),
+        ("claim demo/demo-worker-1", PASS, "this cluster's", ""),
     ],
 }
 
@@ -404,7 +404,7 @@ def test_swap_of_a_containers_host_is_not_the_machines_to_switch_off() -> None:
 
 
 def test_what_this_cluster_made_is_no_leftover() -> None:
-    claim = ("claim cluster=demo", "claim machine=demo-worker-1")
+    claim = ("claim demo/demo-worker-1",)
     made = ("path /etc/kubernetes/kubelet.conf", "link cni0", "cni 10-flannel.conflist")
     everyone = added(WORKER, "leftovers", *claim, *made)
     output = 'tcp LISTEN 0 9 *:10250 *:* users:(("kubelet",pid=9,fd=3))'

@@ -163,7 +163,7 @@ def test_leftovers_are_found_and_empty_directories_are_none(tmp_path: Path) -> N
         "etc/kubernetes/manifests/etcd.yaml": "",
         "var/lib/etcd/member/snap/db": "",
         "etc/cni/net.d/10-flannel.conflist": "",
-        "var/lib/craton/claim": "cluster=shop\nmachine=shop-worker-1\n",
+        "var/lib/craton/claim": "shop/shop-worker-1\n",
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -174,8 +174,7 @@ def test_leftovers_are_found_and_empty_directories_are_none(tmp_path: Path) -> N
         f"path {tmp_path}/etc/kubernetes/manifests/etcd.yaml",
         f"path {tmp_path}/var/lib/etcd",
         "cni 10-flannel.conflist",
-        "claim cluster=shop",
-        "claim machine=shop-worker-1",
+        "claim shop/shop-worker-1",
     ]
 
 
