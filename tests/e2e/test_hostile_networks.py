@@ -88,7 +88,7 @@ HOSTILE = {
         _run("mount -o remount,ro,bind /"), f"check/facts/{WORKER}", "the root file system is read-only", "dmesg"
     ),
     "non-UTF-8 and escape sequences in output": Hostile(
-        _run(rf"mkdir /var/lib/craton; printf 'cluster={_ESCAPES}\nmachine=m\n' >/var/lib/craton/claim"),
+        _run(rf"mkdir /var/lib/craton; printf '{_ESCAPES}/m\n' >/var/lib/craton/claim"),
         f"check/facts/{WORKER}", "it belongs to the Craton cluster other", "destroy",
     ),
     "clock a day off": Hostile(
