@@ -8,7 +8,7 @@ from installer.cluster import etcd, kubeadm, masters, nodes, outdated
 from installer.cluster.diagnosis import explain_join
 from installer.contract import Role
 from installer.errors import InstallerError
-from installer.node.program import run_program, status
+from installer.node.program import read_fields, run_program, status
 from installer.plan import InstallPlan
 from installer.step import Context, Observation, Permanent
 from installer.topology import Machine
@@ -76,7 +76,7 @@ def observe_membership(ctx: Context, machine: Machine) -> Observation:
 def _invitation(ctx: Context, master: str) -> kubeadm.Invitation:
     """Made now: it ends soon, and is recorded nowhere."""
     said = run_program(ctx, master, "invite", secret=True)
-    fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    fields = read_fields(said)
     try:
         return kubeadm.Invitation(
             fields["token"], fields["ca_hash"], fields["certificate_key"], fields["encryption_key"]

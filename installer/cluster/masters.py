@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from installer.cluster import outdated
 from installer.contract import Role
 from installer.errors import InstallerError
-from installer.node.program import run_program, status
+from installer.node.program import read_fields, run_program, status
 from installer.step import Context
 from installer.topology import Machine
 
@@ -64,9 +64,7 @@ def condition(ctx: Context, machine: str) -> Condition:
     if not status(ctx, machine):
         return _up_to_date(ctx, machine, Condition())
     said = run_program(ctx, machine, "condition", secret=True)
-    return _up_to_date(
-        ctx, machine, Condition.of(dict(line.split("=", 1) for line in said.splitlines() if "=" in line))
-    )
+    return _up_to_date(ctx, machine, Condition.of(read_fields(said)))
 
 
 def _up_to_date(ctx: Context, machine: str, seen: Condition) -> Condition:

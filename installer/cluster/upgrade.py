@@ -11,15 +11,13 @@ from installer.cluster import diagnosis, drain, etcd, masters, nodes
 from installer.contract import Role
 from installer.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
-from installer.node.steps import Prepare
+from installer.node.steps import DOWNLOADING, Prepare
 from installer.plan import InstallPlan
 from installer.step import Action, Context, Observation, Permanent, Phase, Step
 from installer.topology import MASTER_TAINT, Machine, Topology
 
 _LOOK = 10.0
 """Seconds that a look at all nodes and at etcd may take."""
-_DOWNLOADING = 1800.0
-"""Seconds in which a machine gets a release, on a slow line."""
 
 
 @dataclass(frozen=True)
@@ -263,12 +261,12 @@ def _machine(plan: InstallPlan, topology: Topology, machine: Machine) -> Iterato
     name, release = machine.name, plan.kubernetes
     what = f"the control plane on {name}" if machine.role is Role.MASTER else f"the kubelet's configuration on {name}"
     actions: list[tuple[str, str, Action, float, float]] = [
-        ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, topology, machine), 30.0, _DOWNLOADING)
+        ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, topology, machine), 30.0, DOWNLOADING)
     ]
     if is_drained(topology, machine):
         actions.append(("drain", f"drain {name}", Drained(plan, name), 5.0, 600.0))
     kubelet = Prepare(plan, topology, name)
-    actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, _DOWNLOADING))
+    actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, DOWNLOADING))
     back = BackInService(plan, machine)
     actions.append(("back", f"see {name} Ready with {release}, and in service again", back, 5.0, 300.0))
     for verb, title, action, weight, deadline in actions:

@@ -21,7 +21,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from installer.errors import InstallerError
 from installer.node.nftables import ruleset, users
-from installer.node.program import command, run_program, status
+from installer.node.program import command, read_fields, run_program, status
 from installer.plan import InstallPlan
 from installer.step import Context, Observation, Permanent, Phase, Step
 from installer.topology import Topology
@@ -76,7 +76,7 @@ def read_entrance(words: str) -> Entrance:
 def read_show(output: str) -> Shown:
     """What `firewall show` said. The JSON stands last, and may have been cut into lines on its way."""
     head, _, rules = output.partition("rules=")
-    said = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    said = read_fields(head)
     return Shown(said.get("file", ""), said.get("table", ""), said.get("unit", ""), "".join(rules.splitlines()))
 
 

@@ -168,7 +168,12 @@ def read_status(connection: Connection, machine: str, deadline: float) -> dict[s
         return {}
     if result.status != 0:
         raise _failure(machine, "status", result)
-    return dict(line.split("=", 1) for line in result.stdout.splitlines() if "=" in line)
+    return read_fields(result.stdout)
+
+
+def read_fields(said: str) -> dict[str, str]:
+    """The values of a verb's lines `key=value`, by key; other lines are passed over."""
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
 
 
 def ensure_program(ctx: Context, machine: str) -> dict[str, str]:

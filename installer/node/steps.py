@@ -53,7 +53,7 @@ class Connect(Permanent):
         ctx.log(f"logged in to {result.stdout.strip()}")
 
 
-_DOWNLOADING = 1800.0
+DOWNLOADING = 1800.0
 """Seconds in which a machine is prepared that downloads some 250 MB, on a slow line."""
 _REHEARSED = 600.0
 
@@ -190,5 +190,5 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             action=action(plan, topology, name),
             weight=12.0,
             limit="ssh",
-            deadline=_REHEARSED if plan.traits.stand_ins else _DOWNLOADING,
+            deadline=_REHEARSED if plan.traits.stand_ins else DOWNLOADING,
         )

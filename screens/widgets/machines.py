@@ -13,7 +13,7 @@ from textual.strip import Strip
 from installer.engine.events import StepState
 from installer.engine.progress import StepView
 from screens import theme
-from screens.fleet import CLUSTER, Fleet, MachineView
+from screens.fleet import Fleet, MachineView
 from screens.theme import Mark
 from screens.widgets.rows import Rows, Spans
 from screens.words import bar, clock, duration, fit, retry_words
@@ -217,8 +217,3 @@ def doing(view: StepView) -> str:
     if view.stage:
         return f"{view.stage[0]} of {view.stage[1]} {view.stage[2]}"
     return view.record.title
-
-
-def name_of(machine: str | None) -> str:
-    """A step's machine as the fleet names it."""
-    return machine or CLUSTER

@@ -22,6 +22,7 @@ from installer import lifecycle
 from installer.cluster import kubeadm
 from installer.cluster.manifests import manifests
 from installer.contract import Role
+from installer.node.program import read_fields
 from installer.plan import InstallPlan
 from installer.topology import Machine, Topology, topology
 from tests.craton import Craton
@@ -97,8 +98,7 @@ class ByHand:
                 self._on(self.first, f"{ADMIN} label --overwrite node {machine.name} {' '.join(machine.labels)}")
 
     def _facts(self, machine: Machine) -> kubeadm.Facts:
-        lines = self._on(machine, "craton-node status").splitlines()
-        return kubeadm.facts_of(dict(line.split("=", 1) for line in lines if "=" in line))
+        return kubeadm.facts_of(read_fields(self._on(machine, "craton-node status")))
 
     def _put(self, machine: Machine, parcel: str) -> None:
         files = kubeadm.read_parcel(parcel)
