@@ -17,7 +17,10 @@ from installer.node.deadline import Deadline
 from installer.node.output import Output
 from installer.sanitise import clean
 
-_CHUNK = 32 * 1024
+_CHUNK = 32 * 1024 - 64
+"""Bytes that paramiko puts into one packet, of OpenSSH's largest."""
+_WINDOW = 0.02
+"""Seconds in which the server may make room for more stdin, before its output is looked at again."""
 _ENDING = 1.0
 """Seconds that a connection has to end once a command saw it end."""
 
@@ -73,28 +76,25 @@ class Session:
         """Carry stdin, stdout and stderr side by side until the command ends, so that none can block another."""
         poll = select.poll()
         poll.register(channel.fileno(), select.POLLIN)
+        channel.settimeout(_WINDOW)
         if not self._pending:
             channel.shutdown_write()
         while True:
             if not self._deadline.left:
                 raise TimeoutError
-            poll.poll(self._patience(channel) * 1000)
+            poll.poll(0 if self._pending else self._deadline.left * 1000)
             ended = channel.eof_received or channel.closed
             self._write(channel)
             if not self._read(channel) and ended:
                 return
 
-    def _patience(self, channel: paramiko.Channel) -> float:
-        """Seconds to wait for output. While stdin waits for the server's window nothing ends the wait: look soon."""
-        if not self._pending:
-            return self._deadline.left
-        return 0 if channel.send_ready() else 0.02
-
     def _write(self, channel: paramiko.Channel) -> None:
-        if not self._pending or not channel.send_ready():
+        if not self._pending:
             return
         try:
             sent = channel.send(self._pending)
+        except TimeoutError:
+            return
         except OSError:  # the command ended without reading all of its input
             self._pending = b""
             return

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EOF
 
 from installer.errors import InstallerError
 from installer.node import known_hosts
@@ -222,3 +224,28 @@ def test_the_clusters_key_is_private_and_made_once(tmp_path: Path) -> None:
     assert directory.key.with_name("id_ed25519.pub").read_text() == f"{public}\n"
     assert public.startswith("ssh-ed25519 ")
     assert public.endswith(" craton-demo")
+
+
+@pytest.mark.parametrize(
+    ("command", "stdin", "late"),
+    [("true", "", MSG_CHANNEL_EOF), ("sleep 0.1", "y" * 3_000_000, MSG_CHANNEL_DATA)],
+    ids=["the end of its stdin", "more stdin"],
+)
+def test_a_command_that_ends_while_stdin_is_on_its_way_leaves_the_others_their_connection(
+    connection: SSHConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, stdin: str, late: int
+) -> None:
+    send = paramiko.Transport._send_user_message  # type: ignore[attr-defined]
+
+    def after_it_ended(transport: paramiko.Transport, message: paramiko.Message) -> None:
+        """The thread pauses where a switch of threads is worst: with the message made, and not yet sent."""
+        if message.asbytes()[0] == late and threading.current_thread() is not transport:
+            until = time.monotonic() + 10
+            while len(transport._channels) > 1 and time.monotonic() < until:  # type: ignore[attr-defined]
+                time.sleep(0.01)
+        send(transport, message)
+
+    with connection.start(f"until test -e {tmp_path}/asked; do sleep 0.05; done; echo here; cat") as other:
+        monkeypatch.setattr(paramiko.Transport, "_send_user_message", after_it_ended)
+        assert connection.run(command, stdin=stdin, deadline=20).status == 0
+        (tmp_path / "asked").touch()
+        assert other.wait_for(lambda line: line == "here", 10)
