@@ -6,7 +6,12 @@ target=$2 sum=$3 mode=$4
 part=$(dirname "$target")/.craton-part.$sum
 
 matches() {
-    [ -f "$1" ] && [ "$(sha256sum <"$1" | cut -d ' ' -f 1)" = "$sum" ]
+    [ -f "$1" ] && [ "$(sum_of "$1")" = "$sum" ]
+}
+
+# OpenSSL takes a quarter of the time, where it is installed.
+sum_of() {
+    if command -v openssl >/dev/null; then openssl dgst -sha256 -r <"$1"; else sha256sum <"$1"; fi | cut -d ' ' -f 1
 }
 
 case $1 in

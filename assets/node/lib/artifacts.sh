@@ -46,7 +46,7 @@ install_unpacked() {
     while IFS= read -r file; do
         target=$install_into/$(basename "$file")
         put "$file" "$target" 755
-        sha256sum "$target" >>"$unpacked/.installed"
+        echo "$(sum_of "$target")  $target" >>"$unpacked/.installed"
     done <"$STATE/unpacked.list"
     { echo "$artifact_sum" && cat "$unpacked/.installed"; } >"$STATE/installed/$install_name.new" &&
         mv -f "$STATE/installed/$install_name.new" "$STATE/installed/$install_name" || failed_write "$STATE/installed"

@@ -55,8 +55,9 @@ change() {
     say "$*"
 }
 
+# OpenSSL takes a quarter of the time, where it is installed.
 sum_of() {
-    sha256sum <"$1" | cut -d ' ' -f 1
+    if has openssl; then openssl dgst -sha256 -r <"$1"; else sha256sum <"$1"; fi | cut -d ' ' -f 1
 }
 
 exists() {
@@ -110,4 +111,8 @@ lock() {
     flock -n 8 && return
     say 'another craton-node is at work here: waiting for it'
     flock -w "$1" 8 || end "$BUSY" "another craton-node is still at work on this machine after $1 s"
+}
+
+unlock() {
+    flock -u 8
 }
