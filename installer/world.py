@@ -25,6 +25,8 @@ class World:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
+    speaker: str = ""
+    """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None
     """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from installer.cluster import outdated
 from installer.contract import Role
 from installer.errors import InstallerError
-from installer.node.program import read_fields, run_program, status
+from installer.node import program
+from installer.node.program import run_program
 from installer.step import Context
 from installer.topology import Machine
 
@@ -61,17 +62,10 @@ def condition(ctx: Context, machine: str) -> Condition:
 
     Raises InstallerError if the machine cannot be asked.
     """
-    if not status(ctx, machine):
-        return _up_to_date(ctx, machine, Condition())
-    said = run_program(ctx, machine, "condition", secret=True)
-    return _up_to_date(ctx, machine, Condition.of(read_fields(said)))
-
-
-def _up_to_date(ctx: Context, machine: str, seen: Condition) -> Condition:
-    """`seen`, unless it is of a master that a restore left behind: that one has to be reset, and to join anew."""
+    seen = Condition.of(program.condition(ctx, machine))
     if not seen.member:
         outdated.forget(ctx.world.directory, machine)
-    elif outdated.is_marked(ctx.world.directory, machine):
+    elif outdated.is_marked(ctx.world.directory, machine):  # it has to be reset, and to join anew
         return replace(seen, member="", begun="restore")
     return seen
 
@@ -137,8 +131,21 @@ def elsewhere(ctx: Context, first: str) -> str | None:
 
 
 def kubectl(ctx: Context, *arguments: str, stdin: str = "") -> str:
-    """What kubectl says on a master that speaks for the cluster. Raises InstallerError naming that master."""
-    return run_program(ctx, speaker(ctx), "kubectl", *arguments, stdin=stdin, secret=True)
+    """What kubectl says on a master that speaks for the cluster: the last that did, as long as it answers.
+
+    Raises InstallerError naming that master.
+    """
+    world = ctx.world
+    if asked := world.speaker:
+        try:
+            return run_program(ctx, asked, "kubectl", *arguments, stdin=stdin, secret=True)
+        except InstallerError:
+            world.speaker = speaker(ctx)
+            if world.speaker == asked:
+                raise
+    else:
+        world.speaker = speaker(ctx)
+    return run_program(ctx, world.speaker, "kubectl", *arguments, stdin=stdin, secret=True)
 
 
 def wait_until_up(ctx: Context, machine: Machine) -> Condition:

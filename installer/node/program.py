@@ -157,17 +157,30 @@ def _is_missing(result: Result) -> bool:
 
 def status(ctx: Context, machine: str) -> dict[str, str]:
     """What `craton-node status` says, by key; nothing where the program is not on the machine."""
+    return _ask(ctx, machine, "status")
+
+
+def condition(ctx: Context, machine: str) -> dict[str, str]:
+    """What `craton-node condition` says, by key; nothing where the program is not on the machine."""
+    return _ask(ctx, machine, "condition")
+
+
+def _ask(ctx: Context, machine: str, verb: str) -> dict[str, str]:
     ctx.check_stop()
-    return read_status(ctx.world.connect(machine, min(30.0, ctx.remaining())), machine, ctx.remaining())
+    return _read(ctx.world.connect(machine, min(30.0, ctx.remaining())), machine, verb, ctx.remaining())
 
 
 def read_status(connection: Connection, machine: str, deadline: float) -> dict[str, str]:
     """As `status`, outside of a step; `deadline` is in seconds."""
-    result = connection.run(command(connection, "status"), deadline=deadline)
+    return _read(connection, machine, "status", deadline)
+
+
+def _read(connection: Connection, machine: str, verb: str, deadline: float) -> dict[str, str]:
+    result = connection.run(command(connection, verb), deadline=deadline)
     if _is_missing(result):
         return {}
     if result.status != 0:
-        raise _failure(machine, "status", result)
+        raise _failure(machine, verb, result)
     return read_fields(result.stdout)
 
 

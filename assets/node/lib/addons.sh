@@ -29,15 +29,20 @@ verb_addon() {
     say "stage 1 2 manifests of $1"
     as_admin apply -f "$addon_file" || fail "kubectl apply failed for the addon $1"
     say "stage 2 2 roll-out of $1"
-    as_admin get -f "$addon_file" --no-headers \
-        -o custom-columns=KIND:.kind,NAME:.metadata.name,NAMESPACE:.metadata.namespace >"$STATE/rollouts" ||
+    rollouts=$(as_admin get -f "$addon_file" --no-headers \
+        -o custom-columns=KIND:.kind,NAME:.metadata.name,NAMESPACE:.metadata.namespace) ||
         fail "kubectl get failed for the addon $1"
+    rm -f "$addon_file"
+    unlock # others may be invited meanwhile
     while read -r kind name namespace; do
         case $kind in DaemonSet | Deployment | StatefulSet) ;; *) continue ;; esac
         as_admin -n "$namespace" rollout status "$kind/$name" --timeout=240s </dev/null ||
             roll_out_failed "$kind" "$name" "$namespace"
-    done <"$STATE/rollouts"
-    rm -f "$addon_file" "$STATE/rollouts"
+    done <<END
+$rollouts
+END
+    lock 120
+    must_be_master
     mkdir -p "$STATE/addons" && touch "$STATE/addons/$1"
 }
 

@@ -9,6 +9,7 @@ import pytest
 from installer.cluster import masters
 from installer.contract import Role
 from installer.errors import InstallerError
+from installer.node.connection import Result
 from installer.plan import InstallPlan
 from installer.topology import topology
 from tests.doubles.node_verbs import STATIC_PODS, FakeCluster
@@ -102,4 +103,35 @@ def test_a_member_that_restarts_is_waited_for(cluster: FakeCluster, monkeypatch:
     monkeypatch.setattr(masters, "STARTING", 0.0)
     with pytest.raises(InstallerError, match=r"does not work: .*kube-scheduler") as caught:
         masters.wait_until_up(cluster.context(), machine)
+    assert caught.value.machine == FIRST
+
+
+def test_the_master_that_answered_last_is_asked_again_as_long_as_it_answers(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.founded(FIRST, SECOND)
+    ctx = cluster.context()
+    said: list[str] = []
+    answer = cluster.answer
+
+    def listen(name: str, words: list[str], stdin: str) -> Result:
+        said.append(f"{name} {words[0]}")
+        return answer(name, words, stdin)
+
+    monkeypatch.setattr(cluster, "answer", listen)
+    for _ in range(2):
+        masters.kubectl(ctx, "get", "nodes")
+    assert said == [f"{FIRST} condition", f"{FIRST} kubectl", f"{FIRST} kubectl"]
+    cluster.machines[FIRST].unreachable = "no route to host"
+    assert FIRST in masters.kubectl(ctx, "get", "nodes")
+    assert said[3:] == [f"{SECOND} condition", f"{SECOND} kubectl"]
+
+
+def test_what_kubectl_refuses_is_not_asked_of_another_master(cluster: FakeCluster) -> None:
+    cluster.founded(FIRST, SECOND)
+    ctx = cluster.context()
+    masters.kubectl(ctx, "get", "nodes")
+    cluster.fails[f"{FIRST} kubectl delete node x"] = Result(1, "", "Error from server (Forbidden)")
+    with pytest.raises(InstallerError, match="Forbidden") as caught:
+        masters.kubectl(ctx, "delete", "node", "x")
     assert caught.value.machine == FIRST
