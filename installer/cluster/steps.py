@@ -29,7 +29,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             id=_DNS,
             title="spread the cluster's own DNS over its nodes",
             phase=Phase.JOIN,
-            needs=_roles(topology),
+            needs=_roles(*_dns_nodes(topology)),
             action=SpreadDNS(),
             weight=5.0,
             limit="ssh",
@@ -40,7 +40,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             id=_INGRESS,
             title="bring up the ingress controller",
             phase=Phase.INGRESS,
-            needs=_roles(topology),
+            needs=_roles(*topology.machines),
             action=Addon(plan, "ingress"),
             weight=4.0,
             limit="ssh",
@@ -52,7 +52,7 @@ def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     """Ids of the steps after which all that names lead to can answer."""
     if _has_ingress(plan):
         return (_INGRESS,)
-    return (_DNS,) if _spreads_dns(plan) else _roles(topology)
+    return (*_roles(*topology.machines), *((_DNS,) if _spreads_dns(plan) else ()))
 
 
 def _has_ingress(plan: InstallPlan) -> bool:
@@ -65,8 +65,14 @@ def _spreads_dns(plan: InstallPlan) -> bool:
     return plan.masters + plan.workers > 1 and not plan.traits.stand_ins
 
 
-def _roles(topology: Topology) -> tuple[str, ...]:
-    return tuple(f"join/roles/{machine.name}" for machine in topology.machines)
+def _dns_nodes(topology: Topology) -> tuple[Machine, ...]:
+    """Nodes of which CoreDNS can take two: the masters that are there first, else all that it may run on."""
+    masters, workers = topology.of_role(Role.MASTER), topology.of_role(Role.WORKER)
+    return masters[:2] if len(masters) > 1 else (*masters, *workers)
+
+
+def _roles(*machines: Machine) -> tuple[str, ...]:
+    return tuple(f"join/roles/{machine.name}" for machine in machines)
 
 
 def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
