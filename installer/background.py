@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from installer.plan import InstallPlan
     from installer.step import Step
 
-_LIMITS = {"ssh": 32, "local": 8}
-"""Steps at once, by kind of work."""
+_PROCESSORS = max(2, os.cpu_count() or 1)
+_LIMITS = {"ssh": 32, "local": 8, "engine": _PROCESSORS, "processors": _PROCESSORS}
+"""Steps at once, by kind of work. Those that this computer's processors bound take turns: the first machine, which all
+others wait for, is ready soon rather than all of them late.
+"""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class PlatformTraits:
     inventory: bool = False
     """Its machines are the user's own, named in the plan: they keep name and address, and are never deleted."""
     load_balancers: bool = True
+    here: bool = False
+    """Its machines run on this computer's processors."""
     stand_ins: bool = False
     """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""
     notice: str = ""
@@ -68,6 +70,7 @@ PLATFORMS: dict[str, PlatformTraits] = {
             "local",
             "This computer",
             "real machines on this computer as system containers, through podman or docker; needs root",
+            here=True,
             cost="$0 (this computer)",
         ),
     )

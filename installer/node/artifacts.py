@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from installer.contract import Role
 from installer.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ _KUBERNETES = "https://dl.k8s.io"
 _GITHUB = "https://github.com"
 _SUM = re.compile(r"(?P<sum>[0-9a-f]{64})(?: [ *](?P<name>\S+))?")
 _ARCHIVE = re.compile(r"images/[A-Za-z0-9][A-Za-z0-9._@+-]*\.tar")
+_OF_MASTERS = re.compile(
+    r"images/(.+[_.])?(etcd|kube-apiserver|kube-controller-manager|kube-scheduler)([-_@]v?[0-9].*|@.*)?\.tar"
+)
 _SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 _NO_SUMS = "look at the address with a browser: a login page or an error may stand there in place of the file"
@@ -142,9 +146,13 @@ def _unreadable(where: str, observed: str) -> InstallerError:
     return InstallerError("read the sums", f"{where}: {observed}", hint=_NO_SUMS, exit_code=ExitCode.PREFLIGHT)
 
 
-def image_archives(plan: InstallPlan) -> tuple[str, ...]:
-    """Paths of the archives of container images whose sums the plan has."""
-    return tuple(path for path in sorted(plan.artifacts.sums) if _ARCHIVE.fullmatch(path))
+def image_archives(plan: InstallPlan, role: Role = Role.MASTER) -> tuple[str, ...]:
+    """Paths of the archives of container images whose sums the plan has; masters get all of them.
+
+    What others do without is known by name: such as kube-apiserver.tar, or registry.k8s.io_etcd_3.6.8-0.tar.
+    """
+    archives = tuple(path for path in sorted(plan.artifacts.sums) if _ARCHIVE.fullmatch(path))
+    return archives if role is Role.MASTER else tuple(path for path in archives if not _OF_MASTERS.fullmatch(path))
 
 
 def read_image_sums(directory: Path) -> dict[str, str]:

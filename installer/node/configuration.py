@@ -42,7 +42,7 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
                 "ARTIFACT",
                 f"{artifact.name} {architecture} {artifact.path} {known} {artifact.url(artifacts.mirror)}",
             )
-    for path in image_archives(plan):
+    for path in image_archives(plan, topology.machine(machine).role):
         # Nobody publishes them: without a mirror they come from a directory of --artifacts alone.
         url = f"{artifacts.mirror}/{path}" if artifacts.mirror else _NOWHERE
         yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"

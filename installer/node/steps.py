@@ -189,6 +189,6 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             needs=(f"connect/{name}",),
             action=action(plan, topology, name),
             weight=12.0,
-            limit="ssh",
+            limit="processors" if plan.traits.here else "ssh",
             deadline=_REHEARSED if plan.traits.stand_ins else DOWNLOADING,
         )

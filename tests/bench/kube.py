@@ -22,6 +22,7 @@ from installer import lifecycle
 from installer.cluster import kubeadm
 from installer.cluster.manifests import manifests
 from installer.contract import Role
+from installer.node.artifacts import image_archives
 from installer.node.program import read_fields
 from installer.plan import InstallPlan
 from installer.topology import Machine, Topology, topology
@@ -37,10 +38,10 @@ ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 class ByHand:
     """kubeadm's steps on machines that Craton prepared, timed one by one."""
 
-    def __init__(self, plan: InstallPlan, archives: list[Path]) -> None:
+    def __init__(self, plan: InstallPlan, artifacts: Path | None) -> None:
         self.plan, self.topology = plan, topology(plan)
         self.first = self.topology.first_master
-        self.archives = archives
+        self.artifacts = artifacts
         self.seconds: dict[str, float] = {}
 
     def run(self) -> None:
@@ -64,10 +65,11 @@ class ByHand:
 
     def _images(self, machine: Machine) -> None:
         """What kubeadm would pull, from the archives that Craton brought; without archives it does pull."""
-        for archive in self.archives:
-            the_engine().call("cp", str(archive), f"{machine.name}:/root/{archive.name}", deadline=120.0)
-        if self.archives:
-            names = " ".join(f"/root/{archive.name}" for archive in self.archives)
+        if self.artifacts is not None:
+            archives = [self.artifacts / path for path in image_archives(self.plan, machine.role)]
+            for archive in archives:
+                the_engine().call("cp", str(archive), f"{machine.name}:/root/{archive.name}", deadline=120.0)
+            names = " ".join(f"/root/{archive.name}" for archive in archives)
             imports = f"for file in {names}; do ctr -n k8s.io images import $file || exit 1; done"
             self._timed(f"images on {machine.name}", lambda: self._on(machine, imports))
 
@@ -150,7 +152,7 @@ def bench(craton: Craton) -> float:
     print(f"craton, from nothing to verified: {taken:.1f} s", flush=True)
     plan = lifecycle.load("kube")
     reset(topology(plan))
-    by_hand = ByHand(plan, sorted(Path(artifacts).glob("images/*.tar")) if artifacts else [])
+    by_hand = ByHand(plan, Path(artifacts) if artifacts else None)
     by_hand.run()
     whole, kubeadm_alone = by_hand.total(), by_hand.total(without="images")
     print(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.contract import Role
 from installer.errors import ExitCode, InstallerError
 from installer.node.artifacts import ARCHITECTURES, image_archives, missing_sums, parse_sum, read_sums, versions, wanted
 from installer.plan import DEFAULT_KUBERNETES, KUBERNETES_VERSIONS, Artifacts, InstallPlan
@@ -130,6 +131,25 @@ def test_archives_of_images_count_if_the_mirror_has_their_sums(mirror: Mirror) -
     sums = read_sums(plan_with(mirror=mirror.url))
     assert {path for path in sums if path.startswith("images/")} == {"images/all.tar"}
     assert image_archives(plan_with(sums=sums)) == ("images/all.tar",)
+
+
+@pytest.mark.parametrize(
+    ("archive", "everywhere"),
+    [
+        ("kube-apiserver.tar", False),
+        ("kube-scheduler-v1.36.2.tar", False),
+        ("registry.k8s.io_kube-controller-manager_v1.36.2.tar", False),
+        ("registry.k8s.io_etcd_3.6.8-0.tar", False),
+        ("registry.k8s.io_etcd_sha256_aa.tar", True),
+        ("registry.k8s.io_kube-proxy_v1.36.2.tar", True),
+        ("example.com_etcd_operator_1.tar", True),
+        ("all.tar", True),
+    ],
+)
+def test_archives_of_the_control_plane_alone_go_to_masters_alone(archive: str, everywhere: bool) -> None:
+    plan = plan_with(sums={f"images/{archive}": "a" * 64})
+    assert image_archives(plan) == (f"images/{archive}",)
+    assert bool(image_archives(plan, Role.WORKER)) is bool(image_archives(plan, Role.INFRA)) is everywhere
 
 
 def test_what_passes_is_tried_again(mirror: Mirror) -> None:
