@@ -5,4 +5,4 @@ template="$template"' {{.status.nodeInfo.kubeletVersion}} {{$comma := ""}}'
 template="$template"'{{range $key, $value := .metadata.labels}}{{$comma}}{{$key}}={{$value}}{{$comma = ","}}{{else}}-{{end}}'
 template="$template"' {{$comma = ""}}{{range .spec.taints}}{{$comma}}{{.key}}={{with .value}}{{.}}{{end}}:{{.effect}}'
 template="$template"'{{$comma = ","}}{{else}}-{{end}}{{"\n"}}{{end}}'
-kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=15s get nodes -o go-template="$template"
+KUBECACHEDIR=/var/lib/craton/kubectl kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=15s get nodes -o go-template="$template"

@@ -25,6 +25,7 @@ for top in etc var usr; do
 done
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /opt
+mount -t tmpfs tmpfs /root
 mount -t tmpfs tmpfs /usr/local
 mkdir /usr/local/bin /usr/local/sbin
 mount -t tmpfs tmpfs /sys/module
@@ -107,7 +108,7 @@ class BareMachine:
 
 _STATE = r"""
 cd /
-places='etc opt usr/local usr/sbin/conntrack usr/bin/socat'
+places='etc opt root usr/local usr/sbin/conntrack usr/bin/socat'
 find $places -printf '%y %m %U %p %l\n' 2>/dev/null | sort -k 4
 find $places -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
 find var/lib -mindepth 1 -maxdepth 1 ! -name craton | sort

@@ -10,7 +10,7 @@ from tests.doubles.machines import the_engine
 _LOOK = r"""
 cd /
 echo '# files'
-find etc usr/local opt var/lib -xdev \( -path var/lib/systemd -o -path var/lib/private \
+find etc root usr/local opt var/lib -xdev \( -path var/lib/systemd -o -path var/lib/private \
     -o -path var/lib/containerd/io.containerd.grpc.v1.introspection \) -prune -o \
     -type d -printf '%y %m %U:%G %p\n' -o -printf '%y %m %U:%G %p %l %T@\n' |
     grep -v -E ' etc/machine-id |/meta\.db ' | sort

@@ -8,6 +8,9 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 
 STATE=/var/lib/craton
+# kubectl's, which would be in root's home.
+KUBECACHEDIR=$STATE/kubectl
+export KUBECACHEDIR
 LEDGER=$STATE/ledger
 PROGRAM=/usr/local/sbin/craton-node
 NEWLINE='

@@ -58,7 +58,8 @@ clean_up() {
     drop_pod_networks
     drop_node_settings
     rm -rf "$STATE/addons" "$STATE/member" "$STATE/patches" "$STATE/upgraded" "$STATE/upgrading" "$RESTORING" \
-        "$RESTORING.kept" "$STATE/restore" "$STATE/addon.yaml" "$CERTIFICATE_KEY" "$UPLOAD_CONFIG" "$KUBEADM_CONFIG" "$KUBEADM_LOG"
+        "$RESTORING.kept" "$STATE/restore" "$STATE/addon.yaml" "$CERTIFICATE_KEY" "$UPLOAD_CONFIG" "$KUBEADM_CONFIG" \
+        "$KUBEADM_LOG" "$KUBECACHEDIR"
     rm -f "$BEGUN"
 }
 

@@ -340,6 +340,7 @@ def test_a_machine_leaves_its_cluster_and_is_as_it_was_prepared(bench: Bench, ki
         box.sh("rm /run/stand-in/kubeadm-hangs")
     else:
         says(box, "init", stdin=INIT)
+        says(box, "kubectl", "get", "nodes")
     box.sh(
         "mkdir -p /run/flannel /etc/cni/net.d /var/lib/cni/networks/cbr0 /var/log/pods/x;"
         "mkdir /var/lib/etcd.before-restore-1; touch /opt/cni/bin/flannel /etc/cni/net.d/10-flannel.conflist"
