@@ -20,8 +20,6 @@ ROLE_LABELS = frozenset(
     for label in (INFRA_LABEL, *(rule.value for rule in RULES.values() if rule.kind is Kind.LABEL))
 )
 OUR_TAINTS = frozenset({rule.value for rule in RULES.values() if rule.kind is Kind.TAINT} | {MASTER_TAINT})
-_PASSING = {f"node.kubernetes.io/{why}" for why in ("not-ready", "unreachable", "network-unavailable")}
-"""Taints that Kubernetes takes off by itself, some moments after the node is Ready."""
 _LOOKING = 5.0
 """Seconds between two looks at the pods of a node that is not Ready."""
 
@@ -40,7 +38,7 @@ class Roles(Permanent):
         if node is None:
             return Observation(False, "the node is not registered")
         changes = [*label_changes(node, self.machine), *taint_changes(node, self.machine)]
-        changes += [] if is_ready(node) and not _passing(node) else ["Ready"]
+        changes += [] if is_ready(node) else ["Ready"]
         changes += ["uncordon"] if drain.is_marked(node) else []
         return Observation(not changes, f"to do: {', '.join(changes)}" if changes else "Ready; labels and taints stand")
 
@@ -68,8 +66,7 @@ class _Look:
     def __call__(self) -> tuple[dict[str, Any] | None, str]:
         node = node_of(self._ctx, self._name)
         if node is not None and is_ready(node):
-            passing = _passing(node)
-            return (None, f"Ready, and still tainted {passing}") if passing else (node, "Ready")
+            return node, "Ready"
         if time.monotonic() >= self._next:
             self._troubles = "; ".join(self._deeper(node))
             self._next = time.monotonic() + _LOOKING
@@ -110,11 +107,6 @@ def remove(ctx: Context, master: str, name: str) -> None:
 
 def is_ready(node: Mapping[str, Any]) -> bool:
     return _ready_condition(node).get("status") == "True"
-
-
-def _passing(node: Mapping[str, Any]) -> str:
-    """The taint that keeps pods away from a node although it is Ready, if there is one."""
-    return next((taint["key"] for taint in node.get("spec", {}).get("taints") or () if taint["key"] in _PASSING), "")
 
 
 def ready_message(node: Mapping[str, Any]) -> str:

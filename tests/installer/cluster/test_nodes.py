@@ -91,17 +91,6 @@ def test_a_node_that_is_not_ready_says_why_with_its_pods(cluster: FakeCluster) -
     )
 
 
-def test_a_node_to_which_no_pod_may_come_yet_is_waited_for(cluster: FakeCluster) -> None:
-    cluster.admit(WORKER)
-    cluster.nodes[WORKER]["metadata"]["labels"] = {"node-role.kubernetes.io/node": "true"}
-    cluster.nodes[WORKER]["spec"]["taints"] = [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]
-    roles = Roles(MACHINES[WORKER])
-    assert roles.observe(cluster.context()).seen == "to do: Ready"
-    with pytest.raises(InstallerError, match=r"Ready, and still tainted node\.kubernetes\.io/not-ready$"):
-        roles.apply(cluster.context(deadline=0.3))
-    assert cluster.did() == []
-
-
 def test_a_node_that_does_not_register_says_what_its_kubelet_says(cluster: FakeCluster) -> None:
     with pytest.raises(InstallerError, match="not registered; its kubelet: connection refused"):
         Roles(MACHINES[WORKER]).apply(cluster.context(deadline=0.3))
