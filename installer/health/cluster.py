@@ -15,6 +15,8 @@ from installer.topology import MASTER_TAINT, Topology
 
 _MASTER = (Role.MASTER,)
 _ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+_PASSING = ("node.kubernetes.io/not-ready=", "node.kubernetes.io/unreachable=")
+"""Taints that Kubernetes takes off a node within seconds of its being Ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def _taints(subject: Subject) -> Judgement:
         seen = f"without {', '.join(missing)}: user workloads may run there"
         return verdict, seen, f"{_ADMIN} taint node {node.name} {' '.join(missing)}"
     extra = sorted(node.taints.difference(planned))
+    if node.ready == "True":
+        extra = [taint for taint in extra if not taint.startswith(_PASSING)]
     if extra:
         own = all(taint.startswith("node.kubernetes.io/") for taint in extra)
         remedy = (

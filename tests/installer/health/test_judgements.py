@@ -24,6 +24,7 @@ from tests.installer.health.healthy import (
 
 PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
+NOT_READY = "node.kubernetes.io/not-ready=:NoExecute"
 NODES = [node_line(machine) for machine in TOPOLOGY.machines]
 
 
@@ -98,6 +99,8 @@ TABLE = [
     ("taints", MASTER, "nodes", nodes(MASTER, f"{MASTER} True v1.36.2 a=b -"), 0, FAIL, "control-plane"),
     ("taints", INFRA, "nodes", nodes(INFRA, f"{INFRA} True v1.36.2 a=b -"), 0, WARN, "infra=:NoSchedule"),
     ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b k=v:NoSchedule"), 0, WARN, "k=v:NoSchedule"),
+    ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b {NOT_READY}"), 0, PASS, "none, as planned"),
+    ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} False v1.36.2 a=b {NOT_READY}"), 0, WARN, "not-ready"),
     ("names", WORKER, "names", "demo-k8s.k8s.example.test 10.10.0.11", 0, FAIL, "lacks 10.10.0.12, 10.10.0.13"),
     ("names", WORKER, "names", "demo-k8s.k8s.example.test", 0, FAIL, "does not resolve"),
     ("names", WORKER, "names", "demo.k8s.example.test 10.10.0.21 192.0.2.1", 0, FAIL, "does not resolve"),
