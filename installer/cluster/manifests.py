@@ -37,12 +37,7 @@ def manifests(plan: InstallPlan, name: str) -> str:
 
 def _overlay(plan: InstallPlan) -> Addon:
     flannel, plugin = flannel_images(plan)
-    values = {
-        "pods": str(plan.networks.pods),
-        "api_host": plan.api_host,
-        "flannel_image": flannel,
-        "plugin_image": plugin,
-    }
+    values = {"pods": str(plan.networks.pods), "flannel_image": flannel, "plugin_image": plugin}
     return _rendered("overlay", "kube-flannel", "kube-flannel-ds", "manifests/flannel.yaml", values)
 
 

@@ -43,7 +43,6 @@ def test_the_overlay_runs_on_every_node_with_its_own_address() -> None:
     assert pod["priorityClassName"] == "system-node-critical"
     assert "--iface=$(HOST_IP)" in container["args"]
     assert {"name": "HOST_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}} in container["env"]
-    assert {"name": "KUBERNETES_SERVICE_HOST", "value": PLAN.api_host} in container["env"]
     assert container["resources"]["requests"]
     assert overlay()["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
 
