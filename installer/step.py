@@ -111,7 +111,7 @@ class Permanent:
 class Step:
     """One unit of work. `weight` is the seconds it is expected to take, `deadline` the seconds it may take.
 
-    `limit` names the kind of work ("ssh", "local", "processors") whose concurrency the engine bounds.
+    `limit` names the kind of work ("ssh", "processors", a platform's own) whose concurrency the engine bounds.
     """
 
     id: str

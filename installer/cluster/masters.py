@@ -65,7 +65,7 @@ def condition(ctx: Context, machine: str) -> Condition:
     seen = Condition.of(program.condition(ctx, machine))
     if not seen.member:
         outdated.forget(ctx.world.directory, machine)
-    elif outdated.is_marked(ctx.world.directory, machine):  # it has to be reset, and to join anew
+    elif outdated.is_marked(ctx.world.directory, machine):  # a restore left it behind: it joins anew
         return replace(seen, member="", begun="restore")
     return seen
 
