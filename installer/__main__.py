@@ -12,7 +12,7 @@ def main() -> None:
 
         print(f"craton {__version__}")
         return
-    from installer.cli import run
+    from installer.cli.app import run
 
     sys.exit(run())
 

@@ -17,11 +17,11 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
-from installer import state
-from installer.errors import ExitCode
-from installer.state import ClusterDirectory
-from screens.base import CratonScreen
+from installer.common import paths
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
 from screens.keys import listed
+from screens.pages.base import CratonScreen
 from screens.theme import DARK, LIGHT, THEMES, preferred
 
 
@@ -101,8 +101,8 @@ class CratonApp(App[int]):
         if os.environ.get("CRATON_DEBUG"):
             super()._fatal_error()
             return
-        log = state.home() / "crash.log"
-        state.write_private(log, traceback.format_exc())
+        log = paths.home() / "crash.log"
+        paths.write_private(log, traceback.format_exc())
         self.panic(f"The screen stopped at an error of its own; an install in progress goes on. Details: {log}")
 
 
@@ -117,7 +117,7 @@ def run_home() -> int:
     """List the clusters."""
 
     def start() -> Screen[Any]:
-        from screens.home import HomeScreen
+        from screens.pages.home import HomeScreen
 
         return HomeScreen()
 
@@ -128,7 +128,7 @@ def run_wizard(answers: Mapping[str, Any] | None = None, output: Path | None = N
     """Ask for a new cluster. `answers` are by plan field, `output` is where the plan goes."""
 
     def start() -> Screen[Any]:
-        from screens.wizard import WizardScreen
+        from screens.pages.wizard import WizardScreen
 
         return WizardScreen(answers or {}, output)
 
@@ -137,7 +137,7 @@ def run_wizard(answers: Mapping[str, Any] | None = None, output: Path | None = N
 
 def run_review(plan: Path, *, offline: bool = False) -> int:
     """Review a plan file; unless `offline`, sums that it lacks are read. Raises PlanFileError before a screen shows."""
-    from installer import planfile
+    from installer.plan import planfile
 
     found = planfile.load(plan)
     directory = ClusterDirectory.of(found.name)
@@ -145,7 +145,7 @@ def run_review(plan: Path, *, offline: bool = False) -> int:
     of_cluster = directory.plan.exists() and plan.exists() and plan.samefile(directory.plan)
 
     def start() -> Screen[Any]:
-        from screens.review import ReviewScreen, Subject
+        from screens.pages.review import ReviewScreen, Subject
 
         return ReviewScreen(
             Subject(found, cluster=found.name) if of_cluster else Subject(found, path=plan, offline=offline)
@@ -158,7 +158,7 @@ def run_progress(directory: ClusterDirectory, *, replay: bool = False, close: bo
     """Follow a cluster's install or destroy, or replay it; `close` ends the screen with the run."""
 
     def start() -> Screen[Any]:
-        from screens.progress import ProgressScreen
+        from screens.pages.progress import ProgressScreen
 
         return ProgressScreen(directory, replay=replay, close=close)
 
@@ -169,7 +169,7 @@ def run_health(cluster: str) -> int:
     """Check a cluster and show what was found."""
 
     def start() -> Screen[Any]:
-        from screens.health import HealthScreen
+        from screens.pages.health import HealthScreen
 
         return HealthScreen(cluster)
 
@@ -180,7 +180,7 @@ def run_destroy(cluster: str) -> int:
     """Show what would be deleted, ask, and delete it."""
 
     def start() -> Screen[Any]:
-        from screens.destroy import DestroyScreen
+        from screens.pages.destroy import DestroyScreen
 
         return DestroyScreen(cluster)
 

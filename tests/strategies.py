@@ -7,8 +7,10 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from installer import contract
-from installer.plan import KUBERNETES_VERSIONS, Host, InstallPlan
+from installer.plan import rules
+from installer.plan.fields import KUBERNETES_VERSIONS
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.machines import Host
 
 repeatable = settings(derandomize=True, deadline=None, database=None)
 """The same examples at every run, on machines of any speed."""
@@ -64,7 +66,7 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
         "networks": _networks(draw),
         "kubernetes": f"{draw(st.sampled_from(KUBERNETES_VERSIONS))}.{draw(st.integers(0, 30))}",
         "ssh": draw(st.fixed_dictionaries({}, optional={"user": _LABELS, "public_key": st.none() | _KEYS})),
-        "may": draw(st.lists(st.sampled_from(contract.choosable()), unique=True)),
+        "may": draw(st.lists(st.sampled_from(rules.choosable()), unique=True)),
     }
     given = {key: value for key, value in choices.items() if draw(st.booleans())}
     return {

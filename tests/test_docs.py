@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import typer
 
-from installer.cli import app
-from installer.contract import RULES
-from installer.errors import ExitCode
-from installer.node.rung import RUNGS
+from installer.cli.app import app
+from installer.common.errors import ExitCode
+from installer.plan.rules import RULES
+from installer.ssh.diagnosis import RUNGS
 from tests.craton import ROOT
 
 PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))

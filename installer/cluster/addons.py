@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import manifests, masters, nodes, pods
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import run_program
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent
+from installer.plan.model import InstallPlan
+from installer.steps.step import Context, Observation, Permanent
 
 
 @dataclass(frozen=True)

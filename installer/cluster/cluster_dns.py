@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import masters, nodes
-from installer.step import Context, Observation, Permanent
+from installer.steps.step import Context, Observation, Permanent
 
 _NAMESPACE = ("--namespace", "kube-system")
 

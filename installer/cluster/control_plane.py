@@ -8,9 +8,9 @@ from installer.cluster import kubeadm, masters
 from installer.cluster.diagnosis import explain_init
 from installer.cluster.join import Join, observe_membership
 from installer.node.program import run_program, status
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent
-from installer.topology import Machine, Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Machine, Topology
+from installer.steps.step import Context, Observation, Permanent
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from installer.cluster import masters
-from installer.errors import InstallerError
-from installer.node.connection import Result
+from installer.common.errors import InstallerError
 from installer.node.program import run_program
-from installer.step import Context
+from installer.ssh.connection import Result
+from installer.steps.step import Context
 
 MARK = "craton/cordoned"
 """Label of nodes that Craton cordoned and will uncordon; a node that somebody else cordoned stays so."""

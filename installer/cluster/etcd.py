@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import run_program
-from installer.step import Context
-from installer.topology import Topology
+from installer.plan.topology import Topology
+from installer.steps.step import Context
 
 SETTLING = 120.0
 """Seconds in which members that started, or were started again, have to be healthy."""

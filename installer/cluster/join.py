@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from installer.cluster import etcd, kubeadm, masters, nodes, outdated
 from installer.cluster.diagnosis import explain_join
-from installer.contract import Role
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import read_fields, run_program, status
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent
-from installer.topology import Machine
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine
+from installer.steps.step import Context, Observation, Permanent
 
 
 @dataclass(frozen=True)

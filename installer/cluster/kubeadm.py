@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from installer.cluster.templates import render
-from installer.contract import Role
-from installer.plan import InstallPlan
-from installer.topology import Machine, Topology
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _FILE = re.compile(rf"^#file ({_NAME.pattern})\n", re.MULTILINE)

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 from installer.cluster import masters
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import write_private
 from installer.node.program import run_program
-from installer.plan import InstallPlan
-from installer.state import write_private
-from installer.step import Context, Observation
+from installer.plan.model import InstallPlan
+from installer.steps.step import Context, Observation
 
 _SERVER = re.compile(r"^\s+server:\s*['\"]?(\S+?)['\"]?\s*$", re.MULTILINE)
 

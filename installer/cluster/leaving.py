@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from installer import planfile
 from installer.cluster import drain, etcd, masters, nodes
-from installer.contract import Role
-from installer.errors import ExitCode, InstallerError
-from installer.node import known_hosts
+from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
-from installer.plan import InstallPlan
-from installer.step import Action, Context, Observation, Permanent, Phase, Step
-from installer.topology import Machine, topology
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, topology
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Step
 
 LAST = "leave/plan"
 """The step after which the cluster's plan is the smaller one."""
@@ -154,7 +154,7 @@ class PlanSaved(Permanent):
 
     def apply(self, ctx: Context) -> None:
         for name in self.gone:
-            known_hosts.unpin(ctx.world.directory, name)
+            pinned_keys.unpin(ctx.world.directory, name)
         planfile.save(ctx.world.directory.plan, self.plan)
         ctx.world.plan, ctx.world.topology = self.plan, topology(self.plan)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from installer.cluster.images import flannel_images
+from installer.artifacts.catalogue import pause_image
+from installer.artifacts.container_images import flannel_images
 from installer.cluster.templates import render
-from installer.node.artifacts import pause_image
-from installer.plan import InstallPlan
+from installer.plan.model import InstallPlan
 
 SUM = "craton/sum"
 """The annotation by which a DaemonSet says what it was applied with."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from installer.cluster import outdated
-from installer.contract import Role
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node import program
 from installer.node.program import run_program
-from installer.step import Context
-from installer.topology import Machine
+from installer.plan.rules import Role
+from installer.plan.topology import Machine
+from installer.steps.step import Context
 
 STATIC_PODS = frozenset({"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"})
 """What a master runs before, and without, any scheduler."""

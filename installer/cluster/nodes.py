@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import drain, masters, pods
-from installer.contract import RULES, Kind
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import run_program
-from installer.step import Context, Observation, Permanent
-from installer.topology import INFRA_LABEL, MASTER_TAINT, Machine
+from installer.plan.rules import RULES, Kind
+from installer.plan.topology import INFRA_LABEL, MASTER_TAINT, Machine
+from installer.steps.step import Context, Observation, Permanent
 
 ROLE_LABELS = frozenset(
     label.partition("=")[0]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from installer.contract import Role
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
 from installer.node.program import run_program
-from installer.state import ClusterDirectory, write_private
-from installer.step import Context
+from installer.plan.rules import Role
+from installer.steps.step import Context
 
 
 def mark(directory: ClusterDirectory, machine: str) -> None:

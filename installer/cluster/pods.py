@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from installer.cluster import masters
-from installer.errors import InstallerError
-from installer.step import Context
+from installer.common.errors import InstallerError
+from installer.steps.step import Context
 
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _STARTING = frozenset({"CreateContainerError", "CreateContainerConfigError", "RunContainerError"})

@@ -10,10 +10,10 @@ from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
 from installer.cluster.kubeconfig import Kubeconfig
 from installer.cluster.nodes import Roles
-from installer.contract import Role
-from installer.plan import InstallPlan
-from installer.step import Phase, Step
-from installer.topology import Machine, Topology
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology
+from installer.steps.step import Phase, Step
 
 _DNS = "join/cluster-dns"
 _INGRESS = "ingress/controller"

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from installer import planfile
 from installer.cluster import diagnosis, drain, etcd, masters, nodes
-from installer.contract import Role
-from installer.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
-from installer.plan import InstallPlan
-from installer.step import Action, Context, Observation, Permanent, Phase, Step
-from installer.topology import MASTER_TAINT, Machine, Topology
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import MASTER_TAINT, Machine, Topology
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Step
 
 _LOOK = 10.0
 """Seconds that a look at all nodes and at etcd may take."""

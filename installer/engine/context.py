@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from installer.common.errors import InstallerError
 from installer.engine.events import EventType, RunKind
 from installer.engine.journal import Journal
-from installer.errors import InstallerError
-from installer.step import Step, Stopped
+from installer.steps.step import Step, Stopped
 
 if TYPE_CHECKING:
-    from installer.world import World
+    from installer.steps.world import World
 
 T = TypeVar("T")
 

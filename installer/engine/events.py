@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+
+def document(item: Event | LogLine) -> dict[str, Any]:
+    """The JSON shape of one line of `--json`: `type`, `at` (RFC 3339, UTC), and what belongs to the type."""
+    at = datetime.fromtimestamp(item.at, UTC).isoformat(timespec="milliseconds")
+    if isinstance(item, LogLine):
+        return {"type": "log", "at": at, "run": item.run, "step": item.step, "machine": item.machine, "text": item.text}
+    shape = {"type": str(item.type), "seq": item.seq, "at": at, "run": item.run}
+    where = {key: value for key, value in (("step", item.step), ("machine", item.machine)) if value is not None}
+    return {**shape, **where, **item.data}
 
 
 class StepState(StrEnum):

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from installer.common.errors import InstallerError
+from installer.common.scrub import LineScrubber, safe, safe_data
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.reader import Reader
-from installer.engine.scrub import LineScrubber, safe, safe_data
 from installer.engine.store import open_writer
-from installer.errors import InstallerError
-from installer.step import Step
+from installer.steps.step import Step
 
 __all__ = ["Journal", "JournalError", "Reader"]
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory, private_directory
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory, private_directory
 
 PATIENCE = 1.0
 """Seconds for which a taken lock is tried again: who asks whether an engine runs holds it for an instant."""

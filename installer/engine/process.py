@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory, private_directory
+from installer.common.scrub import safe
 from installer.engine.context import Stop
 from installer.engine.lock import hold_lock, request_stop, running_pid
-from installer.engine.scrub import safe
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory, private_directory
 
 __all__ = ["HANDSHAKE", "handed_secrets", "hold_lock", "launch", "request_stop", "running_pid", "serve"]
 

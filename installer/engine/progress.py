@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
-from installer.step import Phase
+from installer.steps.step import Phase
 
 FINISHED = (StepState.DONE, StepState.UNDONE)
 ENDED = (*FINISHED, StepState.FAILED, StepState.BLOCKED)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from installer.common.errors import InstallerError
 from installer.engine.events import Event, EventType, LogLine, Outcome, RunKind, RunRecord, StepRecord, StepState
 from installer.engine.store import open_reader
-from installer.errors import InstallerError
 
 _STEPS = "SELECT id, title, phase, machine, needs, weight, deadline, state FROM steps ORDER BY position"
 _RUNS = "SELECT id, kind, pid, started, ended, outcome, exit_code, options FROM runs ORDER BY id"

@@ -8,13 +8,13 @@ from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType
 from installer.engine.lock import running_pid
 from installer.engine.progress import Progress
 from installer.engine.reader import Reader
 from installer.engine.store import open_beside
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory
 
 DEADLINE = 5.0
 """Seconds in which an engine that runs takes up what it is asked for, or is gone once its run has ended."""

@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Container, Iterable, Mapping, 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine.context import Scope, Stop, Timing
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError
 from installer.engine.progress import ENDED, FINISHED
 from installer.engine.stepping import Ending, StepRun
-from installer.errors import ExitCode, InstallerError
-from installer.step import Phase, Step, ordered
+from installer.steps.step import Phase, Step, ordered
 
 if TYPE_CHECKING:
-    from installer.world import World
+    from installer.steps.world import World
 
 _TIMING = Timing()
 

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import stamina
 
+from installer.common.errors import InstallerError
 from installer.engine import threads
 from installer.engine.context import Scope, StepContext
 from installer.engine.events import EventType, StepState
 from installer.engine.journal import JournalError
-from installer.errors import InstallerError
-from installer.step import Context, Observation, Step, Stopped
+from installer.steps.step import Context, Observation, Step, Stopped
 
 T = TypeVar("T")
 

@@ -6,8 +6,8 @@ import os
 import sqlite3
 from pathlib import Path
 
-from installer.errors import InstallerError
-from installer.state import private_directory
+from installer.common.errors import InstallerError
+from installer.common.paths import private_directory
 
 VERSION = 1
 BUSY_SECONDS = 10.0

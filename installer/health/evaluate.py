@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from installer.errors import InstallerError
-from installer.health import compliance, reach
-from installer.health.check import Evidence, Finding, Subject, Verdict
-from installer.health.checks import CHECKS
-from installer.health.recheck import Recheck
-from installer.health.report import Report
-from installer.plan import InstallPlan
-from installer.topology import FirewallRule, Machine, Topology
+from installer.common.errors import InstallerError
+from installer.health.check import Finding, Subject, Verdict
+from installer.health.checks.catalogue import CHECKS
+from installer.health.reach import pairs as reach
+from installer.health.report import compliance
+from installer.health.report.model import Report
+from installer.health.report.partial import Recheck
+from installer.plan.model import InstallPlan
+from installer.plan.topology import FirewallRule, Machine, Topology
+from installer.steps.evidence import Evidence
 
 
 def evaluate(

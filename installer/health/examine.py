@@ -6,20 +6,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from installer.errors import InstallerError
-from installer.health.check import Unreadable
-from installer.health.checks import CHECKS
+from installer.common.errors import InstallerError
+from installer.health.checks.catalogue import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.gather import DEADLINE, gather, probes_for
-from installer.health.recheck import Recheck
-from installer.health.report import Report
-from installer.node import known_hosts, nftables
+from installer.health.report.model import Report
+from installer.health.report.partial import Recheck
+from installer.node import nftables
 from installer.node.firewall import enforced
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.evidence import Unreadable
 
 if TYPE_CHECKING:
-    from installer.health.check import Evidence
-    from installer.topology import FirewallRule, Machine
-    from installer.world import World
+    from installer.plan.topology import FirewallRule, Machine
+    from installer.steps.evidence import Evidence
+    from installer.steps.world import World
 
 _AT_ONCE = 32
 
@@ -56,7 +57,7 @@ def judge(
     pinned = {
         machine.name: key
         for machine in world.topology.machines
-        if (key := known_hosts.pinned(world.directory, machine.name))
+        if (key := pinned_keys.pinned(world.directory, machine.name))
     }
     now = time.time()
     return evaluate(

@@ -60,15 +60,16 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from installer.errors import InstallerError
-from installer.health.check import Check, Evidence, Probe, Probed, last_line
-from installer.health.checks import CHECKS
-from installer.health.probes import asset
-from installer.node.connection import as_root
+from installer.common.errors import InstallerError
+from installer.health.check import Check
+from installer.health.checks.catalogue import CHECKS
+from installer.health.checks.probes import asset
+from installer.ssh.connection import as_root
+from installer.steps.evidence import Evidence, Probe, Probed, last_line
 
 if TYPE_CHECKING:
-    from installer.node.connection import Connection
-    from installer.topology import Machine, Topology
+    from installer.plan.topology import Machine, Topology
+    from installer.ssh.connection import Connection
 
 COMMAND = "sh -s"
 DEADLINE = 180.0

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from installer.errors import InstallerError
-from installer.health import reach
-from installer.health.check import Evidence, Finding, Verdict
+from installer.common.errors import InstallerError
+from installer.health.check import Finding, Verdict
 from installer.health.evaluate import evaluate_machine
 from installer.health.examine import judge
 from installer.health.gather import DEADLINE, gather
-from installer.health.report import save_report
-from installer.node import known_hosts
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import Topology
+from installer.health.reach import pairs
+from installer.health.report.model import save_report
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.evidence import Evidence
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 _SETTLING = 30.0
 """Seconds in which nodes that have just become Ready hear of each other's end of the pod network."""
@@ -43,13 +44,13 @@ class VerifyMachine(Permanent):
         def probe() -> tuple[Evidence | None, str]:
             connection = world.connect(self.machine, ctx.remaining())
             evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()))
-            untried = reach.untried(machine, world.topology, evidence)
+            untried = pairs.untried(machine, world.topology, evidence)
             if untried and ctx.remaining() > until:
                 return None, f"not on the way to {', '.join(untried[:3])}{' ...' if untried[3:] else ''} yet"
             return evidence, "gathered"
 
         evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to stand", probe, every=2.0)
-        pinned = known_hosts.pinned(world.directory, self.machine)
+        pinned = pinned_keys.pinned(world.directory, self.machine)
         _raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from installer.node.artifacts import ARCHITECTURES, image_archives, pause_image, wanted
-from installer.plan import InstallPlan
-from installer.topology import Topology
+from installer.artifacts.catalogue import ARCHITECTURES, image_archives, pause_image, wanted
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
 
 _NO_SUM = _NOWHERE = "-"
 

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from installer.errors import ExitCode, InstallerError
-from installer.node.connection import as_root
-from installer.state import private_directory
-from installer.step import Context
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import private_directory
+from installer.ssh.connection import as_root
+from installer.steps.step import Context
 
 CHUNK = 2 * 1024 * 1024
 """Bytes per command: in base64 they stay below what is kept of a command's output."""

@@ -19,12 +19,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.nftables import ruleset, users
 from installer.node.program import command, read_fields, run_program, status
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 WINDOW = 30
 """Seconds after which a machine takes back rules that nobody confirmed."""

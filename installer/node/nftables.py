@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, collapse_addresses
 from typing import Any
 
-from installer import contract
-from installer.contract import Peer, Traffic
-from installer.plan import InstallPlan
-from installer.topology import FirewallRule, Machine, Topology
+from installer.plan import rules as contract
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Peer, Traffic
+from installer.plan.topology import FirewallRule, Machine, Topology
 
 TABLE = "inet craton"
 POLICY = "policy"

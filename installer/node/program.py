@@ -61,10 +61,10 @@ from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
-from installer.errors import InstallerError
-from installer.node.connection import Connection, Result, as_root
+from installer.common.errors import InstallerError
 from installer.node.upload import upload
-from installer.step import Context
+from installer.ssh.connection import Connection, Result, as_root
+from installer.steps.step import Context
 
 Explain = Callable[[Result], InstallerError | None]
 """Says what the output of a verb that failed means, or None where it knows nothing better than its last line."""

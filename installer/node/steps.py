@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from installer.errors import InstallerError
-from installer.node import known_hosts
+from installer.common.errors import InstallerError
 from installer.node.configuration import configuration, configuration_sum
 from installer.node.program import BUILT_IN, ensure_program, run_program, source_sum, status
 from installer.node.upload import upload
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Connect(Permanent):
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
-        if known_hosts.pinned(ctx.world.directory, self.machine) is None:
+        if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
         self._log_in(ctx)
         return Observation(True, "logged in; the host key is the pinned one")
@@ -37,7 +37,7 @@ class Connect(Permanent):
                 machine=self.machine,
                 hint=f"compare the machine's key yourself and add it to {ctx.world.directory.known_hosts}",
             )
-        known_hosts.pin(ctx.world.directory, self.machine, endpoint.host_key)
+        pinned_keys.pin(ctx.world.directory, self.machine, endpoint.host_key)
         self._log_in(ctx)
 
     def _log_in(self, ctx: Context) -> None:

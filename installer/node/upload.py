@@ -11,9 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 
-from installer.errors import InstallerError
-from installer.node.connection import Result, as_root
-from installer.step import Context
+from installer.common.errors import InstallerError
+from installer.ssh.connection import Result, as_root
+from installer.steps.step import Context
 
 _ASK = 60.0
 """Seconds in which a machine has to say how much of a file it has."""

@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from installer.plan import InstallPlan
-    from installer.platforms.base import Platform, RunOptions
+    from installer.plan.model import InstallPlan
+    from installer.steps.platform import Platform, RunOptions
 
 _PLATFORMS = {
     "local": ("installer.platforms.local.platform", "LocalPlatform"),

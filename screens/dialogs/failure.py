@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from screens import theme
 
 

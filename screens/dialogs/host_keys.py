@@ -14,8 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, OptionList, Static
 from textual.widgets.option_list import Option
 
-from installer.access import known_before
-from installer.survey import FoundKey
+from installer.operations.login.questions import known_before
+from installer.operations.login.survey import FoundKey
 from screens import theme
 from screens.widgets.table import Column, Row, Table, cell, marked
 

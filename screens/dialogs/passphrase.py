@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
-from installer.access import Passphrase
+from installer.operations.login.questions import Passphrase
 from screens import theme
 from screens.words import tilde
 

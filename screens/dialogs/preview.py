@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Footer
 
-from installer.plan import InstallPlan
+from installer.plan.model import InstallPlan
 from screens.widgets.diagram import Diagram
 
 

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
-from installer.diagram import count
-from installer.node.ladder import Ladder
+from installer.common.text import count
+from installer.ssh.diagnosis import Ladder
 from screens import theme
 
 

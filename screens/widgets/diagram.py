@@ -8,8 +8,8 @@ from functools import lru_cache
 from textual.content import Content
 from textual.widget import Widget
 
-from installer.diagram import MAX_WIDTH, diagram, facts
-from installer.plan import InstallPlan
+from installer.plan.diagram import MAX_WIDTH, diagram, facts
+from installer.plan.model import InstallPlan
 from screens.theme import has_unicode
 
 

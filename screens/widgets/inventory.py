@@ -14,12 +14,13 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
-from installer.aliases import aliases
-from installer.inventory import ALLOWED, Inventory, parse, replaced
-from installer.plan import SSH, Host
-from installer.trials import Trial, Trials
+from installer.operations.login.connection_tests import Trial, Trials
+from installer.plan.inventory import ALLOWED, Inventory, parse, replaced
+from installer.plan.platforms.machines import Host
+from installer.plan.sections import SSH
+from installer.ssh.config_hosts import aliases
 from screens import theme
-from screens.inventory_rows import COLUMNS, Line, describe, lines, rows, tally
+from screens.widgets.inventory_rows import COLUMNS, Line, describe, lines, rows, tally
 from screens.widgets.still import Still
 from screens.widgets.table import Table
 

@@ -9,9 +9,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from installer.diagram import count
+from installer.common.text import count
 from screens import theme
-from screens.fleet import WORDS, Fleet
+from screens.models.fleet import WORDS, Fleet
 from screens.widgets.machines import MachineGrid, Machines, MachineTable, state_words
 from screens.widgets.still import Still
 

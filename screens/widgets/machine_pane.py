@@ -7,8 +7,8 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from screens import theme
-from screens.feed import Batch
-from screens.fleet import MachineView
+from screens.models.feed import Batch
+from screens.models.fleet import MachineView
 from screens.widgets.log import LogView
 from screens.widgets.steps import StepList
 from screens.widgets.still import Still

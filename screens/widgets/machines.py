@@ -13,7 +13,7 @@ from textual.strip import Strip
 from installer.engine.events import StepState
 from installer.engine.progress import StepView
 from screens import theme
-from screens.fleet import Fleet, MachineView
+from screens.models.fleet import Fleet, MachineView
 from screens.theme import Mark
 from screens.widgets.rows import Rows, Spans
 from screens.words import bar, clock, duration, fit, retry_words

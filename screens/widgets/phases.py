@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from installer.engine.events import StepState
-from installer.step import Phase
+from installer.steps.step import Phase
 from screens import theme
 from screens.words import MARK_OF_STEP, bar
 

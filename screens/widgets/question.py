@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from installer.question import Answers, Kind, Question
-from installer.trials import Trials
+from installer.operations.login.connection_tests import Trials
+from installer.plan.questions.question import Answers, Kind, Question
 from screens import theme
 from screens.widgets.choices import Answer, Choices
 from screens.widgets.inventory import InventoryEditor

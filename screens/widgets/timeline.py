@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from rich.style import Style
 
-from installer.step import Phase
+from installer.steps.step import Phase
 from screens import theme
-from screens.fleet import MachineView
+from screens.models.fleet import MachineView
 from screens.widgets.machines import Machines
 from screens.widgets.rows import Spans
 from screens.words import duration

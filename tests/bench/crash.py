@@ -21,16 +21,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
 
-from installer import planfile
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, RunKind, StepState
 from installer.engine.journal import Reader
-from installer.errors import ExitCode
-from installer.plan import InstallPlan
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
 from installer.platforms.local import machine
 from installer.platforms.rehearsal.client import SiteClient
-from installer.state import ClusterDirectory
-from installer.step import Phase
-from installer.topology import topology
+from installer.steps.step import Phase
 from tests.craton import Craton, alive, eventually
 from tests.doubles.local import bridge_mirror, local_plan, traces
 from tests.doubles.machines import CACHE, machine_image, the_engine

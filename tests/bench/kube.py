@@ -18,14 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from installer import lifecycle
+from installer.artifacts.catalogue import image_archives
 from installer.cluster import kubeadm
 from installer.cluster.manifests import manifests
-from installer.contract import Role
-from installer.node.artifacts import image_archives
 from installer.node.program import read_fields
-from installer.plan import InstallPlan
-from installer.topology import Machine, Topology, topology
+from installer.operations import lookup
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology, topology
 from tests.craton import Craton
 from tests.doubles.machines import free_subnet, machine_image, the_engine
 
@@ -158,7 +158,7 @@ def bench(craton: Craton) -> float:
         f"craton, from nothing to verified: {taken:.1f} s; others had {stolen() - lost:.1f} s of the processors",
         flush=True,
     )
-    plan = lifecycle.load("kube")
+    plan = lookup.load("kube")
     reset(topology(plan))
     by_hand = ByHand(plan, Path(artifacts) if artifacts else None)
     lost = stolen()

@@ -14,9 +14,9 @@ import tempfile
 import time
 from unittest.mock import patch
 
-from installer.errors import ExitCode
+from installer.common.errors import ExitCode
+from installer.plan.topology import topology
 from installer.platforms.local import image
-from installer.topology import topology
 from tests.doubles.local import cluster, local_plan
 from tests.doubles.machines import forget_image, machine_image, share_images, the_engine
 

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from installer.plan import InstallPlan
-from installer.topology import Machine, Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Machine, Topology
 from tests.doubles.sshd import SSHD, running_sshd
 
 MACHINES = 100
@@ -81,12 +81,12 @@ def plan(servers: Sequence[SSHD]) -> InstallPlan:
 
 def craton(plan_path: Path) -> None:
     """Every rung, every fact and every check of every machine, as the phase `check` of an install does it."""
-    from installer import planfile
+    from installer.common.paths import ClusterDirectory
     from installer.health.check import Verdict
     from installer.health.gather import gather
     from installer.health.preflight import PREFLIGHT, evaluate_preflight
-    from installer.lifecycle import open_world
-    from installer.state import ClusterDirectory
+    from installer.operations.session import open_world
+    from installer.plan import planfile
 
     bench = planfile.load(plan_path)
     with open_world(bench, ClusterDirectory(plan_path.parent / "bench")) as world:
@@ -180,18 +180,18 @@ def start(directory: Path, stack: ExitStack) -> list[SSHD]:
 
 def prepare(directory: Path, servers: Sequence[SSHD]) -> None:
     """What each of the tools reads: a plan, an inventory, known hosts."""
-    from installer import planfile
+    from installer.common.paths import ClusterDirectory
     from installer.health.gather import script
     from installer.health.preflight import PREFLIGHT
-    from installer.node import known_hosts
-    from installer.state import ClusterDirectory
-    from installer.topology import topology
+    from installer.plan import planfile
+    from installer.plan.topology import topology
+    from installer.ssh.host_keys import pinned_keys
 
     bench = plan(servers)
     planfile.save(directory / "plan.yaml", bench)
     known = topology(bench)
     for machine, server in zip(known.machines, servers, strict=True):
-        known_hosts.pin(ClusterDirectory(directory / "bench"), machine.name, server.host_key)
+        pinned_keys.pin(ClusterDirectory(directory / "bench"), machine.name, server.host_key)
     lines = [f"[127.0.0.1]:{server.port} {server.host_key}\n" for server in servers]
     (directory / "known_hosts").write_text("".join(lines))
     (directory / "bare.json").write_text(

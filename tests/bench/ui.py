@@ -22,14 +22,14 @@ from pathlib import Path
 
 import pyte
 
-from installer import planfile
-from installer.assembly import install_steps
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.lock import hold_lock
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory
-from installer.step import Phase
+from installer.operations.pipeline import install_steps
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.steps.step import Phase
 from tests.craton import Craton
 from tests.terminal import KEYS, Terminal
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from installer.step import Context, Observation, Phase, Step
+from installer.steps.step import Context, Observation, Phase, Step
 
 Body = Callable[[Context], None]
 

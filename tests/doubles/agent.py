@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from installer.node.wire import Reader, string
+from installer.ssh.keys.wire import Reader, string
 
 Answer = Callable[[bytes], bytes]
 """A request's message to the bytes that are sent back, their length included."""

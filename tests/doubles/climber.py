@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from installer.node.rung import RUNGS, Rung, passed
-from installer.plan import SSH, Host
-from installer.trials import State, Tell, Trial
+from installer.operations.login.connection_tests import State, Tell, Trial
+from installer.plan.platforms.machines import Host
+from installer.plan.sections import SSH
+from installer.ssh.diagnosis import RUNGS, Rung, passed
 
 SEEN = {
     "connect": "{address}:22",

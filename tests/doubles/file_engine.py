@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.context import Stop
 from installer.engine.journal import Journal
 from installer.engine.process import serve
 from installer.engine.runner import run
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory
-from installer.step import Context, Observation, Phase, Step
+from installer.steps.step import Context, Observation, Phase, Step
 
 POINTS = ("observe", "apply", "applied")
 COUNT = 8

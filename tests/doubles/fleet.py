@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from installer import planfile
-from installer.node.artifacts import ARCHITECTURES, wanted
-from installer.node.known_hosts import fingerprint
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory
+from installer.artifacts.catalogue import ARCHITECTURES, wanted
+from installer.common.paths import ClusterDirectory
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.ssh.host_keys.pinned_keys import fingerprint
 from tests.doubles.sshd import SSHD, programs, running_sshd
 
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"

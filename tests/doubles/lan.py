@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer import planfile
+from installer.common.paths import ClusterDirectory
 from installer.engine.progress import Progress
 from installer.engine.reader import Reader
 from installer.health.preflight.probes import DOWNLOADS
 from installer.node.program import PATH
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory
-from installer.topology import topology
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
 from tests.craton import Craton
 from tests.doubles.fleet import INFRA, MASTER, WORKER, with_sums
 from tests.doubles.netns import Namespaces, running_namespaces

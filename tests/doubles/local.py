@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from installer import assembly, clusters, lifecycle
+from installer.artifacts.catalogue import read_sums
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
 from installer.engine import runner
 from installer.engine.events import RunKind
 from installer.engine.journal import Journal
-from installer.errors import ExitCode
-from installer.node.artifacts import read_sums
-from installer.node.key import ensure_key
-from installer.plan import Artifacts, Ingress, InstallPlan, Networks
+from installer.operations import clusters, pipeline, session
+from installer.plan.model import InstallPlan
+from installer.plan.sections import Artifacts, Ingress, Networks
+from installer.plan.topology import topology
 from installer.platforms.local import machine, network
 from installer.platforms.local.process import Done, run
-from installer.state import ClusterDirectory
-from installer.step import Phase, Step
-from installer.topology import topology
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.step import Phase, Step
 from tests.doubles.machines import free_subnet, machine_image, the_engine
 from tests.doubles.mirror import Mirror, published, running_mirror
 
@@ -63,10 +64,10 @@ class LocalCluster:
         return self._run(steps_of(self.plan, *(phases or TO_SSH)), RunKind.INSTALL)
 
     def destroy(self) -> ExitCode:
-        return self._run(assembly.destroy_steps(self.plan), RunKind.DESTROY)
+        return self._run(pipeline.destroy_steps(self.plan), RunKind.DESTROY)
 
     def _run(self, steps: Iterable[Step], kind: RunKind) -> ExitCode:
-        with lifecycle.open_world(self.plan, self.directory) as world, Journal(self.directory.journal) as journal:
+        with session.open_world(self.plan, self.directory) as world, Journal(self.directory.journal) as journal:
             code = asyncio.run(runner.run(tuple(steps), world, journal, kind=kind, limits={"ssh": 32, "local": 8}))
         if code is not ExitCode.DONE:
             for id, step in clusters.progress(self.directory).steps.items():
@@ -74,12 +75,12 @@ class LocalCluster:
         return code
 
     def found(self) -> list[tuple[str, str]]:
-        with lifecycle.open_world(self.plan, self.directory) as world:
+        with session.open_world(self.plan, self.directory) as world:
             return [(resource.kind, resource.name) for resource in world.platform.find(world.connections)]
 
     def said(self, short: str, command: str, deadline: float = 20.0) -> str:
         """What a command prints on a machine, over SSH."""
-        with lifecycle.open_world(self.plan, self.directory) as world:
+        with session.open_world(self.plan, self.directory) as world:
             connection = world.connect(f"{self.plan.name}-{short}", deadline)
             return connection.run(command, deadline=deadline).stdout.strip()
 
@@ -99,7 +100,7 @@ class LocalCluster:
 
 def steps_of(plan: InstallPlan, *phases: Phase) -> list[Step]:
     """The install's steps in these phases; what they need of others is taken for granted."""
-    chosen = [step for step in assembly.install_steps(plan) if step.phase in phases]
+    chosen = [step for step in pipeline.install_steps(plan) if step.phase in phases]
     there = {step.id for step in chosen}
     return [replace(step, needs=tuple(need for need in step.needs if need in there)) for step in chosen]
 

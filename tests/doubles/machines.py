@@ -15,17 +15,18 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from uuid import uuid4
 
-from installer.errors import InstallerError
-from installer.node import known_hosts
-from installer.node.key import ensure_key
-from installer.node.ssh import SSHConnection, SSHConnections
-from installer.node.userdata import File, UserData, make_host_key
-from installer.platforms.base import Endpoint
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, home
+from installer.platforms.cloud_init import File, UserData, make_host_key
 from installer.platforms.local import image, machine, names
 from installer.platforms.local import network as bridge
 from installer.platforms.local.engine import Engine, open_engine
 from installer.platforms.local.process import Done
-from installer.state import ClusterDirectory, home
+from installer.ssh.client import SSHConnection
+from installer.ssh.connections import SSHConnections
+from installer.ssh.endpoint import Endpoint
+from installer.ssh.host_keys import pinned_keys
+from installer.ssh.keys.cluster_key import ensure_key
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "craton-tests"
 """Built root file systems, by hash: CI builds one, once."""
@@ -181,7 +182,7 @@ def system_container(
     try:
         machine.create(the_engine(), spec, machine_image(), user_data, lambda line: None)
         endpoint = await_ssh(name, user)
-        known_hosts.pin(directory, name, user_data.host_key.public)
+        pinned_keys.pin(directory, name, user_data.host_key.public)
         running = SystemContainer(name, endpoint, address, directory, None)  # type: ignore[arg-type]
         connections = running.connections = SSHConnections(lambda _: running.endpoint, directory)
         yield running

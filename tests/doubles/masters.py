@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
-from installer.errors import InstallerError
-from installer.node.connection import Result, Running
-from installer.node.ladder import Ladder
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
 from installer.node.program import PATH
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory, write_private
-from installer.topology import topology
-from installer.world import World
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.ssh.connection import Result, Running
+from installer.ssh.diagnosis import Ladder
+from installer.steps.world import World
 
 
 @dataclass

@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from urllib.parse import urlsplit
 
-from installer.node.artifacts import ARCHITECTURES, Artifact, wanted
-from installer.plan import InstallPlan
+from installer.artifacts.catalogue import ARCHITECTURES, Artifact, wanted
+from installer.plan.model import InstallPlan
 
 
 @dataclass(frozen=True)

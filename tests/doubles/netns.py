@@ -26,7 +26,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import TypeVar
 
-from installer.platforms.base import Endpoint
+from installer.ssh.endpoint import Endpoint
 from tests.doubles.forward import Forward
 from tests.doubles.namespace import PREFIX, command_line, kill, new_namespace, pids, remove_stale, run_tool, within
 

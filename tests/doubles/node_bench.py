@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from installer.node.artifacts import read_sums, wanted
+from installer.artifacts.catalogue import read_sums, wanted
 from installer.node.configuration import configuration
-from installer.plan import Artifacts, InstallPlan
-from installer.topology import topology
+from installer.plan.model import InstallPlan
+from installer.plan.sections import Artifacts
+from installer.plan.topology import topology
 from tests.doubles.bare_machine import BareMachine, bare_machine
 from tests.doubles.mirror import Mirror, published, running_mirror
 

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from installer.cluster import steps as cluster_steps
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.node import steps as node_steps
-from installer.node.ssh import SSHConnections
-from installer.plan import InstallPlan
-from installer.platforms.base import Platform, Resource, RunOptions
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology, topology
 from installer.platforms.rehearsal.client import SiteClient
 from installer.platforms.rehearsal.platform import RehearsalPlatform
-from installer.state import ClusterDirectory
-from installer.step import Context, Step, ordered
-from installer.topology import Topology, topology
-from installer.world import World
+from installer.ssh.connections import SSHConnections
+from installer.steps.platform import Platform, Resource, RunOptions
+from installer.steps.step import Context, Step, ordered
+from installer.steps.world import World
 
 T = TypeVar("T")
 SPEED = 1000.0

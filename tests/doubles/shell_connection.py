@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
-from installer.errors import InstallerError
-from installer.node.connection import Result, Running
-from installer.node.ladder import Ladder
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory
-from installer.topology import topology
-from installer.world import World
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.ssh.connection import Result, Running
+from installer.ssh.diagnosis import Ladder
+from installer.steps.world import World
 from tests.doubles.bare_machine import BareMachine
 from tests.doubles.rehearsal import StepContext
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.platforms.base import Endpoint
+from installer.ssh.endpoint import Endpoint
 
 PROGRAM = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 MISSING = "OpenSSH's sshd is not installed (Debian: openssh-server)"

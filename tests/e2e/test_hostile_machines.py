@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from installer.node.known_hosts import fingerprint
+from installer.ssh.host_keys.pinned_keys import fingerprint
 from tests.craton import Craton
 from tests.doubles.fleet import INFRA, MASTER, WORKER, Fleet, running_fleet
 from tests.doubles.sshd import MISSING, PROGRAM, login_shell, program, programs, running_sshd

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from installer import planfile
+from installer.common.errors import ExitCode
 from installer.engine.events import StepState
 from installer.engine.journal import Reader
-from installer.errors import ExitCode
+from installer.plan import planfile
 from installer.platforms.local import machine
-from installer.step import Phase
+from installer.steps.step import Phase
 from tests.bench.crash import Stage, local, story
 from tests.craton import eventually
 from tests.doubles.machines import greets, the_engine

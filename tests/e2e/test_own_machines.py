@@ -10,9 +10,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import StepState
 from installer.engine.journal import Reader
-from installer.state import ClusterDirectory
 from tests.craton import Craton
 from tests.doubles.fleet import INFRA, MASTER, PASSPHRASE, WORKER, Fleet, running_fleet
 

@@ -10,7 +10,7 @@ from subprocess import Popen
 from typing import Any
 from unittest.mock import patch
 
-from installer import lifecycle
+from installer.operations import runs
 from tests.craton import Craton
 
 FAULT = ("--fault", "worker-1:prepare:exit")
@@ -27,7 +27,7 @@ def events(terminal: Popen[str]) -> Iterator[dict[str, Any]]:
 
 def retry(craton: Craton, *steps: str) -> None:
     with patch.dict(os.environ, craton.environment):
-        lifecycle.retry("demo", steps or None)
+        runs.retry("demo", steps or None)
 
 
 def test_a_failed_machine_is_tried_again_while_the_install_runs_and_once_more_when_it_has_ended(craton: Craton) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from installer import planfile
-from installer.node.artifacts import wanted
+from installer.artifacts.catalogue import wanted
+from installer.plan import planfile
 from tests.craton import Craton
 from tests.doubles.mirror import Mirror, published, running_mirror
 

@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from installer.contract import Level, Role, State
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal
-from installer.errors import ExitCode, InstallerError
 from installer.health.check import Finding, Verdict
-from installer.health.reach import Pair, Reached
-from installer.health.report import Report, RuleStatus
-from installer.plan import Ingress, InstallPlan
-from installer.planfile import save
-from installer.state import ClusterDirectory
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import topology
+from installer.health.reach.pairs import Pair, Reached
+from installer.health.report.model import Report, RuleStatus
+from installer.plan.decisions import State
+from installer.plan.model import InstallPlan
+from installer.plan.planfile import save
+from installer.plan.rules import Level, Role
+from installer.plan.sections import Ingress
+from installer.plan.topology import topology
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 PER_MACHINE = (
     (Phase.MACHINES, "machines/create", "create {}", 3.0),

@@ -10,21 +10,22 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from installer import clusters, lifecycle, trials
+from installer.common.paths import ClusterDirectory
 from installer.engine import process
-from installer.plan import InstallPlan
-from installer.questions import question_of
-from installer.state import ClusterDirectory
-from screens import run as run_module
+from installer.operations import clusters, lookup, runs
+from installer.operations.login import connection_tests
+from installer.plan.model import InstallPlan
+from installer.plan.questions.catalogue import question_of
 from screens.app import CratonApp
-from screens.destroy import DestroyScreen
-from screens.health import HealthScreen
-from screens.home import HomeScreen
-from screens.progress import ProgressScreen
-from screens.review import ReviewScreen
-from screens.run import RunScreen
-from screens.subject import Subject
-from screens.wizard import WizardScreen
+from screens.models.subject import Subject
+from screens.pages import run as run_module
+from screens.pages.destroy import DestroyScreen
+from screens.pages.health import HealthScreen
+from screens.pages.home import HomeScreen
+from screens.pages.progress import ProgressScreen
+from screens.pages.review import ReviewScreen
+from screens.pages.run import RunScreen
+from screens.pages.wizard import WizardScreen
 from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
 from tests.screens.stand_ins import summary, visible
 from tests.screens.watching import until
@@ -114,7 +115,7 @@ def _home(patch: pytest.MonkeyPatch, world: World) -> None:
         summary("throwaway", "partly destroyed", machines=3, created=now - 300_000),
     ]
     patch.setattr(clusters, "summaries", lambda: found)
-    patch.setattr(lifecycle, "load", lambda name: plan())
+    patch.setattr(lookup, "load", lambda name: plan())
 
 
 def _engine_gone(patch: pytest.MonkeyPatch, world: World) -> None:
@@ -127,7 +128,7 @@ def _failing_check(patch: pytest.MonkeyPatch, world: World) -> None:
 
 
 def _all_undone(patch: pytest.MonkeyPatch, world: World) -> None:
-    patch.setattr(lifecycle, "start_destroy", lambda *_: undo(world, share=1))
+    patch.setattr(runs, "start_destroy", lambda *_: undo(world, share=1))
 
 
 def _progress(world: World) -> Screen[Any]:
@@ -168,7 +169,7 @@ def _reached(patch: pytest.MonkeyPatch, world: World) -> None:
         "10.0.0.13": ("log in", *REFUSED),
         "10.0.0.15": ("banner", "...", ""),
     }
-    patch.setattr(trials, "Climber", lambda: FakeClimber(ends))
+    patch.setattr(connection_tests, "Climber", lambda: FakeClimber(ends))
 
 
 def _machines(*keys: str, then: tuple[str, ...] = (), text: str = MACHINES, **more: Any) -> Scene:

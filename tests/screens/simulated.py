@@ -7,14 +7,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from installer import assembly
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal
-from installer.errors import ExitCode, InstallerError
-from installer.plan import InstallPlan
-from installer.planfile import save
-from installer.state import ClusterDirectory
-from installer.step import Phase, Step
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
+from installer.plan.planfile import save
+from installer.steps.step import Phase, Step
 
 PACE = 2.5
 """Seconds that a step of weight 1 takes, more or less."""
@@ -91,7 +91,7 @@ class Simulation:
     def __init__(self, directory: ClusterDirectory, plan: InstallPlan, clock: Clock, start: float) -> None:
         save(directory.plan, plan)
         self.directory, self.plan, self.clock, self.start = directory, plan, clock, start
-        self.steps = assembly.install_steps(plan)
+        self.steps = pipeline.install_steps(plan)
 
     def write(self, until: float = 1e9, fail: str = "", outcome: Outcome | None = None, wait: str = "") -> None:
         """Write the journal; a run that is to end does so with `outcome`. `wait` is a step that waits at the end."""

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Static
 
-from installer.clusters import ClusterSummary
-from installer.plan import InstallPlan
+from installer.operations.clusters import ClusterSummary
+from installer.plan.model import InstallPlan
 
 
 class StandIn(Screen[None]):
@@ -44,9 +44,9 @@ class WizardScreen(StandIn):
 
 
 def replace(monkeypatch: pytest.MonkeyPatch, *screens: type[StandIn]) -> None:
-    """Have `screens.progress.ProgressScreen` and the like be stand-ins."""
+    """Have `screens.pages.progress.ProgressScreen` and the like be stand-ins."""
     for screen in screens:
-        module = f"screens.{screen.__name__.removesuffix('Screen').lower()}"
+        module = f"screens.pages.{screen.__name__.removesuffix('Screen').lower()}"
         monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{screen.__name__: screen}))
 
 

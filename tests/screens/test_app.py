@@ -12,15 +12,16 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from installer import clusters, planfile
-from installer.state import ClusterDirectory
+from installer.common.paths import ClusterDirectory
+from installer.operations import clusters
+from installer.plan import planfile
 from screens import app as entrance
 from screens import theme
 from screens.app import CratonApp
-from screens.base import CratonScreen
 from screens.dialogs.help import HelpDialog
-from screens.home import HomeScreen
-from screens.review import ReviewScreen
+from screens.pages.base import CratonScreen
+from screens.pages.home import HomeScreen
+from screens.pages.review import ReviewScreen
 from screens.theme import DARK, LIGHT, preferred
 from tests.screens.stand_ins import footer, plan, settle, summary, visible
 

@@ -12,26 +12,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from installer import assembly, draft, lifecycle
-from installer.contract import Level, State
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
 from installer.engine import process
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
-from installer.errors import ExitCode
 from installer.health.check import Finding, Verdict
-from installer.health.reach import Pair, Reached, coverage, targets
-from installer.health.report import Report, RuleStatus, save_report
-from installer.plan import Ingress, InstallPlan
-from installer.platforms.base import Resource
-from installer.review import rulings
-from installer.state import ClusterDirectory
-from installer.topology import Machine, topology
-from screens import feed, run
-from screens.replay import ReplayFeed
+from installer.health.reach.pairs import Pair, Reached, coverage, targets
+from installer.health.report.model import Report, RuleStatus, save_report
+from installer.operations import destroy as operations_destroy
+from installer.operations import health as operations_health
+from installer.operations import pipeline, runs, shell, support_bundle
+from installer.operations.review import rulings
+from installer.plan.decisions import State
+from installer.plan.model import InstallPlan
+from installer.plan.questions import draft
+from installer.plan.rules import Level
+from installer.plan.sections import Ingress
+from installer.plan.topology import Machine, topology
+from installer.steps.platform import Resource
+from screens.models import feed
+from screens.models.replay import ReplayFeed
+from screens.pages import run
 from tests.screens.simulated import Clock, Simulation, schedule
 
 START = 1_767_873_600.0
@@ -244,22 +251,22 @@ def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
 def _start_nothing(patch: pytest.MonkeyPatch, world: World) -> None:
     """Have the lifecycle answer at once; what would start an engine writes what its engine would have written."""
 
-    def answers(name: str, answer: Callable[..., Any]) -> None:
+    def answers(module: ModuleType, name: str, answer: Callable[..., Any]) -> None:
         def call(*given: Any, **named: Any) -> Any:
             world.calls.append(name)
             return answer(*given, **named)
 
-        patch.setattr(lifecycle, name, call)
+        patch.setattr(module, name, call)
 
-    answers("check", lambda *_, **__: health(world.clock.now, failing=world.failing))
-    answers("resources", lambda _cluster: RESOURCES)
-    answers("start_resume", lambda *_: world.directory)
-    answers("start_install", lambda *_: world.directory)
-    answers("retry", lambda *_, **__: world.directory)
-    answers("stop", lambda _cluster: None)
-    answers("gather", lambda _cluster, output: output)
-    answers("ssh_command", lambda _cluster, machine: ["ssh", machine])
-    answers("start_destroy", lambda *_: undo(world))
+    answers(operations_health, "check", lambda *_, **__: health(world.clock.now, failing=world.failing))
+    answers(operations_destroy, "resources", lambda _cluster: RESOURCES)
+    answers(runs, "start_resume", lambda *_: world.directory)
+    answers(runs, "start_install", lambda *_: world.directory)
+    answers(runs, "retry", lambda *_, **__: world.directory)
+    answers(runs, "stop", lambda _cluster: None)
+    answers(support_bundle, "gather", lambda _cluster, output: output)
+    answers(shell, "ssh_command", lambda _cluster, machine: ["ssh", machine])
+    answers(runs, "start_destroy", lambda *_: undo(world))
     patch.setattr(process, "running_pid", lambda _directory: PID)
 
 
@@ -282,7 +289,7 @@ def _counting(original: Callable[..., feed.Batch], world: World) -> Callable[...
 
 def undo(world: World, *, share: float = 0.55) -> None:
     """Begin to destroy the cluster: that share of the steps is taken back."""
-    steps = assembly.destroy_steps(plan())
+    steps = pipeline.destroy_steps(plan())
     with Journal(world.directory.journal) as journal:
         journal.begin(RunKind.DESTROY, steps, {"speed": 1.0, "seed": 0})
         for step in list(reversed(steps))[: int(len(steps) * share)]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from installer.cluster.diagnosis import clock, images, known, preflight, static
 from installer.cluster.diagnosis.transcript import Transcript, read
-from installer.errors import InstallerError
-from installer.node.connection import Result
+from installer.common.errors import InstallerError
+from installer.common.sanitise import redact
 from installer.node.program import Explain
-from installer.plan import InstallPlan
-from installer.sanitise import redact
+from installer.plan.model import InstallPlan
+from installer.ssh.connection import Result
 
 Now = Callable[[], float]
 """This computer's time, in Unix seconds."""

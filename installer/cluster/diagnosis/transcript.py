@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from installer.node.connection import Result
+from installer.ssh.connection import Result
 
 _FINDING = re.compile(r"^\s*\[ERROR ([^\]\s]+)\]: (.*)$", re.MULTILINE)
 _ERROR = re.compile(r"^error: (.*?)(?=^To see the stack trace|^evidence |^craton-node: |\Z)", re.MULTILINE | re.DOTALL)

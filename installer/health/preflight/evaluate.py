@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from installer.health.check import Check, Evidence, Finding, Subject
+from installer.health.check import Check, Finding, Subject
 from installer.health.preflight import fleet, kernel, names, network, ports, resources, software, system
 from installer.health.preflight.check import PreflightCheck
-from installer.plan import InstallPlan
-from installer.topology import Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.steps.evidence import Evidence
 
 PREFLIGHT: tuple[PreflightCheck, ...] = (
     *fleet.FIRST,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from installer.health.check import Evidence, Probe, Unreadable
+from installer.health.checks.parsing import brief, number, pairs
+from installer.health.checks.probes import MEMORY
 from installer.health.preflight import probes
 from installer.health.preflight.records import Records, listed, records, size, whole
-from installer.health.probes import MEMORY
-from installer.health.read import brief, number, pairs
-from installer.plan import InstallPlan
-from installer.topology import Machine
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Machine
+from installer.steps.evidence import Evidence, Probe, Unreadable
 
 ARCHITECTURES = {
     "x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x",

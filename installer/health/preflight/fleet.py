@@ -6,17 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address
 
-from installer.contract import Level
-from installer.health import host
-from installer.health.check import Evidence, Judgement, Subject, Unreadable
+from installer.health.check import Judgement, Subject
+from installer.health.checks import host
+from installer.health.checks.parsing import brief
+from installer.health.checks.probes import CLOCK, HOSTNAME
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import system
 from installer.health.preflight.interfaces import Interfaces, Link, interfaces
 from installer.health.preflight.records import listed
-from installer.health.probes import CLOCK, HOSTNAME
-from installer.health.read import brief
-from installer.topology import Topology
+from installer.plan.rules import Level
+from installer.plan.topology import Topology
+from installer.steps.evidence import Evidence, Unreadable
 
 MEANINGLESS = (
     "", "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
-from installer.health.check import Evidence, Unreadable
 from installer.health.preflight import probes
 from installer.health.preflight.records import Records, address, records, whole
+from installer.steps.evidence import Evidence, Unreadable
 
 _UP, _COMPLETE = 0x1, 0x2
 _NO_MAC = ("-", "", "00:00:00:00:00:00")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from installer.contract import Level
-from installer.health.check import Evidence, Judgement, Subject, Unreadable
+from installer.health.check import Judgement, Subject
+from installer.health.checks.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import cgroup_version, system
 from installer.health.preflight.records import Records, listed, records, whole
-from installer.health.read import brief
+from installer.plan.rules import Level
+from installer.steps.evidence import Evidence, Unreadable
 
 OLDEST = (4, 19)
 """kubeadm's SystemVerification refuses older kernels."""

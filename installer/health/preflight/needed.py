@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from installer import contract
-from installer.contract import Level, Role
-from installer.topology import Machine
+from installer.plan import rules
+from installer.plan.rules import Level, Role
+from installer.plan.topology import Machine
 
 ALL_NODES = {10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy"}
 MASTERS = {
@@ -38,5 +38,5 @@ def needed(machine: Machine) -> Iterator[Needed]:
     yield from (Needed("tcp", port, port, Level.NEEDED) for port in own)
     for rule in machine.firewall:
         if rule.direction == "in" and rule.traffic.protocol != "all":
-            level = contract.RULES[rule.rule].level
+            level = rules.RULES[rule.rule].level
             yield Needed(rule.traffic.protocol, rule.traffic.first, rule.traffic.last, level)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from installer.contract import Level
-from installer.health.check import Judgement, Subject, Unreadable
+from installer.health.check import Judgement, Subject
+from installer.health.checks.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.interfaces import Interfaces, interfaces
 from installer.health.preflight.records import listed, records, whole
 from installer.health.preflight.system import units
-from installer.health.read import brief
+from installer.plan.rules import Level
+from installer.steps.evidence import Unreadable
 
 VXLAN_BYTES = 50
 """What flannel's tunnel takes off every packet (14 + 20 + 8 + 8: inner Ethernet, outer IPv4, UDP, VXLAN)."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from installer.contract import Level
-from installer.health.check import Evidence, Judgement, Subject, Unreadable, Verdict
+from installer.health.check import Judgement, Subject, Verdict
+from installer.health.checks.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work
 from installer.health.preflight.needed import RIGHT, needed
 from installer.health.preflight.records import listed
-from installer.health.read import brief
+from installer.plan.rules import Level
+from installer.steps.evidence import Evidence, Unreadable
 
 
 @dataclass(frozen=True, slots=True)

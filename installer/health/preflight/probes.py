@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from installer.health.check import Probe
+from installer.health.checks.probes import api_host, asset
 from installer.health.preflight.needed import RIGHT, needed
-from installer.health.probes import api_host, asset
+from installer.steps.evidence import Probe
 
 if TYPE_CHECKING:
-    from installer.topology import Machine, Topology
+    from installer.plan.topology import Machine, Topology
 
 DOWNLOADS = "dl.k8s.io"
 """Where machines download from unless the plan names a mirror."""

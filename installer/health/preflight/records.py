@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
-from installer.health.check import Evidence, Probe, Unreadable
-from installer.health.read import brief
+from installer.health.checks.parsing import brief
+from installer.steps.evidence import Evidence, Probe, Unreadable
 
 
 class Records:

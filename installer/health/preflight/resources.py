@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from installer.contract import Level, Role
-from installer.health import host
-from installer.health.check import Judgement, Subject, Unreadable, worst
+from installer.health.check import Judgement, Subject, worst
+from installer.health.checks import host
+from installer.health.checks.parsing import brief
+from installer.health.checks.probes import MEMORY, SWAP
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import memory, system
 from installer.health.preflight.records import Records, listed, records, size, whole
-from installer.health.probes import MEMORY, SWAP
-from installer.health.read import brief
+from installer.plan.rules import Level, Role
+from installer.steps.evidence import Unreadable
 
 MASTER_CPUS = 2
 """kubeadm's preflight refuses a control plane with fewer."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from installer.contract import Level
-from installer.health.check import Judgement, Subject, Unreadable
+from installer.health.check import Judgement, Subject
+from installer.health.checks.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work, claim
 from installer.health.preflight.records import listed, records, whole
 from installer.health.preflight.system import units
-from installer.health.read import brief
+from installer.plan.rules import Level
+from installer.steps.evidence import Unreadable
 
 ESSENTIAL = (
     "mount", "nsenter", "touch", "systemctl", "swapoff", "tar", "gzip", "sha256sum", "timeout", "getent", "awk", "sed",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from installer.contract import Level
-from installer.health.check import Judgement, Subject, Unreadable
+from installer.health.check import Judgement, Subject
+from installer.health.checks.parsing import brief, pairs
+from installer.health.checks.probes import HOSTNAME
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import ARCHITECTURES, system
 from installer.health.preflight.records import Records, records, whole
-from installer.health.probes import HOSTNAME
-from installer.health.read import brief, pairs
+from installer.plan.rules import Level
+from installer.steps.evidence import Unreadable
 
 SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 """Versions on which Craton is tested, by os-release's ID."""

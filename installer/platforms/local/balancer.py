@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from installer.contract import Role
-from installer.errors import InstallerError
-from installer.node.userdata import File
+from installer.common.errors import InstallerError
+from installer.plan.rules import Role
+from installer.plan.topology import LoadBalancer, Machine, Topology
+from installer.platforms.cloud_init import File
 from installer.platforms.local.engine import Engine
-from installer.topology import LoadBalancer, Machine, Topology
 
 _PATH = "/etc/haproxy/haproxy.cfg"
 COMMANDS = (("systemctl", "enable", "haproxy"), ("systemctl", "restart", "haproxy"))

@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.common.paths import home
 from installer.platforms.local.engine import Engine, cgroup_version
-from installer.state import home
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from installer.errors import InstallerError
-from installer.node import known_hosts, program
-from installer.node.key import ensure_key
-from installer.node.userdata import File, UserData, make_host_key
+from installer.common.errors import InstallerError
+from installer.node import program
+from installer.platforms.cloud_init import File, UserData, make_host_key
 from installer.platforms.local import balancer, faults, image, machine, names, network
 from installer.platforms.local.engine import Engine
 from installer.platforms.local.machine import Found, Spec
-from installer.step import Context, Observation
+from installer.ssh.host_keys import pinned_keys
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.step import Context, Observation
 
 _STANDING = ("exited", "stopped", "paused")
 """States of a machine that ran before: it is started, not made anew."""
@@ -95,7 +96,7 @@ def _make(
         faults.start(engine, plan.name, name)
     elif found is None or not found.running or found.cluster != plan.name:
         # A new machine has a new host key: whatever was pinned under its name was another machine's.
-        known_hosts.unpin(ctx.world.directory, name)
+        pinned_keys.unpin(ctx.world.directory, name)
         keys = (ensure_key(ctx.world.directory), *((plan.ssh.public_key,) if plan.ssh.public_key else ()))
         user_data = UserData(name, plan.ssh.user, keys, make_host_key(), files, commands)
         servers = network.host_name_servers()
@@ -143,7 +144,7 @@ def _console(engine: Engine, name: str) -> str:
 
 def _remove(ctx: Context, name: str) -> None:
     machine.remove(engine_of(ctx), ctx.world.plan.name, name)
-    known_hosts.unpin(ctx.world.directory, name)
+    pinned_keys.unpin(ctx.world.directory, name)
 
 
 def engine_of(ctx: Context) -> Engine:

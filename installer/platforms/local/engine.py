@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from installer.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.local import process
 from installer.platforms.local.process import Done
 

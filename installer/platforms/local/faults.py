@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from installer.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.local import machine as machines
 from installer.platforms.local.engine import Engine
 from installer.platforms.local.machine import Found

@@ -9,30 +9,20 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import home, private_directory
 from installer.platforms.local import rootfs
 from installer.platforms.local.engine import Engine
-from installer.state import home, private_directory
+from installer.platforms.local.reporter import Reporter
 
 REPOSITORY = "localhost/craton-machine"
 _INPUTS = ("packages.txt", "setup.sh", "entrypoint.sh", "Containerfile")
 STAGES = 8
 """Stages of a build; the last one hands the result to the engine."""
-
-
-class Reporter(Protocol):
-    """What `installer.step.Context` offers of telling how far the work is."""
-
-    def log(self, line: str) -> None: ...
-    def stage(self, number: int, of: int, title: str) -> None: ...
-    def remaining(self) -> float: ...
-    def check_stop(self) -> None: ...
-    def wait_until(self, what: str, probe: Callable[[], tuple[bool | None, str]], every: float = 0.5) -> bool: ...
 
 
 def inputs() -> dict[str, str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any, Literal
 
-from installer.errors import InstallerError
-from installer.node.userdata import UserData
+from installer.common.errors import InstallerError
+from installer.platforms.cloud_init import UserData
 from installer.platforms.local import names, network, seed
 from installer.platforms.local.engine import Engine
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from installer.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.local import names
 from installer.platforms.local.engine import Engine
 

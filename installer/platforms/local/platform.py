@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 
-from installer.errors import ExitCode, InstallerError
-from installer.node.connection import Connections
-from installer.plan import InstallPlan
-from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.common.errors import ExitCode, InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.topology import FirewallRule, Topology
 from installer.platforms.local import machine, names, steps
 from installer.platforms.local.engine import Engine, open_engine
-from installer.step import Step
-from installer.topology import FirewallRule, Topology
+from installer.ssh.connection import Connections
+from installer.ssh.endpoint import Endpoint
+from installer.steps.platform import Resource, RunOptions
+from installer.steps.step import Step
 
 
 class LocalPlatform:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from installer.contract import Role
-from installer.plan import InstallPlan
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Topology
 from installer.platforms.local.computer import MODULES, Computer
-from installer.topology import Topology
 
 MEMORY = {Role.MASTER: 900, Role.INFRA: 450, Role.WORKER: 450}
 """MiB that a node at work takes, with etcd and the control plane on masters."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.errors import InstallerError
-from installer.sanitise import clean
+from installer.common.errors import InstallerError
+from installer.common.sanitise import clean
 
 _GRACE = 10.0
 """Seconds in which a program that is asked to end may do so."""

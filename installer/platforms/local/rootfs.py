@@ -8,12 +8,12 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.local import process
 from installer.platforms.local.engine import Engine
 
 if TYPE_CHECKING:
-    from installer.platforms.local.image import Reporter
+    from installer.platforms.local.reporter import Reporter
 
 SUITE = "trixie"
 _REGISTRY = "https://registry-1.docker.io/v2/"

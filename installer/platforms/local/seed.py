@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 
-from installer.node.userdata import UserData
+from installer.platforms.cloud_init import UserData
 
 DIRECTORY = "/usr/local/lib/craton"
 """Where the archive is unpacked in the machine; the entrypoint takes the seed from there."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from installer.errors import ExitCode, InstallerError
-from installer.plan import InstallPlan
+from installer.common.errors import ExitCode, InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Record, Topology
 from installer.platforms.local import image, machine, network, preflight
 from installer.platforms.local.computer import examine
 from installer.platforms.local.creation import BalancerCreation, MachineCreation, engine_of
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import Record, Topology
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 _LIMIT = "engine"
 

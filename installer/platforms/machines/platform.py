@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from installer.errors import ExitCode, InstallerError
-from installer.node import sshconfig
-from installer.node.connection import Connections
+from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import read_status
-from installer.plan import InstallPlan
-from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.plan.model import InstallPlan
+from installer.plan.topology import FirewallRule, Topology, hosts
 from installer.platforms.machines import steps
-from installer.step import Step
-from installer.topology import FirewallRule, Topology, hosts
+from installer.ssh import config
+from installer.ssh.connection import Connections
+from installer.ssh.endpoint import Endpoint
+from installer.steps.platform import Resource, RunOptions
+from installer.steps.step import Step
 
 _AT_ONCE = 32
 _LOOK = 30.0
@@ -57,7 +58,7 @@ class MachinesPlatform:
     def endpoint(self, machine: str) -> Endpoint:
         found = self._endpoints.get(machine)
         if found is None:
-            found = sshconfig.endpoint(self._hosts[machine], self._plan.ssh)
+            found = config.endpoint(self._hosts[machine], self._plan.ssh)
             self._endpoints[machine] = found
         return found
 

@@ -6,16 +6,16 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.health.check import Finding, Verdict
 from installer.health.gather import DEADLINE, gather
 from installer.health.preflight import ALONE, PREFLIGHT, TOGETHER, at_work, evaluate_preflight, summary
-from installer.health.reachability import prove
-from installer.node import known_hosts
+from installer.health.reach.prove import prove
 from installer.node.steps import Claim
-from installer.plan import InstallPlan
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import Machine, Record, Topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Machine, Record, Topology
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 _LADDER_SECONDS = 60.0
 _REACH_SECONDS = 300.0
@@ -30,7 +30,7 @@ class Climb(Permanent):
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
-        if known_hosts.pinned(ctx.world.directory, self.machine) is None:
+        if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
         return Observation(True, self._climb(ctx))
 
@@ -47,7 +47,7 @@ class Climb(Permanent):
         if ladder.error:
             raise ladder.error
         assert ladder.host_key, "who is at the top has seen the key"
-        known_hosts.pin(ctx.world.directory, self.machine, ladder.host_key)
+        pinned_keys.pin(ctx.world.directory, self.machine, ladder.host_key)
         return f"every rung of {len(ladder.rungs)} holds"
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import installer
-from installer.errors import InstallerError
-from installer.state import home, private_directory
+from installer.common.errors import InstallerError
+from installer.common.paths import home, private_directory
 
 ADDRESS, LOCK = "site.json", "lock"
 """Files in a site's directory: where it listens, and what its process locks as long as it lives."""
@@ -85,7 +85,7 @@ class SiteClient:
             log.chmod(0o600)
             try:
                 started = subprocess.run(
-                    [sys.executable, "-m", __package__, str(self.directory)],
+                    [sys.executable, "-m", f"{__package__}.simulator", str(self.directory)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

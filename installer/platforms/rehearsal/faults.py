@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from installer.contract import Role
-from installer.errors import ExitCode, InstallerError
-from installer.topology import Machine, Topology
+from installer.common.errors import ExitCode, InstallerError
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology
 
 _ON_COMMAND = ("slow", "hang", "drop", "refuse", "hostkey", "disk-full", "exit")
 PHASES: dict[str, tuple[str, ...]] = {

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 
-from installer.errors import InstallerError
-from installer.node.connection import Connections
-from installer.plan import InstallPlan
-from installer.platforms.base import Endpoint, Resource, RunOptions
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.topology import FirewallRule, Topology, topology
 from installer.platforms.rehearsal import steps
 from installer.platforms.rehearsal.client import SiteClient
 from installer.platforms.rehearsal.faults import parse_faults
-from installer.platforms.rehearsal.steps import FIREWALL_RULES
-from installer.step import Step
-from installer.topology import FirewallRule, Topology, topology
+from installer.platforms.rehearsal.records import FIREWALL_RULES
+from installer.ssh.connection import Connections
+from installer.ssh.endpoint import Endpoint
+from installer.steps.platform import Resource, RunOptions
+from installer.steps.step import Step
 
 _KINDS = {"firewall": "firewall group", "load-balancer": "load balancer", "dns": "A record"}
 """Entries of a site, in the order in which they are listed, and what people call them."""

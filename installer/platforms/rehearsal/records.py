@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from installer.contract import Role
-from installer.errors import InstallerError
-from installer.state import write_private
+from installer.common.errors import InstallerError
+from installer.common.paths import write_private
+from installer.plan.rules import Role
+from installer.plan.topology import FirewallRule
+
+if TYPE_CHECKING:
+    pass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+class Refused(Exception):  # noqa: N818 (an answer, not an error of the site's)
+    """The site refuses a request; `kind` tells a program why."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+FIREWALL_RULES: TypeAdapter[tuple[FirewallRule, ...]] = TypeAdapter(tuple[FirewallRule, ...])
+"""Firewall rules as they travel to the site and back: JSON."""
 
 
 class _Record(BaseModel):

@@ -8,23 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
-from installer.contract import Role
-from installer.errors import InstallerError
-from installer.node import known_hosts
-from installer.node.key import ensure_key
-from installer.plan import InstallPlan
+from installer.common.errors import InstallerError
+from installer.common.paths import home
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology
 from installer.platforms.rehearsal.client import StandInView
-from installer.state import home
-from installer.step import Context, Observation, Permanent, Phase, Step
-from installer.topology import FirewallRule, Machine, Topology
+from installer.platforms.rehearsal.records import FIREWALL_RULES
+from installer.ssh.host_keys import pinned_keys
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 if TYPE_CHECKING:
     from installer.platforms.rehearsal.platform import RehearsalPlatform
 
-FIREWALL_RULES: TypeAdapter[tuple[FirewallRule, ...]] = TypeAdapter(tuple[FirewallRule, ...])
-"""Firewall rules as they travel to the site and back: JSON."""
 
 _LIMIT = "rehearsal"
 _FILES_PER_MACHINE = 4
@@ -135,7 +132,7 @@ class Creation:
         platform = _platform(ctx)
         if platform.exists:
             platform.site().call("delete", name=self.machine.name)
-        known_hosts.unpin(ctx.world.directory, self.machine.name)
+        pinned_keys.unpin(ctx.world.directory, self.machine.name)
 
     def _find(self, ctx: Context) -> StandInView | None:
         platform = _platform(ctx)
@@ -143,7 +140,7 @@ class Creation:
 
     def _create(self, ctx: Context) -> None:
         # A new machine has a new host key: whatever was pinned under its name was another machine's.
-        known_hosts.unpin(ctx.world.directory, self.machine.name)
+        pinned_keys.unpin(ctx.world.directory, self.machine.name)
         keys = [ensure_key(ctx.world.directory)] + ([self.public_key] if self.public_key else [])
         _platform(ctx).site().call(
             "create",

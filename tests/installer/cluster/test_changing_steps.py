@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer import assembly
 from installer.cluster.upgrade import is_drained
-from installer.contract import Role
-from installer.errors import InstallerError
-from installer.plan import InstallPlan
-from installer.step import Phase, Step, ordered
-from installer.topology import topology
+from installer.common.errors import InstallerError
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import topology
+from installer.steps.step import Phase, Step, ordered
 from tests.strategies import plans, repeatable
 
 DEMO = InstallPlan.model_validate(
@@ -36,7 +36,7 @@ def behind(steps: tuple[Step, ...], id: str) -> set[str]:
 
 
 def test_an_upgrade_reads_as_what_is_done_in_order() -> None:
-    found = titles(assembly.upgrade_steps(DEMO, "v1.35.6"), Phase.UPGRADE)
+    found = titles(pipeline.upgrade_steps(DEMO, "v1.35.6"), Phase.UPGRADE)
     assert found[:7] == [*(f"look what demo-{name} runs" for name in (
         "master-1", "master-2", "master-3", "infra-1", "worker-1", "worker-2",
     )), "check that demo is healthy before it goes from v1.35.6 to v1.36.2"]  # fmt: skip
@@ -55,18 +55,18 @@ def test_an_upgrade_reads_as_what_is_done_in_order() -> None:
 
 
 def test_each_machine_waits_until_the_one_before_it_is_back_and_the_proofs_come_last() -> None:
-    steps = assembly.upgrade_steps(DEMO, "v1.35.6")
+    steps = pipeline.upgrade_steps(DEMO, "v1.35.6")
     names = [machine.name for machine in topology(DEMO).machines]
     for one, other in pairwise(names):
         assert f"upgrade/kubeadm/{other}" in behind(steps, f"upgrade/back/{one}")
     assert "verify/contract" in behind(steps, f"upgrade/back/{names[-1]}")
-    installed = {step.id for step in assembly.install_steps(DEMO)}
+    installed = {step.id for step in pipeline.install_steps(DEMO)}
     assert installed <= {step.id for step in steps}
     assert installed <= behind(steps, "upgrade/check")
 
 
 def test_an_upgrade_that_touched_nothing_yet_is_an_install() -> None:
-    assert assembly.upgrade_steps(DEMO, "v1.36.2") == assembly.install_steps(DEMO)
+    assert pipeline.upgrade_steps(DEMO, "v1.36.2") == pipeline.install_steps(DEMO)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_machine_is_drained_where_its_pods_have_another_of_its_role_to_go_to(
 
 def test_a_removal_reads_as_what_is_done_in_order() -> None:
     plan = DEMO.model_copy(update={"platform": "local"})
-    steps = assembly.removal_steps(plan, ["demo-master-3", "demo-worker-2", "demo-master-2"])
+    steps = pipeline.removal_steps(plan, ["demo-master-3", "demo-worker-2", "demo-master-2"])
     assert titles(steps, Phase.LEAVE) == [
         "check that demo can do without demo-worker-2, demo-master-3, demo-master-2",
         "drain demo-worker-2",
@@ -117,7 +117,7 @@ def test_what_was_installed_on_own_machines_is_undone_in_reverse() -> None:
             "machines": {"inventory": inventory, "firewall": True},
         }
     )  # fmt: skip
-    steps = assembly.removal_steps(plan, ["demo-worker-2"])
+    steps = pipeline.removal_steps(plan, ["demo-worker-2"])
     assert [step.id for step in steps if step.id.startswith("leave/undo/")] == [
         "leave/undo/firewall/demo-worker-2",
         "leave/undo/prepare/demo-worker-2",
@@ -126,22 +126,22 @@ def test_what_was_installed_on_own_machines_is_undone_in_reverse() -> None:
 
 
 def test_machines_that_have_left_are_passed_over_and_a_begun_upgrade_goes_on_with_the_others() -> None:
-    steps = assembly.removal_steps(DEMO, ["demo-worker-3"], before="v1.35.6")
-    assert steps == assembly.upgrade_steps(DEMO, "v1.35.6")
-    both = assembly.removal_steps(DEMO, ["demo-worker-2"], before="v1.35.6")
+    steps = pipeline.removal_steps(DEMO, ["demo-worker-3"], before="v1.35.6")
+    assert steps == pipeline.upgrade_steps(DEMO, "v1.35.6")
+    both = pipeline.removal_steps(DEMO, ["demo-worker-2"], before="v1.35.6")
     assert "upgrade/kubeadm/demo-master-1" in behind(both, "leave/plan")
     assert "upgrade/kubeadm/demo-worker-2" not in {step.id for step in both}
 
 
 def test_what_cannot_leave_is_refused_before_any_step() -> None:
     with pytest.raises(InstallerError, match="cannot go"):
-        assembly.removal_steps(DEMO, ["demo-worker-1"])
+        pipeline.removal_steps(DEMO, ["demo-worker-1"])
 
 
 @settings(repeatable, max_examples=20)
 @given(plan=plans(), data=st.data())
 def test_the_steps_of_any_change_of_any_plan_have_an_order(plan: InstallPlan, data: st.DataObject) -> None:
-    upgrade = assembly.upgrade_steps(plan, "v1.33.0")
+    upgrade = pipeline.upgrade_steps(plan, "v1.33.0")
     assert ordered(upgrade)
     phases = [step.phase for step in upgrade]
     assert phases == sorted(phases, key=list(Phase).index)
@@ -149,7 +149,7 @@ def test_the_steps_of_any_change_of_any_plan_have_an_order(plan: InstallPlan, da
     spare = max(0, len(workers) - (0 if plan.schedulable_masters else 1))
     leaving = data.draw(st.integers(0, min(spare, 3)))
     if leaving:
-        removal = assembly.removal_steps(plan, workers[-leaving:])
+        removal = pipeline.removal_steps(plan, workers[-leaving:])
         assert ordered(removal)
         kept = [step for step in removal if step.phase is not Phase.LEAVE]
         assert not {step.machine for step in kept} & set(workers[-leaving:])

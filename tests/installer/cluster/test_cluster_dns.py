@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from installer.cluster.cluster_dns import SpreadDNS, ready_pods
-from installer.errors import InstallerError
-from installer.plan import InstallPlan
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from installer import assembly
-from installer.contract import Role
-from installer.plan import InstallPlan, Local
-from installer.step import Phase, Step
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.local import Local
+from installer.plan.rules import Role
+from installer.steps.step import Phase, Step
 
 
 def steps(**given: object) -> dict[str, Step]:
     plan = InstallPlan.model_validate({"name": "demo", "subdomain": "example.test", "platform": "local", **given})
-    return {step.id: step for step in assembly.install_steps(plan)}
+    return {step.id: step for step in pipeline.install_steps(plan)}
 
 
 def test_the_first_master_begins_once_the_others_can_be_asked_whether_there_is_a_cluster() -> None:

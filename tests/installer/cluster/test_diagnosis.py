@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from installer.cluster.diagnosis import explain_init, explain_join, explain_upgrade, preflight
 from installer.cluster.diagnosis.transcript import Finding
-from installer.errors import InstallerError
-from installer.node.connection import Result
+from installer.common.errors import InstallerError
+from installer.common.sanitise import clean, redact
 from installer.node.program import Explain
-from installer.plan import InstallPlan
-from installer.sanitise import clean, redact
+from installer.plan.model import InstallPlan
+from installer.ssh.connection import Result
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 PLAN = InstallPlan(name="demo", subdomain="example.test")

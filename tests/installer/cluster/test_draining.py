@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from installer.cluster import drain
-from installer.node.connection import Result
+from installer.ssh.connection import Result
 
 TRANSCRIPTS = Path(__file__).parent / "drains"
 

@@ -9,10 +9,10 @@ import pytest
 
 from installer.cluster import etcd
 from installer.cluster.etcd import Member
-from installer.errors import InstallerError
-from installer.node.connection import Result
-from installer.plan import InstallPlan
-from installer.topology import topology
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")

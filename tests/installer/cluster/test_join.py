@@ -9,11 +9,11 @@ import pytest
 from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
 from installer.cluster.kubeadm import read_parcel
-from installer.errors import InstallerError
-from installer.node.connection import Result
-from installer.plan import InstallPlan
-from installer.step import Action
-from installer.topology import topology
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.ssh.connection import Result
+from installer.steps.step import Action
 from tests.doubles.node_verbs import STATIC_PODS, FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from installer.cluster import kubeadm
 from installer.cluster.kubeadm import Facts
-from installer.plan import InstallPlan
-from installer.topology import topology
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 SHAPE = topology(PLAN)

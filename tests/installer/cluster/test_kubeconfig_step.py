@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from installer.cluster.kubeconfig import Kubeconfig
-from installer.errors import InstallerError
-from installer.node.connection import Result
-from installer.plan import InstallPlan
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")

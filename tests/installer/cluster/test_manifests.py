@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from installer.artifacts.container_images import images
 from installer.cluster import manifests
-from installer.cluster.images import images
-from installer.plan import KUBERNETES_VERSIONS, InstallPlan
+from installer.plan.fields import KUBERNETES_VERSIONS
+from installer.plan.model import InstallPlan
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 

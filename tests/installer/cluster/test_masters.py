@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from installer.cluster import masters
-from installer.contract import Role
-from installer.errors import InstallerError
-from installer.node.connection import Result
-from installer.plan import InstallPlan
-from installer.topology import topology
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import topology
+from installer.ssh.connection import Result
 from tests.doubles.node_verbs import STATIC_PODS, FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")

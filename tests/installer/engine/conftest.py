@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from installer.common.errors import ExitCode
 from installer.engine.context import Timing
 from installer.engine.events import Event, EventType, RunKind
 from installer.engine.journal import Journal, Reader
 from installer.engine.progress import Progress
 from installer.engine.runner import run
-from installer.errors import ExitCode
-from installer.step import Step
+from installer.steps.step import Step
 
 QUICK = Timing(first_wait=0.001, longest_wait=0.001)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError, Reader
-from installer.errors import ExitCode, InstallerError
 from tests.doubles.actions import Effects, fake_step
 
 ONE = fake_step(Effects(), "prepare/one", machine="demo-worker-1")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome
 from installer.engine.journal import Reader
-from installer.state import ClusterDirectory
 from tests.doubles.file_engine import COUNT, POINTS
 
 PATIENCE = 30.0

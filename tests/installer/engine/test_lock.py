@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.lock import hold_lock, running_pid
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory
 
 HOLDER = """
 import sys
 from pathlib import Path
 from installer.engine.lock import hold_lock
-from installer.state import ClusterDirectory
+from installer.common.paths import ClusterDirectory
 with hold_lock(ClusterDirectory(Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.read()

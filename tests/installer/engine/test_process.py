@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome
 from installer.engine.journal import Reader
 from installer.engine.process import HANDSHAKE, handed_secrets, launch, request_stop, running_pid, serve
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory
 
 PATIENCE = 30.0
 

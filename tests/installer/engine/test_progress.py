@@ -8,7 +8,7 @@ import pytest
 
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.engine.progress import Progress, summary
-from installer.step import Phase
+from installer.steps.step import Phase
 
 W, S, A, D, F, B, U, G = (StepState(state) for state in (
     "waiting", "observing", "applying", "done", "failed", "blocked", "undoing", "undone"))  # fmt: skip

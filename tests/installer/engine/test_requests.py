@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.lock import hold_lock
 from installer.engine.requests import retry_live
-from installer.errors import ExitCode, InstallerError
-from installer.state import ClusterDirectory
 from tests.doubles.actions import Effects, fake_step
 
 A, B = fake_step(Effects(), "a"), fake_step(Effects(), "b")

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine import runner
 from installer.engine.context import Stop
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.requests import request_retry
-from installer.errors import ExitCode, InstallerError
-from installer.step import Context, Phase
+from installer.steps.step import Context, Phase
 from tests.doubles.actions import Body, Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
 

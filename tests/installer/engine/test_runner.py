@@ -10,12 +10,12 @@ from unittest.mock import patch
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine.context import Timing
 from installer.engine.events import EventType, Outcome, RunKind
 from installer.engine.journal import Journal, JournalError, Reader
 from installer.engine.runner import run
-from installer.errors import ExitCode, InstallerError
-from installer.step import Context, Observation, Phase, Stopped
+from installer.steps.step import Context, Observation, Phase, Stopped
 from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
 from tests.installer.engine.conftest import QUICK, Engine
 

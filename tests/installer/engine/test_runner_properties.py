@@ -12,14 +12,14 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine import runner
 from installer.engine.events import RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.progress import Progress
 from installer.engine.requests import request_retry
 from installer.engine.runner import run
-from installer.errors import ExitCode, InstallerError
-from installer.step import Context, Step
+from installer.steps.step import Context, Step
 from tests.doubles.actions import Body, Effects, fake_step
 from tests.installer.engine.conftest import QUICK
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from installer.common.errors import ExitCode, InstallerError
 from installer.engine.context import Stop, Timing
 from installer.engine.events import EventType, Outcome
 from installer.engine.journal import Journal, Reader
 from installer.engine.runner import run
-from installer.errors import ExitCode, InstallerError
-from installer.step import Context
+from installer.steps.step import Context
 from tests.doubles.actions import Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
 

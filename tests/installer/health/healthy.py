@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from installer.contract import Role
-from installer.health import reach
-from installer.health.check import Check, Evidence, Finding, Probed, Subject
-from installer.health.checks import CHECKS
+from installer.health.check import Check, Finding, Subject
+from installer.health.checks.catalogue import CHECKS
 from installer.health.evaluate import evaluate
-from installer.health.report import Report
-from installer.plan import InstallPlan
-from installer.topology import Machine, Topology, topology
+from installer.health.reach import pairs
+from installer.health.report.model import Report
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology, topology
+from installer.steps.evidence import Evidence, Probed
 
 NOW = 1_795_381_262.0
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHealthy"
@@ -53,7 +54,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         "firewall": "",
         "reach": "\n".join(
             f"{target.protocol} {target.address} {target.port} {'open' if target.protocol == 'udp' else 'refused'}"
-            for target in reach.targets(machine, whole)
+            for target in pairs.targets(machine, whole)
         ),
     }
     if machine.role is not Role.MASTER:

@@ -16,17 +16,20 @@ from typing import BinaryIO
 
 import pytest
 
-from installer.contract import Level
-from installer.errors import InstallerError
-from installer.health import gather, probes, reach
-from installer.health.check import Check, Evidence, Probe, Probed, Subject, Unreadable, Verdict
-from installer.health.checks import CHECKS
-from installer.node.connection import Result, Running
-from installer.node.key import ensure_key
-from installer.node.ssh import SSHConnections
-from installer.sanitise import MAX_LINE
-from installer.state import ClusterDirectory
-from installer.topology import Machine, Topology
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.common.sanitise import MAX_LINE
+from installer.health import gather
+from installer.health.check import Check, Subject, Verdict
+from installer.health.checks import probes
+from installer.health.checks.catalogue import CHECKS
+from installer.health.reach import pairs
+from installer.plan.rules import Level
+from installer.plan.topology import Machine, Topology
+from installer.ssh.connection import Result, Running
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.evidence import Evidence, Probe, Probed, Unreadable
 from tests.doubles.sshd import MISSING, PROGRAM, running_sshd
 from tests.installer.health import healthy
 
@@ -137,7 +140,7 @@ def test_the_script_tells_a_stand_in_what_is_asked(machine: Machine) -> None:
     asked = [line.removeprefix("#: probe ") for line in lines if line.startswith("#: probe ")]
     assert sorted(asked) == sorted(healthy.outputs(machine))
     assert asked[0] == "clock"
-    flows = {(target.protocol, target.address, target.port) for target in reach.targets(machine, healthy.TOPOLOGY)}
+    flows = {(target.protocol, target.address, target.port) for target in pairs.targets(machine, healthy.TOPOLOGY)}
     told = [tuple(line.split()[2:]) for line in lines if line.startswith("# target ")]
     assert sorted(told) == sorted((protocol, address, str(port)) for protocol, address, port in flows)
 

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from installer.health import gather
-from installer.health.check import Evidence, Probed, Subject, Verdict
-from installer.health.checks import CHECKS
-from installer.health.html import page
-from installer.health.report import Report
-from installer.health.text import render
-from installer.topology import Machine
+from installer.health.check import Subject, Verdict
+from installer.health.checks.catalogue import CHECKS
+from installer.health.report.html import page
+from installer.health.report.model import Report
+from installer.health.report.text import render
+from installer.plan.topology import Machine
+from installer.steps.evidence import Evidence, Probed
 from tests.installer.health import healthy
 
 _MACHINES = st.sampled_from(healthy.TOPOLOGY.machines)

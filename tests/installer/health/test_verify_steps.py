@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 
-from installer.health import reach, steps
-from installer.health.check import Evidence
-from installer.node import known_hosts
-from installer.state import ClusterDirectory
-from installer.world import World
+from installer.common.paths import ClusterDirectory
+from installer.health import steps
+from installer.health.reach import pairs
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.evidence import Evidence
+from installer.steps.world import World
 from tests.doubles.rehearsal import StepContext
 from tests.installer.health import healthy
 
@@ -30,7 +31,7 @@ class _Connections:
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepContext:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path))
     directory = ClusterDirectory.of("demo")
-    known_hosts.pin(directory, MACHINE.name, healthy.HOST_KEY)
+    pinned_keys.pin(directory, MACHINE.name, healthy.HOST_KEY)
     world = World(healthy.PLAN, healthy.TOPOLOGY, directory, cast(Any, None), cast(Any, _Connections()))
     return StepContext(world, 20.0)
 
@@ -44,8 +45,8 @@ def gathering(*found: Evidence, monkeypatch: pytest.MonkeyPatch) -> Iterator[Evi
 
 def test_machines_that_the_overlay_does_not_lead_to_yet_are_named() -> None:
     others = [machine.name for machine in healthy.TOPOLOGY.machines if machine != MACHINE]
-    assert reach.untried(MACHINE, healthy.TOPOLOGY, STANDS) == ()
-    assert list(reach.untried(MACHINE, healthy.TOPOLOGY, COMES)) == others
+    assert pairs.untried(MACHINE, healthy.TOPOLOGY, STANDS) == ()
+    assert list(pairs.untried(MACHINE, healthy.TOPOLOGY, COMES)) == others
 
 
 def test_a_pod_network_that_comes_up_is_waited_for(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ from ipaddress import IPv4Address
 import pytest
 
 from installer.node.configuration import configuration, unproxied
-from installer.plan import Artifacts, Host, InstallPlan, Machines
-from installer.topology import topology
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.machines import Host, Machines
+from installer.plan.sections import Artifacts
+from installer.plan.topology import topology
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 OWN = PLAN.model_copy(

@@ -11,14 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.node import download as module
 from installer.node.download import download
-from installer.node.key import ensure_key
-from installer.node.ssh import SSHConnections
-from installer.state import ClusterDirectory
-from installer.topology import topology
-from installer.world import World
+from installer.plan.topology import topology
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.world import World
 from tests.doubles.node_bench import PLAN
 from tests.doubles.rehearsal import StepContext
 from tests.doubles.sshd import MISSING, PROGRAM, SSHD, running_sshd

@@ -11,16 +11,16 @@ from typing import Any, cast
 
 import pytest
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.node.firewall import Entrance, FirewallOwn, Shown, enforced, read_entrance, read_show, steps
-from installer.node.key import ensure_key
 from installer.node.nftables import parse
 from installer.node.program import PATH, source
-from installer.node.ssh import SSHConnections
-from installer.plan import InstallPlan
-from installer.state import ClusterDirectory
-from installer.topology import topology
-from installer.world import World
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.world import World
 from tests.doubles.netns import WORKSTATION, Namespaces, missing, running_namespaces
 from tests.doubles.rehearsal import StepContext
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.contract import Peer, Role, Traffic
-from installer.health.compliance import covers
+from installer.health.report.compliance import covers
 from installer.node.nftables import parse, ruleset
-from installer.plan import InstallPlan
-from installer.topology import FirewallRule, Machine, topology
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Peer, Role, Traffic
+from installer.plan.topology import FirewallRule, Machine, topology
 from tests.strategies import plans, repeatable
 
 _EMPTY_NETWORK = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]

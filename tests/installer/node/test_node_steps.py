@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import PATH, ensure_program, read_status, source_sum, status
 from installer.node.steps import Claim, Prepare, PrepareOwn, steps
-from installer.plan import Artifacts, Host, InstallPlan, Machines
-from installer.step import Permanent
-from installer.topology import topology
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.machines import Host, Machines
+from installer.plan.sections import Artifacts
+from installer.plan.topology import topology
+from installer.steps.step import Permanent
 from tests.doubles.mirror import published
 from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
 from tests.doubles.shell_connection import MachineContext, ShellConnection

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from installer.node.key import ensure_key
+from installer.common.paths import ClusterDirectory
 from installer.node.program import PATH, source_sum, status
-from installer.node.ssh import SSHConnections
+from installer.plan.topology import topology
 from installer.platforms.machines.steps import steps
-from installer.state import ClusterDirectory
-from installer.step import Phase
-from installer.topology import topology
-from installer.world import World
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.step import Phase
+from installer.steps.world import World
 from tests.doubles.lan import ADDRESSES, running_lan
 from tests.doubles.netns import missing
 from tests.doubles.rehearsal import StepContext

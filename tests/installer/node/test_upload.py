@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.errors import InstallerError
+from installer.common.errors import InstallerError
 from installer.node.upload import upload
 from tests.doubles.bare_machine import BareMachine, bare_machine
 from tests.doubles.node_bench import PLAN

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.plan import Ingress, InstallPlan
+from installer.plan.model import InstallPlan
+from installer.plan.sections import Ingress
 from tests.doubles.rehearsal import Rehearsal
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from installer.health.check import Evidence, Finding, Probed
-from installer.health.preflight import PREFLIGHT, evaluate_preflight, software
-from installer.health.preflight import probes as asked
+from installer.health.check import Finding
+from installer.health.preflight import PREFLIGHT, evaluate_preflight, probes, software
 from installer.health.preflight.check import PreflightCheck
-from installer.plan import Host, InstallPlan, Machines
-from installer.topology import Machine, topology
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.machines import Host, Machines
+from installer.plan.topology import Machine, topology
+from installer.steps.evidence import Evidence, Probed
 
 NOW = 1_795_381_262.0
 GIB = 1024**2
@@ -123,10 +124,10 @@ CONFIG = "\n".join(
     ["source /boot/config-6.12.48+deb13-amd64"]
     + [
         f"CONFIG_{name}=y"
-        for name in (*asked.REQUIRED_OPTIONS, *asked.OPTIONAL_OPTIONS, *asked.REQUIRED_OF_VERSION[2])
-        if name not in asked.MODULE_OPTIONS.values()
+        for name in (*probes.REQUIRED_OPTIONS, *probes.OPTIONAL_OPTIONS, *probes.REQUIRED_OF_VERSION[2])
+        if name not in probes.MODULE_OPTIONS.values()
     ]
-    + [f"CONFIG_{name}=m" for name in asked.MODULE_OPTIONS.values()]
+    + [f"CONFIG_{name}=m" for name in probes.MODULE_OPTIONS.values()]
 )
 
 

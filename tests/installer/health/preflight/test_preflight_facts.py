@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from installer.health.check import Unreadable
 from installer.health.preflight import architecture, at_work, cgroup_version, facts, summary
+from installer.steps.evidence import Unreadable
 from tests.installer.health.preflight.bare import PLAN, TOPOLOGY, WORKER, added, evidence, spoiled, swapped
 
 MACHINE = TOPOLOGY.machine(WORKER)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from installer.health.check import Evidence, Verdict
+from installer.health.check import Verdict
 from installer.health.preflight import TOGETHER, evaluate_preflight
-from installer.topology import topology
+from installer.plan.topology import topology
+from installer.steps.evidence import Evidence
 from tests.installer.health.preflight.bare import (
     MASTER,
     NOW,

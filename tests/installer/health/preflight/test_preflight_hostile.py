@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.health.check import Evidence, Probed, Verdict
+from installer.health.check import Verdict
 from installer.health.preflight import PREFLIGHT, at_work, evaluate_preflight, facts, summary
-from installer.topology import Machine
+from installer.plan.topology import Machine
+from installer.steps.evidence import Evidence, Probed
 from tests.installer.health.preflight import bare
 from tests.strategies import repeatable
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from installer.health.check import Evidence, Probed, Verdict
+from installer.health.check import Verdict
 from installer.health.preflight import PREFLIGHT, evaluate_preflight
-from installer.plan import Artifacts
+from installer.plan.sections import Artifacts
+from installer.steps.evidence import Evidence, Probed
 from tests.installer.health.preflight.bare import (
     GIB,
     INFRA,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from installer.contract import Level
 from installer.health.preflight import PREFLIGHT
+from installer.plan.rules import Level
 from tests.craton import ROOT
 
 

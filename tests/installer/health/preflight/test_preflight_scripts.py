@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.paths import ClusterDirectory
 from installer.health import gather
-from installer.health.check import Evidence, Finding, Verdict
-from installer.health.preflight import PREFLIGHT, evaluate_preflight, facts
-from installer.health.preflight import probes as asked
-from installer.health.probes import asset
-from installer.node.key import ensure_key
-from installer.node.ssh import SSHConnections
-from installer.state import ClusterDirectory
+from installer.health.check import Finding, Verdict
+from installer.health.checks.probes import asset
+from installer.health.preflight import PREFLIGHT, evaluate_preflight, facts, probes
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.evidence import Evidence
 from tests.craton import ROOT
 from tests.doubles.sshd import MISSING, PROGRAM, running_sshd
 from tests.installer.health.preflight.bare import PLAN, TOPOLOGY, WORKER
@@ -27,7 +27,7 @@ from tests.installer.health.preflight.bare import PLAN, TOPOLOGY, WORKER
 NONCE = "0123456789abcdef"
 MACHINE = TOPOLOGY.machine(WORKER)
 SHELLS = [shell for shell in ("sh", "bash", "dash", "busybox") if shutil.which(shell)]
-OFFLINE = tuple(check for check in PREFLIGHT if asked.RESOLVER not in check.probes)
+OFFLINE = tuple(check for check in PREFLIGHT if probes.RESOLVER not in check.probes)
 """Checks that ask no name server."""
 NETWORK_OF_ITS_OWN = ("mtu", "same-mtu", "mac-address", "address-owner")
 """Checks that need the plan's address on the machine."""

@@ -1,0 +1,113 @@
+"""The commands. Each says what it does, hands over to the product, and turns the outcome into an exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from installer.cli import backup, bundle, clusters, destroy, install, local, new, nodes, plans, support
+from installer.cli.common import (
+    Mode,
+    mode_of,
+    tell,
+)
+from installer.common.errors import ExitCode, InstallerError
+
+app = typer.Typer(
+    name="craton",
+    help="Install self-hosted Kubernetes: an install that survives interruption, a plan that can be reviewed, "
+    "a destroy that proves that nothing is left.",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+for _commands in (plans, install, clusters, nodes, destroy, backup, bundle, support, local):
+    app.add_typer(_commands.app)
+
+
+@app.callback(invoke_without_command=True)
+def home(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Without a command: the home screen on a terminal, this help elsewhere."""
+    if debug:
+        os.environ["CRATON_DEBUG"] = "1"
+    if version:
+        from installer import __version__
+
+        print(f"craton {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    if mode_of(as_json=False, plain=False) is Mode.SCREEN:
+        from screens.app import run_home
+
+        raise typer.Exit(run_home())
+    print(context.get_help())
+
+
+app.command(name="new")(new.command(new.wizard))
+
+
+def run() -> int:
+    """Run the command line and return the exit code; errors become words on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except SystemExit as exit_:
+        return _flushed(_exit_code(exit_.code))
+    except InstallerError as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        return _report(_internal(error))
+    return ExitCode.DONE
+
+
+def _flushed(code: int) -> int:
+    """`code`, after what was printed has left; a reader that went away is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _exit_code(code: object) -> int:
+    """typer ends with 130 after ctrl+c and with 1 after ctrl+d or an abort; both are an interruption."""
+    if code in (1, 130):
+        return ExitCode.INTERRUPTED
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _internal(error: Exception) -> InstallerError:
+    if os.environ.get("CRATON_DEBUG"):
+        raise error
+    return InstallerError(
+        "run the command",
+        f"internal error: {type(error).__name__}: {error}",
+        hint="run it again with `craton --debug ...` and report what it prints; no cluster was touched by this message",
+    )
+
+
+def _report(error: InstallerError) -> int:
+    if os.environ.get("CRATON_DEBUG"):
+        traceback.print_exception(error)
+    if "--json" in sys.argv:
+        print(json.dumps({"error": error.as_dict()}))
+    tell(f"error: {error}")
+    if error.hint:
+        tell(f"what to do: {error.hint}")
+    return error.exit_code or ExitCode.USAGE

@@ -1,0 +1,244 @@
+"""`craton etcd`, `craton kubeconfig`: what keeps a cluster, and the way into it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from installer.cli.common import (
+    AlwaysPlain,
+    AnyCluster,
+    Cluster,
+    Json,
+    Yes,
+    confirm,
+    mode_of,
+    pick,
+    tell,
+    teller,
+    unlock_keys,
+)
+from installer.common.errors import ExitCode, InstallerError
+
+if TYPE_CHECKING:
+    from installer.common.paths import ClusterDirectory
+    from installer.operations.kubeconfig import Changed
+    from installer.plan.model import InstallPlan
+
+app = typer.Typer(pretty_exceptions_enable=False)
+etcd = typer.Typer(
+    name="etcd",
+    help="Back up what Kubernetes knows, and bring it back after masters or data were lost.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(etcd)
+
+
+@etcd.command()
+def backup(
+    cluster: AnyCluster = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The archive; default NAME-etcd-DATE-TIME.tar")
+    ] = None,
+    as_json: Json = False,
+    plain: AlwaysPlain = False,  # noqa: ARG001
+) -> None:
+    """Bring a snapshot of etcd here, checked, as one archive: all objects of the cluster, and its plan.
+
+    It is good for two things: going on after most masters were lost, and going back after data was. It is not good
+    for a cluster that has lost all its masters: the certificates, and the key that Secrets are encrypted with, are
+    on masters alone. Keep the archive where nobody else reads it: only Secrets are encrypted in it.
+    """
+    from installer.operations import backup as backing_up
+    from installer.operations import lookup, session
+
+    name, mode = pick(cluster), mode_of(as_json=as_json, plain=True)
+    plan = lookup.load(name)
+    _refuse_without_etcd(plan)
+    unlock_keys(plan, mode)
+    path = output or Path(f"{name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar")
+    with _clusters_fault(), session.open_world(plan, lookup.existing(name)) as world:
+        archive = backing_up.take(world, path, teller(mode))
+    of = archive.backup
+    if as_json:
+        print(json.dumps({"file": str(path), "size": archive.size, "sha256": archive.sha256, "backup": asdict(of)}))
+    else:
+        print(
+            f"{path}\n  size      {archive.size / 1e6:.1f} MB\n  revision  {of.revision}\n  SHA-256   {archive.sha256}"
+        )
+
+
+@etcd.command()
+def restore(
+    cluster: Cluster,
+    file: Annotated[Path, typer.Argument(help="An archive that `craton etcd backup` wrote.", dir_okay=False)],
+    machine: Annotated[
+        str | None, typer.Option("--machine", metavar="NAME", help="The master to restore on, such as master-2.")
+    ] = None,
+    yes: Yes = False,
+    plain: AlwaysPlain = False,  # noqa: ARG001
+) -> None:
+    """Make a cluster's etcd anew from a backup: after most masters were lost, or to go back in time.
+
+    It is done on one master that still has its certificates. All others leave the cluster, and join anew with
+    `craton resume`. Run again after an interruption, it completes what was begun.
+    """
+    from installer.operations import lookup, session
+    from installer.operations import restore as restoring
+
+    plan, mode = lookup.load(cluster), mode_of(as_json=False, plain=True)
+    _refuse_without_etcd(plan)
+    unlock_keys(plan, mode)
+    with _clusters_fault(), session.open_world(plan, lookup.existing(cluster)) as world:
+        tell(f"looking at the masters of {cluster} ...")
+        intent = restoring.intend(world, file, machine and lookup.machine_name(plan, machine))
+        tell("\n".join(intent.sentences))
+        if not yes:
+            confirm(f"Type {cluster} to restore it:", mode, expected=cluster)
+        restoring.restore(world, intent, tell)
+    print(f"{cluster} is at {intent.backup.clock} again, with one master: {intent.master}")
+    if intent.others:
+        print(f"  next      craton resume {cluster}  (the other masters join anew)")
+
+
+@contextmanager
+def _clusters_fault() -> Iterator[None]:
+    """An error that says nothing about the exit status ends as one of the cluster."""
+    try:
+        yield
+    except InstallerError as error:
+        if error.exit_code is None:
+            error.exit_code = ExitCode.CLUSTER
+        raise
+
+
+def _refuse_without_etcd(plan: InstallPlan) -> None:
+    if plan.traits.stand_ins:
+        raise InstallerError(
+            "reach etcd",
+            f"{plan.name} is a rehearsal: its stand-ins have no etcd, and so nothing to back up or to restore",
+            hint="the platform local makes clusters on this computer that have one",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+@app.command()
+def kubeconfig(
+    cluster: AnyCluster = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it to this file, with mode 0600.")
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Bring it into the first file of $KUBECONFIG, or ~/.kube/config.")
+    ] = False,
+    use: Annotated[bool, typer.Option("--use", help="With --merge: make it the current context.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take out what --merge brought in.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    plain: AlwaysPlain = False,  # noqa: ARG001
+) -> None:
+    """The way into a cluster with kubectl: say where it is kept, copy it, or merge it into your own kubeconfig.
+
+    Merged, the cluster's context has the cluster's name: `kubectl --context NAME get nodes`.
+    """
+    if sum((output is not None, merge, remove)) > 1 or (use and not merge):
+        raise InstallerError(
+            "understand the options",
+            "of --output, --merge and --remove there can be but one, and --use goes with --merge",
+            exit_code=ExitCode.USAGE,
+        )
+    if remove:
+        _remove(cluster)
+    elif merge:
+        _merge(pick(cluster), use=use, force=force)
+    else:
+        _write(pick(cluster), output, force=force)
+
+
+def _write(cluster: str, output: Path | None, *, force: bool) -> None:
+    from installer.operations import kubeconfig, lookup
+
+    path, text = _kept(lookup.existing(cluster))
+    if output is not None:
+        _refuse_stand_ins(cluster, force=force)
+        changed = kubeconfig.save(output, text, force=force)
+        tell(f"{output}: {'written' if changed else 'is there already'}")
+        path = output.absolute()
+    else:
+        tell(str(path))
+        if lookup.load(cluster).traits.stand_ins:
+            tell("It is a stand-in's, and opens nothing.")
+    print(f"export KUBECONFIG={shlex.quote(str(path))}")
+
+
+def _merge(cluster: str, *, use: bool, force: bool) -> None:
+    from installer.operations import kubeconfig, lookup
+
+    path, text = _kept(lookup.existing(cluster))
+    _refuse_stand_ins(cluster, force=force)
+    access, target = kubeconfig.read_access(cluster, text, path), kubeconfig.user_file()
+    changed = kubeconfig.change(target, lambda before: kubeconfig.merged(before, access, target, use=use, force=force))
+    tell(f"{target}: {_done('the context ' + cluster + ' is merged', changed)}")
+    print(f"kubectl --context {cluster} get nodes")
+
+
+def _remove(cluster: str | None) -> None:
+    """By its name alone, since this is wanted after a destroy as well."""
+    from installer.common.paths import ClusterDirectory
+    from installer.operations import kubeconfig, lookup
+
+    name, server = cluster or pick(cluster), None
+    if ClusterDirectory.of(name).plan.exists():
+        server = f"https://{lookup.load(name).api_host}:6443"
+    target, stayed = kubeconfig.user_file(), list[str]()
+
+    def edit(before: str) -> str:
+        after, kept = kubeconfig.without(before, name, target, server)
+        stayed.extend(kept)
+        return after
+
+    changed = kubeconfig.change(target, edit)
+    tell(f"{target}: {_done(f'the entries of {name} are out', changed)}")
+    for entry in stayed:
+        tell(f"left: {entry}, which another context needs")
+
+
+def _done(what: str, became: Changed) -> str:
+    if not became.changed:
+        return f"{what} already; nothing changed"
+    return f"{what}; what was there before: {became.backup}" if became.backup else what
+
+
+def _kept(directory: ClusterDirectory) -> tuple[Path, str]:
+    """The cluster's kubeconfig as the engine fetched it. Raises InstallerError if it has not."""
+    path = directory.kubeconfig
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InstallerError(
+            "find the kubeconfig",
+            f"{directory.cluster} has none yet: the step `fetch the administrator's kubeconfig`, after the first "
+            "master's, makes it",
+            hint=f"`craton watch {directory.cluster}` shows how far it is, `craton resume {directory.cluster}` goes on",
+            exit_code=ExitCode.USAGE,
+        ) from None
+
+
+def _refuse_stand_ins(cluster: str, *, force: bool) -> None:
+    from installer.operations import lookup
+
+    if not force and lookup.load(cluster).traits.stand_ins:
+        raise InstallerError(
+            "hand out the kubeconfig",
+            f"{cluster} is a rehearsal: a stand-in's kubeconfig opens nothing",
+            hint="pass --force to try what happens to your file all the same",
+            exit_code=ExitCode.USAGE,
+        )

@@ -1,0 +1,112 @@
+"""Commands about installed clusters: list, check, diagnose, ssh."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from installer.cli.common import (
+    AlwaysPlain,
+    AnyCluster,
+    Cluster,
+    Json,
+    Mode,
+    Plain,
+    PlanOrCluster,
+    mode_of,
+    pick,
+    plan_path,
+    unlock_keys,
+)
+from installer.common.errors import ExitCode, InstallerError
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command(name="list")
+def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
+    """List the clusters: state, phase, progress, and the running engine's pid."""
+    from installer.operations import clusters, outcome
+
+    found = clusters.summaries()
+    if as_json:
+        print(json.dumps([clusters.summary_document(summary) for summary in found], indent=2))
+    else:
+        print(outcome.clusters_table(found))
+
+
+@app.command()
+def check(
+    cluster: AnyCluster = None,
+    as_json: Json = False,
+    plain: Plain = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report as a self-contained HTML page, too.")] = None,
+    machine: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this machine anew, such as worker-1. Repeatable.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this check anew, such as disk. Repeatable.")
+    ] = None,
+) -> None:
+    """Prove over SSH that the cluster keeps the contract: all of it, or some anew and the rest as last seen."""
+    from installer.health.check import Verdict
+    from installer.health.report import text
+    from installer.health.report.html import page
+    from installer.operations import health, lookup
+
+    name = pick(cluster)
+    mode = mode_of(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN and not (html or machine or check):
+        from screens.app import run_health
+
+        raise typer.Exit(run_health(name))
+    unlock_keys(lookup.load(name), mode)
+    report = health.check(name, machine, check)
+    if html:
+        html.write_text(page(report), encoding="utf-8")
+    print(json.dumps(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report))
+    raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
+
+
+@app.command()
+def ladder(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
+    """Climb the SSH ladder of every machine, rung by rung: what holds, what does not, and what mends it."""
+    from installer.cli import connectivity
+    from installer.common.paths import ClusterDirectory
+    from installer.operations.login.survey import survey
+    from installer.plan import planfile
+
+    loaded, mode = planfile.load(plan_path(target)), mode_of(as_json=as_json, plain=True)
+    unlock_keys(loaded, mode)
+    found = survey(loaded, ClusterDirectory.of(loaded.name))
+    ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    document = mode is Mode.JSON
+    print(
+        json.dumps(connectivity.document(found), indent=2)
+        if document
+        else connectivity.text(found, ascii_only=ascii_only)
+    )
+    raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.ladders) else ExitCode.PREFLIGHT)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def ssh(
+    cluster: Cluster,
+    machine: Annotated[str, typer.Argument(help="Full or short name, such as worker-1.")],
+    command: Annotated[list[str] | None, typer.Argument(help="Run this instead of a shell.")] = None,
+) -> None:
+    """Open a shell on a machine with OpenSSH, with the cluster's key and pinned host keys."""
+    from installer.operations import shell
+
+    argv = [*shell.ssh_command(cluster, machine), *(command or [])]
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 (the user's own ssh, without a shell)
+    except FileNotFoundError:
+        raise InstallerError(
+            "open a shell", "there is no `ssh` on this computer", machine=machine, hint="install the OpenSSH client"
+        ) from None

@@ -1,0 +1,77 @@
+"""The command `craton destroy`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from installer.cli.common import (
+    AcceptNew,
+    Json,
+    Mode,
+    Plain,
+    PlanOrCluster,
+    Speed,
+    Yes,
+    confirm,
+    is_path,
+    mode_of,
+    settle_access,
+    tell,
+)
+from installer.common.errors import ExitCode
+
+if TYPE_CHECKING:
+    from installer.engine.progress import Progress
+    from installer.steps.platform import RunOptions
+
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def destroy(
+    target: PlanOrCluster,
+    yes: Yes = False,
+    as_json: Json = False,
+    plain: Plain = False,
+    speed: Speed = 1.0,
+    accept_new_host_keys: AcceptNew = False,
+) -> None:
+    """Take a cluster back whole, then look again and prove that nothing is left."""
+    from installer.operations import destroy, lookup, outcome
+    from installer.steps.platform import RunOptions
+
+    cluster = lookup.adopt(Path(target)) if is_path(target) else lookup.existing(target).cluster
+    mode = mode_of(as_json=as_json, plain=plain)
+    if mode is Mode.SCREEN and not yes:
+        from screens.app import run_destroy
+
+        raise typer.Exit(run_destroy(cluster))
+    settle_access(lookup.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
+    if not yes:
+        tell("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
+        confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
+    code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
+    if mode is Mode.JSON:
+        print(json.dumps(outcome.receipt(cluster, progress), indent=2))
+    else:
+        print("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
+    raise typer.Exit(code)
+
+
+def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, Progress]:
+    """Destroy, and follow the journal with a reader that opened it before: the engine removes it at the end."""
+    from installer.engine.journal import Reader
+    from installer.operations import follow, lookup, runs
+
+    directory = lookup.existing(cluster)
+    with Reader(directory.journal) as reader:
+        reader.runs()
+        runs.start_destroy(cluster, options)
+        follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
+        code = follow.follow(directory, reader, follower, tell)
+    return code, follower.progress

@@ -1,0 +1,135 @@
+"""The command `craton new`: from flags, prompts or screens to a plan file. Its flags are the questions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.plan.questions.catalogue import flags
+from installer.plan.questions.question import Flag, Kind
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+from typing import TYPE_CHECKING
+
+from installer.cli.common import Mode, mode_of
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+
+
+Screens = Callable[[Mapping[str, Any], Path | None], int]
+"""Runs the wizard on the answers so far and a place for the plan; returns the exit code."""
+
+
+def wizard() -> Screens | None:
+    """What runs the wizard's screens; None without a terminal."""
+    if mode_of(as_json=False, plain=False) is not Mode.SCREEN:
+        return None
+    from screens.app import run_wizard
+
+    return run_wizard
+
+
+def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
+    """The function that typer makes the command of.
+
+    `wizard` returns what runs the screens, or None where there is no terminal for them.
+    """
+
+    def new(output: Path | None, yes: bool, plain: bool, force: bool, **given: Any) -> None:
+        from installer.plan.questions.answers import answers_of_flags, plan_of
+
+        answers = answers_of_flags(given)
+        screens = None if yes or plain else wizard()
+        if output is not None and not force:
+            _refuse_to_overwrite(output)
+        if screens:
+            raise typer.Exit(screens(answers, output))
+        if not yes:
+            answers = _ask(answers)
+        _save(plan_of(answers), output, force=force)
+
+    new.__doc__ = (
+        "Answer a few questions and get a plan. Flags answer them beforehand; --yes takes defaults for the rest."
+    )
+    parameters = [
+        _parameter("output", Path | None, "--output", "-o", help="The plan file to write; default NAME.yaml."),
+        _parameter("yes", bool, "--yes", "-y", help="Ask nothing.", default=False),
+        _parameter("plain", bool, "--plain", help="Ask in plain lines instead of screens.", default=False),
+        _parameter("force", bool, "--force", help="Overwrite a plan file that exists.", default=False),
+        *(_flag_parameter(flag) for flag in flags()),
+    ]
+    # typer reads a command's options from its signature; here they are made from the questions.
+    new.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    new.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return new
+
+
+def _parameter(name: str, type_: Any, *declarations: str, default: Any = None, **more: Any) -> inspect.Parameter:
+    annotation = Annotated[type_, typer.Option(*declarations, **more)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _flag_parameter(flag: Flag) -> inspect.Parameter:
+    type_ = bool | None if flag.kind is Kind.YES_NO else str | None
+    metavar = Kind.TEXT if flag.kind is Kind.INVENTORY else flag.kind
+    more: dict[str, Any] = {} if flag.kind is Kind.YES_NO else {"metavar": metavar.upper()}
+    if flag.kind is Kind.INVENTORY:
+        more["autocompletion"] = complete_aliases
+    return _parameter(
+        flag.parameter, type_, flag.name, help=flag.help, rich_help_panel="Answers", show_default=False, **more
+    )
+
+
+def complete_aliases(incomplete: str) -> list[str]:
+    """Hosts of ~/.ssh/config that go on as the word begun last does."""
+    from installer.ssh.config_hosts import aliases
+
+    head, separator, begun = re.match(r"(?s)(.*?)([\s,]?)([^\s,]*)$", incomplete).groups()  # type: ignore[union-attr]
+    return [f"{head}{separator}{name}" for name in aliases() if name.startswith(begun)]
+
+
+def _ask(answers: dict[str, Any]) -> dict[str, Any]:
+    if not sys.stdin.isatty():
+        raise InstallerError(
+            "ask the questions",
+            "there is no terminal to ask on",
+            hint="pass --yes and flags such as --name and --subdomain",
+            exit_code=ExitCode.USAGE,
+        )
+    from installer.cli import prompts
+
+    return prompts.ask(answers)
+
+
+def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
+    from installer.plan import planfile
+    from installer.plan.questions import draft
+
+    path = output or Path(f"{plan.name}.yaml")
+    if force:
+        path.unlink(missing_ok=True)
+    else:
+        _refuse_to_overwrite(path)
+    planfile.save(path, plan)
+    draft.discard_draft()
+    print(path)
+    print(f"next: craton review {path}, then craton apply {path}", file=sys.stderr)
+
+
+def _refuse_to_overwrite(path: Path) -> None:
+    if path.exists():
+        raise InstallerError(
+            "write the plan",
+            f"{path} exists already",
+            hint="give another place with --output, or overwrite it with --force",
+            exit_code=ExitCode.USAGE,
+        )

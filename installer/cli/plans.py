@@ -1,0 +1,84 @@
+"""Commands about plans: review, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from installer.cli.common import (
+    Json,
+    Mode,
+    Plain,
+    PlanOrCluster,
+    is_path,
+    mode_of,
+    plan_path,
+    tell,
+)
+from installer.common.errors import InstallerError
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Read no sums of what is installed; show those that the plan has.")
+]
+
+
+Anew = Annotated[
+    bool, typer.Option("--anew", help="Read all sums of what is installed again, and record those that changed.")
+]
+
+
+@app.command()
+def review(
+    target: PlanOrCluster, as_json: Json = False, plain: Plain = False, offline: Offline = False, anew: Anew = False
+) -> None:
+    """Show what a plan means: machines, names, every contract rule, what is installed, and the steps that would run."""
+    from installer.operations import pipeline
+    from installer.operations import review as reviewing
+    from installer.plan import planfile
+
+    path = plan_path(target)
+    plan = planfile.load(path)
+    mode = mode_of(as_json=as_json, plain=plain)
+    if anew or (mode is not Mode.SCREEN and is_path(target) and not offline):
+        plan = _record_sums(path, plan, anew=anew)
+    if mode is Mode.SCREEN:
+        from screens.app import run_review
+
+        raise typer.Exit(run_review(path, offline=offline))
+    steps = pipeline.install_steps(plan)
+    print(json.dumps(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps))
+
+
+def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
+    """The plan with the sums that its file lacked; as it was, and a warning, if they cannot be had now."""
+    from installer.artifacts import checksums
+
+    try:
+        if checksums.lacks(plan) or (anew and not plan.traits.stand_ins):
+            tell(f"reading the sums of what is installed from {checksums.source(plan)} ...")
+        recorded = checksums.record(path, anew=anew, deadline=checksums.REVIEWING)
+    except InstallerError as error:
+        tell(f"warning: {checksums.not_read(error)}")
+        return plan
+    for sentence in (recorded.said, recorded.warning and f"warning: {recorded.warning}"):
+        if sentence:
+            tell(sentence)
+    return recorded.plan
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of plan files."""
+    from installer.plan import planfile
+
+    print(json.dumps(planfile.schema(), indent=2))

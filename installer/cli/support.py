@@ -1,0 +1,52 @@
+"""`craton gather`: what somebody else needs to see to help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from installer.cli.common import AlwaysPlain, AnyCluster, Yes, can_ask, confirm, mode_of, pick, tell, unlock_keys
+from installer.common.errors import InstallerError
+
+if TYPE_CHECKING:
+    from installer.operations.support_bundle import Entry
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def gather(
+    cluster: AnyCluster = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to write; default NAME-support.tar.gz")
+    ] = None,
+    machines: Annotated[
+        bool, typer.Option("--machines/--no-machines", help="Whether to ask the machines, too.")
+    ] = True,
+    yes: Yes = False,
+    plain: AlwaysPlain = False,  # noqa: ARG001
+) -> None:
+    """Collect plan, journal, checks and the machines' logs in one archive, without secrets, to ask for help with.
+
+    What it holds is listed before it is saved.
+    """
+    from installer.operations import lookup, support_bundle
+    from installer.operations import support_bundle as support
+
+    name, mode = pick(cluster), mode_of(as_json=False, plain=True)
+    path = output or Path(f"{name}-support.tar.gz")
+    if machines:
+        with suppress(InstallerError):  # a plan that cannot be read is told in what is gathered
+            unlock_keys(lookup.load(name), mode)
+        tell(f"asking the machines of {name} ...")
+
+    def agree(entries: Sequence[Entry]) -> None:
+        tell("\n".join(support.listing(entries)))
+        if can_ask(mode) and not yes:
+            confirm(f"Save this as {path}?", mode)
+
+    print(support_bundle.gather(name, path, machines=machines, agree=agree))

@@ -1,0 +1,114 @@
+"""Checks of what lies between machines: the contract's ports, and its names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address
+
+from installer.health.check import Check, Finding, Judgement, Subject, Verdict, worst
+from installer.health.checks import probes
+from installer.health.reach import pairs as reach
+from installer.health.reach.pairs import Pair, Reached
+from installer.plan import rules
+from installer.plan.rules import Level
+from installer.plan.topology import Record, Topology
+from installer.steps.evidence import Evidence, Unreadable
+
+_SHOWN = 3
+
+
+def _by_target(topology: Topology, evidence: Mapping[str, Evidence]) -> Mapping[str, list[Pair]]:
+    found = defaultdict(list)
+    for pair in reach.pairs(topology, evidence):
+        found[pair.target].append(pair)
+    return found
+
+
+def _ports(subject: Subject) -> Judgement:
+    """Judged at the machine whose firewall opens the port, by what the others found."""
+    pairs = subject.across(_by_target).get(subject.machine.name, [])
+    if not pairs:
+        return Verdict.NOT_APPLICABLE, "no other machine has to reach it", ""
+    known = [pair for pair in pairs if pair.result is not Reached.UNKNOWN]
+    filtered = [pair for pair in known if not pair.result.passes]
+    if filtered:
+        levels = {rules.RULES[pair.rule].level for pair in filtered}
+        verdict = Verdict.FAIL if levels & {Level.MUST, Level.NEEDED} else Verdict.WARN
+        return verdict, _filtered(filtered), "open what is named in the machine's firewall, on it and around it"
+    if not known:
+        raise Unreadable("no other machine could try its ports")
+    seen = f"{len(known)} of {len(pairs)} reached"
+    if any(
+        pair.protocol == "udp" and pair.result is Reached.UNKNOWN and pair.source in subject.others for pair in pairs
+    ):
+        raise Unreadable(f"{seen}; whether the overlay (udp 4789) gets through could not be tried")
+    return Verdict.PASS, seen, ""
+
+
+def _filtered(pairs: list[Pair]) -> str:
+    """Which ports do not get through, and from how many machines."""
+    sources: dict[str, dict[str, None]] = defaultdict(dict)
+    for pair in pairs:
+        sources[f"{pair.protocol} {pair.port} ({pair.rule})"][pair.source] = None
+    words = []
+    for port, names in list(sources.items())[:_SHOWN]:
+        words.append(f"{port} from {next(iter(names)) if len(names) == 1 else f'{len(names)} machines'}")
+    more = f", and {len(sources) - _SHOWN} more" if len(sources) > _SHOWN else ""
+    return f"filtered: {', '.join(words)}{more}"
+
+
+def resolved(evidence: Evidence) -> Mapping[str, tuple[str, ...]]:
+    """Addresses by name, as the machine resolves them. Raises Unreadable."""
+    lines = [line.split() for line in evidence.output("names").splitlines()]
+    return {words[0]: tuple(word for word in words[1:] if _is_address(word)) for words in lines if words}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except AddressValueError:
+        return False
+    return True
+
+
+def judge_record(record: Record, addresses: tuple[str, ...]) -> tuple[Verdict, str]:
+    """Whether a name resolves to exactly the planned addresses, or to any if a load balancer is planned."""
+    planned = {target for target in record.targets if _is_address(target)}
+    if not addresses:
+        return Verdict.FAIL, f"{record.name} ({record.rule}) does not resolve"
+    if not planned:
+        return Verdict.PASS, f"{record.name} resolves to {', '.join(addresses)} ({', '.join(record.targets)})"
+    if planned == set(addresses):
+        return Verdict.PASS, f"{record.name} resolves as planned"
+    missing, extra = sorted(planned.difference(addresses)), sorted(set(addresses) - planned)
+    words = [f"lacks {', '.join(missing)}"] if missing else []
+    words += [f"has {', '.join(extra)} beyond the plan"] if extra else []
+    return Verdict.FAIL, f"{record.name} ({record.rule}) {' and '.join(words)}"
+
+
+def _names(subject: Subject) -> Judgement:
+    known = resolved(subject.evidence)
+    records = subject.topology.records
+    if not any(record.name in known for record in records):
+        raise Unreadable("the machine did not say how it resolves the contract's names")
+    found = [judge_record(record, known.get(record.name, ())) for record in records]
+    verdict = worst([one for one, _ in found])
+    seen = "; ".join(words for one, words in found if one is verdict)
+    return verdict, seen, "" if verdict is Verdict.PASS else "mend the A records, then wait for their TTL"
+
+
+def record_holds(finding: Finding, rule: str) -> bool | None:
+    """Whether, by a finding of the check `names`, a name of contract rule `rule` leads where it should; None: unknown.
+
+    A finding that fails names every rule that does not hold (`judge_record`).
+    """
+    if finding.verdict is Verdict.FAIL:
+        return f"({rule})" not in finding.seen
+    return True if finding.verdict is Verdict.PASS else None
+
+
+CHECKS = (
+    Check("ports", "ports", Level.MUST, _ports, (probes.REACH, probes.FIREWALL), alone=False),
+    Check("names", "names", Level.NAME, _names, (probes.NAMES,)),
+)

@@ -1,0 +1,187 @@
+"""A health report as a value: findings, what was reached, and the contract in three columns. JSON and back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from installer.health.check import Finding, Verdict, worst
+from installer.health.reach.pairs import Pair, Reached
+from installer.plan.decisions import State
+from installer.plan.rules import Level
+
+if TYPE_CHECKING:
+    from installer.common.paths import ClusterDirectory
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatus:
+    """One contract rule: what the plan makes of it, what the platform has, what machines found."""
+
+    id: str
+    level: Level
+    subject: str
+    """What the rule is about, such as `in udp 4789 from masters, workers`."""
+    text: str
+    """What it is for."""
+    planned: State
+    configured: Verdict
+    observed: Verdict
+    detail: str
+    """Why it is not planned, or how far it was found to hold ("12 of 12 pairs")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings about one cluster. `checked_at` is Unix seconds, `seconds` how long gathering took.
+
+    `pairs_total` counts the pairs of machines between which the contract opens a port that can be probed,
+    `pairs_covered` those that were to be probed: fewer in large clusters.
+    """
+
+    cluster: str
+    checked_at: float
+    seconds: float
+    findings: tuple[Finding, ...]
+    reach: tuple[Pair, ...]
+    rules: tuple[RuleStatus, ...]
+    pairs_covered: int
+    pairs_total: int
+    notice: str = ""
+    """What the platform has to say wherever the report is shown: that it is a rehearsal."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """FAIL or WARN if anything does; WARN too if anything is unknown; else PASS."""
+        found = [finding.verdict for finding in self.findings]
+        for rule in self.rules:
+            found += (rule.configured, rule.observed)
+        verdict = worst(found)
+        if verdict is Verdict.UNKNOWN:
+            return Verdict.WARN
+        return Verdict.PASS if verdict is Verdict.NOT_APPLICABLE else verdict
+
+    @property
+    def counts(self) -> Mapping[Verdict, int]:
+        """How many findings there are of each verdict."""
+        counted = Counter(finding.verdict for finding in self.findings)
+        return {verdict: counted[verdict] for verdict in Verdict}
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(finding.machine for finding in self.findings))
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(finding.check for finding in self.findings))
+
+    @property
+    def headline(self) -> str:
+        """One line, such as `healthy, 1 warning` or `2 failures, 3 unknown, 1 contract rule broken`."""
+        counts, broken = Counter(finding.verdict for finding in self.problems()), len(self.broken_rules())
+        words = [
+            _plural(counts[Verdict.FAIL], "failure"),
+            _plural(counts[Verdict.WARN], "warning"),
+            f"{counts[Verdict.UNKNOWN]} unknown" if counts[Verdict.UNKNOWN] else "",
+            f"{_plural(broken, 'contract rule')} broken" if broken else "",
+        ]
+        if self.verdict is not Verdict.FAIL:
+            words.insert(0, "healthy")
+        return ", ".join(word for word in words if word)
+
+    def worst(self, machine: str) -> Verdict:
+        """The most severe verdict on `machine`."""
+        return worst([finding.verdict for finding in self.findings if finding.machine == machine])
+
+    def matrix(self) -> Mapping[str, Mapping[str, Finding]]:
+        """Findings by machine and then by check."""
+        rows: dict[str, dict[str, Finding]] = {machine: {} for machine in self.machines}
+        for finding in self.findings:
+            rows[finding.machine][finding.check] = finding
+        return rows
+
+    def problems(self) -> tuple[Finding, ...]:
+        """Failures, then warnings, then what is unknown; of a machine that does not answer, only that it does not."""
+        wanted = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)
+        silent = {one.machine for one in self.findings if one.check == "ssh" and one.verdict is Verdict.FAIL}
+        found = [
+            one
+            for one in self.findings
+            if one.verdict in wanted and not (one.verdict is Verdict.UNKNOWN and one.machine in silent)
+        ]
+        return tuple(sorted(found, key=lambda one: wanted.index(one.verdict)))
+
+    def broken_rules(self) -> tuple[RuleStatus, ...]:
+        """Rules of the contract that the plan wants and that do not hold."""
+        bad = {Verdict.WARN, Verdict.FAIL}
+        return tuple(rule for rule in self.rules if bad & {rule.configured, rule.observed})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON shape. `verdict`, `headline` and `counts` are for its readers; `from_dict` derives them anew."""
+        return {
+            "format": FORMAT,
+            "cluster": self.cluster,
+            "notice": self.notice,
+            "verdict": str(self.verdict),
+            "headline": self.headline,
+            "counts": {str(verdict): count for verdict, count in self.counts.items()},
+            "checked_at": self.checked_at,
+            "seconds": self.seconds,
+            "findings": [asdict(finding) for finding in self.findings],
+            "reach": [asdict(pair) for pair in self.reach],
+            "rules": [asdict(rule) for rule in self.rules],
+            "pairs_covered": self.pairs_covered,
+            "pairs_total": self.pairs_total,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """Raises KeyError, TypeError or ValueError if `data` is no report of this format."""
+        if data["format"] != FORMAT:
+            raise ValueError(f"a report of format {data['format']}")
+        return cls(
+            cluster=str(data["cluster"]),
+            checked_at=float(data["checked_at"]),
+            seconds=float(data["seconds"]),
+            findings=tuple(Finding(**{**one, "verdict": Verdict(one["verdict"])}) for one in data["findings"]),
+            reach=tuple(Pair(**{**one, "result": Reached(one["result"])}) for one in data["reach"]),
+            rules=tuple(_rule_status(one) for one in data["rules"]),
+            pairs_covered=int(data["pairs_covered"]),
+            pairs_total=int(data["pairs_total"]),
+            notice=str(data["notice"]),
+        )
+
+
+def _plural(count: int, noun: str) -> str:
+    """Nothing for none, else `1 warning`, `2 warnings`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}" if count else ""
+
+
+def _rule_status(data: Mapping[str, Any]) -> RuleStatus:
+    typed = {
+        "level": Level(data["level"]),
+        "planned": State(data["planned"]),
+        "configured": Verdict(data["configured"]),
+        "observed": Verdict(data["observed"]),
+    }
+    return RuleStatus(**{**data, **typed})
+
+
+def save_report(directory: ClusterDirectory, report: Report) -> None:
+    """Keep `report` as the cluster's last."""
+    from installer.common.paths import write_private
+
+    write_private(directory.report, json.dumps(report.as_dict(), indent=1))
+
+
+def last_report(directory: ClusterDirectory) -> Report | None:
+    """The report saved last, or None if there is none that this version can read."""
+    try:
+        return Report.from_dict(json.loads(directory.report.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,130 @@
+"""A health report as plain text: machines by checks, what is wrong and what mends it, the contract."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from installer.health.check import Finding, Verdict
+from installer.health.checks.catalogue import CHECKS
+from installer.health.report.model import Report, RuleStatus
+from installer.plan.decisions import State
+
+TITLES: Mapping[str, str] = {check.id: check.title for check in CHECKS}
+"""Titles of checks by id."""
+
+MANY = 50
+"""Beyond so many machines, those that pass everything are counted rather than listed."""
+
+MARKS = {
+    Verdict.PASS: "●",
+    Verdict.WARN: "▲",
+    Verdict.FAIL: "✕",
+    Verdict.NOT_APPLICABLE: "–",
+    Verdict.UNKNOWN: "?",
+}
+_ASCII = str.maketrans({"●": "o", "▲": "!", "✕": "X", "–": "-", "·": "-", "→": ">", "…": "~"})
+"""For terminals without Unicode; one letter each, so that columns stay where they are."""
+
+
+def render(report: Report, *, width: int = 100, ascii_only: bool = False) -> str:
+    """The report in lines of at most `width` characters where its words allow; no colour, no trailing newline."""
+    legend = "  ".join(f"{mark} {verdict}" for verdict, mark in MARKS.items())
+    sections = [
+        _heading(report, width),
+        *_matrix(report, width),
+        _problems(report, width),
+        _contract(report, width),
+        [legend],
+    ]
+    text = "\n\n".join("\n".join(section) for section in sections if section)
+    return text.translate(_ASCII).encode("ascii", "replace").decode() if ascii_only else text
+
+
+def checked(report: Report) -> str:
+    """When it was checked, of how much, and how long that took."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.checked_at))
+    judged = sum(count for verdict, count in report.counts.items() if verdict is not Verdict.NOT_APPLICABLE)
+    return (
+        f"checked {at} in {report.seconds:.1f} s · {len(report.machines)} machines · {judged} checks · "
+        f"ports tried between {report.pairs_covered} of {report.pairs_total} pairs of machines"
+    )
+
+
+def shown_machines(report: Report) -> tuple[str, ...]:
+    """The machines worth a line each: all, or in a large cluster those that do not pass everything."""
+    if len(report.machines) <= MANY:
+        return report.machines
+    odd = {finding.machine for finding in report.problems()}
+    return tuple(machine for machine in report.machines if machine in odd)
+
+
+def _heading(report: Report, width: int) -> list[str]:
+    notice = [report.notice] if report.notice else []
+    return [f"{report.cluster} · {report.headline}", *notice, *_wrapped(checked(report), width, "")]
+
+
+def _matrix(report: Report, width: int) -> Iterator[list[str]]:
+    """Tables of machines by checks, as many beside each other as fit."""
+    rows, machines = report.matrix(), shown_machines(report)
+    name_width = max((len(machine) for machine in machines), default=0)
+    for checks in _columns(report.checks, width - name_width - 2):
+        lines = [" " * (name_width + 2) + "  ".join(TITLES.get(check, check) for check in checks)]
+        for machine in machines:
+            cells = (_cell(rows[machine].get(check), TITLES.get(check, check)) for check in checks)
+            lines.append(f"  {machine:<{name_width}}{''.join(cells)}".rstrip())
+        if len(machines) < len(report.machines):
+            lines.append(f"  {len(report.machines) - len(machines)} more machines pass everything")
+        yield lines
+
+
+def _columns(checks: Sequence[str], width: int) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    used = 0
+    for check in checks:
+        needed = len(TITLES.get(check, check)) + 2
+        if chunk and used + needed > width:
+            yield chunk
+            chunk, used = [], 0
+        chunk.append(check)
+        used += needed
+    if chunk:
+        yield chunk
+
+
+def _cell(finding: Finding | None, title: str) -> str:
+    mark = MARKS[finding.verdict if finding else Verdict.NOT_APPLICABLE]
+    return mark.center(len(title) + 2)
+
+
+def _problems(report: Report, width: int) -> list[str]:
+    lines = []
+    for finding in report.problems():
+        where = f"{MARKS[finding.verdict]} {finding.machine} · {TITLES.get(finding.check, finding.check)}: "
+        lines += _wrapped(where + finding.seen, width, "    ")
+        if finding.remedy:
+            lines += _wrapped(f"    → {finding.remedy}", width, "      ")
+    return lines
+
+
+def _contract(report: Report, width: int) -> list[str]:
+    if not report.rules:
+        return []
+    lines = ["contract   planned  configured  observed"]
+    for rule in report.rules:
+        marks = (plan_verdict(rule), rule.configured, rule.observed)
+        cells = "".join(MARKS[mark].center(cell) for mark, cell in zip(marks, (9, 12, 10), strict=True))
+        words = [rule.subject, rule.text, rule.detail]
+        line = f"{rule.id:<4}{rule.level:<7}{cells} {' · '.join(word for word in words if word)}"
+        lines += _wrapped(line, width, " " * 43)
+    return lines
+
+
+def plan_verdict(rule: RuleStatus) -> Verdict:
+    """The first column's mark: a rule that the plan leaves out is not applicable."""
+    return Verdict.PASS if rule.planned is State.ON else Verdict.NOT_APPLICABLE
+
+
+def _wrapped(line: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,33 @@
+"""What one engine process is to do, as JSON on its command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from installer.engine.events import RunKind
+from installer.steps.platform import RunOptions
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What one engine process is to do. Travels as JSON on its command line, so it holds no secret."""
+
+    kind: RunKind
+    cluster: str
+    plan_path: str
+    options: RunOptions
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Assignment:
+        data = json.loads(text)
+        lists = {name: tuple(data["options"].get(name, ())) for name in ("faults", "machines")}
+        options = RunOptions(**{**data["options"], **lists})
+        return cls(RunKind(data["kind"]), data["cluster"], data["plan_path"], options)

@@ -1,0 +1,178 @@
+"""Following a run through its journal, without a screen: as plain lines, or as one JSON event a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol, TextIO
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.engine import process
+from installer.engine.events import Event, EventType, LogLine, RunRecord, StepState, document
+from installer.engine.journal import Reader
+from installer.engine.progress import Progress
+from installer.operations import runs as lifecycle
+from installer.steps.step import Phase
+
+_POLL = 0.1
+_SHAPES = {"done": "●", "running": "◐", "failed": "✕", "waiting": "○", "retry": "▲"}
+_LETTERS = {"done": "ok", "running": "..", "failed": "!!", "waiting": "--", "retry": "??"}
+
+
+class Follower(Protocol):
+    """Draws what a run does. `event` comes after `progress` was brought up to it."""
+
+    def event(self, event: Event, progress: Progress) -> None: ...
+
+    def log(self, line: LogLine) -> None: ...
+
+
+def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell: Callable[[str], None]) -> ExitCode:
+    """Show the newest run until it ends and return its exit code.
+
+    Ctrl+c asks the engine to stop at the next safe point, a second one leaves it running (exit code 8).
+    Raises InstallerError if the engine's process dies without having ended its run.
+    """
+    progress = Progress.of(reader.steps())
+    batches = _batches(directory, reader)
+    interrupts = 0
+    while True:
+        try:
+            for item in next(batches):
+                if isinstance(item, LogLine):
+                    follower.log(item)
+                    continue
+                progress.extend([item])
+                follower.event(item, progress)
+            if progress.exit_code is not None:
+                return ExitCode(progress.exit_code)
+            time.sleep(_POLL)
+        except KeyboardInterrupt:
+            interrupts += 1
+            if interrupts > 1:
+                tell(f"left running; `craton watch {directory.cluster}` shows it again")
+                return ExitCode.INTERRUPTED
+            tell("stopping at the next safe point; ctrl+c again leaves it running instead")
+            lifecycle.stop(directory.cluster)
+
+
+def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event | LogLine]]:
+    """Yield what is new in the newest run, in the order of time; raise when its engine is gone."""
+    run = newest_run(reader)
+    seen_event, seen_log = 0, 0
+    while True:
+        alive = process.running_pid(directory) is not None
+        events = reader.events(seen_event)
+        logs = reader.logs(seen_log)
+        seen_event = events[-1].seq if events else seen_event
+        seen_log = logs[-1].seq if logs else seen_log
+        found: list[Event | LogLine] = [*events, *logs]
+        new = [item for item in found if item.run == run.id]
+        yield sorted(new, key=lambda item: item.at)
+        if not alive and not new:
+            raise InstallerError(
+                "follow the run",
+                f"the engine (pid {run.pid}) ended without a word; its log is {directory.engine_log}",
+                hint=f"`craton resume {directory.cluster}` goes on where it stopped",
+                exit_code=ExitCode.INTERRUPTED,
+            )
+
+
+def newest_run(reader: Reader) -> RunRecord:
+    """Raises InstallerError if nothing was ever run."""
+    runs = reader.runs()
+    if not runs:
+        raise InstallerError(
+            "follow the run", "nothing was run yet", hint="`craton apply PLAN` installs", exit_code=ExitCode.USAGE
+        )
+    return runs[-1]
+
+
+def replay(reader: Reader, follower: Follower) -> ExitCode:
+    """Show the newest run again, at once, and return the exit code that it had (8 if it never ended)."""
+    run = newest_run(reader)
+    progress = Progress.of(reader.steps())
+    for event in reader.events():
+        if event.run == run.id:
+            progress.extend([event])
+            follower.event(event, progress)
+    return ExitCode(progress.exit_code if progress.exit_code is not None else ExitCode.INTERRUPTED)
+
+
+class JsonLines:
+    """One JSON document a line on stdout, and nothing else there."""
+
+    def event(self, event: Event, progress: Progress) -> None:  # noqa: ARG002 (readers fold for themselves)
+        print(json.dumps(document(event)), flush=True)
+
+    def log(self, line: LogLine) -> None:
+        print(json.dumps(document(line)), flush=True)
+
+
+class PlainLines:
+    """Lines that a pipe, a CI log or a screen reader can take: what ended, what is awaited, what failed."""
+
+    def __init__(self, out: TextIO = sys.stdout) -> None:
+        self._out = out
+        encoding = (getattr(out, "encoding", None) or "ascii").lower()
+        self._shapes = _SHAPES if encoding.startswith("utf") else _LETTERS
+
+    def event(self, event: Event, progress: Progress) -> None:
+        if event.type is EventType.STEP:
+            self._step(event, progress)
+        elif event.type is EventType.WAIT:
+            until = time.strftime("%H:%M:%S", time.localtime(event.data["until"]))
+            seen = f", last seen: {event.data['seen']}" if event.data["seen"] else ""
+            self._line(event, "waiting", f"{event.step}: waiting for {event.data['what']} until {until}{seen}")
+        elif event.type is EventType.RETRY:
+            data = event.data
+            self._line(
+                event,
+                "retry",
+                f"{event.step}: {data['error']['observed']}; trying again in {data['in']:.1f} s "
+                f"(attempt {data['attempt']} of {data['of']})",
+            )
+        elif event.type is EventType.STOPPING:
+            self._line(event, "waiting", "stopping at the next safe point")
+
+    def log(self, line: LogLine) -> None:
+        """Machines' logs stay in the journal: `craton watch` shows them, `craton gather` collects them."""
+
+    def _step(self, event: Event, progress: Progress) -> None:
+        view = progress.steps[event.step or ""]
+        record = view.record
+        where = f"{progress.fraction:4.0%}  {record.phase:<13}  "
+        if view.state in (StepState.DONE, StepState.UNDONE):
+            proof = view.seen if record.phase == Phase.VERIFY else f"already: {view.seen}"
+            how = f"{view.duration(event.at):.1f} s" if view.how == "applied" else proof
+            self._line(event, "done", f"{where}{record.title}  ({how})")
+        elif view.state is StepState.FAILED and view.error:
+            machine = f"{view.error['machine']}: " if view.error.get("machine") else ""
+            self._line(event, "failed", f"{where}{record.title}")
+            print(f"            {machine}{view.error['operation']}: {view.error['observed']}", file=self._out)
+            if view.error.get("hint"):
+                print(f"            what to do: {view.error['hint']}", file=self._out, flush=True)
+
+    def _line(self, event: Event, shape: str, text: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+        print(f"  {clock}  {self._shapes[shape]} {text}", file=self._out, flush=True)
+
+
+class Fold:
+    """Keeps the run's progress, for whoever wants it when the run has ended, and passes everything on."""
+
+    def __init__(self, inner: Follower | None) -> None:
+        self._inner = inner
+        self.progress = Progress({})
+
+    def event(self, event: Event, progress: Progress) -> None:
+        self.progress = progress
+        if self._inner:
+            self._inner.event(event, progress)
+
+    def log(self, line: LogLine) -> None:
+        if self._inner:
+            self._inner.log(line)

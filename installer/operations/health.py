@@ -1,0 +1,30 @@
+"""Checks a cluster's health over SSH and keeps the report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from installer.operations.lookup import existing, load, machine_name
+from installer.operations.session import open_world
+
+if TYPE_CHECKING:
+    from installer.health.report.model import Report
+
+
+def check(cluster: str, machines: Collection[str] | None = None, checks: Collection[str] | None = None) -> Report:
+    """Gather evidence over SSH, judge it, and keep the report: of every machine and check, or of those given.
+
+    `machines` are full or short names, `checks` ids; the rest of the report is then as it was last. Where there is no
+    last report on these machines, all is checked. Raises InstallerError (usage) for a name that is unknown.
+    """
+    from installer.health.examine import examine
+    from installer.health.report.model import last_report, save_report
+    from installer.health.report.partial import recheck
+
+    directory = existing(cluster)
+    with open_world(load(cluster), directory) as world:
+        names = [machine_name(world.plan, machine) for machine in machines or ()]
+        report = examine(world, recheck(last_report(directory), world.topology, names, checks))
+    save_report(directory, report)
+    return report

@@ -1,0 +1,63 @@
+"""Finds a cluster that Craton knows, its saved plan, and its machines by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer.common import paths
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+
+
+def existing(cluster: str) -> ClusterDirectory:
+    """The directory of a cluster that Craton knows. Raises InstallerError naming those it does know."""
+    directory = ClusterDirectory.of(cluster)
+    if not directory.plan.exists():
+        known = ", ".join(found.cluster for found in paths.clusters()) or "none"
+        raise InstallerError(
+            "find the cluster",
+            f"there is no cluster {cluster!r} under {paths.home()}",
+            hint=f"known clusters: {known}; CRATON_HOME says where to look",
+            exit_code=ExitCode.USAGE,
+        )
+    return directory
+
+
+def adopt(plan_path: Path) -> str:
+    """The name of the cluster that a plan file describes, made known here if its directory was lost.
+
+    A destroy needs no more than that: what exists is found by name.
+    """
+    from installer.plan import planfile
+
+    directory = ClusterDirectory.of(planfile.load(plan_path).name)
+    if not directory.plan.exists():
+        write_private(directory.plan, plan_path.read_bytes())
+    return directory.cluster
+
+
+def load(cluster: str) -> InstallPlan:
+    """The saved plan of a cluster."""
+    from installer.plan import planfile
+
+    return planfile.load(existing(cluster).plan)
+
+
+def machine_name(plan: InstallPlan, given: str) -> str:
+    """The full name of a machine given by its full or short name. Raises InstallerError naming those that there are."""
+    from installer.plan.topology import topology
+
+    names, cluster = [machine.name for machine in topology(plan).machines], plan.name
+    for name in (given, f"{cluster}-{given}"):
+        if name in names:
+            return name
+    raise InstallerError(
+        "find the machine",
+        f"{cluster} has no machine {given!r}",
+        hint=f"its machines: {', '.join(names[:12])}{' ...' if len(names) > 12 else ''}",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,145 @@
+"""What a run came to, in words: the end of an install, the receipt of a destroy, the list of clusters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from installer.cluster.etcd import survives
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
+from installer.common.text import count
+from installer.engine.events import RunKind, StepState
+from installer.engine.progress import Progress
+from installer.operations import lookup
+from installer.operations.clusters import ClusterSummary
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.steps.platform import Resource
+
+
+def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
+    """What a person should know when a run has ended: what stands, where, and what to do next."""
+    name = directory.cluster
+    if progress.running:
+        return [f"{name}: left running at {progress.fraction:.0%}; `craton watch {name}` shows it again."]
+    if progress.kind is RunKind.DESTROY:
+        return destroyed_lines(name, progress)
+    if progress.exit_code == ExitCode.DONE:
+        return _installed_lines(directory, progress)
+    if progress.exit_code == ExitCode.INTERRUPTED:
+        return [f"{name}: stopped at {progress.fraction:.0%}. Nothing is lost: `craton resume {name}` goes on."]
+    blocked = sum(view.state is StepState.BLOCKED for view in progress.steps.values())
+    lines = [f"{name}: {len(progress.failures)} failed, {blocked} not tried because of that."]
+    for view in progress.failures:
+        error = view.error or {}
+        where = f"{error.get('machine')}: " if error.get("machine") else ""
+        lines += [f"  {view.record.id}", f"    {where}{error.get('operation')}: {error.get('observed')}"]
+        lines += [f"    what to do: {error['hint']}"] if error.get("hint") else []
+    return [*lines, f"What is done stays done: `craton resume {name}` does the rest."]
+
+
+def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
+    from installer.health.report.model import last_report
+
+    name = directory.cluster
+    plan = lookup.load(name)
+    report, notice = last_report(directory), plan.traits.notice
+    seconds = (progress.ended or 0.0) - (progress.started or 0.0)
+    balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else count(plan.infra, "infra node")
+    stand_in = "  (a stand-in's: kubectl finds nothing there)" if plan.traits.stand_ins else ""
+    lines = [
+        f"{name} is up: {count(plan.masters, 'master')}, {balanced}, {count(plan.workers, 'worker')}, "
+        f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
+        f"  API server   https://{plan.api_host}:6443  (D1)",
+        f"  console      https://{plan.console_host}  (D2)",
+        f"  kubeconfig   {directory.kubeconfig}{stand_in}",
+    ]
+    lines += [f"  hosts file   {line}" for line in hosts_lines(plan)]
+    if progress.kind is RunKind.REMOVE:
+        lines += [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
+    lines.append(f"  survives     {survives(plan.masters)}")
+    if report:
+        lines.append(f"  health       {report.headline}")
+    lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")
+    return [*lines, f"  {notice}"] if notice else lines
+
+
+def hosts_lines(plan: InstallPlan) -> list[str]:
+    """For the user's own hosts file, where no DNS knows the names; none of stand-ins, which nobody reaches."""
+    if plan.traits.stand_ins:
+        return []
+    derived = topology(plan)
+    return [f"{address} {record.name}" for record in derived.records for address in derived.addresses(record)]
+
+
+def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
+    """The receipt of a destroy: what went, and what a second look found."""
+    receipt = progress.results.get("receipt", {})
+    left = receipt.get("left", [])
+    if progress.exit_code == ExitCode.DONE:
+        gone = [view.record.title for view in progress.steps.values() if view.state is StepState.UNDONE]
+        lines = [f"{cluster} is destroyed: {len(gone)} things taken back; a second look found nothing left."]
+        return lines + [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
+    lines = [f"{cluster}: not everything could be destroyed."]
+    lines += [f"  left: {item['kind']} {item['name']} {item['detail']}".rstrip() for item in left]
+    for view in progress.failures:
+        error = view.error or {}
+        lines.append(f"  {view.record.id}: {error.get('observed')}")
+    return [*lines, f"Mend what is named above, then run `craton destroy {cluster}` again."]
+
+
+def left_on_machines(progress: Progress) -> list[tuple[str, str]]:
+    """(machine, what was left on it and why): what somebody changed since Craton put it there is not Craton's."""
+    found = [data for data in progress.results.values() if "removed" in data]
+    return list(dict.fromkeys((data["machine"], words) for data in found for words in data["left"]))
+
+
+def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
+    """The JSON document of `craton destroy --json`."""
+    undone = [view for view in progress.steps.values() if view.state is StepState.UNDONE]
+    return {
+        "cluster": cluster,
+        "destroyed": progress.exit_code == ExitCode.DONE,
+        "undone": [view.record.id for view in undone],
+        "failed": [{"step": view.record.id, "error": view.error} for view in progress.failures],
+        "left": list(progress.results.get("receipt", {}).get("left", [])),
+        "left_on_machines": [{"machine": name, "left": words} for name, words in left_on_machines(progress)],
+    }
+
+
+def resource_lines(cluster: str, resources: Sequence[Resource]) -> list[str]:
+    """What a destroy would take, before anyone is asked."""
+    lines = [f"  {found.kind:<16} {found.name:<32} {found.detail}".rstrip() for found in resources]
+    return [
+        f"destroying {cluster} takes {len(lines)} things:",
+        *lines,
+        f"  and everything Craton keeps about {cluster}",
+    ]
+
+
+def clusters_table(found: Sequence[ClusterSummary]) -> str:
+    """One line a cluster, or what to do if there is none."""
+    if not found:
+        return "no clusters yet; `craton new` makes a plan, `craton apply` installs it"
+    rows = [("name", "platform", "state", "done", "phase", "machines", "version", "last check", "engine")]
+    for one in found:
+        checked = time.strftime("%H:%M:%S", time.localtime(one.last_check_at)) if one.last_check_at else "never"
+        rows.append(
+            (
+                one.name,
+                one.platform,
+                one.state,
+                f"{one.fraction:.0%}",
+                one.phase or "-",
+                str(one.machines),
+                one.kubernetes,
+                f"{one.last_check} {checked}".strip(),
+                f"pid {one.pid}" if one.pid else "-",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

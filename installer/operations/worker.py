@@ -1,0 +1,135 @@
+"""The engine's own process: one assignment, from the lock to the end of its run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+from installer.engine import process, runner
+from installer.engine.context import Stop
+from installer.engine.events import RunKind
+from installer.engine.journal import Journal
+from installer.operations import pipeline, session
+from installer.operations.assignment import Assignment
+from installer.plan import planfile
+from installer.plan.changes import Risk, changes
+from installer.ssh.keys import identities
+from installer.ssh.keys.cluster_key import ensure_key
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+    from installer.steps.step import Step
+
+_PROCESSORS = max(2, os.cpu_count() or 1)
+_LIMITS = {"ssh": 32, "local": 8, "engine": _PROCESSORS, "processors": _PROCESSORS}
+"""Steps at once, by kind of work. Those that this computer's processors bound take turns: the first machine, which all
+others wait for, is ready soon rather than all of them late.
+"""
+
+
+def work(
+    assignment: Assignment,
+    directory: ClusterDirectory,
+    stop: Stop,
+    begun: Callable[[], None],
+    passphrases: Mapping[str, str],
+) -> ExitCode:
+    """Carry out the assignment while the lock is held. Raises InstallerError if its run cannot begin.
+
+    `passphrases` unlock the user's key files, by their paths, for as long as this process lives.
+    """
+    for path, passphrase in passphrases.items():
+        identities.remember(path, passphrase)
+    plan_path = Path(assignment.plan_path)
+    plan = planfile.load(plan_path)
+    _refuse_changes(assignment.kind, plan_path, plan, directory)
+    ensure_key(directory)
+
+    def recorded() -> None:
+        """The run stands in the journal: from now on its plan is the cluster's. An upgrade has a step for that."""
+        if plan_path != directory.plan and assignment.kind is not RunKind.UPGRADE:
+            write_private(directory.plan, plan_path.read_bytes())
+        begun()
+
+    with (
+        session.open_world(plan, directory, assignment.options) as world,
+        Journal(directory.journal) as journal,
+    ):
+        code = asyncio.run(
+            runner.run(
+                _steps(assignment, plan),
+                world,
+                journal,
+                kind=assignment.kind,
+                options=asdict(assignment.options),
+                pace=assignment.options.speed,
+                limits=_LIMITS,
+                stop=stop,
+                begun=recorded,
+            )
+        )
+    if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
+        forget(directory)
+    return code
+
+
+def _steps(assignment: Assignment, plan: InstallPlan) -> tuple[Step, ...]:
+    options = assignment.options
+    if assignment.kind is RunKind.DESTROY:
+        return pipeline.destroy_steps(plan)
+    if assignment.kind is RunKind.REMOVE:
+        return pipeline.removal_steps(plan, options.machines, force=options.force, before=options.upgrade_from)
+    if assignment.kind is RunKind.UPGRADE:
+        return pipeline.upgrade_steps(plan, options.upgrade_from)
+    return pipeline.install_steps(plan)
+
+
+def _refuse_changes(kind: RunKind, path: Path, plan: InstallPlan, directory: ClusterDirectory) -> None:
+    """Raises InstallerError if the plan at `path` changes what a run of this kind cannot change."""
+    if path == directory.plan or not directory.plan.exists():
+        return
+    refused = [
+        change
+        for change in changes(planfile.load(directory.plan), plan)
+        if change.risk is Risk.REFUSED and not (kind is RunKind.UPGRADE and change.field == "kubernetes")
+    ]
+    if refused:
+        raise InstallerError(
+            "change the cluster",
+            "; ".join(f"{change.field}: {change.old} -> {change.new}: {change.why}" for change in refused),
+            hint=f"`craton review {path}` shows every change; where no command is named that brings one about, "
+            f"destroy {plan.name} first, or choose another name",
+            exit_code=ExitCode.PLAN,
+        )
+
+
+def forget(directory: ClusterDirectory) -> None:
+    """Remove the cluster's directory: renamed first, so that it is whole or gone for whoever looks."""
+    aside = directory.path.with_name(f".{directory.cluster}.destroyed")
+    shutil.rmtree(aside, ignore_errors=True)
+    directory.path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def main(argv: list[str]) -> ExitCode:
+    """`python -m installer.operations.worker ASSIGNMENT`; started by the commands, never by hand."""
+    assignment = Assignment.from_json(argv[0])
+    directory = ClusterDirectory.of(assignment.cluster)
+    passphrases = process.handed_secrets()
+    try:
+        return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun, passphrases))
+    except InstallerError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code or ExitCode.USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

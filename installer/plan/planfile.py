@@ -1,0 +1,278 @@
+"""Plan files: YAML to plan with every mistake at its line and column, and plan to YAML with comments kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from installer.common import yaml_editor, yaml_reader
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import write_private
+from installer.common.sanitise import clean
+from installer.common.text import shown
+from installer.plan import validation
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.catalogue import PLATFORMS
+
+MAX_SIZE = 1 << 19
+"""Bytes; a plan has about 2,000, and 60 more for each machine that it lists. Parsing more would take too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a plan file. `line` and `column` count from 1; `field` is a dotted path, or empty."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    found: str
+    allowed: str = ""
+    hint: str = ""
+
+    @property
+    def text(self) -> str:
+        return validation.sentence(self.found, self.allowed, self.hint)
+
+    def __str__(self) -> str:
+        """`plan.yaml:12:3 masters: 2 is not 1, 3 or 5`"""
+        field = f"{self.field}: " if self.field else ""
+        return clean(f"{self.file}:{self.line}:{self.column} {field}{self.text}")
+
+
+class PlanFileError(InstallerError):
+    """A plan file that is no plan; `problems` holds everything wrong with it, in the file's order."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__(
+            "read the plan",
+            "\n".join(map(str, problems)),
+            hint="mend the plan file; `craton schema` prints what it may hold",
+            exit_code=ExitCode.PLAN,
+        )
+
+    def __str__(self) -> str:
+        return self.observed
+
+    def as_dict(self) -> dict[str, Any]:
+        fields = ("file", "line", "column", "field", "found", "allowed", "hint", "text")
+        problems = [{name: getattr(problem, name) for name in fields} for problem in self.problems]
+        return {**super().as_dict(), "problems": problems}
+
+
+def load(path: Path) -> InstallPlan:
+    """The plan in a file. Raises PlanFileError, also where there is no such file."""
+    return loads(_text(path), str(path))
+
+
+def loads(text: str, name: str = "plan.yaml") -> InstallPlan:
+    """The plan in a YAML text; `name` is the file's name in errors. Raises PlanFileError."""
+    return _read(text, name)[0]
+
+
+def dump(plan: InstallPlan) -> str:
+    """A plan file for `plan`, with a comment above each group of fields."""
+    data = _data(plan)
+    for field in _puzzling(plan):
+        *parents, key = field.split(".")
+        inner = data
+        for parent in parents:
+            inner = inner.get(parent, {})
+        inner.pop(key, None)
+    data = {key: value for key, value in data.items() if value != {}}
+    parts = []
+    for comment, fields in _GROUPS:
+        group = {field: data.pop(field) for field in (*fields, *_settings(fields)) if field in data}
+        if group:
+            parts.append("".join(f"# {line}\n" for line in comment.splitlines()) + yaml_editor.block(group))
+    if data:
+        parts.append(yaml_editor.block(data))
+    return "\n".join(parts)
+
+
+def save(path: Path, plan: InstallPlan) -> None:
+    """Write `plan` to `path`; into an existing plan file only what differs, so that the rest stays as it is.
+
+    Raises PlanFileError if a file is there that is no plan, and InstallerError if it cannot be written.
+    """
+    try:
+        target = path.resolve()
+        exists = target.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _not_written(path, error) from None
+    if not exists:
+        _write(target, dump(plan))
+        return
+    text = _text(target)
+    present, root = _read(text, str(path))
+    if present != plan:
+        mode = target.stat().st_mode & 0o777
+        _write(target, _updated(text, root, present, plan))
+        target.chmod(mode)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of plan files."""
+    return validation.schema()
+
+
+_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("A plan of Craton: all that was decided about one cluster. It holds no secrets.", ("craton",)),
+    (
+        "API server: <name>-k8s.<subdomain>. Console, Dex and the rest: <name>.<subdomain>.",
+        ("name", "subdomain"),
+    ),
+    ("Where the machines come from.", ("platform",)),
+    (
+        "Your machines, once each: `address` is where SSH finds one, `internal` where the others do, if not there.\n"
+        "Those without a `role` become masters, then infra nodes, then workers, in this order.\n"
+        "With `firewall`, the contract's rules are enforced on the machines themselves.",
+        ("machines",),
+    ),
+    (
+        "Masters run etcd and the control plane: 1, or 3 or 5 for high availability.\n"
+        "Schedulable masters run user workloads too.",
+        ("masters", "schedulable_masters"),
+    ),
+    ("Workers run the user's applications.", ("workers",)),
+    ("Where traffic for the console enters: infra (nodes, and how many) or load-balancer.", ("ingress",)),
+    (
+        "IPv4 networks. SSH and the API server are open to `user`; machines, pods and services must not overlap.",
+        ("networks",),
+    ),
+    ("The Kubernetes release.", ("kubernetes",)),
+    ("The account on every machine, and your own keys and ways to it, if any.", ("ssh",)),
+    (
+        "Where machines download from, if not from the projects' own sites, and through which proxy. The SHA-256 sums\n"
+        "are the publishers' as of the review: what is installed is what was reviewed.",
+        ("artifacts",),
+    ),
+    ("Rules that the Generic Platform contract leaves to the user, and that are on.", ("may",)),
+)
+"""The file's order: a comment, and the fields below it. Settings of platforms that are not listed follow `platform`."""
+
+
+def _settings(fields: tuple[str, ...]) -> tuple[str, ...]:
+    grouped = {field for _, group in _GROUPS for field in group}
+    return tuple(name for name in PLATFORMS if name not in grouped) if "platform" in fields else ()
+
+
+def _puzzling(plan: InstallPlan) -> list[str]:
+    """Fields that mean nothing where this plan installs, and hold what they hold by default."""
+    from installer.plan.questions.catalogue import QUESTIONS, plan_defaults
+
+    values, defaults = validation.values(plan), plan_defaults()
+    meant = {"craton", *(question.field for question in QUESTIONS if question.applies(values))}
+    return [field for field, value in values.items() if field not in meant and value == defaults[field]]
+
+
+def _data(plan: InstallPlan) -> dict[str, Any]:
+    """The plan as a file holds it: what is None is left out."""
+    dumped: dict[str, Any] = plan.model_dump(mode="json", exclude_none=True)
+    return dumped
+
+
+def _text(path: Path) -> str:
+    """The text of a file, byte for byte. Raises PlanFileError."""
+    name = str(path)
+    try:
+        if path.is_dir():
+            raise PlanFileError((Problem(name, 1, 1, "", "a directory", "a plan file"),))
+        with path.open("rb") as file:
+            content = file.read(MAX_SIZE + 1)
+    except FileNotFoundError:
+        hint = "`craton new` makes a plan"
+        raise PlanFileError((Problem(name, 1, 1, "", "there is no such file", hint=hint),)) from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        said = getattr(error, "strerror", None) or str(error)
+        raise PlanFileError((Problem(name, 1, 1, "", f"cannot be read: {said}"),)) from None
+    if len(content) > MAX_SIZE:
+        raise PlanFileError((Problem(name, 1, 1, "", f"a file of more than {MAX_SIZE >> 10} KiB", "a plan file"),))
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line, column = yaml_reader.position_of(content[: error.start].decode(), error.start)
+        found = f"byte 0x{content[error.start]:02x}"
+        raise PlanFileError((Problem(name, line, column, "", found, "UTF-8 text"),)) from None
+
+
+def _read(text: str, name: str) -> tuple[InstallPlan, yaml_reader.Mapping]:
+    document = yaml_reader.read(text)
+    flaws = [Problem(name, flaw.line, flaw.column, flaw.field, flaw.found, flaw.allowed) for flaw in document.flaws]
+    root = document.root
+    if root is None and flaws:
+        raise PlanFileError(tuple(flaws))
+    if not isinstance(root, yaml_reader.Mapping):
+        raise PlanFileError((*flaws, _no_mapping(root, name)))
+    found = validation.validate(yaml_reader.data(root))
+    mistakes = () if isinstance(found, InstallPlan) else found
+    problems = [*flaws, *(_problem(mistake, root, name) for mistake in mistakes)]
+    if isinstance(found, InstallPlan) and not problems:
+        return found, root
+    raise PlanFileError(tuple(sorted(problems, key=lambda problem: (problem.line, problem.column))))
+
+
+def _no_mapping(root: yaml_reader.Node | None, name: str) -> Problem:
+    span = root.span if root else yaml_reader.Span(0, 0, 1, 1)
+    value = yaml_reader.data(root) if root else None
+    found = "an empty file" if value is None else "a list" if isinstance(value, list) else "a single value"
+    return Problem(name, span.line, span.column, "", found, "a mapping of the plan's fields")
+
+
+def _problem(mistake: validation.Mistake, root: yaml_reader.Mapping, name: str) -> Problem:
+    span = _place(root, mistake.field)
+    field = shown(".".join(map(str, mistake.field)))
+    return Problem(name, span.line, span.column, field, mistake.found, mistake.allowed, mistake.hint)
+
+
+def _place(root: yaml_reader.Mapping, field: tuple[str | int, ...]) -> yaml_reader.Span:
+    """Where a field's key stands, or the nearest mapping around it that is in the file."""
+    node: yaml_reader.Node = root
+    span = root.span
+    for key in field:
+        if isinstance(node, yaml_reader.Mapping) and key in node.entries:
+            entry = node.entries[str(key)]
+            span, node = entry.span, entry.value
+        elif isinstance(node, yaml_reader.Sequence) and isinstance(key, int) and key < len(node.items):
+            node = node.items[key]
+            span = node.span
+    return span
+
+
+def _updated(text: str, root: yaml_reader.Mapping, present: InstallPlan, plan: InstallPlan) -> str:
+    updated = yaml_editor.changed(text, root, _changes(_data(present), _data(plan)))
+    try:
+        if loads(updated) == plan:
+            return updated
+    except PlanFileError:
+        pass
+    # YAML can be written in ways that no edit of single values covers; the plan comes before its layout.
+    return dump(plan)
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs, nested like the plan, REMOVED where it is left out now."""
+    changes: dict[str, Any] = {}
+    for key in dict.fromkeys((*old, *new)):
+        one, other = old.get(key), new.get(key, yaml_editor.REMOVED)
+        if isinstance(one, dict) and isinstance(other, dict) and (one == other or other):
+            if inner := _changes(one, other):
+                changes[key] = inner
+        elif one != other:
+            changes[key] = other
+    return changes
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_private(path, text)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: Path, error: Exception) -> InstallerError:
+    said = getattr(error, "strerror", None) or str(error)
+    return InstallerError("save the plan", f"{path}: {said}", hint="save it elsewhere", exit_code=ExitCode.USAGE)

@@ -1,0 +1,44 @@
+"""Settings of the platform `machines`: your own machines over SSH."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from installer.plan.fields import _address, _internal, _jump, _key_path, _Part, _user
+
+
+class Host(_Part):
+    """A machine that the user has. What is not given here comes from ~/.ssh/config, and then from the plan's `ssh`."""
+
+    address: Annotated[str, BeforeValidator(_address)]
+    """Where SSH finds it: an IP address, a DNS name, or a Host of ~/.ssh/config."""
+    internal: Annotated[IPv4Address | None, BeforeValidator(_internal)] = None
+    """Where the other machines find it; needed where `address` is not an IPv4 address."""
+    role: Literal["master", "infra", "worker"] | None = None
+    """None: Craton assigns it."""
+    user: Annotated[str, BeforeValidator(_user)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    key: Annotated[str | None, BeforeValidator(_key_path)] = None
+    jump: Annotated[str | None, BeforeValidator(_jump)] = None
+
+    @property
+    def node_address(self) -> IPv4Address | None:
+        """Where the other machines find it, or None if the plan does not say."""
+        if self.internal is not None:
+            return self.internal
+        try:
+            return IPv4Address(self.address)
+        except ValueError:
+            return None
+
+
+class Machines(_Part):
+    """Settings of the platform `machines`."""
+
+    inventory: tuple[Host, ...] = Field(default=(), strict=False)
+    """Every machine once; their number is that of masters, infra nodes and workers together."""
+    firewall: bool = False
+    """Enforce the contract's rules on the machines themselves, by an nftables table of Craton's own."""

@@ -1,0 +1,11 @@
+"""Settings of the platform `rehearsal`: stand-in machines."""
+
+from __future__ import annotations
+
+from installer.plan.fields import _Part
+
+
+class Rehearsal(_Part):
+    """The environment that a rehearsal stands for."""
+
+    load_balancers: bool = True

@@ -1,0 +1,67 @@
+"""Sections of a plan that every platform has: ingress, networks, SSH, artifacts."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from installer.plan.fields import Network, _base_url, _jump, _key_path, _Part, _public_key, _sums, _user
+
+MAX_INFRA = 80
+
+
+class Ingress(_Part):
+    """How traffic for the console and Dex enters: infra nodes with host ports, or a load balancer."""
+
+    kind: Literal["infra", "load-balancer"] = "infra"
+    infra: Annotated[int, Field(ge=1, le=MAX_INFRA)] | None = None
+    """Number of infra nodes; given with kind `infra` alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_count(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("kind", "infra") == "infra" and data.get("infra") is None:
+            return {**data, "infra": 1}
+        return data
+
+
+class Networks(_Part):
+    """IPv4 networks; machines, pods and services must not overlap."""
+
+    user: Network = IPv4Network("127.0.0.0/8")
+    """Where people are: SSH and the API server are open to it (rule M1)."""
+    machines: Network = IPv4Network("10.10.0.0/16")
+    pods: Network = IPv4Network("10.244.0.0/16")
+    services: Network = IPv4Network("10.96.0.0/12")
+
+
+class SSH(_Part):
+    """How Craton and the user log in."""
+
+    user: Annotated[str, BeforeValidator(_user)] = "craton"
+    public_key: Annotated[str | None, BeforeValidator(_public_key)] = None
+    """The user's own key, authorised beside the one that Craton makes for the cluster."""
+    key: Annotated[str | None, BeforeValidator(_key_path)] = None
+    """Private key with which own machines are reached, or the public half of one that the agent holds; else what
+    ~/.ssh/config and the agent offer."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    jump: Annotated[str | None, BeforeValidator(_jump)] = None
+    """Jump hosts on the way to own machines, as `ssh -J` takes them."""
+
+
+class Artifacts(_Part):
+    """Where the machines get what is installed on them."""
+
+    mirror: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """Base address of a mirror; None for the projects' own download sites."""
+    proxy: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """HTTP proxy through which machines download."""
+    sums: Annotated[dict[str, str], BeforeValidator(_sums)] = Field(default_factory=dict)
+    """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
+    sums_from: Annotated[str | None, BeforeValidator(_base_url)] = None
+    """The mirror that gave `sums`; None for the publishers themselves."""
+
+    def __hash__(self) -> int:
+        return hash((self.mirror, self.proxy, frozenset(self.sums.items()), self.sums_from))

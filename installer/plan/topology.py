@@ -1,0 +1,196 @@
+"""From a plan to machines, names, addresses, and the contract's rules for each of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Literal
+
+from installer.plan import decisions
+from installer.plan.decisions import State
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.machines import Host
+from installer.plan.rules import Kind, Peer, Role, Traffic
+
+# The first address of each role, counted from the start of the machines' network. Apart, so that adding
+# an infra node moves no worker.
+_FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
+_BALANCER_ADDRESS = 5
+MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
+INFRA_LABEL = "node-role.kubernetes.io/infra="
+"""The contract asks for none; it shows the role, and workloads that belong there select it."""
+
+_PEER_ROLES: dict[Peer, tuple[Role, ...]] = {
+    Peer.MASTERS: (Role.MASTER,),
+    Peer.INFRA: (Role.INFRA,),
+    Peer.WORKERS: (Role.WORKER,),
+    Peer.ALL: tuple(Role),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRule:
+    """One flow of a contract rule as it stands on one machine."""
+
+    rule: str
+    direction: Literal["in", "out"]
+    traffic: Traffic
+    peers: tuple[Peer, ...]
+
+    @property
+    def peer_roles(self) -> frozenset[Role]:
+        """Roles of the cluster's own machines at the other end."""
+        return frozenset(role for peer in self.peers for role in _PEER_ROLES.get(peer, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One machine: labels are `key=value`, taints `key=value:effect`, as kubectl writes them."""
+
+    name: str
+    role: Role
+    number: int
+    address: IPv4Address
+    labels: tuple[str, ...]
+    taints: tuple[str, ...]
+    firewall: tuple[FirewallRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """A balancer of TCP connections: `listeners` maps a port to the masters' port behind it."""
+
+    name: str
+    listeners: tuple[tuple[int, int], ...]
+    address: IPv4Address | None = None
+    """None where the platform gives one once it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An A record (or alias): `targets` are addresses, or the load balancer's name."""
+
+    rule: str
+    name: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    machines: tuple[Machine, ...]
+    load_balancer: LoadBalancer | None
+    records: tuple[Record, ...]
+
+    def of_role(self, role: Role) -> tuple[Machine, ...]:
+        return tuple(machine for machine in self.machines if machine.role is role)
+
+    @property
+    def first_master(self) -> Machine:
+        return self.machines[0]
+
+    def machine(self, name: str) -> Machine:
+        """Raises KeyError if there is no such machine."""
+        for machine in self.machines:
+            if machine.name == name:
+                return machine
+        raise KeyError(name)
+
+    def addresses(self, record: Record) -> tuple[str, ...]:
+        """Where `record` leads: the balancer's address for its name, nothing while the platform has given it none."""
+        balancer = self.load_balancer
+        if balancer is None or record.targets != (balancer.name,):
+            return record.targets
+        return (str(balancer.address),) if balancer.address else ()
+
+    def peers(self, rule: FirewallRule) -> tuple[Machine, ...]:
+        """The cluster's own machines at the other end of `rule`."""
+        wanted = rule.peer_roles
+        return tuple(machine for machine in self.machines if machine.role in wanted)
+
+
+def topology(plan: InstallPlan) -> Topology:
+    """Derive the cluster's machines in order: masters, infra nodes, workers."""
+    machines = tuple(machine for role in Role for machine in _of_role(plan, role))
+    balancer = _load_balancer(plan)
+    return Topology(machines, balancer, _records(plan, machines, balancer))
+
+
+def hosts(plan: InstallPlan) -> dict[str, Host]:
+    """The user's own machine behind each machine's name; empty on platforms that make theirs.
+
+    A host keeps the role that the plan gives it; those without one fill up masters, infra nodes, workers in order.
+    """
+    if not plan.traits.inventory:
+        return {}
+    free = [host for host in plan.machines.inventory if host.role is None]
+    found: dict[str, Host] = {}
+    for role in Role:
+        named = [host for host in plan.machines.inventory if host.role == role]
+        missing = _count(plan, role) - len(named)
+        named, free = [*named, *free[:missing]], free[missing:]
+        found |= {_name(plan, role, number): host for number, host in enumerate(named, 1)}
+    return found
+
+
+def _count(plan: InstallPlan, role: Role) -> int:
+    return {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}[role]
+
+
+def _name(plan: InstallPlan, role: Role, number: int) -> str:
+    return f"{plan.name}-{role}-{number}"
+
+
+def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address]:
+    own = hosts(plan)
+    for number in range(1, _count(plan, role) + 1):
+        if own:
+            address = own[_name(plan, role, number)].node_address
+            assert address is not None, "a plan whose hosts have no address is refused"
+            yield address
+        else:
+            yield plan.networks.machines[_FIRST_ADDRESS[role] + number - 1]
+
+
+def _of_role(plan: InstallPlan, role: Role) -> Iterator[Machine]:
+    on = [d.rule for d in decisions.decisions(plan) if d.state is State.ON and role in d.rule.roles]
+    labels = tuple(rule.value for rule in on if rule.kind is Kind.LABEL)
+    if role is Role.INFRA:
+        labels = (*labels, INFRA_LABEL)
+    taints = [rule.value for rule in on if rule.kind is Kind.TAINT]
+    if role is Role.MASTER and not plan.schedulable_masters:
+        taints.append(MASTER_TAINT)
+    firewall = tuple(
+        FirewallRule(rule.id, flow.direction, traffic, _present(flow.peers, plan))
+        for rule in on
+        for flow in rule.flows
+        if role in flow.roles
+        for traffic in flow.traffic
+    )
+    for number, address in enumerate(_addresses(plan, role), 1):
+        yield Machine(_name(plan, role, number), role, number, address, labels, tuple(taints), firewall)
+
+
+def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:
+    """Leave out peers that this plan does not have."""
+    absent = Peer.LOAD_BALANCER if plan.ingress.kind == "infra" else Peer.INFRA
+    return tuple(peer for peer in peers if peer is not absent)
+
+
+def _load_balancer(plan: InstallPlan) -> LoadBalancer | None:
+    if plan.ingress.kind != "load-balancer":
+        return None
+    address = None if plan.traits.cloud else plan.networks.machines[_BALANCER_ADDRESS]
+    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)), address)
+
+
+def _records(plan: InstallPlan, machines: tuple[Machine, ...], balancer: LoadBalancer | None) -> tuple[Record, ...]:
+    def targets(role: Role) -> tuple[str, ...]:
+        if balancer:
+            return (balancer.name,)
+        return tuple(str(machine.address) for machine in machines if machine.role is role)
+
+    return (
+        Record("D1", plan.api_host, targets(Role.MASTER)),
+        Record("D2", plan.console_host, targets(Role.INFRA)),
+    )

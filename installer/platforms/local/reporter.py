@@ -1,0 +1,16 @@
+"""How long pieces of work on this computer report their progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """What `installer.step.Context` offers of telling how far the work is."""
+
+    def log(self, line: str) -> None: ...
+    def stage(self, number: int, of: int, title: str) -> None: ...
+    def remaining(self) -> float: ...
+    def check_stop(self) -> None: ...
+    def wait_until(self, what: str, probe: Callable[[], tuple[bool | None, str]], every: float = 0.5) -> bool: ...

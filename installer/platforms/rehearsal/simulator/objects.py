@@ -1,0 +1,136 @@
+"""The API's objects, as far as anyone here reads them: nodes, and pods that a cluster of this shape runs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from installer.plan.rules import Role
+from installer.platforms.rehearsal.records import SiteRecord
+from installer.platforms.rehearsal.simulator import cluster
+from installer.platforms.rehearsal.simulator.pace import Pace
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_DNS = 2
+
+
+def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
+    """The Node object of `name`."""
+    assert record.cluster is not None
+    found, machine = record.cluster.nodes[name], record.machines.get(name)
+    ready = cluster.is_ready(record, name, pace)
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": dict(sorted(found.labels.items())),
+            "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.joined)),
+        },
+        "spec": {"taints": [taint_object(taint) for taint in cluster.taints(record, name, pace)]}
+        | ({"unschedulable": True} if found.cordoned else {}),
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": machine.address if machine else ""},
+                {"type": "Hostname", "address": name},
+            ],
+            "conditions": [
+                {
+                    "type": "Ready",
+                    "status": "True" if ready else "False",
+                    "reason": "KubeletReady" if ready else "KubeletNotReady",
+                    "message": "kubelet is posting ready status" if ready else "cni plugin not initialized",
+                }
+            ],
+            "nodeInfo": {"kubeletVersion": found.version, "osImage": "rehearsal", "architecture": "amd64"},
+        },
+    }
+
+
+def daemon_set(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
+    """The DaemonSet in which an addon consists."""
+    assert record.cluster is not None
+    found, where = record.cluster.addons[addon], _nodes_of(record, addon)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": found.daemon_set, "namespace": found.namespace, "annotations": found.annotations},
+        "status": {
+            "desiredNumberScheduled": len(where),
+            "numberReady": sum(cluster.is_ready(record, name, pace) for name in where),
+        },
+    }
+
+
+def _nodes_of(record: SiteRecord, addon: str) -> list[str]:
+    """Where an addon's pods run: on every node, those of the ingress on infra nodes if there are any."""
+    assert record.cluster is not None
+    nodes = list(record.cluster.nodes)
+    infra = [name for name in nodes if name in record.machines and record.machines[name].role is Role.INFRA]
+    return infra or nodes if addon == "ingress" else nodes
+
+
+def pods(record: SiteRecord, pace: Pace) -> list[dict[str, Any]]:
+    """Every pod, by namespace and name."""
+    found = [_pod(record, pace, *pod) for pod in _scheduled(record, pace)]
+    return sorted(found, key=lambda pod: (pod["metadata"]["namespace"], pod["metadata"]["name"]))
+
+
+def _scheduled(record: SiteRecord, pace: Pace) -> Iterator[tuple[str, str, str, str]]:
+    """Namespace, name, kind of the owner, and node; no node of pods that find none."""
+    known = record.cluster
+    assert known is not None
+    for name in known.nodes:
+        machine = record.machines.get(name)
+        if machine and machine.role is Role.MASTER:
+            yield from (("kube-system", f"{part}-{name}", "Node", name) for part in CONTROL_PLANE)
+        yield "kube-system", f"kube-proxy-{_suffix(name)}", "DaemonSet", name
+    for addon, found in known.addons.items():
+        for name in _nodes_of(record, addon):
+            yield found.namespace, f"{found.daemon_set}-{_suffix(name)}", "DaemonSet", name
+    open_nodes = [name for name in known.nodes if _is_open(record, name, pace)]
+    for number in range(_DNS):
+        where = open_nodes[number % len(open_nodes)] if open_nodes else ""
+        yield "kube-system", f"coredns-{_suffix(known.name)}-{_suffix(str(number))}", "ReplicaSet", where
+
+
+def _is_open(record: SiteRecord, name: str, pace: Pace) -> bool:
+    """Whether pods of Deployments may run there. CoreDNS bears the control plane's taint."""
+    barred = [taint for taint in cluster.taints(record, name, pace) if not taint.endswith("PreferNoSchedule")]
+    return all(taint.startswith("node-role.kubernetes.io/control-plane=") for taint in barred)
+
+
+def _suffix(what: str) -> str:
+    return hashlib.sha256(what.encode()).hexdigest()[:5]
+
+
+def _pod(record: SiteRecord, pace: Pace, namespace: str, name: str, owner: str, where: str) -> dict[str, Any]:
+    running = bool(where) and (owner == "Node" or cluster.is_ready(record, where, pace))
+    machine, part = record.machines.get(where), name.rpartition("-")[0]
+    container = {"name": part, "ready": running, "restartCount": 0, "state": {"running" if running else "waiting": {}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "ownerReferences": [{"kind": owner}]},
+        "spec": {"containers": [{"name": part}]} | ({"nodeName": where} if where else {}),
+        "status": {
+            "phase": "Running" if running else "Pending",
+            "conditions": [{"type": "Ready", "status": str(running)}],
+            "containerStatuses": [container] if where else [],
+        }
+        | ({"hostIP": machine.address} if machine else {}),
+    }
+
+
+def taint_object(text: str) -> dict[str, str]:
+    """`key=value:effect` as the API writes it: without an empty value."""
+    key, _, rest = text.partition("=")
+    value, _, effect = rest.rpartition(":")
+    return {"key": key, "effect": effect} | ({"value": value} if value else {})
+
+
+def taint_text(taint: dict[str, str]) -> str:
+    """A taint of the API as `key=value:effect`."""
+    return f"{taint['key']}={taint.get('value', '')}:{taint['effect']}"

@@ -1,0 +1,171 @@
+"""A double of `craton-node`: the verbs of installer.node.program, with simulated effects and believable words."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import time
+
+from installer.plan.rules import Role
+from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
+from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, membership, stages, upgrade
+from installer.platforms.rehearsal.simulator.cluster import minor
+from installer.platforms.rehearsal.simulator.command import Command, Exit
+from installer.platforms.rehearsal.simulator.documents import documents, setting
+from installer.platforms.rehearsal.simulator.kubectl import kubectl
+
+
+async def craton_node(command: Command, verb: str, arguments: list[str]) -> None:
+    """Run one verb. Raises Exit unless it succeeds."""
+    match verb, arguments:
+        case "status", []:
+            _status(command)
+        case "prepare", []:
+            await _prepare(command)
+        case "hosts", []:
+            setting(await command.read(), "CLUSTER")  # names are the site's, and known to every machine
+            command.say("unchanged")
+        case "condition", []:
+            conditions.condition(command)
+        case "gather", []:
+            conditions.gather(command)
+        case (("init" | "join" | "reset"), []):
+            await {"init": membership.init, "join": membership.join, "reset": membership.reset}[verb](command)
+        case "upgrade", ["apply"]:
+            await upgrade.apply(command, _control_plane(command))
+        case "upgrade", ["node"]:
+            await upgrade.node(command, _joined(command))
+        case _:
+            await _on_master(command, verb, arguments)
+
+
+async def _on_master(command: Command, verb: str, arguments: list[str]) -> None:
+    match verb, arguments:
+        case "invite", []:
+            await _invite(command, _answering(command))
+        case "addon", [name] if name in stages.ADDONS:
+            await _addon(command, _answering(command), name)
+        case "kubectl", [_, *_]:
+            await kubectl(command, _answering(command), arguments)
+        case "kubeconfig", []:
+            command.say(_kubeconfig(_control_plane(command)))
+        case "etcd", [_, *_]:
+            await etcd.etcd(command, _control_plane(command), arguments)
+        case _:
+            raise Exit(2, f"craton-node: no such verb: {' '.join([verb, *arguments])}")
+
+
+def _status(command: Command) -> None:
+    machine, known = command.machine, command.site.record.cluster
+    addons = ",".join(sorted(known.addons)) if known and machine.member and machine.role is Role.MASTER else ""
+    command.say(f"prepared={machine.prepared}")
+    command.say(f"configuration={machine.configuration}")
+    command.say(f"kubelet={'active' if conditions.kubelet_runs(machine) else 'inactive'}")
+    command.say(f"member={machine.member}")
+    command.say(f"addons={addons}")
+    command.say("program=built-in")
+    command.say("claim=")
+    command.say("architecture=amd64")
+    command.say("cgroup=2")
+    command.say("container=no")
+
+
+async def _prepare(command: Command) -> None:
+    command.enter("prepare")
+    machine, text = command.machine, await command.read()
+    version = setting(text, "KUBERNETES")
+    known = command.site.record.cluster
+    node = known.nodes.get(machine.name) if known and machine.member == known.name else None
+    if known and node and minor(version) > minor(machine.release or known.kubernetes):
+        older = machine.release or known.kubernetes
+        raise Exit(1, f"craton-node: a kubelet of {version} does not go with a control plane of {older}")
+    if machine.prepared not in ("", version):
+        machine.done = [key for key in machine.done if not key.startswith("prepare/")]
+    machine.prepared = machine.configuration = ""
+    await command.stages("prepare", stages.prepare(version))
+    machine.prepared = machine.kubeadm = version
+    machine.configuration = hashlib.sha256(text.encode()).hexdigest()
+    if node:
+        node.version = version
+    await command.site.store.save()
+
+
+async def _invite(command: Command, known: ClusterRecord) -> None:
+    token = cluster.invite(known)
+    await command.site.store.save()
+    command.say(f"token={token}\nca_hash={known.ca_hash}\ncertificate_key={known.certificate_key}")
+    command.say(f"encryption_key={known.encryption_key}")
+
+
+async def _addon(command: Command, known: ClusterRecord, name: str) -> None:
+    command.enter(stages.ADDON_PHASES[name])
+    manifests = documents(await command.read())
+    if not manifests:
+        raise Exit(2, f"craton-node: no manifests of the addon {name} on stdin")
+    for manifest in manifests:
+        if not {"apiVersion", "kind", "metadata"} <= manifest.keys():
+            raise Exit(1, "error: error validating data: apiVersion, kind and metadata must be set")
+    runs = next((manifest["metadata"] for manifest in manifests if manifest["kind"] == "DaemonSet"), None)
+    if runs is None:
+        raise Exit(2, f"craton-node: the addon {name} has no DaemonSet, as all that a stand-in knows have")
+    if name != "overlay" and "overlay" not in known.addons:
+        raise Exit(1, "error: timed out waiting for the rollout to finish: no pod network")
+    await command.stages(f"addon {name}", stages.ADDONS[name])
+    before = known.addons.get(name)
+    known.addons[name] = AddonRecord(
+        applied=before.applied if before else time.time(),
+        namespace=runs["namespace"],
+        daemon_set=runs["name"],
+        annotations=runs.get("annotations", {}),
+    )
+    known.revision += 1
+    await command.site.store.save()
+
+
+def _joined(command: Command) -> ClusterRecord:
+    """The cluster that the machine is a node of. Raises Exit if there is none."""
+    known = command.site.record.cluster
+    if known is None or command.machine.member != known.name:
+        raise Exit(1, "craton-node: this machine is no node of a cluster")
+    return known
+
+
+def _control_plane(command: Command) -> ClusterRecord:
+    """The cluster of which the machine is a master. Raises Exit if it is none."""
+    known = command.site.record.cluster
+    if known is None or command.machine.member != known.name or command.machine.name not in known.members:
+        raise Exit(1, "error: open /etc/kubernetes/admin.conf: no such file or directory")
+    return known
+
+
+def _answering(command: Command) -> ClusterRecord:
+    """As `_control_plane`, of a cluster whose API server answers."""
+    known = _control_plane(command)
+    if not cluster.has_quorum(command.site.record):
+        raise Exit(1, "Error from server: etcdserver: request timed out")
+    return known
+
+
+def _kubeconfig(known: ClusterRecord) -> str:
+    """A kubeconfig in shape only: its certificates are random bytes that open nothing."""
+    filler = {name: base64.b64encode(secrets.token_bytes(48)).decode() for name in ("ca", "certificate", "key")}
+    return f"""\
+apiVersion: v1
+kind: Config
+clusters:
+- name: {known.name}
+  cluster:
+    certificate-authority-data: {filler["ca"]}
+    server: https://{known.api}
+contexts:
+- name: kubernetes-admin@{known.name}
+  context:
+    cluster: {known.name}
+    user: kubernetes-admin
+current-context: kubernetes-admin@{known.name}
+users:
+- name: kubernetes-admin
+  user:
+    client-certificate-data: {filler["certificate"]}
+    client-key-data: {filler["key"]}"""

@@ -1,0 +1,104 @@
+"""The stages of the verbs of `craton-node`, as a stand-in plays them: titles, mean durations, and what is said."""
+
+from __future__ import annotations
+
+from installer.platforms.rehearsal.simulator.command import Stage
+
+KERNEL_MODULES, SYSCTLS, SWAP_OFF, CONTAINERD = "kernel modules", "kernel settings", "swap off", "containerd"
+"""Titles of stages of `prepare` whose effects the health checks see."""
+
+
+def prepare(version: str) -> tuple[Stage, ...]:
+    return (
+        Stage("system", 0.1, ("Debian GNU/Linux 13 (trixie), amd64",)),
+        Stage("packages", 1.0, ("install conntrack ethtool socat",)),
+        Stage("names", 0.1, ("edit /etc/hosts",)),
+        Stage(KERNEL_MODULES, 0.4, ("modprobe overlay", "modprobe br_netfilter", "modprobe vxlan")),
+        Stage(SYSCTLS, 0.2, ("net.ipv4.ip_forward = 1", "net.bridge.bridge-nf-call-iptables = 1")),
+        Stage(SWAP_OFF, 0.3, ("edit /etc/fstab", "swapoff /swap.img")),
+        Stage(
+            CONTAINERD,
+            3.0,
+            ("containerd: its SHA-256 sum matches", "runc: its SHA-256 sum matches", "start containerd.service"),
+        ),
+        Stage("CNI plugins", 1.2, ("cni-plugins: its SHA-256 sum matches", "installed cni-plugins")),
+        Stage("crictl", 0.8, ("crictl: its SHA-256 sum matches", "installed crictl")),
+        Stage(
+            "kubeadm and kubelet",
+            3.4,
+            (f"download kubeadm {version}", f"download kubelet {version}", "kubelet: its SHA-256 sum matches"),
+        ),
+        Stage("kubelet service", 0.3, ("enable kubelet.service",)),
+        Stage("container images", 0.2),
+    )
+
+
+INIT = (
+    Stage("preflight", 0.8, ("[preflight] Running pre-flight checks",)),
+    Stage(
+        "certificates",
+        1.0,
+        ('[certs] Generating "ca" certificate and key', '[certs] Generating "apiserver" certificate and key'),
+    ),
+    Stage("kubeconfig files", 0.5, ('[kubeconfig] Writing "admin.conf" kubeconfig file',)),
+    Stage("etcd", 1.2, ("[etcd] Creating static Pod manifest for local etcd",)),
+    Stage(
+        "control plane",
+        3.0,
+        (
+            '[control-plane] Creating static Pod manifest for "kube-apiserver"',
+            "[control-plane-check] kube-apiserver is healthy",
+        ),
+    ),
+    Stage("configuration", 0.6, ("[upload-config] Storing the configuration used in ConfigMap kubeadm-config",)),
+    Stage("taints", 0.3, ("[mark-control-plane] Marking the node as control-plane",)),
+    Stage("bootstrap tokens", 0.6, ("[bootstrap-token] Configured RBAC rules",)),
+)
+
+JOIN_MASTER = (
+    Stage("preflight", 0.6, ("[preflight] Reading configuration from the cluster",)),
+    Stage("certificates", 1.0, ("[download-certs] Downloading the certificates",)),
+    Stage("kubelet", 1.0, ("[kubelet-start] Starting the kubelet",)),
+    Stage("etcd member", 1.6, ("[etcd] Announced new etcd member joining", "[etcd] Waiting for it to be in sync")),
+    Stage(
+        "control plane",
+        1.8,
+        ("[control-plane] Creating static Pod manifests", "[control-plane-check] kube-apiserver is healthy"),
+    ),
+)
+
+JOIN_NODE = (
+    Stage("preflight", 0.6, ("[preflight] Reading configuration from the cluster",)),
+    Stage("kubelet configuration", 0.7, ('[kubelet-start] Writing "/var/lib/kubelet/config.yaml"',)),
+    Stage("TLS bootstrap", 1.7, ("[kubelet-start] Starting the kubelet", "the kubelet has its certificate")),
+)
+
+UPGRADE_MASTER = (
+    Stage("kubeadm", 1.0, ("kubeadm: its SHA-256 sum matches",)),
+    Stage("preflight", 0.4, ("[upgrade/preflight] Running pre-flight checks",)),
+    Stage(
+        "control plane",
+        4.0,
+        ('[upgrade/staticpods] Preparing for "etcd" upgrade', "[upgrade/staticpods] kube-apiserver is healthy"),
+    ),
+    Stage("kubelet configuration", 0.3, ('[kubelet-start] Writing "/var/lib/kubelet/config.yaml"',)),
+)
+UPGRADE_APPLY = (
+    *UPGRADE_MASTER,
+    Stage("addons", 0.8, ("[addons] Applied essential addon: CoreDNS", "[addons] Applied essential addon: kube-proxy")),
+)
+UPGRADE_NODE = (UPGRADE_MASTER[0], UPGRADE_MASTER[1], UPGRADE_MASTER[3])
+
+ADDONS = {
+    "overlay": (
+        Stage("flannel's manifests", 0.8, ("namespace/kube-flannel created", "configmap/kube-flannel-cfg created")),
+        Stage("flannel on every node", 2.2, ("daemonset.apps/kube-flannel-ds created", "backend vxlan, port 4789")),
+    ),
+    "ingress": (
+        Stage("ingress manifests", 0.8, ("namespace/ingress created", "ingressclass.networking.k8s.io/craton created")),
+        Stage("ingress controller", 3.2, ("daemonset.apps/ingress created", "waiting for the rollout to finish")),
+    ),
+}
+"""By addon."""
+ADDON_PHASES = {"overlay": "control-plane", "ingress": "ingress"}
+"""The phase of the install to which each addon belongs."""

@@ -1,0 +1,248 @@
+"""How the user reaches a machine, as OpenSSH itself reads ~/.ssh/config: `ssh -G` knows Include, Match and the rest."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+from installer.common.sanitise import clean
+from installer.plan.platforms.machines import Host
+from installer.plan.sections import SSH
+from installer.ssh.endpoint import Credentials, Endpoint
+from installer.ssh.host_keys import pinned_keys as known_hosts
+from installer.ssh.host_keys.verify import jump_name
+
+_OPERATION = "read ~/.ssh/config"
+_SECONDS = 15.0
+"""Seconds for one `ssh -G`; a `Match exec` of the user's may take its time."""
+_HOPS = 8
+"""Jump hosts in a row, after which a configuration goes in circles."""
+_HOP = re.compile(
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?"
+)
+_DEFAULTS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
+
+Answer = Mapping[str, tuple[str, ...]]
+"""What `ssh -G` says: values by lower-case keyword."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One host of a ProxyJump, as it is written there."""
+
+    host: str
+    user: str | None
+    port: str | None
+
+
+def endpoint(host: Host, ssh: SSH) -> Endpoint:
+    """Where and how `host` is reached: as the plan says of it, then ~/.ssh/config, then as the plan's `ssh` says.
+
+    Raises InstallerError if there is no `ssh`, if it refuses the configuration, or asks for what Craton does not do.
+    """
+    return _endpoint(host.address, _options(host), _config(host, ssh), 0)
+
+
+def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> list[str]:
+    """The command line of OpenSSH's `ssh` that reaches `host` the same way, by the host keys that the cluster pinned.
+
+    The configuration that it names is written into the cluster's directory.
+    """
+    path = directory.path / "ssh_config"
+    write_private(path, _config(host, ssh) + _jump_keys(host, ssh, directory))
+    pinned = []
+    if known_hosts.pinned(directory, machine):
+        trust = {
+            "UserKnownHostsFile": _quoted(str(directory.known_hosts)),
+            "HostKeyAlias": machine,
+            "StrictHostKeyChecking": "yes",
+        }
+        pinned = [word for name, value in trust.items() for word in ("-o", f"{name}={value}")]
+    return ["ssh", "-F", str(path), *_options(host), *pinned, host.address]
+
+
+def _options(host: Host) -> list[str]:
+    """What the plan says of one machine, as arguments of `ssh`, which come before all files."""
+    given = {"User": host.user, "Port": host.port, "ProxyJump": host.jump}
+    arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+    if host.key is not None:
+        arguments += [f"IdentityFile={_quoted(host.key)}", "IdentitiesOnly=yes"]
+    return [word for argument in arguments for word in ("-o", argument)]
+
+
+def _config(host: Host, ssh: SSH) -> str:
+    """A configuration in which the plan's `ssh` stands behind the user's own and the system's.
+
+    Jump hosts are not machines of the plan: of its `ssh` they get the key alone, behind all others.
+    """
+    lines = [
+        f"Include {_quoted(f'{Path.home()}/.ssh/config')}",
+        "Include /etc/ssh/ssh_config",
+        f"Match originalhost {host.address}",
+        f"  Port {ssh.port}",
+        f"  User {ssh.user}",
+    ]
+    if ssh.key is not None:
+        lines += [f"  IdentityFile {_quoted(ssh.key)}", "  IdentitiesOnly yes"]
+    if ssh.jump is not None:
+        lines.append(f"  ProxyJump {ssh.jump}")
+    if key := host.key or ssh.key:
+        lines.append(f"Match !originalhost {host.address}")
+        lines += [f"  IdentityFile {_quoted(path)}" for path in (*(f"~/.ssh/{name}" for name in _DEFAULTS), key)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _jump_keys(host: Host, ssh: SSH, directory: ClusterDirectory) -> str:
+    """Where the keys of jump hosts are pinned in the cluster's own file, their lines of configuration.
+
+    They stand last: only there is the address known that the user's HostName gives to a jump host.
+    """
+    text, hop = "", endpoint(host, ssh).jump
+    while hop is not None:
+        name = jump_name(hop)
+        if known_hosts.pinned(directory, name):
+            text += f"Match host {hop.address}\n  HostKeyAlias {name}\n"
+            text += f"  UserKnownHostsFile {_quoted(str(directory.known_hosts))}\n"
+        hop = hop.jump
+    return text
+
+
+def _quoted(text: str) -> str:
+    """One word of a configuration (ssh_config(5))."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpoint:
+    if depth > _HOPS:
+        raise InstallerError(
+            _OPERATION,
+            f"the jump hosts go in circles: {name} is the hop number {depth}",
+            hint="mend ProxyJump in ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads",
+        )
+    answer = _ask(name, arguments, config)
+    if _first(answer, "proxycommand") not in ("", "none"):
+        raise InstallerError(
+            _OPERATION,
+            f"ProxyCommand is set for {name}: Craton goes through jump hosts alone",
+            hint="set ProxyJump instead, in ~/.ssh/config or as ssh.jump in the plan",
+        )
+    address, port = _first(answer, "hostname"), int(_first(answer, "port"))
+    expand = _tokens(name, answer)
+    return Endpoint(
+        address,
+        port,
+        _first(answer, "user"),
+        None,
+        credentials=_credentials(answer, expand),
+        known_as=_first(answer, "hostkeyalias") or (address if port == 22 else f"[{address}]:{port}"),
+        known_hosts=tuple(
+            _path(file, expand)
+            for keyword in ("userknownhostsfile", "globalknownhostsfile")
+            for file in _first(answer, keyword).split()
+            if file != "none"
+        ),
+        jump=_jump(_first(answer, "proxyjump"), config, depth),
+    )
+
+
+def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
+    """The last of the hops, reached through those before it."""
+    if hops in ("", "none"):
+        return None
+    before, _, last = hops.rpartition(",")
+    hop = _parse_hop(last)
+    given = {"User": hop.user, "Port": hop.port, "ProxyJump": before or None}
+    arguments = [word for name, value in given.items() if value for word in ("-o", f"{name}={value}")]
+    return _endpoint(hop.host, arguments, config, depth + 1)
+
+
+def _parse_hop(text: str) -> Hop:
+    found = _HOP.fullmatch(text.strip())
+    if found is None:
+        raise InstallerError(_OPERATION, f"{text!r} is no jump host", hint="write it as USER@HOST:PORT")
+    return Hop(found["bracketed"] or found["host"], found["user"], found["port"])
+
+
+def _ask(name: str, arguments: list[str], config: str) -> Answer:
+    """What OpenSSH makes of the configuration for one host."""
+    argv = ["ssh", "-T", "-G", "-F", "/dev/stdin", *arguments, "--", name]
+    try:
+        done = subprocess.run(argv, input=config, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except FileNotFoundError:
+        raise InstallerError(
+            _OPERATION,
+            "there is no `ssh` on this computer",
+            hint="install the OpenSSH client (Debian and Ubuntu: apt install openssh-client)",
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise InstallerError(
+            _OPERATION,
+            f"`ssh -G {name}` did not end within {_SECONDS:.0f} s",
+            hint="a Match exec in ~/.ssh/config may hang: try `ssh -G` yourself",
+        ) from None
+    if done.returncode != 0:
+        lines = clean(done.stderr).strip().splitlines() or ["no message"]
+        seen = f"`ssh -G {name}` ended with exit status {done.returncode}: {lines[0]}"
+        raise InstallerError(_OPERATION, seen, hint="mend ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads")
+    answer: dict[str, tuple[str, ...]] = {}
+    for line in done.stdout.splitlines():
+        keyword, _, value = line.partition(" ")
+        answer[keyword] = (*answer.get(keyword, ()), value)
+    return answer
+
+
+def _first(answer: Answer, keyword: str) -> str:
+    return answer.get(keyword, ("",))[0]
+
+
+def _credentials(answer: Answer, expand: Mapping[str, str]) -> Credentials:
+    return Credentials(
+        keys=tuple(_path(file, expand) for file in answer.get("identityfile", ()) if file != "none"),
+        certificates=tuple(_path(file, expand) for file in answer.get("certificatefile", ()) if file != "none"),
+        agent=_agent(_first(answer, "identityagent"), expand),
+        only=_first(answer, "identitiesonly") == "yes",
+    )
+
+
+def _agent(said: str, expand: Mapping[str, str]) -> str | None:
+    if said == "none":
+        return None
+    if said in ("", "SSH_AUTH_SOCK"):
+        return os.environ.get("SSH_AUTH_SOCK") or None
+    if said.startswith("$") and not said.startswith("${"):
+        return os.environ.get(said[1:]) or None
+    return str(_path(said, expand))
+
+
+def _tokens(name: str, answer: Answer) -> Mapping[str, str]:
+    """ssh_config(5), TOKENS: those that paths may hold."""
+    here = socket.gethostname()
+    return {
+        "%": "%",
+        "d": str(Path.home()),
+        "h": _first(answer, "hostname"),
+        "i": str(os.getuid()),
+        "k": _first(answer, "hostkeyalias") or name,
+        "L": here.partition(".")[0],
+        "l": here,
+        "n": name,
+        "p": _first(answer, "port"),
+        "r": _first(answer, "user"),
+        "u": getpass.getuser(),
+    }
+
+
+def _path(text: str, expand: Mapping[str, str]) -> Path:
+    """A path in which `~`, `%x` and `${NAME}` stand for what OpenSSH takes them for."""
+    text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
+    text = re.sub(r"%(.)", lambda found: expand.get(found[1], found[0]), text)
+    return Path(text).expanduser()

@@ -1,0 +1,63 @@
+"""Connections to machines over SSH: shared by a run's steps, pinned host keys, a deadline on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from installer.common.deadline import Deadline
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.ssh.client import SSHConnection
+from installer.ssh.diagnosis import Climbed, unheard
+from installer.ssh.endpoint import Endpoint
+from installer.ssh.host_keys import verify
+from installer.ssh.keys.identities import Keyrings
+from installer.ssh.transport.dial import Jumps, dial
+from installer.ssh.transport.pool import Pool
+
+if TYPE_CHECKING:
+    from installer.ssh.diagnosis import Ladder
+
+
+class SSHConnections:
+    """One connection per machine. `endpoints` says where a machine is; the files are the cluster's."""
+
+    def __init__(self, endpoints: Callable[[str], Endpoint], directory: ClusterDirectory) -> None:
+        self._endpoints = endpoints
+        self._directory = directory
+        self._keyrings = Keyrings(directory)
+        self._machines: Pool[str, SSHConnection] = Pool()
+        self._jumps = Jumps()
+
+    def get(self, machine: str, deadline: float) -> SSHConnection:
+        """The open connection to `machine`, opened now if there is none or it broke. `deadline` is in seconds."""
+        until = Deadline(deadline)
+        return self._machines.get(machine, machine, until, lambda: self._dial(machine, until))
+
+    def climb(self, machine: str, deadline: float, climbed: Climbed = unheard) -> Ladder:
+        """Try every rung; the connection at the top of the ladder is kept, as if it had been asked for by `get`."""
+        from installer.ssh.diagnose import climb_open
+
+        def open(until: Deadline, hear: Climbed) -> SSHConnection:
+            return self._machines.renew(machine, machine, until, lambda: self._dial(machine, until, hear))
+
+        return climb_open(machine, open, deadline, climbed)[0]
+
+    def fresh(self, machine: str, deadline: float) -> SSHConnection:
+        """A connection beside the shared one, opened now; whoever asks for it closes it."""
+        return self._dial(machine, Deadline(deadline))
+
+    def close(self) -> None:
+        self._machines.close()
+        self._jumps.close()
+
+    def _dial(self, machine: str, deadline: Deadline, climbed: Climbed = unheard) -> SSHConnection:
+        endpoint = self._endpoints(machine)
+        known = verify.known(self._directory, machine, endpoint)
+        keyring = self._keyrings.of(endpoint)
+        try:
+            return SSHConnection(machine, dial(machine, endpoint, known, keyring, deadline, climbed, self._jumps))
+        except InstallerError:
+            self._keyrings.forget()
+            raise

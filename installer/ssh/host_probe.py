@@ -1,0 +1,179 @@
+"""The upper rungs, in one round trip: the login shell, sudo, and the system that runs there."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import shlex
+from dataclasses import dataclass
+
+from installer.common.deadline import Deadline
+from installer.common.errors import InstallerError
+from installer.ssh.connection import Connection, Result
+from installer.ssh.diagnosis import Climbed, passed
+
+SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
+"""Releases by the ID of os-release(5)."""
+_SUPPORTED_TEXT = "Debian 12 or 13, Ubuntu 22.04 or 24.04"
+_RELATED = ("rhel", "fedora", "centos")
+"""IDs of systems that are said to be untested."""
+
+_FLOOD = 2000
+"""Lines after which a shell is not listened to any more: the script below prints some thirty."""
+
+_SCRIPT = """\
+export LC_ALL=C
+mark() { printf '\\n%s %s\\n' NONCE "$*"; }
+printf '%s begin\\n' NONCE
+mark shell; printf '%s' "$SHELL"
+mark user; id -u
+mark sudo; if command -v sudo; then sudo -n true </dev/null 2>&1; mark allowed $?; fi
+mark kernel; uname -sm
+mark system; cat /etc/os-release </dev/null 2>/dev/null || cat /usr/lib/os-release </dev/null 2>/dev/null
+mark end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the script printed, by mark, and what was printed before and after it."""
+
+    sections: dict[str, str]
+    noise: str
+
+
+def examine(machine: str, connection: Connection, user: str, deadline: Deadline, climbed: Climbed) -> None:
+    """Climb the rungs shell, sudo and system; `climbed` hears of each that holds. Raises InstallerError."""
+    nonce = secrets.token_hex(8)
+    lines = itertools.count()
+
+    def end_flood(line: str) -> None:
+        if next(lines) == _FLOOD:
+            raise _noisy(machine, user, line)
+
+    script = _SCRIPT.replace("NONCE", nonce)
+    result = connection.run("sh -s", stdin=script, deadline=deadline.patience, on_line=end_flood)
+    said = _parse(result.stdout, nonce)
+    climbed(passed("shell", _shell(machine, user, result, said)))
+    assert said is not None
+    climbed(passed("sudo", _sudo(machine, user, said.sections)))
+    climbed(passed("system", _system(machine, said.sections)))
+
+
+def _parse(stdout: str, nonce: str) -> _Said | None:
+    before, begun, rest = stdout.partition(f"{nonce} begin\n")
+    if not begun:
+        return None
+    sections: dict[str, str] = {}
+    for part in rest.split(f"\n{nonce} ")[1:]:
+        name, _, text = part.partition("\n")
+        sections[name] = text.strip()
+    return _Said(sections, before.strip() or sections.get("end", ""))
+
+
+def _shell(machine: str, user: str, result: Result, said: _Said | None) -> str:
+    if said is None:
+        raise _no_shell(machine, user, result)
+    if said.noise:
+        raise _noisy(machine, user, said.noise.splitlines()[0])
+    if "end" not in said.sections:
+        raise InstallerError(
+            "run a command",
+            f"a script was cut off with exit status {result.status}: {_last(result)}",
+            machine=machine,
+            hint=f"try `sh -s` in a session of {user}'s on the machine",
+        )
+    return f"{said.sections.get('shell') or 'the login shell'} runs sh"
+
+
+def _noisy(machine: str, user: str, line: str) -> InstallerError:
+    return InstallerError(
+        "run a command",
+        f"the login shell prints text of its own, where a command's output belongs: {line.strip()[:80]!r}",
+        machine=machine,
+        hint=f"let the start files of {user}'s shell (.bashrc, .profile, .cshrc) print nothing unless the shell is "
+        "interactive",
+    )
+
+
+def _no_shell(machine: str, user: str, result: Result) -> InstallerError:
+    printed = (result.stdout.strip() or result.stderr.strip()).splitlines()
+    if printed and "not available" not in printed[0]:
+        return InstallerError(
+            "run a command",
+            f"the server ran something else than the command: exit status {result.status}, {printed[0][:80]!r}",
+            machine=machine,
+            hint=f"for user {user}, let sshd_config set no ForceCommand, authorized_keys no command=, "
+            "and the login shell find sh in PATH",
+        )
+    seen = repr(printed[0][:80]) if printed else "nothing"
+    return InstallerError(
+        "run a command",
+        f"the login shell runs no command: exit status {result.status}, it printed {seen}",
+        machine=machine,
+        hint=f"give {user} a login shell (chsh -s /bin/sh {user}) in place of nologin or false",
+    )
+
+
+def _sudo(machine: str, user: str, sections: dict[str, str]) -> str:
+    if sections.get("user") == "0":
+        return "root needs none"
+    rule = f"echo '{user} ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/craton"
+    allowed = next((name for name in sections if name.startswith("allowed ")), None)
+    if allowed is None:
+        raise _sudo_failure(machine, "sudo is not installed", f"as root: apt install sudo, then {rule}")
+    if allowed == "allowed 0":
+        return "without a password"
+    said = sections.get("sudo", "").partition("\n")[2].strip() or f"exit status {allowed.split()[1]}, no message"
+    if "must have a tty" in said or "requiretty" in said:
+        seen = "sudo wants a terminal (requiretty)"
+        raise _sudo_failure(machine, seen, f"as root: echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/craton-tty")
+    if "password" in said or "authentication is required" in said:
+        raise _sudo_failure(machine, f"sudo asks {user} for a password", f"as root on the machine: {rule}")
+    if "not in the sudoers" in said or "not allowed" in said or "may not run" in said:
+        raise _sudo_failure(machine, f"sudo refuses {user}: {_line(said)}", f"as root on the machine: {rule}")
+    raise _sudo_failure(machine, f"sudo fails: {_line(said)}", "mend sudo on the machine: `sudo -n true` must succeed")
+
+
+def _sudo_failure(machine: str, seen: str, hint: str) -> InstallerError:
+    return InstallerError("use sudo", seen, machine=machine, hint=hint)
+
+
+def _system(machine: str, sections: dict[str, str]) -> str:
+    kernel, _, architecture = sections.get("kernel", "").partition(" ")
+    release = _os_release(sections.get("system", ""))
+    id, version = release.get("ID", ""), release.get("VERSION_ID", "")
+    name = release.get("PRETTY_NAME") or release.get("NAME") or kernel or "a system that does not say its name"
+    if kernel == "Linux" and version in SUPPORTED.get(id, ()):
+        return f"{name}, {architecture}"
+    if kernel == "Linux" and {id, *release.get("ID_LIKE", "").split()} & set(_RELATED):
+        return f"{name}, {architecture}: untested"
+    raise InstallerError(
+        "check the system",
+        f"{name} is not supported",
+        machine=machine,
+        hint=f"install {_SUPPORTED_TEXT} on the machine",
+    )
+
+
+def _os_release(text: str) -> dict[str, str]:
+    """Values by name; quoted as in sh (os-release(5)). Lines that are not are passed over."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            continue
+        if equals and words:
+            found[name.strip()] = " ".join(words)
+    return found
+
+
+def _line(text: str) -> str:
+    return text.splitlines()[0][:200]
+
+
+def _last(result: Result) -> str:
+    lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
+    return lines[-1][:200] if lines else "no message"

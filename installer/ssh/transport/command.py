@@ -1,0 +1,178 @@
+"""One command on a channel of its own: its input carried there, its output back, within a deadline."""
+
+from __future__ import annotations
+
+import io
+import select
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO
+
+import paramiko
+
+from installer.common.deadline import Deadline
+from installer.common.errors import InstallerError
+from installer.common.sanitise import clean
+from installer.ssh.connection import Result
+from installer.ssh.transport.output import Output
+from installer.ssh.transport.quoting import for_any_shell
+
+_CHUNK = 32 * 1024 - 64
+"""Bytes that paramiko puts into one packet, of OpenSSH's largest."""
+_WINDOW = 0.02
+"""Seconds in which the server may make room for more stdin, before its output is looked at again."""
+_ENDING = 1.0
+"""Seconds that a connection has to end once a command saw it end."""
+
+
+class Session:
+    """One command. Its methods raise TimeoutError at the deadline, and paramiko's own errors."""
+
+    def __init__(self, machine: str, stdin: str | BinaryIO, deadline: Deadline, stdout: Output, stderr: Output) -> None:
+        self._machine = machine
+        self._source = io.BytesIO(stdin.encode()) if isinstance(stdin, str) else stdin
+        self._pending = b""
+        self._deadline = deadline
+        self._stdout, self._stderr = stdout, stderr
+        self._transport: paramiko.Transport | None = None
+        self._channel: paramiko.Channel | None = None
+
+    def start(self, transport: paramiko.Transport, command: str) -> paramiko.Channel:
+        """Have the machine run the command; nothing is carried yet."""
+        self._transport = transport
+        try:
+            channel = self._channel = transport.open_session(timeout=self._deadline.patience)
+        except paramiko.ChannelException as error:
+            raise self._refused(error) from None
+        channel.settimeout(self._deadline.patience)
+        channel.exec_command(for_any_shell(command))
+        self._refill()
+        return channel
+
+    def run(self, transport: paramiko.Transport, command: str) -> Result:
+        channel = self.start(transport, command)
+        self._transfer(channel)
+        self._stdout.finish()
+        self._stderr.finish()
+        if not channel.status_event.wait(self._deadline.left):
+            raise TimeoutError
+        if channel.exit_status < 0:
+            raise self._ended(channel)
+        return Result(channel.exit_status, self._stdout.text, self._stderr.text)
+
+    def send_all(self, channel: paramiko.Channel) -> None:
+        """Send stdin to its end, and leave it open; for input that fits the server's window."""
+        while self._pending:
+            channel.sendall(self._pending)
+            self._refill()
+
+    def close(self) -> None:
+        """Close the channel; of a connection that has just dropped there is nobody to tell."""
+        if self._channel is not None:
+            with suppress(paramiko.SSHException, EOFError, OSError):
+                self._channel.close()
+
+    def _transfer(self, channel: paramiko.Channel) -> None:
+        """Carry stdin, stdout and stderr side by side until the command ends, so that none can block another."""
+        poll = select.poll()
+        poll.register(channel.fileno(), select.POLLIN)
+        channel.settimeout(_WINDOW)
+        if not self._pending:
+            channel.shutdown_write()
+        while True:
+            if not self._deadline.left:
+                raise TimeoutError
+            poll.poll(0 if self._pending else self._deadline.left * 1000)
+            ended = channel.eof_received or channel.closed
+            self._write(channel)
+            if not self._read(channel) and ended:
+                return
+
+    def _write(self, channel: paramiko.Channel) -> None:
+        if not self._pending:
+            return
+        try:
+            sent = channel.send(self._pending)
+        except TimeoutError:
+            return
+        except OSError:  # the command ended without reading all of its input
+            self._pending = b""
+            return
+        self._pending = self._pending[sent:]
+        if not self._pending:
+            self._refill()
+        if not self._pending:
+            channel.shutdown_write()
+
+    def _refill(self) -> None:
+        """Take the next piece of stdin. Raises InstallerError if the file behind it cannot be read."""
+        try:
+            self._pending = self._source.read(_CHUNK)
+        except OSError as error:
+            name = getattr(self._source, "name", "the input")
+            observed = f"{name} cannot be read: {error.strerror or error}"
+            raise InstallerError("run command", observed, machine=self._machine) from None
+
+    def _read(self, channel: paramiko.Channel) -> bool:
+        """Take what is there of stdout and stderr; whether anything was."""
+        out = channel.recv_ready()
+        if out:
+            self._stdout.feed(channel.recv(_CHUNK))
+        err = channel.recv_stderr_ready()
+        if err:
+            self._stderr.feed(channel.recv_stderr(_CHUNK))
+        return out or err
+
+    def read_until(self, channel: paramiko.Channel, enough: Callable[[], bool], deadline: Deadline) -> bool:
+        """Take output until `enough` says so, or the command ends: then False. Raises TimeoutError."""
+        poll = select.poll()
+        poll.register(channel.fileno(), select.POLLIN)
+        while not enough():
+            if not deadline.left:
+                raise TimeoutError
+            poll.poll(deadline.left * 1000)
+            ended = channel.eof_received or channel.closed
+            if not self._read(channel) and ended:
+                self._stdout.finish()
+                self._stderr.finish()
+                return enough()
+        return True
+
+    def _ended(self, channel: paramiko.Channel) -> InstallerError:
+        if not channel.eof_received:
+            return self.dropped()
+        observed = f"the command was killed on the machine; {self.last()}"
+        return InstallerError("run command", observed, machine=self._machine, retryable=True)
+
+    def _refused(self, error: paramiko.ChannelException) -> InstallerError:
+        return InstallerError(
+            "run command",
+            f"the server opens no session: {clean(error.text)}",
+            machine=self._machine,
+            hint="it may have too many open at once: raise MaxSessions in the machine's sshd_config (10 by default)",
+            retryable=True,
+        )
+
+    def late(self) -> InstallerError:
+        return InstallerError(
+            "run command",
+            f"did not end within {self._deadline.seconds:.0f} s; {self.last()}",
+            machine=self._machine,
+            hint="the machine may be overloaded or the command stuck: look at it with craton ssh, then resume",
+        )
+
+    def dropped(self) -> InstallerError:
+        if self._transport is not None:
+            # It tells its commands before it calls itself ended, and until then others would be given it.
+            self._transport.join(_ENDING)
+        return InstallerError(
+            "run command",
+            f"the connection dropped; {self.last()}",
+            machine=self._machine,
+            hint="the machine may have restarted, or the network failed: resume",
+            retryable=True,
+        )
+
+    def last(self) -> str:
+        last = self._stderr.last or self._stdout.last
+        return f"last seen: {last}" if last else "nothing was seen yet"

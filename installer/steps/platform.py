@@ -1,0 +1,68 @@
+"""What every platform offers: steps that make machines, what exists, and how to reach a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from installer.plan.model import InstallPlan
+from installer.plan.topology import FirewallRule, Topology
+from installer.ssh.endpoint import Endpoint
+from installer.steps.step import Step
+
+if TYPE_CHECKING:
+    from installer.ssh.connection import Connections
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that exists for a cluster: `kind` in the platform's own word, `name` deterministic."""
+
+    kind: str
+    name: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user asked of one run and no plan holds. `speed` divides a rehearsal's durations and deadlines."""
+
+    speed: float = 1.0
+    seed: int = 0
+    faults: tuple[str, ...] = ()
+    """`MACHINE:PHASE:FAULT`, of a rehearsal."""
+    artifacts: str | None = None
+    """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
+    machines: tuple[str, ...] = ()
+    """Full names of the machines that leave, of a removal."""
+    force: bool = False
+    """Whether machines that do not answer leave, too, of a removal."""
+    upgrade_from: str | None = None
+    """The release that the cluster had before, of an upgrade."""
+    upgrade_to: str | None = None
+    """The release that it is to have."""
+
+
+class Platform(Protocol):
+    """One cluster's place. Opened per run; holds clients and connections, never decisions."""
+
+    def steps(self, plan: InstallPlan, topology: Topology) -> Iterable[Step]:
+        """Steps of the phases check, network, machines and dns. Pure: touches nothing outside.
+
+        The last step of each machine in phase `machines` has the id `machines/create/<machine>`.
+        """
+
+    def find(self, connections: Connections) -> list[Resource]:
+        """Everything that exists for this cluster, found by its name or tag, also if nobody recorded it.
+
+        `connections` lead to machines that must be asked themselves.
+        """
+
+    def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
+        """The firewall rules in force, by machine, read back from the platform."""
+
+    def endpoint(self, machine: str) -> Endpoint:
+        """Raises InstallerError if the machine does not exist or has no address yet."""
+
+    def close(self) -> None: ...

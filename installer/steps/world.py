@@ -1,0 +1,39 @@
+"""What steps act upon: the plan's machines, the platform, the connections, the cluster's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from installer.common.paths import ClusterDirectory
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.ssh.connection import Connection, Connections
+from installer.steps.evidence import Evidence
+from installer.steps.platform import Platform
+
+
+@dataclass
+class World:
+    """One cluster's outside, for the length of one run. `evidence` is what this run's checks gathered, by machine."""
+
+    plan: InstallPlan
+    topology: Topology
+    directory: ClusterDirectory
+    platform: Platform
+    connections: Connections
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    facts: dict[str, Evidence] = field(default_factory=dict)
+    """What this run's preflight gathered, by machine."""
+    speaker: str = ""
+    """The master that answered for the cluster last; empty as long as none did."""
+    artifacts: Path | None = None
+    """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
+
+    def connect(self, machine: str, deadline: float = 30.0) -> Connection:
+        """An open connection to `machine`, shared by the steps of this run. Raises InstallerError."""
+        return self.connections.get(machine, deadline)
+
+    def close(self) -> None:
+        self.connections.close()
+        self.platform.close()

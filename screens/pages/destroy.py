@@ -1,0 +1,266 @@
+"""Taking a cluster back: what exists, a name typed on purpose, every step undone, and a receipt."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Footer, Input, Static
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.common.text import count
+from installer.engine.events import Outcome, RunKind, StepState
+from installer.engine.progress import Progress
+from installer.operations.outcome import left_on_machines
+from installer.steps.platform import Resource
+from screens import theme
+from screens.dialogs.details import DetailsDialog
+from screens.pages.login import Before, attempt_after_asking, plan_of_cluster
+from screens.pages.run import RunScreen
+from screens.widgets.failure import FailureCard
+from screens.widgets.header import TitleBar
+from screens.widgets.phases import PhasesBar
+from screens.widgets.steps import StepList
+from screens.widgets.table import Column, Table, cell
+from screens.words import step_pairs
+
+COLUMNS = (Column("kind"), Column("name"), Column("detail", flexible=True, wide=60))
+NAMED = 8
+"""Names of one kind of thing that the receipt spells out."""
+OPENING = 5.0
+"""Seconds that opening the journal may take."""
+
+
+class NameInput(Input):
+    HELP = "Nothing is destroyed before the cluster's name stands here, letter for letter, and enter was pressed."
+
+
+class DestroyScreen(RunScreen):
+    """Three pages in a row: confirm, undo, receipt."""
+
+    HELP = "Everything listed goes, in the reverse order of the install. It runs in a process of its own."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "again", "Try again"),
+        Binding("d", "details", "Details"),
+        Binding("escape", "back", "Back"),
+        Binding("q", "leave", "Leave"),
+    ]
+    DEFAULT_CSS = """
+    DestroyScreen {
+        .page { display: none; height: 1fr; }
+        &.-confirm #confirm, &.-undo #undo, &.-receipt #receipt { display: block; }
+        #what, #ask { padding: 1 2; height: auto; }
+        Table { height: 1fr; }
+        NameInput { margin: 0 2 1 2; width: 40; }
+        #undo-title { padding: 0 2; margin-bottom: 1; height: 1; }
+        StepList { height: 1fr; margin: 0 2; }
+        #receipt Static { padding: 1 2; height: auto; }
+    }
+    """
+
+    page: reactive[str] = reactive("confirm", init=False)
+
+    def __init__(self, cluster: str) -> None:
+        super().__init__(ClusterDirectory.of(cluster))
+        self._resources: list[Resource] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(self.directory.cluster, "destroy")
+        with Vertical(id="confirm", classes="page"):
+            yield Static(id="what")
+            yield Table(COLUMNS, "Everything that the platform knows for this cluster. All of it goes.")
+            yield Static(id="ask")
+            yield NameInput(compact=True, id="name")
+        with Vertical(id="undo", classes="page"):
+            yield PhasesBar()
+            yield Static(
+                Content.styled("every step of the install is taken back, the last one first", "$faint"), id="undo-title"
+            )
+            yield StepList(id="steps")
+            yield FailureCard()
+        with Vertical(id="receipt", classes="page"):
+            yield Static(id="receipt-text")
+        yield Footer()
+
+    def prepare(self) -> None:
+        self.watch_page(self.page)
+        cluster = self.directory.cluster
+        self.query_one("#what", Static).update(Content.styled("looking for everything that exists …", "$faint"))
+        self.query_one("#ask", Static).update(
+            Content("Type ")
+            + Content.styled(cluster, "bold")
+            + Content(" and press enter to destroy it. It cannot be undone.")
+        )
+        self.query_one(NameInput).focus()
+        self._look()
+
+    def start_feed(self) -> None:
+        """Not before the user has confirmed."""
+
+    def _look(self) -> None:
+        from installer.operations import destroy
+
+        cluster = self.directory.cluster
+        attempt_after_asking(
+            self,
+            lambda: plan_of_cluster(cluster),
+            lambda: destroy.resources(cluster),
+            self._show_resources,
+            before=Before.DESTROY,
+            group="look",
+        )
+
+    def _show_resources(self, found: list[Resource]) -> None:
+        self._resources = found
+        name = Content.styled(self.directory.cluster, "bold")
+        head = theme.content(theme.WARNING) + Content(" destroying ") + name
+        words = Content(f" takes {count(len(found), 'thing')}, and all that Craton keeps about it")
+        self.query_one("#what", Static).update(head + words)
+        self.query_one(Table).fill(
+            [(cell(one.kind, "faint"), cell(one.name), cell(one.detail, "faint")) for one in found]
+        )
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value.strip() != self.directory.cluster:
+            self.notify(f"That is not {self.directory.cluster}.", severity="warning", markup=False)
+        elif self._resources is None:
+            self.notify("Still looking for what exists.", severity="warning", markup=False)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        from installer.operations import runs
+
+        directory, feed = self.directory, self.feed
+        feed.start()
+
+        def body() -> None:
+            # The engine removes the journal at the very end: whoever reads it has to have opened it before.
+            feed.opened.wait(OPENING)
+            try:
+                runs.start_destroy(directory.cluster, runs.last_run(directory)[1])
+            except InstallerError:
+                self.app.call_from_thread(self._not_begun, before)
+                raise
+
+        before, self.page = self.page, "undo"
+        self.attempt(body, lambda _: None, group="start")
+
+    def _not_begun(self, page: str) -> None:
+        self.page = page
+
+    @property
+    def _undoing(self) -> bool:
+        return self.fleet.progress.kind is RunKind.DESTROY
+
+    def watch_page(self, page: str) -> None:
+        for name in ("confirm", "undo", "receipt"):
+            self.set_class(name == page, f"-{name}")
+        if page == "undo":
+            self.query_one(StepList).focus()
+        self.refresh_bindings()
+
+    def draw(self) -> None:
+        if not self._undoing:
+            return
+        progress = self.fleet.progress
+        self.query_one(TitleBar).show(self.directory.cluster, self.state_word())
+        phases = self.query_one(PhasesBar)
+        phases.phases = tuple(reversed(self.fleet.phases()))
+        phases.fraction, phases.left = self.fleet.fraction, self.how_far()
+        self.query_one(StepList).show(list(reversed(progress.steps.values())), self.now)
+        self._draw_failure(progress)
+        self.refresh_keys()
+
+    def _draw_failure(self, progress: Progress) -> None:
+        card = self.query_one(FailureCard)
+        if progress.failures:
+            card.show_failure(progress.failures[0], len(progress.failures) - 1, "d details")
+        elif self.engine_gone:
+            card.show_text("the engine is gone", f"Process {progress.pid} ended without saying how.", "r try again")
+        else:
+            card.hide()
+
+    def ended(self, outcome: Outcome) -> None:
+        if not self._undoing:
+            return
+        if self.leaves_when_stopped:
+            self.leave(self.exit_code)
+            return
+        self.query_one("#receipt-text", Static).update(
+            receipt(self.directory.cluster, self.fleet.progress, self._resources or [], self.size.width - 6)
+        )
+        self.page = "receipt"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if not self.is_mounted:
+            return True
+        can = {
+            "again": self._undoing and (self.fleet.progress.outcome not in (None, Outcome.DONE) or self.engine_gone),
+            "details": self.page == "undo" and self.query_one(StepList).step is not None,
+            "back": self.page == "confirm",
+        }
+        return can.get(action, True)
+
+    def action_back(self) -> None:
+        self.leave()
+
+    def action_again(self) -> None:
+        self._begin()
+
+    def action_details(self) -> None:
+        if view := self.query_one(StepList).step:
+            self.app.push_screen(DetailsDialog(view.record.title, step_pairs(view, self.now)))
+
+
+def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], width: int = 74) -> Content:
+    """What there was, what went, and what a second look found, in lines of `width`."""
+    left: Sequence[Mapping[str, str]] = progress.results.get("receipt", {}).get("left", [])
+    undone = sum(view.state is StepState.UNDONE for view in progress.steps.values())
+    took = Content.styled(f"   {count(undone, 'step')} taken back", "$faint")
+    if progress.exit_code == ExitCode.DONE:
+        head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + took
+        proof = theme.content(theme.DONE, "looked again: nothing is left")
+        kept = [
+            theme.content(theme.WARNING, f"left on {machine}: {words}") for machine, words in left_on_machines(progress)
+        ]
+        return Content("\n").join([head, Content(), *went(resources, width), Content(), proof, *kept])
+    head = theme.content(theme.FAILED) + Content.styled(f" not all of {cluster} could be destroyed", "bold") + took
+    lines = [head, Content()]
+    lines += [
+        theme.content(theme.WARNING, f"left: {one['kind']} {one['name']} {one['detail']}".rstrip()) for one in left
+    ]
+    for view in progress.failures:
+        error = view.error or {}
+        lines.append(theme.content(theme.FAILED, f"{view.record.title}: {error.get('observed', '')}"))
+        if error.get("hint"):
+            lines.append(Content.styled(f"  {error['hint']}", "$faint"))
+    lines += [Content(), Content.styled(f"exit code {progress.exit_code}; r tries again what is left", "$faint")]
+    return Content("\n").join(lines)
+
+
+def went(resources: Sequence[Resource], width: int) -> list[Content]:
+    """For each kind of thing how many there were, and their names beside that."""
+    kinds: dict[str, list[str]] = {}
+    for one in resources:
+        kinds.setdefault(one.kind, []).append(one.name)
+    longest = max((len(kind) for kind in kinds), default=0)
+    lines = []
+    for kind, names in kinds.items():
+        head = f"{kind.ljust(longest)}  {len(names):>5,}  "
+        for text in textwrap.wrap(_some(names), max(20, width - len(head)), break_on_hyphens=False):
+            lines.append(Content.styled(head, "$faint") + Content(text))
+            head = " " * len(head)
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED])
+    return f"{shown} and {len(names) - NAMED:,} more" if len(names) > NAMED else shown

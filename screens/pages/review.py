@@ -1,0 +1,292 @@
+"""The review of a plan: what it means, rule by rule and step by step, before anything is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Footer, Static, TabbedContent, TabPane
+
+from installer.artifacts import checksums
+from installer.cluster import kubeadm
+from installer.common.errors import InstallerError
+from installer.common.text import count
+from installer.operations import runs
+from installer.plan import planfile
+from installer.plan.topology import topology
+from installer.steps.platform import RunOptions
+from screens import theme
+from screens.dialogs.choice import Choice, ChoiceDialog
+from screens.dialogs.save import SaveDialog
+from screens.models.subject import Gathered, Subject, gather
+from screens.pages import review_rows
+from screens.pages.base import CratonScreen
+from screens.pages.login import attempt_after_asking
+from screens.widgets.detailed import Detailed
+from screens.widgets.diagram import Diagram
+from screens.widgets.header import TitleBar
+from screens.widgets.rows import Rows
+from screens.widgets.table import Column, Table
+from screens.words import tilde
+
+if TYPE_CHECKING:
+    from installer.common.paths import ClusterDirectory
+    from installer.plan.model import InstallPlan
+
+__all__ = ["ReviewScreen", "Subject"]
+
+CONTRACT_HELP = (
+    "Every rule of the Generic Platform contract, and what this plan makes of it. NEEDED rules are not in the "
+    "specification; a working cluster needs them. Of an installed cluster three columns say how it keeps a rule: "
+    "planned by the plan, configured on the platform, observed between machines at the last check."
+)
+STEPS_HELP = "The steps in an order in which each comes after all that it needs; those that can, run side by side."
+ARTIFACTS_HELP = (
+    "What the machines get installed, and the sums that it has to have: read from where it comes from when the plan is "
+    "reviewed, and recorded in the plan. Nothing is executed before its sum matched."
+)
+TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml", "artifacts")
+
+
+class ReviewScreen(CratonScreen[None]):
+    """Tabs about one plan, and from here to the install, back to the wizard, or to a file."""
+
+    HELP = (
+        "All that the plan means. The machines, rules and steps shown here are the very values that an install works "
+        "from: there is no second list that could differ."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "install", "Install"),
+        Binding("e", "edit", "Edit"),
+        Binding("ctrl+s", "save_as", "Save as"),
+        Binding("left", "turn(-1)", "Previous tab", show=False, priority=True),
+        Binding("right", "turn(1)", "Tabs", key_display="←→", priority=True),
+        *(Binding(str(number), f"tab('{tab}')", tab.capitalize(), show=False) for number, tab in enumerate(TABS, 1)),
+        Binding("q,escape", "leave", "Close"),
+    ]
+    DEFAULT_CSS = """
+    ReviewScreen {
+        TabbedContent { height: 1fr; }
+        TabPane { padding: 1 1; height: 1fr; }
+        &.-tall TabbedContent { padding-top: 1; }
+        VerticalScroll { padding: 0 1; }
+        #facts { margin-top: 1; height: auto; }
+        #changes { margin-bottom: 1; height: auto; display: none; }
+        .-differs #changes { display: block; }
+    }
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self.subject = subject
+        self._gathered: Gathered | None = None
+
+    def compose(self) -> ComposeResult:
+        plan = self.subject.plan
+        yield TitleBar(plan.name, "review", notice=plan.traits.notice)
+        with TabbedContent():
+            with TabPane("Overview", id="overview"), VerticalScroll():
+                yield Static(id="changes")
+                yield Diagram(plan)
+                yield Static(self._facts(), id="facts")
+            with TabPane("Machines", id="machines"):
+                yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
+            with TabPane("Contract", id="contract"):
+                yield Detailed(review_rows.RULE_COLUMNS, CONTRACT_HELP)
+            with TabPane("Steps", id="steps"):
+                yield Static("computing the steps …", classes="hint")
+            with TabPane("DNS", id="dns"):
+                yield Table(review_rows.RECORD_COLUMNS, "The A records that the cluster's two names need.")
+            with TabPane("Files", id="files"), VerticalScroll():
+                yield Static(self._files(), markup=False)
+            with TabPane("YAML", id="yaml"), VerticalScroll():
+                yield Static(planfile.dump(plan), markup=False)
+            if not plan.traits.stand_ins:
+                with TabPane("Artifacts", id="artifacts"):
+                    yield Detailed(review_rows.DOWNLOAD_COLUMNS, ARTIFACTS_HELP)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        plan = self.subject.plan
+        self.query_one("#machines Detailed", Detailed).fill(*review_rows.machines(plan))
+        self.query_one("#contract Detailed", Detailed).fill(*review_rows.rules(plan))
+        self.query_one("#dns Table", Table).fill(review_rows.records(plan))
+        self.run_worker(self._gather(), group="gather", exclusive=True)
+        if not plan.traits.stand_ins:
+            self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
+            self._record_sums()
+        self.query_one("#overview VerticalScroll").focus()
+
+    def _facts(self) -> Content:
+        plan, path = self.subject.plan, self.subject.path
+        quorum = plan.masters // 2 + 1
+        facts = {
+            "console": plan.console_host,
+            "API server": f"{plan.api_host}:6443",
+            "quorum": f"{quorum} of {count(plan.masters, 'master')}",
+            "Kubernetes": plan.kubernetes,
+            "platform": plan.traits.title,
+            "plan": tilde(path) if path else "",
+        }
+        lines = [Content.styled(f"{name:12}", "$faint") + Content(value) for name, value in facts.items() if value]
+        return Content("\n").join(lines)
+
+    def _files(self) -> str:
+        shape = topology(self.subject.plan)
+        return f"# {shape.first_master.name}: kubeadm init --config\n" + kubeadm.shown(self.subject.plan, shape)
+
+    async def _gather(self) -> None:
+        try:
+            gathered, columns, rows = await asyncio.to_thread(_gather, self.subject)
+        except InstallerError as error:
+            self.fail(error)
+            return
+        self._gathered = gathered
+        await self._replace("steps", Detailed(columns, STEPS_HELP), rows)
+        if gathered.differences:
+            self.query_one("#changes", Static).update(_differences(gathered))
+            self.query_one("#overview").add_class("-differs")
+        elif gathered.report:
+            proven = review_rows.proven(self.subject.plan, gathered.report)
+            await self._replace("contract", Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP), proven)
+        self.refresh_bindings()
+
+    def _record_sums(self) -> None:
+        """Have the plan's file hold the sums that it lacks; without them, say so and go on."""
+        path = self.subject.path
+        if path is None or self.subject.offline:
+            return
+
+        async def body() -> None:
+            try:
+                recorded = await asyncio.to_thread(checksums.record, path, deadline=checksums.REVIEWING)
+            except InstallerError as error:
+                self.notify(checksums.not_read(error), severity="warning", timeout=15, markup=False)
+                return
+            if recorded.warning:
+                self.notify(recorded.warning, severity="warning", timeout=15, markup=False)
+            if recorded.count:
+                self.notify(recorded.said, markup=False)
+                self._show_sums(recorded.plan)
+
+        self.run_worker(body(), group="sums", exclusive=True)
+
+    def _show_sums(self, plan: InstallPlan) -> None:
+        self.subject = replace(self.subject, plan=plan)
+        self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
+        self.query_one("#yaml Static", Static).update(planfile.dump(plan))
+
+    async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
+        """Put another table into a tab, and the focus with it if the tab had it."""
+        pane = self.query_one(f"#{tab}", TabPane)
+        await pane.remove_children()
+        await pane.mount(detailed)
+        detailed.fill(*rows)
+        if self.query_one(TabbedContent).active == tab:
+            self.action_tab(tab)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "install":
+            return self._can_install
+        return True
+
+    @property
+    def _can_install(self) -> bool:
+        """There is something left to install, and nothing that an installed cluster cannot follow."""
+        gathered = self._gathered
+        if gathered is None:
+            return False
+        return not gathered.refused and (not gathered.finished or bool(gathered.differences))
+
+    def action_turn(self, tabs: int) -> None:
+        shown = [pane.id or "" for pane in self.query(TabPane)]
+        current = shown.index(self.query_one(TabbedContent).active)
+        self.action_tab(shown[(current + tabs) % len(shown)])
+
+    def action_tab(self, tab: str) -> None:
+        """Open a tab, if this plan has it, and put the focus on what it shows."""
+        if not self.query(f"#{tab}"):
+            return
+        self.query_one(TabbedContent).active = tab
+        for widget in self.query(f"#{tab} Rows, #{tab} VerticalScroll").results(Widget):
+            if isinstance(widget, Rows | VerticalScroll):
+                widget.focus()
+                break
+
+    def action_install(self) -> None:
+        plan = self.subject.plan
+        question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
+        choices = (Choice("install", "i", "Install now"), Choice("", "n", "Not yet"))
+        detail = "It runs in a process of its own: it goes on if this screen is closed, and can be resumed."
+
+        def decide(answer: str | None) -> None:
+            if answer:
+                attempt_after_asking(self, lambda: plan, self._start, self._watch)
+
+        self.app.push_screen(ChoiceDialog(question, choices, detail), decide)
+
+    def _start(self) -> ClusterDirectory:
+        """Start the install, from a file. Blocks."""
+        return runs.start_install(self._saved(), RunOptions(), self._tell)
+
+    def _tell(self, sentence: str) -> None:
+        self.app.call_from_thread(self.notify, sentence, markup=False)
+
+    def _saved(self) -> Path:
+        """The file in which the plan stands; one that has none yet is written here."""
+        if self.subject.path is not None:
+            return self.subject.path
+        path = Path.cwd() / f"{self.subject.plan.name}.yaml"
+        planfile.save(path, self.subject.plan)
+        return path
+
+    def _watch(self, directory: ClusterDirectory) -> None:
+        from screens.pages.progress import ProgressScreen
+
+        self.app.switch_screen(ProgressScreen(directory))
+
+    def action_edit(self) -> None:
+        from screens.pages.wizard import WizardScreen
+
+        self.app.switch_screen(WizardScreen.editing(self.subject.plan, self.subject.path))
+
+    def action_save_as(self) -> None:
+        def save(path: Path | None) -> None:
+            if path is not None:
+                self.attempt(lambda: planfile.save(path, self.subject.plan), lambda _: self._say_saved(path))
+
+        proposed = self.subject.path or Path.cwd() / f"{self.subject.plan.name}.yaml"
+        self.app.push_screen(SaveDialog(proposed), save)
+
+    def _say_saved(self, path: Path) -> None:
+        self.subject = replace(self.subject, path=path)
+        self.query_one("#facts", Static).update(self._facts())
+        self.notify(f"saved as {tilde(path)}", markup=False)
+
+    def action_leave(self) -> None:
+        self.leave()
+
+
+def _gather(subject: Subject) -> tuple[Gathered, Sequence[Column], review_rows.Rows]:
+    """What had to be read, and the table of steps, of which there may be many. Blocks."""
+    gathered = gather(subject)
+    if gathered.ran and not gathered.differences:
+        return gathered, review_rows.RAN_COLUMNS, review_rows.ran(gathered)
+    return gathered, review_rows.STEP_COLUMNS, review_rows.planned(gathered.steps)
+
+
+def _differences(gathered: Gathered) -> Content:
+    verdict = (
+        theme.content(theme.FAILED, "The installed cluster cannot follow this plan:")
+        if gathered.refused
+        else theme.content(theme.WARNING, "The installed cluster differs; installing again changes it:")
+    )
+    return Content("\n").join([verdict, Content(""), review_rows.change_words(gathered.differences)])

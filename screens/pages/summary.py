@@ -1,0 +1,179 @@
+"""What an install has come to: what stands, its names, its health, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Footer, Static
+
+from installer.cluster.etcd import survives
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
+from installer.common.text import count
+from installer.engine.progress import Progress
+from installer.operations.outcome import hosts_lines
+from screens import theme
+from screens.pages.base import CratonScreen
+from screens.widgets.header import TitleBar
+from screens.words import MARK_OF_VERDICT, about, tilde
+
+if TYPE_CHECKING:
+    from installer.health.report.model import Report
+    from installer.plan.model import InstallPlan
+
+LABEL_WIDTH = 14
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is told of a cluster that stands. `seconds` is how long its last run took, `report` may be None."""
+
+    plan: InstallPlan
+    directory: ClusterDirectory
+    seconds: float
+    report: Report | None = None
+
+
+def read(directory: ClusterDirectory, progress: Progress) -> Installed:
+    """Gather it from the cluster's files. Blocks. Raises InstallerError."""
+    from installer.health.report.model import last_report
+    from installer.operations import lookup
+
+    plan = lookup.load(directory.cluster)
+    seconds = (progress.ended or 0.0) - (progress.started or 0.0)
+    return Installed(plan, directory, seconds, last_report(directory))
+
+
+def facts(installed: Installed) -> list[tuple[str, Content]]:
+    """Labels and what stands beside them."""
+    plan, directory = installed.plan, installed.directory
+    machines = [count(plan.masters, "master"), count(plan.infra, "infra node"), count(plan.workers, "worker")]
+    shown = [text for number, text in zip((plan.masters, plan.infra, plan.workers), machines, strict=True) if number]
+    return [
+        ("machines", Content(", ".join(shown))),
+        ("Kubernetes", Content(plan.kubernetes)),
+        ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
+        ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
+        ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
+        *(("hosts file", Content(line)) for line in hosts_lines(plan)),
+        ("survives", Content(survives(plan.masters))),
+        ("health", _health(installed.report)),
+    ]
+
+
+def _stand_in(plan: InstallPlan) -> Content:
+    return Content.styled("   a stand-in's" if plan.traits.stand_ins else "", "$faint")
+
+
+def _health(report: Report | None) -> Content:
+    if report is None:
+        return Content.styled("not checked yet", "$faint")
+    checks = Content.styled(f"   {count(len(report.findings), 'check')}", "$faint")
+    return theme.content(MARK_OF_VERDICT[report.verdict], report.headline) + checks
+
+
+def commands(installed: Installed) -> list[tuple[str, str]]:
+    """Commands to go on with, and what each is for."""
+    name = installed.plan.name
+    outside = [
+        (f"export KUBECONFIG={tilde(installed.directory.kubeconfig)}", ""),
+        ("kubectl get nodes", "the cluster itself"),
+    ]
+    return [
+        *([] if installed.plan.traits.stand_ins else outside),
+        (f"craton check {name}", "its health, now"),
+        (f"craton ssh {name} master-1", "a shell on a machine"),
+        (f"craton destroy {name}", "take everything away again"),
+    ]
+
+
+class SummaryScreen(CratonScreen[None]):
+    """One page; the run's own screen stays below it."""
+
+    HELP = "The install is done. h checks the cluster again, v shows its plan, esc goes back to how the install went."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h", "health", "Health"),
+        Binding("v", "review", "Review"),
+        Binding("escape", "back", "How it went"),
+        Binding("q", "quit_app", "Quit"),
+    ]
+    DEFAULT_CSS = """
+    SummaryScreen {
+        VerticalScroll { padding: 1 3; scrollbar-size-vertical: 1; }
+        Static { height: auto; }
+        #headline { margin-bottom: 1; }
+        #next { margin-top: 1; }
+    }
+    """
+
+    def __init__(self, directory: ClusterDirectory, progress: Progress) -> None:
+        super().__init__()
+        self.directory = directory
+        self._progress = progress
+        self._achieved = progress.kind.achieved
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(self.directory.cluster, self._achieved)
+        with VerticalScroll():
+            yield Static(id="headline")
+            yield Static(id="facts")
+            yield Static(id="next")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.attempt(lambda: read(self.directory, self._progress), self.show, group="summary")
+
+    def show(self, installed: Installed) -> None:
+        """Fill the page."""
+        self.query_one(TitleBar).notice = installed.plan.traits.notice
+        head = theme.content(theme.DONE) + Content.styled(f" {installed.plan.name} is {self._achieved}", "bold")
+        took = Content.styled(f"   in {about(installed.seconds)}", "$faint")
+        self.query_one("#headline", Static).update(head + took)
+        self.query_one("#facts", Static).update(_labelled(facts(installed)))
+        self.query_one("#next", Static).update(_commands(commands(installed)))
+
+    def action_health(self) -> None:
+        from screens.pages.health import HealthScreen
+
+        self.app.push_screen(HealthScreen(self.directory.cluster))
+
+    def action_review(self) -> None:
+        open_review(self, self.directory)
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_quit_app(self) -> None:
+        self.app.exit(int(self._progress.exit_code or ExitCode.DONE))
+
+
+def open_review(screen: CratonScreen[None], directory: ClusterDirectory) -> None:
+    """Show the plan of an installed cluster on top of `screen`."""
+    from installer.operations import lookup
+    from screens.pages.review import ReviewScreen, Subject
+
+    cluster = directory.cluster
+    screen.attempt(
+        lambda: lookup.load(cluster),
+        lambda plan: screen.app.push_screen(ReviewScreen(Subject(plan, directory.plan, cluster))),
+        group="review",
+    )
+
+
+def _labelled(pairs: list[tuple[str, Content]]) -> Content:
+    return Content("\n").join(Content.styled(label.ljust(LABEL_WIDTH), "$faint") + text for label, text in pairs)
+
+
+def _commands(pairs: list[tuple[str, str]]) -> Content:
+    width = max(len(command) for command, purpose in pairs if purpose)
+    lines = [
+        Content.styled(command.ljust(width if purpose else 0), "$primary")
+        + (Content.styled(f"   {purpose}", "$faint") if purpose else Content())
+        for command, purpose in pairs
+    ]
+    return Content("\n").join([Content.styled("Next", "bold"), Content(), *lines])

@@ -1,0 +1,279 @@
+"""Sums are read from a publisher or a mirror over HTTP, and stand in the plan's file from then on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.artifacts import checksums
+from installer.artifacts.catalogue import ARCHITECTURES, wanted
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.engine import process
+from installer.operations import runs, session
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from installer.steps.platform import RunOptions
+from tests.doubles.mirror import Mirror, published, running_mirror
+
+COMMENTED = """\
+# Ours, since spring.
+name: demo
+subdomain: example.test  # the lab's
+platform: machines
+masters: 1
+workers: 1
+ingress: {kind: infra, infra: 1}
+machines:
+  inventory:
+    - address: 10.0.0.11  # rack 1
+    - address: 10.0.0.12
+    - address: 10.0.0.13
+artifacts:
+  # next to the machines
+  mirror: MIRROR
+"""
+PLAN = planfile.loads(COMMENTED.replace("MIRROR", "http://127.0.0.1"))
+ALL = {artifact.path for architecture in ARCHITECTURES for artifact in wanted(PLAN, architecture)}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    with running_mirror(published(PLAN)) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+def path(tmp_path: Path, mirror: Mirror) -> Path:
+    """A plan that names the mirror."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(COMMENTED.replace("MIRROR", mirror.url))
+    return path
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory of `--artifacts` with everything for amd64."""
+    return filled(tmp_path / "artifacts", published(PLAN, ("amd64",)))
+
+
+def filled(directory: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(content)
+    return directory
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_the_sums_of_both_architectures_are_recorded_and_every_line_stays(path: Path, mirror: Mirror) -> None:
+    before = path.read_text()
+    recorded = checksums.record(path)
+    assert recorded.plan == planfile.load(path)
+    assert recorded.plan.artifacts.sums == {name: digest(mirror.files[name]) for name in ALL}
+    assert recorded.said == f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}"
+    assert recorded.warning == ""
+    assert path.read_text().startswith(before)
+    assert not checksums.lacks(recorded.plan)
+
+
+def test_what_is_recorded_is_not_read_again(path: Path, mirror: Mirror) -> None:
+    checksums.record(path)
+    text, asked = path.read_text(), len(mirror.asked)
+    again = checksums.record(path)
+    assert (again.said, path.read_text(), len(mirror.asked)) == ("", text, asked)
+
+
+def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
+    checksums.record(path)
+    kubectl = wanted(PLAN, "arm64")[-1]
+    mirror.files[kubectl.sums] = digest(b"rebuilt").encode()
+    assert checksums.record(path).count == 0
+    recorded = checksums.record(path, anew=True)
+    assert (recorded.count, recorded.changed) == (1, (kubectl.path,))
+    assert recorded.said == f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}"
+    assert planfile.load(path).artifacts.sums[kubectl.path] == digest(b"rebuilt")
+
+
+def test_another_version_brings_its_own_sums_and_drops_the_old_ones(path: Path, mirror: Mirror) -> None:
+    checksums.record(path)
+    with path.open("a") as file:
+        file.write("kubernetes: v1.35.1\n")
+    mirror.files = published(planfile.load(path)) | mirror.files
+    recorded = checksums.record(path)
+    assert {name for name in recorded.plan.artifacts.sums if "release/" in name} >= {
+        f"release/v1.35.1/bin/linux/arm64/{name}" for name in ("kubeadm", "kubelet", "kubectl")
+    }
+    assert "v1.36.2" not in path.read_text()
+    assert recorded.warning == ""
+
+
+def test_another_mirror_is_read_anew_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
+    checksums.record(path)
+    kubeadm = wanted(PLAN, "amd64")[4]
+    files = {**mirror.files, kubeadm.path: b"built elsewhere", kubeadm.sums: digest(b"built elsewhere").encode()}
+    with running_mirror(files) as other:
+        edit(path, f"  mirror: {mirror.url}", f"  mirror: {other.url}")
+        assert checksums.lacks(planfile.load(path))
+        text = path.read_text()
+        with pytest.raises(InstallerError, match="other sums than were reviewed") as refused:
+            checksums.record(path, reviewing=False)
+        assert kubeadm.path in refused.value.observed
+        assert "craton review" in refused.value.hint
+        assert path.read_text() == text
+        recorded = checksums.record(path)
+        assert recorded.changed == (kubeadm.path,)
+        assert recorded.warning.startswith(f"other sums than the plan had before: {kubeadm.path}; find out why")
+        assert recorded.plan.artifacts.sums_from == other.url
+
+
+def test_sums_of_a_mirror_that_is_no_longer_named_are_the_publishers_to_give(path: Path) -> None:
+    plan = checksums.record(path).plan
+    without = plan.artifacts.model_copy(update={"mirror": None})
+    assert checksums.lacks(plan.model_copy(update={"artifacts": without}))
+    assert checksums.source(plan.model_copy(update={"artifacts": without})) == "the publishers"
+
+
+def test_a_failure_names_the_address_what_was_seen_and_three_ways_out(path: Path, mirror: Mirror) -> None:
+    asked = wanted(PLAN, "amd64")[-1].sums
+    mirror.faults[asked] = [403]
+    text = path.read_text()
+    with pytest.raises(InstallerError) as failed:
+        checksums.record(path)
+    assert failed.value.observed == f"GET {mirror.url}/{asked}: HTTP status 403"
+    for way in ("http_proxy", "artifacts.mirror", "--artifacts"):
+        assert way in failed.value.hint
+    assert failed.value.exit_code is ExitCode.PREFLIGHT
+    assert path.read_text() == text
+
+
+def test_a_rehearsal_needs_no_sums(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    planfile.save(path, InstallPlan(name="demo", subdomain="example.test"))
+    assert not checksums.lacks(planfile.load(path))
+    assert checksums.record(path).said == ""
+    told: list[str] = []
+    checksums.settle(path, tmp_path / "nowhere", told.append)
+    assert told == []
+
+
+def test_a_directory_gives_the_sums_as_a_mirror_would(path: Path, directory: Path, mirror: Mirror) -> None:
+    recorded = checksums.record(path, directory)
+    assert set(recorded.plan.artifacts.sums) == {artifact.path for artifact in wanted(PLAN, "amd64")}
+    assert recorded.source == str(directory)
+    assert mirror.asked == []
+    checksums.check_directory(recorded.plan, directory)
+
+
+def test_archives_of_images_in_a_directory_join_what_was_read_from_elsewhere(path: Path, directory: Path) -> None:
+    checksums.record(path)
+    sum_ = digest(b"layers")
+    filled(directory, {"images/base.tar": b"layers", "images/SHA256SUMS": f"{sum_}  base.tar\n".encode()})
+    recorded = checksums.record(path, directory, reviewing=False)
+    assert recorded.count == 1
+    assert recorded.plan.artifacts.sums["images/base.tar"] == sum_
+    assert set(recorded.plan.artifacts.sums) > ALL
+    assert not checksums.lacks(recorded.plan, directory)
+
+
+KUBELET, CRICTL = wanted(PLAN, "amd64")[5].path, wanted(PLAN, "amd64")[3].path
+
+
+def test_what_a_directory_lacks_and_what_differs_is_named(path: Path, directory: Path) -> None:
+    plan = checksums.record(path).plan
+    (directory / KUBELET).unlink()
+    (directory / CRICTL).write_bytes(b"cut off")
+    with pytest.raises(InstallerError) as failed:
+        checksums.check_directory(plan, directory)
+    assert f"no {KUBELET}" in failed.value.observed
+    assert f"{CRICTL} has the sum {digest(b'cut off')}, not {plan.artifacts.sums[CRICTL]}" in failed.value.observed
+    assert "arm64" not in failed.value.observed
+    assert failed.value.exit_code is ExitCode.PREFLIGHT
+
+
+def test_of_an_empty_directory_everything_is_missing(path: Path, tmp_path: Path) -> None:
+    plan = checksums.record(path).plan
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InstallerError, match="and 1 more"):
+        checksums.check_directory(plan, tmp_path / "empty")
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command lines of the engines that were started."""
+    lines: list[str] = []
+
+    def launch(argv: list[str], *_: Any, **__: Any) -> int:
+        lines.append(argv[-1])
+        return 1
+
+    monkeypatch.setattr(process, "launch", launch)
+    return lines
+
+
+def test_an_install_records_what_is_missing_first_and_says_so(path: Path, mirror: Mirror, launched: list[str]) -> None:
+    told: list[str] = []
+    runs.start_install(path, RunOptions(), told.append)
+    assert told == [
+        f"reading the sums of what is installed from {mirror.url} ...",
+        f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}",
+    ]
+    assert not checksums.lacks(planfile.load(path))
+    assert len(launched) == 1
+
+
+def test_an_install_without_sums_starts_no_engine(path: Path, mirror: Mirror, launched: list[str]) -> None:
+    mirror.files.clear()
+    with pytest.raises(InstallerError, match="HTTP status 404"):
+        runs.start_install(path, RunOptions())
+    assert launched == []
+
+
+def test_a_resumed_install_records_in_the_clusters_own_plan(path: Path, launched: list[str]) -> None:
+    cluster = ClusterDirectory.of("demo")
+    cluster.path.mkdir(parents=True)
+    cluster.plan.write_text(path.read_text())
+    runs.start_resume("demo", RunOptions())
+    assert not checksums.lacks(planfile.load(cluster.plan))
+    assert len(launched) == 1
+
+
+def test_a_directory_is_looked_at_before_an_engine_starts_and_handed_to_it(
+    path: Path, directory: Path, launched: list[str]
+) -> None:
+    told: list[str] = []
+    runs.start_install(path, RunOptions(artifacts=str(directory)), told.append)
+    assert told[-2] == f"looking at the files in {directory} ..."
+    assert told[-1].startswith(f"{directory} lacks 9 container images; machines pull them themselves: registry.k8s.io/")
+    assert f'"artifacts": "{directory}"' in launched[0]
+    (directory / KUBELET).unlink()
+    with pytest.raises(InstallerError, match=f"no {KUBELET}"):
+        runs.start_install(path, RunOptions(artifacts=str(directory)))
+    assert len(launched) == 1
+
+
+def test_steps_find_the_directory_in_their_world(directory: Path) -> None:
+    plan = InstallPlan(name="demo", subdomain="example.test")
+    with session.open_world(plan, ClusterDirectory.of("demo"), RunOptions(artifacts=str(directory))) as world:
+        assert world.artifacts == directory
+    with session.open_world(plan, ClusterDirectory.of("demo"), RunOptions()) as world:
+        assert world.artifacts is None

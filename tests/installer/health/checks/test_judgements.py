@@ -1,0 +1,238 @@
+"""What each check makes of what machines print: tables of output and verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from installer.health.check import Verdict
+from installer.health.checks.catalogue import CHECKS
+from installer.plan.rules import Role
+from tests.installer.health.healthy import (
+    HOST_KEY,
+    KIB_PER_GIB,
+    NOW,
+    TOPOLOGY,
+    evidence,
+    examine,
+    members,
+    node_line,
+    spoiled,
+)
+
+PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
+MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
+NOT_READY = "node.kubernetes.io/not-ready=:NoExecute"
+NODES = [node_line(machine) for machine in TOPOLOGY.machines]
+
+
+def meminfo(mebibytes: int) -> str:
+    return f"MemTotal:  {mebibytes * 1024} kB"
+
+
+def df(free_gib: float, size_gib: float = 100) -> str:
+    size, free = round(size_gib * KIB_PER_GIB), round(free_gib * KIB_PER_GIB)
+    return f"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda {size} {size - free} {free} 9% /var"
+
+
+def nodes(name: str, line: str) -> str:
+    return "\n".join([other for other in NODES if not other.startswith(f"{name} ")] + [line])
+
+
+def unstarted(name: str) -> str:
+    document = json.loads(members(TOPOLOGY))
+    for member in document["members"]:
+        if member["name"] == name:
+            member["name"], member["clientURLs"] = "", []
+    return json.dumps(document)
+
+
+WORKER_NODE = TOPOLOGY.machine(WORKER)
+MASTER_NODE = TOPOLOGY.machine(MASTER)
+
+TABLE = [
+    # check, machine, probe, output, exit status, verdict, words seen
+    ("hostname", WORKER, "hostname", "demo-worker-1\n", 0, PASS, "as planned"),
+    ("hostname", WORKER, "hostname", "localhost", 0, FAIL, "localhost"),
+    ("hostname", WORKER, "hostname", "", 0, UNKNOWN, "nothing"),
+    ("memory", MASTER, "memory", meminfo(1699), 0, FAIL, "1.7 GiB"),
+    ("memory", MASTER, "memory", meminfo(1800), 0, WARN, "2 GB"),
+    ("memory", MASTER, "memory", meminfo(1950), 0, PASS, "1.9 GiB"),
+    ("memory", WORKER, "memory", meminfo(900), 0, WARN, "1 GB"),
+    ("memory", WORKER, "memory", meminfo(1000), 0, PASS, ""),
+    ("memory", WORKER, "memory", "MemTotal: lots", 0, UNKNOWN, "lots"),
+    ("memory", WORKER, "memory", "MemTotal: -5 kB", 0, UNKNOWN, "-5"),
+    ("disk", WORKER, "disk", df(50), 0, PASS, "50%"),
+    ("disk", WORKER, "disk", df(14), 0, WARN, "/var has 14%"),
+    ("disk", WORKER, "disk", df(4.9, 8), 0, WARN, "4.9 GiB"),
+    ("disk", WORKER, "disk", df(4), 0, FAIL, "4%"),
+    ("disk", WORKER, "disk", df(0.9, 2), 0, FAIL, "0.9 GiB"),
+    ("disk", WORKER, "disk", df(50) + "\n" + df(4), 0, FAIL, "4%"),
+    ("disk", WORKER, "disk", "/dev/vda 0 0 0 - /", 0, UNKNOWN, ""),
+    ("swap", WORKER, "swap", "", 0, UNKNOWN, "nothing"),
+    ("swap", WORKER, "swap", "Filename Type Size\n/dev/sda2 partition 1000", 0, WARN, "/dev/sda2"),
+    ("kernel", WORKER, "modules", "overlay loaded\nbr_netfilter loaded\nvxlan missing", 0, FAIL, "vxlan"),
+    ("kernel", WORKER, "modules", "overlay builtin\nbr_netfilter builtin\nvxlan builtin", 0, PASS, ""),
+    ("kernel", WORKER, "sysctls", "net.ipv4.ip_forward = 0", 0, FAIL, "net.ipv4.ip_forward is 0"),
+    ("kernel", WORKER, "sysctls", "net.ipv4.ip_forward = 1", 0, FAIL, "bridge-nf-call-iptables is not there"),
+    ("containerd", WORKER, "containerd", "inactive", 3, FAIL, "inactive"),
+    ("containerd", WORKER, "containerd", "sh: systemctl: not found", 127, UNKNOWN, "systemctl"),
+    ("kubelet", WORKER, "kubelet", "curl: (7) Failed to connect to 127.0.0.1", 7, FAIL, "Failed to connect"),
+    ("kubelet", WORKER, "kubelet", "", 124, UNKNOWN, "in time"),
+    ("api", MASTER, "apiserver", "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed", 0, FAIL, "etcd"),
+    ("api", MASTER, "apiserver", "curl: (7) Failed to connect", 7, FAIL, "Failed to connect"),
+    ("api", WORKER, "apiserver", "", 0, Verdict.NOT_APPLICABLE, "worker"),
+    ("etcd", MASTER, "etcd-health", '{"health":"false","reason":"NOSPACE"}', 0, FAIL, "NOSPACE"),
+    ("etcd", MASTER, "etcd-health", "curl: (7) refused", 7, FAIL, "refused"),
+    ("etcd", MASTER, "etcd-health", "<html>", 0, UNKNOWN, "JSON"),
+    ("etcd", MASTER, "etcd-members", unstarted("demo-master-3"), 0, FAIL, "demo-master-3 is no member"),
+    ("etcd", MASTER, "etcd-members", members(TOPOLOGY).replace("master-2", "master-9"), 0, FAIL, "demo-master-9"),
+    ("etcd", MASTER, "etcd-members", '{"members": 3}', 0, UNKNOWN, "members"),
+    ("node", WORKER, "nodes", nodes(WORKER, node_line(WORKER_NODE, ready="False")), 0, FAIL, "NotReady"),
+    ("node", WORKER, "nodes", nodes(WORKER, node_line(WORKER_NODE, ready="Unknown")), 0, FAIL, "stopped reporting"),
+    ("node", WORKER, "nodes", nodes(WORKER, node_line(WORKER_NODE, "v1.35.1")), 0, WARN, "v1.35.1"),
+    ("node", WORKER, "nodes", nodes(WORKER, ""), 0, FAIL, "no node demo-worker-1"),
+    ("labels", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b -"), 0, FAIL, "W9"),
+    ("labels", WORKER, "nodes", nodes(WORKER, ""), 0, UNKNOWN, "no node"),
+    ("taints", MASTER, "nodes", nodes(MASTER, f"{MASTER} True v1.36.2 a=b -"), 0, FAIL, "control-plane"),
+    ("taints", INFRA, "nodes", nodes(INFRA, f"{INFRA} True v1.36.2 a=b -"), 0, WARN, "infra=:NoSchedule"),
+    ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b k=v:NoSchedule"), 0, WARN, "k=v:NoSchedule"),
+    ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b {NOT_READY}"), 0, PASS, "none, as planned"),
+    ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} False v1.36.2 a=b {NOT_READY}"), 0, WARN, "not-ready"),
+    ("names", WORKER, "names", "demo-k8s.k8s.example.test 10.10.0.11", 0, FAIL, "lacks 10.10.0.12, 10.10.0.13"),
+    ("names", WORKER, "names", "demo-k8s.k8s.example.test", 0, FAIL, "does not resolve"),
+    ("names", WORKER, "names", "demo.k8s.example.test 10.10.0.21 192.0.2.1", 0, FAIL, "does not resolve"),
+    ("names", WORKER, "names", "sh: getent: not found", 127, UNKNOWN, "getent"),
+]
+
+
+@pytest.mark.parametrize(("check", "machine", "probe", "output", "status", "verdict", "words"), TABLE)
+def test_a_check_judges_what_its_probe_left(
+    check: str, machine: str, probe: str, output: str, status: int, verdict: Verdict, words: str
+) -> None:
+    # The other masters know no nodes: what this one says counts, or what the first master says.
+    everyone = evidence()
+    teller = MASTER if probe == "nodes" else machine
+    everyone[teller] = spoiled(everyone[teller], probe, output, status)
+    finding = examine(check, machine, everyone)
+    assert finding.verdict is verdict, finding
+    assert words in finding.seen
+    assert bool(finding.remedy) is (verdict in (WARN, FAIL))
+
+
+@pytest.mark.parametrize("check", [check.id for check in CHECKS])
+@pytest.mark.parametrize("machine", [machine.name for machine in TOPOLOGY.machines])
+def test_every_check_passes_on_a_healthy_cluster(check: str, machine: str) -> None:
+    finding = examine(check, machine, evidence())
+    roles = next(one.roles for one in CHECKS if one.id == check)
+    expected = PASS if TOPOLOGY.machine(machine).role in roles else Verdict.NOT_APPLICABLE
+    assert (finding.verdict, finding.remedy) == (expected, ""), finding
+
+
+@pytest.mark.parametrize(
+    ("skew", "verdict", "words"),
+    [
+        (0.0, PASS, "0.0 s ahead of the median of 6 machines"),
+        (0.9, PASS, ""),
+        (2.4, WARN, "2.4 s ahead"),
+        (-2.4, WARN, "2.4 s behind"),
+        (31.0, FAIL, "31.0 s ahead"),
+        (-4000.0, FAIL, "behind"),
+    ],
+)
+def test_a_clock_is_compared_with_the_median_of_all(skew: float, verdict: Verdict, words: str) -> None:
+    everyone = evidence()
+    everyone[WORKER] = spoiled(everyone[WORKER], "clock", f"{NOW + 0.05 + skew:.9f}")
+    finding = examine("clock", WORKER, everyone)
+    assert finding.verdict is verdict, finding
+    assert words in finding.seen
+
+
+def test_a_slow_round_trip_is_not_held_against_a_clock() -> None:
+    everyone = evidence()
+    told = spoiled(everyone[WORKER], "clock", f"{NOW + 3.9:.3f}")
+    everyone[WORKER] = replace(told, answered_at=NOW + 60, clock_at=NOW + 4)
+    assert examine("clock", WORKER, everyone).verdict is PASS
+
+
+def test_two_clocks_are_compared_with_this_computers() -> None:
+    everyone = {name: one for name, one in evidence().items() if name in (MASTER, WORKER)}
+    everyone[WORKER] = spoiled(everyone[WORKER], "clock", f"{NOW + 40:.3f}")
+    assert examine("clock", WORKER, everyone).verdict is FAIL
+    assert "this computer" in examine("clock", WORKER, everyone).seen
+    assert examine("clock", MASTER, everyone).verdict is PASS
+
+
+def test_swap_fails_where_the_kubelet_does_not_run() -> None:
+    everyone = evidence()
+    one = spoiled(everyone[WORKER], "kubelet", "curl: (7) refused", 7)
+    everyone[WORKER] = spoiled(one, "swap", "Filename Type\n/swapfile file 1024")
+    assert examine("swap", WORKER, everyone).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("shown", "verdict"),
+    [
+        (HOST_KEY, PASS),
+        (HOST_KEY + " a comment", PASS),
+        ("ssh-ed25519 AAAAanother", FAIL),
+        ("ecdsa-sha2-nistp256 " + HOST_KEY.split()[1], FAIL),
+        ("", UNKNOWN),
+    ],
+)
+def test_the_host_key_is_compared_with_the_pinned_one(shown: str, verdict: Verdict) -> None:
+    everyone = evidence()
+    everyone[WORKER] = replace(everyone[WORKER], host_key=shown)
+    assert examine("host-key", WORKER, everyone).verdict is verdict
+
+
+def test_nodes_are_judged_by_the_first_master_that_knows_them() -> None:
+    everyone = evidence()
+    everyone[MASTER] = spoiled(everyone[MASTER], "nodes", "error: connection refused", 1)
+    del everyone["demo-master-2"]
+    assert examine("node", WORKER, everyone).verdict is PASS
+
+
+def test_without_any_master_nothing_is_known_of_nodes() -> None:
+    everyone = {name: one for name, one in evidence().items() if TOPOLOGY.machine(name).role is not Role.MASTER}
+    for check in ("node", "labels", "taints"):
+        assert examine(check, WORKER, everyone).verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict", "words"),
+    [
+        ("tcp 10.10.0.101 10250 filtered", FAIL, "tcp 10250 (W1) from demo-master-1"),
+        ("tcp 10.10.0.101 9100 filtered", WARN, "tcp 9100 (W5) from demo-master-1"),
+        ("udp 10.10.0.101 4789 filtered", FAIL, "udp 4789 (W3) from demo-master-1"),
+        ("udp 10.10.0.101 4789 unknown", UNKNOWN, "overlay"),
+        ("tcp 10.10.0.101 10250 open", PASS, "reached"),
+        ("tcp 10.10.0.101 10250 nonsense", PASS, "reached"),
+    ],
+)
+def test_a_port_that_does_not_get_through_is_told_of_the_machine_it_is_on(
+    line: str, verdict: Verdict, words: str
+) -> None:
+    everyone = evidence()
+    flow = line.rpartition(" ")[0]
+    lines = [other for other in everyone[MASTER].output("reach").splitlines() if not other.startswith(flow + " ")]
+    everyone[MASTER] = spoiled(everyone[MASTER], "reach", "\n".join([*lines, line]))
+    finding = examine("ports", WORKER, everyone)
+    assert finding.verdict is verdict, finding
+    assert words in finding.seen
+    assert examine("ports", "demo-worker-2", everyone).verdict is PASS
+
+
+def test_what_reach_found_before_it_was_cut_off_counts() -> None:
+    everyone = evidence()
+    everyone[MASTER] = spoiled(everyone[MASTER], "reach", "tcp 10.10.0.101 10250 filtered", 124)
+    assert examine("ports", WORKER, everyone).verdict is FAIL
+
+
+def test_two_machines_of_one_name_are_both_told() -> None:
+    everyone = evidence()
+    everyone["demo-worker-2"] = spoiled(everyone["demo-worker-2"], "hostname", WORKER)
+    assert "2 machines" in examine("hostname", WORKER, everyone).seen
+    assert examine("hostname", "demo-worker-2", everyone).verdict is FAIL

@@ -1,0 +1,86 @@
+"""An install's steps as a table of contents, and what a destroy makes of them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from installer.engine.events import Outcome, RunKind
+from installer.engine.progress import Progress
+from installer.operations import clusters, pipeline
+from installer.plan.model import InstallPlan
+from installer.steps.step import Permanent, Phase, Step
+from tests.strategies import plans, repeatable
+
+DEMO = InstallPlan(name="demo", subdomain="example.test")
+
+
+def in_order(steps: tuple[Step, ...]) -> bool:
+    seen: set[str] = set()
+    for step in steps:
+        if not set(step.needs) <= seen:
+            return False
+        seen.add(step.id)
+    return True
+
+
+def test_steps_follow_the_phases_that_a_person_follows() -> None:
+    phases = [step.phase for step in pipeline.install_steps(DEMO)]
+    assert phases == sorted(phases, key=list(Phase).index)
+    assert set(phases) == set(Phase) - {Phase.LEAVE, Phase.UPGRADE}
+
+
+def test_the_same_plan_gives_the_same_steps() -> None:
+    assert pipeline.install_steps(DEMO) == pipeline.install_steps(DEMO)
+
+
+def test_masters_join_one_at_a_time_so_that_etcd_keeps_its_majority() -> None:
+    steps = {step.id: step for step in pipeline.install_steps(DEMO)}
+    assert "control-plane/init/demo-master-1" in steps["control-plane/join/demo-master-2"].needs
+    assert "control-plane/join/demo-master-2" in steps["control-plane/join/demo-master-3"].needs
+
+
+@repeatable
+@given(plans())
+def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:
+    steps, undone = pipeline.install_steps(plan), pipeline.destroy_steps(plan)
+    assert in_order(steps)
+    assert in_order(undone)
+    assert {step.id for step in undone} - {"destroy/nothing-left"} == {
+        step.id for step in steps if not isinstance(step.action, Permanent)
+    }
+    machines = {step.machine for step in steps if step.machine}
+    for phase in (Phase.MACHINES, Phase.CONNECT, Phase.PREPARE, Phase.VERIFY):
+        assert {step.machine for step in steps if step.phase is phase and step.machine} == machines
+
+
+def test_a_destroy_takes_machines_before_the_place_they_stand_in_and_looks_again_last() -> None:
+    steps = {step.id: step for step in pipeline.destroy_steps(DEMO)}
+
+    def below(id: str) -> set[str]:
+        return {id}.union(*(below(need) for need in steps[id].needs)) if steps[id].needs else {id}
+
+    assert "network/site" in below("machines/create/demo-worker-1")
+    assert all("destroy/nothing-left" in below(id) for id in steps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "running", "word"),
+    [
+        (RunKind.INSTALL, None, True, "installing"),
+        (RunKind.INSTALL, Outcome.DONE, False, "installed"),
+        (RunKind.INSTALL, Outcome.FAILED, False, "failed"),
+        (RunKind.INSTALL, Outcome.STOPPED, False, "interrupted"),
+        (RunKind.INSTALL, None, False, "interrupted"),
+        (RunKind.UPGRADE, None, True, "upgrading"),
+        (RunKind.UPGRADE, Outcome.DONE, False, "installed"),
+        (RunKind.UPGRADE, None, False, "interrupted"),
+        (RunKind.REMOVE, None, True, "removing"),
+        (RunKind.REMOVE, Outcome.DONE, False, "installed"),
+        (RunKind.REMOVE, Outcome.FAILED, False, "failed"),
+        (RunKind.DESTROY, None, True, "destroying"),
+        (RunKind.DESTROY, Outcome.FAILED, False, "partly destroyed"),
+    ],
+)
+def test_a_clusters_state_is_one_word(kind: RunKind, outcome: Outcome | None, running: bool, word: str) -> None:
+    assert clusters.cluster_state(Progress({}, kind=kind, outcome=outcome), running=running) == word

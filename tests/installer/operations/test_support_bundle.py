@@ -1,0 +1,197 @@
+"""The support bundle: what machines tell is in it, each one's in its place; secrets are not; and it is listed first."""
+
+from __future__ import annotations
+
+import base64
+import tarfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from typer.testing import CliRunner
+
+from installer.cli import support as cli_gather
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+from installer.engine.journal import Journal
+from installer.operations import machine_logs, session, support_bundle
+from installer.operations import support_bundle as support
+from installer.operations.support_bundle import Entry
+from installer.plan.model import InstallPlan
+from installer.plan.sections import Ingress
+from installer.plan.topology import topology
+from installer.ssh.connection import Result
+from installer.steps.world import World
+
+PLAN = InstallPlan(name="demo", subdomain="example.test", masters=1, workers=1, ingress=Ingress(kind="load-balancer"))
+KEY = base64.b64encode(bytes(range(32))).decode()
+PEM = "-----BEGIN RSA PRIVATE KEY-----\n" + ("MIIE" * 16 + "\n") * 4 + "-----END RSA PRIVATE KEY-----\n"
+TOKEN = "eyJhbGciOiJSUzI1NiIsImtpZCI6.eyJpc3MiOiJrdWJlcm5ldGVz.c2lnbmF0dXJlLWhlcmU"
+SECRETS = {
+    "a bootstrap token": ("kubeadm join --token abcdef.0123456789abcdef", "0123456789abcdef"),
+    "a service account's token": (f"token {TOKEN}", TOKEN),
+    "a bearer header": ("Authorization: Bearer 31ada4fd-adec-460c-809a-9e56ceb75269", "9e56ceb75269"),
+    "a basic header": ("authorization: Basic b3BzOnNlY3JldA==", "b3BzOnNlY3JldA"),
+    "a private key": (PEM, "MIIE"),
+    "half a private key": (("MIIE" * 16 + "\n") * 3 + "-----END RSA PRIVATE KEY-----", "MIIE"),
+    "a key in a kubeconfig": (f"    client-key-data: {base64.b64encode(PEM.encode()).decode()}", "TUlJRU1JSUV"),
+    "a certificate in a kubeconfig": ("    client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t", "SUZJQ0FU"),
+    "a key in a kubeconfig of JSON": ('{"client-key-data": "UkVBTExZU0VDUkVU"}', "UkVBTExZU0VDUkVU"),
+    "a key file in a secret": (f"  tls.key: {base64.b64encode(PEM.encode()).decode()}", "TUlJRU1JSUV"),
+    "the key that Secrets are encrypted with": (f"    secret: {KEY}", KEY),
+    "a certificate key": (f"kubeadm join --certificate-key {'a1' * 32}", "a1" * 32),
+    "a proxy's password": ("HTTPS_PROXY=http://ops:hunter2@proxy.example.test:3128", "hunter2"),
+}
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS.values(), ids=SECRETS)
+def test_no_secret_is_left(text: str, secret: str) -> None:
+    left = machine_logs.without_secrets(f"before\n{text}\nafter")
+    assert secret not in left
+    assert "***" in left
+    assert left.startswith("before\n")
+
+
+def test_what_is_no_secret_is_left() -> None:
+    text = (
+        "I1123 03:00:00.1 kubelet.go:2435] SyncLoop ADD pod=kube-system/coredns-674b8bbfcf-x2x7l\n"
+        "registry.k8s.io/pause@sha256:ee6521f290b2168b6e0935a181d4cff9be1ac3f505666ef0e3c98fae8199917a\n"
+        "basic auth is off; the bearer is unknown; see https://10.0.0.1:6443/livez@now\n"
+        "certificate-authority-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n"
+        "SHA256:mVPwvezndPv/ARoIadVY98vAC0g+P/5633yTC4d/wXE\n"
+    )
+    assert machine_logs.without_secrets(text) == text
+
+
+class _Machines:
+    """Implements installer.node.connection.Connections: what each machine's `gather` says, or the error it raises."""
+
+    user = "craton"
+    host_key = ""
+
+    def __init__(self, **said: Result | InstallerError) -> None:
+        self._said = said
+        self._machine = ""
+
+    def get(self, machine: str, deadline: float) -> Any:
+        found = self._said[machine.replace("-", "_")]
+        if isinstance(found, InstallerError) and found.operation == "connect":
+            raise found
+        one = _Machines(**self._said)
+        one._machine = machine
+        return one
+
+    def run(self, command: str, *, stdin: str = "", deadline: float, on_line: Any = None) -> Result:
+        assert command == "sudo -n /usr/local/sbin/craton-node gather"
+        found = self._said[self._machine.replace("-", "_")]
+        if isinstance(found, InstallerError):
+            on_line("#file kubelet.log")
+            on_line("as far as it came")
+            raise found
+        for line in (found.stdout + found.stderr).splitlines():
+            on_line(line)
+        return found
+
+
+def gathered(master: Result | InstallerError, worker: Result | InstallerError) -> dict[str, str]:
+    connections = cast(Any, _Machines(demo_master_1=master, demo_worker_1=worker))
+    world = World(PLAN, topology(PLAN), ClusterDirectory.of("demo"), cast(Any, None), connections)
+    return dict(machine_logs.gathered(world))
+
+
+WELL = Result(0, "#file versions.txt\nDebian 13\n#file kubelet.log\nstarted\n\nReady\n", "")
+
+
+def test_each_section_becomes_a_file_of_its_machine() -> None:
+    assert gathered(WELL, Result(0, "#file versions.txt\nDebian 12\n", "")) == {
+        "machines/demo-master-1/versions.txt": "Debian 13\n",
+        "machines/demo-master-1/kubelet.log": "started\n\nReady\n",
+        "machines/demo-worker-1/versions.txt": "Debian 12\n",
+    }
+
+
+def test_a_machine_that_does_not_answer_is_a_file_that_says_so() -> None:
+    lost = InstallerError("connect", "no answer", machine="demo-worker-1", hint="start it")
+    assert gathered(WELL, lost)["machines/demo-worker-1/not-all.txt"] == (
+        "demo-worker-1: connect: no answer\nstart it\n"
+    )
+
+
+def test_what_came_before_a_machine_hung_or_failed_is_kept() -> None:
+    late = InstallerError("run command", "did not end within 180 s", machine="demo-master-1")
+    found = gathered(late, Result(127, "", "sudo: /usr/local/sbin/craton-node: command not found\n"))
+    assert found["machines/demo-master-1/kubelet.log"] == "as far as it came\n"
+    assert "did not end within 180 s" in found["machines/demo-master-1/not-all.txt"]
+    assert "status 127:\nsudo: " in found["machines/demo-worker-1/not-all.txt"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "A", "a b", ".hidden", "x" * 65])
+def test_a_machine_cannot_name_a_file_elsewhere(name: str) -> None:
+    found = gathered(WELL, Result(0, f"#file {name}\nx\n", ""))
+    assert [file for file in found if file.startswith("machines/demo-worker-1/")] == [
+        "machines/demo-worker-1/first.txt"
+    ]
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDirectory:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    directory = ClusterDirectory.of("demo")
+    write_private(directory.plan, "craton: 1\nname: demo\nsubdomain: example.test\nplatform: rehearsal\n")
+    Journal(directory.journal).close()
+    return directory
+
+
+def names(path: Path) -> set[str]:
+    with tarfile.open(path) as archive:
+        return set(archive.getnames())
+
+
+def test_a_bundle_is_listed_before_it_is_saved_and_not_saved_unless_agreed(
+    directory: ClusterDirectory, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tar.gz"
+    told: list[Entry] = []
+
+    def refuse(entries: Sequence[Entry]) -> None:
+        told.extend(entries)
+        raise InstallerError("confirm", "not confirmed")
+
+    more = [("machines/demo-master-1/kubelet.log", "x" * 5000 + "\n")]
+    with pytest.raises(InstallerError, match="not confirmed"):
+        support.bundle(directory, output, more, refuse)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert {"demo/plan.yaml", "demo/events.jsonl", "demo/machines/demo-master-1/kubelet.log"} <= {e.name for e in told}
+    assert "      4.0 kB  demo/machines/demo-master-1/kubelet.log" in support.listing(told)
+    support.bundle(directory, output, more)
+    assert names(output) == {entry.name for entry in told}
+    assert output.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_journal_that_cannot_be_read_hides_nothing_else(directory: ClusterDirectory, tmp_path: Path) -> None:
+    directory.journal.write_bytes(b"no database at all" * 100)
+    support.bundle(directory, tmp_path / "out.tar.gz")
+    assert {"demo/plan.yaml", "demo/events.txt"} <= names(tmp_path / "out.tar.gz")
+
+
+def test_the_command_lists_what_it_saves_and_can_leave_the_machines_alone(
+    directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "open_world", lambda *_: nullcontext())
+    monkeypatch.setattr(machine_logs, "gathered", lambda _world: iter([("machines/x/kubelet.log", "words\n")]))
+    ran = CliRunner().invoke(cli_gather.app, ["demo", "-o", "all.tar.gz"])
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout == "all.tar.gz\n"
+    assert "0.0 kB  demo/machines/x/kubelet.log" in ran.stderr
+    assert "demo/machines/x/kubelet.log" in names(Path("all.tar.gz"))
+    assert CliRunner().invoke(cli_gather.app, ["demo", "--no-machines"]).stdout == "demo-support.tar.gz\n"
+    assert not any("machines" in name for name in names(Path("demo-support.tar.gz")))
+
+
+def test_a_plan_that_cannot_be_read_is_no_reason_to_gather_nothing(directory: ClusterDirectory, tmp_path: Path) -> None:
+    directory.plan.write_text("masters: [\n")
+    support_bundle.gather("demo", tmp_path / "out.tar.gz")
+    assert {"demo/plan.yaml", "demo/machines/none.txt"} <= names(tmp_path / "out.tar.gz")

@@ -1,0 +1,130 @@
+"""What an installed cluster can follow, and what it cannot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from installer.plan.changes import Risk, changes
+from installer.plan.model import InstallPlan
+
+BASE: dict[str, Any] = {"name": "demo", "subdomain": "example.test", "workers": 2}
+
+
+def plan(**fields: Any) -> InstallPlan:
+    return InstallPlan.model_validate({**BASE, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "risk"),
+    [
+        ({"workers": 3}, "workers", Risk.SAFE),
+        ({"workers": 1}, "workers", Risk.REFUSED),
+        ({"ingress": {"kind": "infra", "infra": 2}}, "ingress.infra", Risk.SAFE),
+        ({"name": "other"}, "name", Risk.REFUSED),
+        ({"subdomain": "example.com"}, "subdomain", Risk.REFUSED),
+        ({"masters": 5}, "masters", Risk.SAFE),
+        ({"masters": 1}, "masters", Risk.REFUSED),
+        ({"networks": {"user": "10.0.0.0/8"}}, "networks.user", Risk.REFUSED),
+        ({"networks": {"pods": "10.128.0.0/12"}}, "networks.pods", Risk.REFUSED),
+        ({"kubernetes": "v1.36.3"}, "kubernetes", Risk.REFUSED),
+        ({"schedulable_masters": True}, "schedulable_masters", Risk.CAREFUL),
+        ({"may": ["M6"]}, "may", Risk.CAREFUL),
+        ({"ssh": {"user": "root"}}, "ssh.user", Risk.REFUSED),
+        ({"ssh": {"key": "~/.ssh/id"}}, "ssh.key", Risk.SAFE),
+        ({"ssh": {"port": 2222}}, "ssh.port", Risk.SAFE),
+        ({"ssh": {"jump": "bastion"}}, "ssh.jump", Risk.SAFE),
+        ({"artifacts": {"mirror": "https://a.b"}}, "artifacts.mirror", Risk.SAFE),
+        ({"artifacts": {"proxy": "https://a.b"}}, "artifacts.proxy", Risk.SAFE),
+        ({"artifacts": {"sums": {"a": "0f" * 32}}}, "artifacts.sums", Risk.SAFE),
+        ({"machines": {"firewall": True}}, "machines.firewall", Risk.CAREFUL),
+        ({"machines": {"inventory": [{"address": "10.0.0.1"}]}}, "machines.inventory", Risk.SAFE),
+        ({"local": {"engine": "docker"}}, "local.engine", Risk.REFUSED),
+        ({"local": {"memory": 2048}}, "local.memory", Risk.SAFE),
+        ({"local": {"firewall": False}}, "local.firewall", Risk.CAREFUL),
+        ({"rehearsal": {"load_balancers": False}}, "rehearsal.load_balancers", Risk.SAFE),
+    ],
+)
+def test_each_field_has_a_risk_and_says_why(fields: dict[str, Any], field: str, risk: Risk) -> None:
+    (change,) = changes(plan(), plan(**fields))
+    assert (change.field, change.risk) == (field, risk)
+    assert change.why
+    assert change.old != change.new
+
+
+def test_another_kind_of_ingress_is_refused_with_all_that_goes_with_it() -> None:
+    found = changes(plan(), plan(ingress={"kind": "load-balancer"}))
+    assert {(change.field, change.risk) for change in found} == {
+        ("ingress.kind", Risk.REFUSED),
+        ("ingress.infra", Risk.REFUSED),
+    }
+
+
+HOSTS: list[dict[str, Any]] = [{"address": f"10.0.0.{number}"} for number in range(1, 5)]
+
+
+def own(*hosts: dict[str, Any], **fields: Any) -> InstallPlan:
+    """A plan of one master, one infra node, and a worker of each further host."""
+    machines = {"platform": "machines", "machines": {"inventory": list(hosts)}}
+    return plan(masters=1, **{"workers": len(hosts) - 2, **machines, **fields})
+
+
+ANOTHER: list[tuple[list[dict[str, Any]], list[tuple[Risk, str]]]] = [
+    ([HOSTS[0], {"address": "10.0.0.9"}, HOSTS[2]], [(Risk.REFUSED, "demo-infra-1 10.0.0.9")]),
+    ([HOSTS[1], HOSTS[0], HOSTS[2]], [(Risk.REFUSED, "demo-master-1 10.0.0.2, demo-infra-1 10.0.0.1")]),
+    ([*HOSTS[:2], {"address": "web", "internal": "10.0.0.3"}], [(Risk.CAREFUL, "demo-worker-1 web internal=10.0.0.3")]),
+    ([*HOSTS[:2], {**HOSTS[2], "user": "ada"}], [(Risk.CAREFUL, "demo-worker-1 ada@10.0.0.3")]),
+    ([*HOSTS[:2], {**HOSTS[2], "port": 2222}], [(Risk.SAFE, "demo-worker-1 10.0.0.3:2222")]),
+    ([*HOSTS[:2], {**HOSTS[2], "jump": "bastion"}], [(Risk.SAFE, "demo-worker-1 10.0.0.3 jump=bastion")]),
+    ([*HOSTS[:2], {**HOSTS[2], "role": "worker"}], []),
+    ([{**HOSTS[2], "role": "worker"}, *HOSTS[:2]], []),
+]
+
+
+@pytest.mark.parametrize(("hosts", "expected"), ANOTHER)
+def test_a_list_of_machines_is_judged_by_the_machine_behind_each_name(
+    hosts: list[dict[str, Any]], expected: list[tuple[Risk, str]]
+) -> None:
+    found = changes(own(*HOSTS[:3]), own(*hosts))
+    assert [(change.risk, change.new) for change in found] == expected
+    assert {change.field for change in found} <= {"machines.inventory"}
+
+
+def test_machines_that_join_are_safe_and_those_that_go_are_refused_by_name() -> None:
+    more = changes(own(*HOSTS[:3]), own(*HOSTS))
+    assert [(change.field, change.old, change.new, change.risk) for change in more] == [
+        ("workers", "1", "2", Risk.SAFE),
+        ("machines.inventory", "none", "demo-worker-2 10.0.0.4", Risk.SAFE),
+    ]
+    fewer = changes(own(*HOSTS), own(*HOSTS[:3]))
+    assert [(change.field, change.old, change.risk) for change in fewer] == [
+        ("workers", "2", Risk.REFUSED),
+        ("machines.inventory", "demo-worker-2 10.0.0.4", Risk.REFUSED),
+    ]
+
+
+def test_another_account_on_own_machines_is_no_reason_to_refuse() -> None:
+    (change,) = changes(own(*HOSTS[:3]), own(*HOSTS[:3], ssh={"user": "ada"}))
+    assert (change.field, change.risk) == ("ssh.user", Risk.CAREFUL)
+
+
+def test_sums_that_differ_are_said_by_file() -> None:
+    sums = {"kubeadm": "0f" * 32, "kubelet": "1e" * 32}
+    (change,) = changes(
+        plan(artifacts={"sums": sums}), plan(artifacts={"sums": {**sums, "kubelet": "2d" * 32, "crictl": "3c" * 32}})
+    )
+    assert (change.old, change.new) == ("kubelet 1e1e1e1e1e1e…", "kubelet 2d2d2d2d2d2d…, crictl 3c3c3c3c3c3c…")
+
+
+def test_every_field_of_the_plan_is_judged() -> None:
+    """A new field that nobody thought of is refused with the sentence for strangers: this names it."""
+    from installer.plan.changes import _JUDGES
+
+    assert {name for name in InstallPlan.model_fields if name != "craton"} == {
+        field.partition(".")[0] for field in _JUDGES
+    }
+
+
+def test_the_same_plan_has_no_changes() -> None:
+    assert changes(plan(), plan()) == ()

@@ -1,0 +1,296 @@
+"""What a plan allows, field by field and between fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from installer.plan import validation
+from installer.plan.model import InstallPlan
+from installer.plan.validation import MISSING, validate
+from tests.strategies import machines_data, plan_data, plans, repeatable
+
+BASE = {"name": "demo", "subdomain": "example.test"}
+
+
+def _nested(field: str, value: object) -> dict[str, Any]:
+    *parents, key = field.split(".")
+    data: dict[str, Any] = {key: value}
+    for parent in reversed(parents):
+        data = {parent: data}
+    return data
+
+
+def _mistakes(data: dict[str, Any]) -> dict[str, str]:
+    found = validate({**BASE, **data})
+    return {} if isinstance(found, InstallPlan) else {".".join(map(str, m.field)): m.text for m in found}
+
+
+ALLOWED: dict[str, list[object]] = {
+    "craton": [1],
+    "name": ["a", "demo", "a-1", "a--b", "a" * 20],
+    "subdomain": ["a.b", "example.test", "1.example", "x" * 63 + ".test", "xn--bcher-kva.example"],
+    "platform": ["rehearsal", "local"],
+    "masters": [1, 3, 5],
+    "schedulable_masters": [True, False],
+    "workers": [1, 150],
+    "ingress.kind": ["infra", "load-balancer"],
+    "ingress.infra": [1, 80, None],
+    "networks.user": ["0.0.0.0/0", "203.0.113.7/32"],
+    "networks.machines": ["192.168.0.0/24"],
+    "networks.pods": ["10.128.0.0/11"],
+    "networks.services": ["10.32.0.0/24"],
+    "kubernetes": ["v1.34.0", "v1.36.12"],
+    "ssh.user": ["craton", "_x", "core"],
+    "ssh.public_key": [None, "ssh-ed25519 AAAA", "ssh-rsa AAAA== Jörg's key"],
+    "ssh.key": [None, "~/.ssh/id_ed25519", "/keys/my key"],
+    "ssh.port": [1, 22, 65535],
+    "ssh.jump": [None, "bastion", "ops@bastion:2222,ops@[2001:db8::9]:22"],
+    "may": [[], ["M5"], ["I4", "M6"]],
+    "artifacts.mirror": [None, "https://mirror.example.com", "http://10.0.0.1:8080/a/b"],
+    "artifacts.proxy": [None, "http://proxy.example.com:3128"],
+    "artifacts.sums": [{}, {"release/v1.36.2/bin/linux/amd64/kubeadm": "0f" * 32}],
+    "artifacts.sums_from": [None, "https://mirror.example.com"],
+    "machines.inventory": [[], [{"address": "10.0.0.11"}], [{"address": "web", "role": "master", "port": 2222}]],
+    "machines.firewall": [True, False],
+    "local.engine": ["auto", "podman", "docker"],
+    "local.memory": [None, 2048],
+    "local.firewall": [True, False],
+    "rehearsal.load_balancers": [True, False],
+}
+
+REFUSED: dict[str, list[object]] = {
+    "craton": [0, 2, True, 1.0, "1", None],
+    "name": ["", "A", "1a", "-a", "a-", "a" * 21, "a.b", "a b", "a\n", "ä", 1, None, ["a"]],
+    "subdomain": ["", "a", "a..b", ".a.b", "a.b.", "A.b", "a_b.c", "-a.b", "x" * 64 + ".test", "10.0.0.1", "a.b\n", 1],
+    "platform": ["", "Rehearsal", "openstack", 1, None],
+    "masters": [0, 2, 4, 7, -1, True, 1.0, 3.0, "3", None, [3]],
+    "schedulable_masters": [0, 1, "yes", "true", None],
+    "workers": [-1, 5001, True, 2.0, "2", None, 10**18],
+    "ingress.kind": ["", "lb", "Infra", True, None],
+    "ingress.infra": [0, 81, -1, True, 1.0, "1"],
+    "networks.user": ["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0.0/08", 10, None],
+    "kubernetes": ["", "1.36.2", "v1.36", "v1.33.0", "v1.99.0", "v1.36.2-rc.1", "latest", 1.36, None],
+    "ssh.user": ["", "Root", "1a", "a b", "a" * 33, "a\n", "$(id)", None],
+    "ssh.public_key": ["", "ssh-ed25519 AAAA\nssh-rsa AAAA", "ssh-rsa AAAA \x1b[31m", "ssh-rsa AAAA \ud800"],
+    "ssh.key": ["", 1, "a\nb"],
+    "ssh.port": [0, 65536, "22", True, None],
+    "ssh.jump": ["", "-oProxyCommand=x", "a b", "a,", 1],
+    "may": ["M6", None, {"M6": True}, 6],
+    "artifacts.mirror": ["", "mirror.example.com", "ftp://a.b", "https://u:p@a.b", "https://a.b/", "https://a.b?c", 1],
+    "artifacts.proxy": ["", "proxy:3128", "http://u:p@a.b", 1],
+    "artifacts.sums": [None, [], "x", {"a": "0f"}, {"a": 1}],
+    "artifacts.sums_from": ["", "mirror.example.com", "https://u:p@a.b", 1],
+    "machines.inventory": [None, "10.0.0.11", {"address": "10.0.0.11"}, 1],
+    "machines.firewall": [0, "yes", None],
+    "local.engine": ["", "rkt", None],
+    "local.memory": [0, 255, "1G", True],
+    "local.firewall": [0, "yes", None],
+    "rehearsal.load_balancers": [0, "yes", None],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in ALLOWED.items() for value in values])
+def test_a_field_allows_a_sound_value(field: str, value: object) -> None:
+    assert _mistakes(_nested(field, value)) == {}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REFUSED.items() for value in values])
+def test_a_field_refuses_an_unsound_value_and_says_what_is_allowed(field: str, value: object) -> None:
+    found = _mistakes(_nested(field, value))
+    assert list(found) == [field]
+    assert " is not " in found[field]
+    assert "Input should" not in found[field]
+    assert "input should" not in found[field]
+
+
+def test_every_field_is_covered_by_the_tables() -> None:
+    assert set(ALLOWED) == set(validation.fields())
+    assert set(REFUSED) | {"networks.machines", "networks.pods", "networks.services"} == set(validation.fields())
+
+
+WORDS: list[tuple[str, object, str]] = [
+    ("masters", 2, "2 is not 1, 3 or 5"),
+    ("masters", True, "true is not 1, 3 or 5"),
+    ("workers", 9000, "9000 is not 0 to 5000"),
+    ("workers", None, "nothing is not 0 to 5000"),
+    ("ingress.infra", "1", "'1' is not 1 to 80"),
+    ("ingress.kind", "lb", "'lb' is not infra or load-balancer"),
+    ("schedulable_masters", "yes", "'yes' is not true or false"),
+    ("ingress", [], "a list is not a mapping of kind, infra"),
+    ("ingress", None, "nothing is not a mapping of kind, infra"),
+    ("may", "M6", "'M6' is not a list such as [M5, M6]"),
+    ("name", None, "nothing is not 1 to 20 lowercase letters"),
+    ("wrokers", 2, "unknown key; did you mean 'workers'?"),
+    ("ingress.infar", 2, "unknown key; did you mean 'infra'?"),
+    ("pods", "10.0.0.0/16", "unknown key; did you mean 'networks.pods'?"),
+    ("ssh.zzz", 2, "unknown key; known here: user, public_key, key, port, jump"),
+    ("machines.inventory", None, "nothing is not a list of mappings of address, internal, role, user, port, key, jump"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "words"), WORDS)
+def test_a_mistake_is_said_in_words(field: str, value: object, words: str) -> None:
+    assert _mistakes(_nested(field, value))[field].startswith(words)
+
+
+def test_an_obsolete_rule_cannot_be_switched_on_and_the_reason_is_given() -> None:
+    assert "the etcd operator is gone" in _mistakes({"may": ["M6", "M10"]})["may.1"]
+
+
+def test_a_private_key_is_refused_without_being_repeated() -> None:
+    pasted = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n-----END OPENSSH PRIVATE KEY-----"
+    text = _mistakes({"ssh": {"public_key": pasted}})["ssh.public_key"]
+    assert text.startswith("a private key is not")
+    assert "b3BlbnNz" not in text
+
+
+def test_missing_fields_are_told_apart_from_empty_ones() -> None:
+    found = validate({})
+    assert isinstance(found, tuple)
+    assert [(mistake.field, mistake.found) for mistake in found] == [(("name",), MISSING), (("subdomain",), MISSING)]
+
+
+CONFLICTS = [
+    ({"workers": 0}, "workers", "so that workloads have somewhere to run"),
+    ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "takes the place of infra nodes"),
+    (
+        {"ingress": {"kind": "load-balancer"}, "rehearsal": {"load_balancers": False}},
+        "ingress.kind",
+        "must be deployed when a load balancer isn't available",
+    ),
+    ({"networks": {"pods": "10.10.128.0/17"}}, "networks.pods", "does not overlap machines"),
+    ({"networks": {"services": "10.10.0.0/16"}}, "networks.services", "does not overlap machines"),
+    ({"networks": {"services": "10.244.0.0/16"}}, "networks.services", "does not overlap pods"),
+    ({"networks": {"machines": "10.10.0.0/26"}}, "networks.machines", "/25 or larger for 6 machines"),
+    ({"workers": 155, "networks": {"machines": "10.10.0.0/24"}}, "networks.machines", "/23 or larger"),
+    ({"workers": 300}, "networks.pods", "/15 or larger: each of 304 nodes"),
+    ({"networks": {"pods": "10.200.0.0/25"}}, "networks.pods", "/21 or larger: each of 6 nodes"),
+    ({"networks": {"services": "10.0.0.0/11"}}, "networks.services", "/12 to /24"),
+    ({"networks": {"services": "10.96.0.0/25"}}, "networks.services", "/12 to /24"),
+]
+
+
+@pytest.mark.parametrize(("data", "field", "words"), CONFLICTS)
+def test_a_rule_between_fields_is_reported_where_it_can_be_mended(data: dict[str, Any], field: str, words: str) -> None:
+    assert words in _mistakes(data)[field]
+
+
+OWN = {"platform": "machines", "masters": 1, "workers": 1}
+HOSTS = [{"address": f"10.0.0.{number}"} for number in (1, 2, 3)]
+ITEMS: list[tuple[dict[str, Any], str, str]] = [
+    ({"port": 0}, "port", "0 is not 1 to 65535"),
+    ({"prot": 22}, "prot", "unknown key; did you mean 'port'?"),
+    ({"role": "boss"}, "role", "'boss' is not master, infra or worker"),
+    ({"address": "-oProxyCommand=x"}, "address", "is not an IP address, a DNS name, or a Host of ~/.ssh/config"),
+    ({"internal": "fd00::1"}, "internal", "is not an IPv4 address such as 10.0.0.11"),
+    ({"address": "web"}, "internal", "the other machines need an IPv4 address"),
+    ({"address": "10.0.0.1"}, "address", "'10.0.0.1' is not a machine of its own: 10.0.0.1 is listed above"),
+]
+
+
+@pytest.mark.parametrize(("fields", "key", "words"), ITEMS)
+def test_a_mistake_in_a_list_of_machines_is_found_at_its_machine(fields: dict[str, Any], key: str, words: str) -> None:
+    found = _mistakes({**OWN, "machines": {"inventory": [*HOSTS[:2], {**HOSTS[2], **fields}]}})
+    assert list(found) == [f"machines.inventory.2.{key}"]
+    assert words in found[f"machines.inventory.2.{key}"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words"),
+    [
+        ([], "a list of 0 is not as long as the plan needs: 3 (master 1, infra 1, worker 1)"),
+        (HOSTS[:2], "a list of 2"),
+        ([*HOSTS, {"address": "10.0.0.4"}], "a list of 4"),
+        (
+            [{**host, "role": "master"} for host in HOSTS],
+            "role master given 3 times is not what the plan has: master 1",
+        ),
+    ],
+)
+def test_a_list_of_machines_has_as_many_as_the_plan_takes(hosts: list[dict[str, Any]], words: str) -> None:
+    found = _mistakes({**OWN, "machines": {"inventory": hosts}})
+    assert list(found) == ["machines.inventory"]
+    assert found["machines.inventory"].startswith(words)
+
+
+def test_no_machine_stands_in_the_pods_or_services_network() -> None:
+    for network in ("pods", "services"):
+        found = _mistakes({**OWN, "machines": {"inventory": HOSTS}, "networks": {network: "10.0.0.0/16"}})
+        assert "without 10.0.0." in found[f"networks.{network}"]
+
+
+def test_workers_are_not_needed_where_masters_take_workloads() -> None:
+    assert _mistakes({"workers": 0, "schedulable_masters": True}) == {}
+
+
+def test_the_smallest_sufficient_networks_are_allowed() -> None:
+    assert _mistakes({"workers": 154, "networks": {"machines": "10.10.0.0/24", "pods": "10.244.0.0/16"}}) == {}
+    assert _mistakes({"networks": {"pods": "10.244.0.0/21"}}) == {}
+
+
+def test_rules_between_fields_are_checked_though_another_field_is_wrong() -> None:
+    found = _mistakes({"masters": 2, "workers": 0, "networks": {"user": "x", "services": "10.10.0.0/16"}})
+    assert set(found) == {"masters", "workers", "networks.user", "networks.services"}
+
+
+def test_a_wrong_field_breaks_no_rule_between_fields() -> None:
+    assert set(_mistakes({"workers": -1, "networks": {"pods": "10.10.0.0/33"}})) == {"workers", "networks.pods"}
+
+
+def test_an_infra_count_is_one_unless_given_and_none_behind_a_load_balancer() -> None:
+    assert InstallPlan.model_validate(BASE).infra == 1
+    assert InstallPlan.model_validate({**BASE, "ingress": {"kind": "infra"}}).infra == 1
+    assert InstallPlan.model_validate({**BASE, "ingress": {"kind": "load-balancer"}}).infra == 0
+
+
+def test_may_rules_are_kept_once_and_in_the_contracts_order() -> None:
+    assert InstallPlan.model_validate({**BASE, "may": ["I4", "M5", "I4"]}).may == ("M5", "I4")
+
+
+def test_a_plan_cannot_be_changed() -> None:
+    plan = InstallPlan.model_validate(BASE)
+    with pytest.raises(ValidationError):
+        plan.workers = 3  # type: ignore[misc]
+
+
+def test_names_follow_from_the_cluster_and_the_subdomain() -> None:
+    plan = InstallPlan.model_validate(BASE)
+    assert (plan.api_host, plan.console_host) == ("demo-k8s.example.test", "demo.example.test")
+
+
+@repeatable
+@given(plans())
+def test_a_plan_survives_its_own_json(plan: InstallPlan) -> None:
+    assert InstallPlan.model_validate(plan.model_dump(mode="json")) == plan
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@repeatable
+@given(plan_data() | machines_data(), st.sampled_from(sorted(validation.fields())), _JSON)
+def test_any_value_at_any_field_makes_a_plan_or_mistakes_that_have_words(
+    data: dict[str, Any], field: str, value: object
+) -> None:
+    found = validate({**data, **_nested(field, value)})
+    if not isinstance(found, InstallPlan):
+        assert found
+        for mistake in found:
+            assert mistake.text.isprintable()
+            assert "put should" not in mistake.text
+
+
+def test_a_thousand_unknown_keys_are_counted_and_not_all_spelt_out() -> None:
+    found = validate({**BASE, **{f"key{number}": 1 for number in range(1000)}})
+    assert isinstance(found, tuple)
+    assert len(found) == 101
+    assert found[-1].text == "900 more mistakes"

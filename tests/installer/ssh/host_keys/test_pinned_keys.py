@@ -1,0 +1,89 @@
+"""Pinned host keys."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import stat
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from installer.common.paths import ClusterDirectory
+from installer.ssh.host_keys import pinned_keys
+from installer.ssh.keys.cluster_key import ensure_key
+
+
+def key(number: int) -> str:
+    """A public key that is nobody's, as `TYPE BASE64`."""
+    name = b"ssh-ed25519"
+    blob = len(name).to_bytes(4, "big") + name + (32).to_bytes(4, "big") + bytes([number]) * 32
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> ClusterDirectory:
+    return ClusterDirectory(tmp_path / "demo")
+
+
+def test_a_pin_is_kept_replaced_and_forgotten(directory: ClusterDirectory) -> None:
+    assert pinned_keys.pinned(directory, "demo-worker-1") is None
+    pinned_keys.pin(directory, "demo-worker-1", key(1))
+    pinned_keys.pin(directory, "demo-worker-2", key(2))
+    pinned_keys.pin(directory, "demo-worker-1", key(3))
+    assert pinned_keys.pinned(directory, "demo-worker-1") == key(3)
+    pinned_keys.unpin(directory, "demo-worker-1")
+    pinned_keys.unpin(directory, "demo-worker-1")
+    assert directory.known_hosts.read_text() == f"demo-worker-2 {key(2)}\n"
+    assert stat.S_IMODE(directory.known_hosts.stat().st_mode) == 0o600
+
+
+def test_steps_that_pin_at_once_lose_nothing(directory: ClusterDirectory) -> None:
+    names = [f"demo-worker-{number}" for number in range(30)]
+    threads = [threading.Thread(target=pinned_keys.pin, args=(directory, name, key(1))) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(pinned_keys.pinned(directory, name) for name in names)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
+def test_the_fingerprint_is_the_one_that_openssh_prints(directory: ClusterDirectory) -> None:
+    public = ensure_key(directory)
+    said = subprocess.run(
+        ["ssh-keygen", "-lf", f"{directory.key}.pub"], capture_output=True, text=True, check=True
+    ).stdout
+    assert pinned_keys.fingerprint(public) == said.split()[1]
+
+
+def test_what_people_wrote_into_the_file_stays(directory: ClusterDirectory) -> None:
+    directory.path.mkdir()
+    directory.known_hosts.write_text(
+        f"# pinned by hand\ndemo-worker-1,demo-worker-2 {key(1)} both\n@revoked * {key(9)}\nbroken line\n"
+    )
+    pinned_keys.pin(directory, "demo-worker-1", key(2))
+    assert directory.known_hosts.read_text() == (
+        f"# pinned by hand\ndemo-worker-2 {key(1)}\n@revoked * {key(9)}\nbroken line\ndemo-worker-1 {key(2)}\n"
+    )
+    assert pinned_keys.pinned(directory, "demo-worker-2") == key(1)
+
+
+def test_a_file_that_openssh_hashed_is_read_and_changed(directory: ClusterDirectory) -> None:
+    pinned_keys.pin(directory, "demo-worker-1", key(1))
+    pinned_keys.pin(directory, "demo-worker-2", key(2))
+    subprocess.run(["ssh-keygen", "-H", "-f", str(directory.known_hosts)], check=True, capture_output=True)
+    assert "demo" not in directory.known_hosts.read_text()
+    assert pinned_keys.pinned(directory, "demo-worker-2") == key(2)
+    pinned_keys.pin(directory, "demo-worker-2", key(3))
+    assert pinned_keys.pinned(directory, "demo-worker-2") == key(3)
+    pinned_keys.unpin(directory, "demo-worker-1")
+    assert directory.known_hosts.read_text() == f"demo-worker-2 {key(3)}\n"
+
+
+def test_a_key_replaced_twice_within_a_clock_tick_is_the_last_one(directory: ClusterDirectory) -> None:
+    for number in range(1, 50):
+        pinned_keys.pin(directory, "demo-worker-1", key(number))
+        assert pinned_keys.pinned(directory, "demo-worker-1") == key(number)

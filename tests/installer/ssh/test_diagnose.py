@@ -1,0 +1,203 @@
+"""Every rung of the ladder that can break on a real OpenSSH server, and what is said of it then."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from installer.ssh.diagnose import RUNGS, Rung, climb
+from installer.ssh.diagnosis import Ladder
+from installer.ssh.endpoint import Credentials, Endpoint
+from installer.ssh.host_keys.verify import UnknownHostKey, host_keys
+from installer.ssh.keys.identities import keyring
+from tests.doubles.sshd import MISSING, PROGRAM, SSHD, login_shell, programs, running_sshd, user_key
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+MACHINE = "demo-worker-1"
+USER = getpass.getuser()
+DEBIAN = """echo 'ID=debian
+VERSION_ID="12"
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"'"""
+GOOD = {"id": "echo 1000", "sudo": 'shift; exec "$@"', "cat": DEBIAN}
+
+
+@contextmanager
+def _serving(tmp_path: Path, *settings: str, **scripts: str) -> Iterator[tuple[SSHD, Endpoint]]:
+    """A server that lets in the key of the endpoint that comes with it."""
+    public = user_key(tmp_path / "key")
+    replaced = programs(tmp_path / "bin", **{**GOOD, **scripts})
+    with running_sshd(tmp_path / "sshd", replaced, *settings) as server:
+        server.authorize(public)
+        yield server, replace(server.endpoint, credentials=Credentials((tmp_path / "key",)))
+
+
+def _climb(endpoint: Endpoint, deadline: float = 20) -> Ladder:
+    heard: list[Rung] = []
+    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), deadline, heard.append)
+    assert heard == [rung for rung in ladder.rungs if rung.verdict == "passed"]
+    assert [rung.id for rung in ladder.rungs] == [rung.id for rung in RUNGS]
+    return ladder
+
+
+def _failed(endpoint: Endpoint, rung: str) -> Rung:
+    """The rung that failed, which must be `rung`; those before it passed, those behind it were not reached."""
+    ladder = _climb(endpoint)
+    failed = ladder.failed
+    assert failed is not None
+    assert ladder.error is not None
+    assert failed.id == rung, failed
+    assert failed.remedy
+    assert ladder.error.machine == MACHINE
+    at = ladder.rungs.index(failed)
+    assert {rung.verdict for rung in ladder.rungs[:at]} <= {"passed"}
+    assert {rung.verdict for rung in ladder.rungs[at + 1 :]} <= {"not reached"}
+    return failed
+
+
+def test_a_machine_that_is_ready_passes_every_rung(tmp_path: Path) -> None:
+    with _serving(tmp_path) as (server, endpoint):
+        ladder = _climb(endpoint)
+    assert ladder.error is None
+    assert ladder.failed is None
+    assert ladder.host_key == server.host_key
+    seen = {rung.id: rung.seen for rung in ladder.rungs}
+    assert seen["resolve"] == "127.0.0.1"
+    assert seen["connect"] == f"127.0.0.1:{server.port}"
+    assert seen["banner"].startswith("SSH-2.0-OpenSSH_")
+    assert seen["log in"].startswith(f"{USER} with SHA256:")
+    assert seen["shell"].endswith(" runs sh")
+    assert seen["sudo"] == "without a password"
+    assert seen["system"].startswith("Debian GNU/Linux 12 (bookworm), ")
+
+
+def test_root_needs_no_sudo(tmp_path: Path) -> None:
+    with _serving(tmp_path, id="echo 0", sudo="exit 1") as (_, endpoint):
+        assert {rung.id: rung.seen for rung in _climb(endpoint).rungs}["sudo"] == "root needs none"
+
+
+@pytest.mark.parametrize(
+    ("says", "seen", "remedy"),
+    [
+        ("sudo: a password is required", f"sudo asks {USER} for a password", "NOPASSWD"),
+        ("sudo: interactive authentication is required", f"sudo asks {USER} for a password", "NOPASSWD"),
+        ("sudo: sorry, you must have a tty to run sudo", "sudo wants a terminal (requiretty)", "!requiretty"),
+        (
+            f"{USER} is not in the sudoers file.",
+            f"sudo refuses {USER}: {USER} is not in the sudoers file.",
+            "NOPASSWD",
+        ),
+        (
+            "sudo: /etc/sudo.conf is owned by uid 7",
+            "sudo fails: sudo: /etc/sudo.conf is owned by uid 7",
+            "sudo -n true",
+        ),
+    ],
+)
+def test_what_sudo_says_is_understood(tmp_path: Path, says: str, seen: str, remedy: str) -> None:
+    with _serving(tmp_path, sudo=f"echo '{says}' >&2; exit 1") as (_, endpoint):
+        failed = _failed(endpoint, "sudo")
+    assert failed.seen == seen
+    assert remedy in failed.remedy
+
+
+def test_a_missing_sudo_is_said(tmp_path: Path) -> None:
+    with _serving(tmp_path) as (_, endpoint):
+        (tmp_path / "bin" / "sudo").unlink()
+        shell = tmp_path / "bin" / "sh"
+        shell.write_text("#!/bin/dash\nPATH=${0%/*}\n. /dev/stdin\n")
+        shell.chmod(0o755)
+        (tmp_path / "bin" / "uname").symlink_to("/usr/bin/uname")
+        failed = _failed(endpoint, "sudo")
+    assert failed.seen == "sudo is not installed"
+    assert "apt install sudo" in failed.remedy
+
+
+@pytest.mark.parametrize(
+    ("release", "verdict", "seen"),
+    [
+        ("ID=debian\nVERSION_ID=13\nPRETTY_NAME='Debian 13'", "passed", "Debian 13, "),
+        ("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\nPRETTY_NAME=U24", "passed", "U24, "),
+        ("ID=rocky\nID_LIKE='rhel centos fedora'\nVERSION_ID=9.4\nNAME=Rocky", "passed", ": untested"),
+        ("ID=debian\nVERSION_ID=11\nPRETTY_NAME='Debian 11'", "failed", "Debian 11 is not supported"),
+        ("ID=debian\nPRETTY_NAME='Debian sid'", "failed", "Debian sid is not supported"),
+        ("ID=alpine\nVERSION_ID=3.20\nNAME='Alpine Linux'", "failed", "Alpine Linux is not supported"),
+        ("ID='unclosed\nno line", "failed", "Linux is not supported"),
+        ("", "failed", "Linux is not supported"),
+    ],
+)
+def test_the_system_is_told_by_its_release(tmp_path: Path, release: str, verdict: str, seen: str) -> None:
+    (tmp_path / "release").write_text(release)
+    with _serving(tmp_path, cat=f"exec /bin/cat {tmp_path}/release") as (_, endpoint):
+        rung = _climb(endpoint).rungs[-1]
+    assert rung.verdict == verdict
+    assert seen in rung.seen
+
+
+SHELLS = {
+    "prints first": (
+        "echo 'Welcome to web-1!'; exec sh -c \"$SSH_ORIGINAL_COMMAND\"",
+        "the login shell prints text of its own, where a command's output belongs: 'Welcome to web-1!'",
+        ".bashrc",
+    ),
+    "prints last": (
+        "sh -c \"$SSH_ORIGINAL_COMMAND\"; echo 'Bye \\033[31m'",
+        "the login shell prints text of its own, where a command's output belongs: 'Bye'",
+        ".bashrc",
+    ),
+    "nologin": (
+        "echo 'This account is currently not available.'; exit 1",
+        "the login shell runs no command: exit status 1, it printed 'This account is currently not available.'",
+        "chsh",
+    ),
+    "false": ("exit 1", "the login shell runs no command: exit status 1, it printed nothing", "chsh"),
+    "menu": (
+        "echo '1) reboot'",
+        "the server ran something else than the command: exit status 0, '1) reboot'",
+        "ForceCommand",
+    ),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_login_shell_that_is_in_the_way_is_told_apart(tmp_path: Path, shell: str) -> None:
+    script, seen, remedy = SHELLS[shell]
+    with _serving(tmp_path, login_shell(tmp_path / "shells", script)) as (_, endpoint):
+        failed = _failed(endpoint, "shell")
+    assert failed.seen == seen
+    assert remedy in failed.remedy
+
+
+def test_what_a_login_shell_says_on_stderr_is_no_matter(tmp_path: Path) -> None:
+    script = 'echo "cannot change locale" >&2; exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    with _serving(tmp_path, login_shell(tmp_path / "shells", script)) as (_, endpoint):
+        assert _climb(endpoint).error is None
+
+
+def test_a_login_shell_that_hangs_is_left_at_the_deadline(tmp_path: Path) -> None:
+    with _serving(tmp_path, login_shell(tmp_path / "shells", "exec sleep 60")) as (_, endpoint):
+        ladder = _climb(endpoint, deadline=2)
+    assert ladder.failed is not None
+    assert ladder.failed.id == "shell"
+    assert "did not end within 2 s" in ladder.failed.seen or "did not end within 1 s" in ladder.failed.seen
+
+
+def test_an_unknown_host_key_is_a_rung_of_its_own(tmp_path: Path) -> None:
+    with _serving(tmp_path) as (server, endpoint):
+        ladder = _climb(replace(endpoint, host_key=None))
+    assert ladder.failed is not None
+    assert ladder.failed.id == "host key"
+    assert isinstance(ladder.error, UnknownHostKey)
+    assert ladder.error.shown == server.host_key
+    assert ladder.host_key is None
+
+
+def test_a_server_that_refuses_sessions_is_said(tmp_path: Path) -> None:
+    with _serving(tmp_path, "MaxSessions 0") as (_, endpoint):
+        failed = _failed(endpoint, "shell")
+    assert "opens no session" in failed.seen
+    assert "MaxSessions" in failed.remedy

@@ -1,0 +1,323 @@
+"""The review screen: what each tab shows, and what each key does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.engine.events import Outcome
+from installer.health.report.model import save_report
+from installer.operations import pipeline, runs
+from installer.plan import planfile
+from installer.plan.model import InstallPlan
+from screens.app import CratonApp
+from screens.dialogs.choice import ChoiceDialog
+from screens.dialogs.failure import FailureDialog
+from screens.dialogs.help import HelpDialog
+from screens.dialogs.save import SaveDialog
+from screens.models.subject import Subject
+from screens.pages.review import TABS, ReviewScreen
+from tests.doubles.mirror import published, running_mirror
+from tests.screens import journals
+from tests.screens.stand_ins import ProgressScreen, WizardScreen, footer, plan, replace, settle, visible
+
+Review = Callable[[Subject], CratonApp]
+ALWAYS = {"Tabs", "Edit", "Save as", "Close", "Help"}
+
+
+@pytest.fixture
+def review(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Review:
+    """An application that starts with a review, in a home directory of its own."""
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "install_steps", journals.steps_of)
+    replace(monkeypatch, ProgressScreen, WizardScreen)
+    return lambda subject: CratonApp(lambda: ReviewScreen(subject))
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> InstallPlan:
+    """The plan of a cluster that was installed and checked."""
+    with journals.run(tmp_path, plan()) as run:
+        run.begin()
+        journals.finish(run)
+    save_report(ClusterDirectory(tmp_path / "clusters" / "demo"), journals.report(plan()))
+    return plan()
+
+
+@pytest.mark.parametrize(
+    ("tab", "expected"),
+    [
+        ("overview", ["demo-k8s.example.test", "6 machines", "survives the loss of 1 master", "2 of 3 masters"]),
+        ("machines", ["demo-infra-1", "10.10.0.101", "in udp 4789 from masters, workers (M2)"]),
+        ("contract", ["M3", "not applicable", "obsolete", "“API server will generally be"]),
+        ("steps", ["control plane", "start the first master", "prepare demo-worker-2", "check/tools"]),
+        ("dns", ["demo.example.test", "10.10.0.21"]),
+        ("files", ["kubeadm init --config", "kind: ClusterConfiguration"]),
+        ("yaml", ["name: demo", "subdomain: example.test"]),
+    ],
+)
+async def test_a_number_opens_its_tab(review: Review, tab: str, expected: list[str]) -> None:
+    async with review(Subject(plan())).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        await pilot.press(str(TABS.index(tab) + 1))
+        await pilot.pause()
+        shown = visible(pilot)
+        assert [words for words in expected if words not in shown] == []
+
+
+async def test_left_and_right_turn_the_tabs_around(review: Review) -> None:
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("left")
+        await pilot.pause()
+        assert "name: demo" in visible(pilot)
+        await pilot.press("right", "right")
+        await pilot.pause()
+        assert "demo-master-1" in visible(pilot)
+
+
+async def test_the_row_under_the_cursor_is_explained(review: Review) -> None:
+    async with review(Subject(plan())).run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "down", "down")
+        await pilot.pause()
+        assert "M1 “MUST allow tcp port 22 (ssh) from user network”" in visible(pilot)
+        assert "realised as firewall of 3 masters" in visible(pilot)
+
+
+async def test_an_installed_cluster_shows_the_contract_in_three_columns(review: Review, installed: InstallPlan) -> None:
+    async with review(Subject(installed, cluster="demo")).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        await pilot.pause()
+        shown = visible(pilot)
+        assert "planned  configured  observed" in shown
+        assert "12 of 12 pairs" in shown
+
+
+async def test_an_installed_cluster_shows_what_ran_and_for_how_long(review: Review, installed: InstallPlan) -> None:
+    async with review(Subject(installed, cluster="demo")).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        await pilot.press("4")
+        await pilot.pause()
+        assert "● applied" in visible(pilot)
+        assert "0:00" in visible(pilot)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "installs"),
+    [
+        ({"workers": 3}, ["● workers: 2 → 3", "safe", "new workers join"], True),
+        ({"may": ["M6"]}, ["▲ may: M6, I4 → M6", "careful"], True),
+        ({"masters": 1}, ["cannot follow this plan", "✕ masters: 3 → 1", "refused"], False),
+    ],
+)
+async def test_a_plan_that_differs_from_the_installed_one_says_what_would_change(
+    review: Review, installed: InstallPlan, fields: dict[str, Any], words: list[str], installs: bool
+) -> None:
+    async with review(Subject(plan(**fields), path=Path("other.yaml"))).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        assert [word for word in words if word not in visible(pilot)] == []
+        assert footer(pilot) == (ALWAYS | {"Install"} if installs else ALWAYS)
+
+
+async def test_a_new_plan_can_be_installed_and_an_installed_one_not_again(
+    review: Review, installed: InstallPlan
+) -> None:
+    async with review(Subject(plan(name="new"))).run_test() as pilot:
+        await settle(pilot)
+        assert footer(pilot) == ALWAYS | {"Install"}
+    async with review(Subject(installed, cluster="demo")).run_test() as pilot:
+        await settle(pilot)
+        assert footer(pilot) == ALWAYS
+
+
+async def test_an_install_that_stopped_can_be_installed_to_its_end(review: Review, tmp_path: Path) -> None:
+    with journals.run(tmp_path, plan()) as run:
+        journals.halfway(run)
+        run.end(Outcome.STOPPED, ExitCode.INTERRUPTED)
+    async with review(Subject(plan(), cluster="demo")).run_test() as pilot:
+        await settle(pilot)
+        assert "Install" in footer(pilot)
+
+
+async def test_install_asks_starts_the_engine_on_the_file_and_shows_it(
+    review: Review, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Path] = []
+
+    def start(path: Path, *_: object) -> ClusterDirectory:
+        started.append(path)
+        return ClusterDirectory.of("demo")
+
+    monkeypatch.setattr(runs, "start_install", start)
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("i")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ChoiceDialog)
+        assert "Install demo: 6 machines on rehearsal?" in visible(pilot)
+        await pilot.press("i")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ProgressScreen)
+    assert started == [tmp_path / "demo.yaml"]
+    assert planfile.load(started[0]) == plan()
+
+
+@pytest.mark.parametrize("key", ["n", "escape"])
+async def test_an_install_that_is_not_confirmed_does_not_start(
+    review: Review, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(runs, "start_install", start)
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("i", key)
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ReviewScreen)
+
+
+async def test_a_refused_install_says_why(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object) -> None:
+        raise InstallerError("start the install", "another engine runs, pid 42", exit_code=ExitCode.LOCKED)
+
+    monkeypatch.setattr(runs, "start_install", start)
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("i", "enter")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, FailureDialog)
+        assert "another engine runs, pid 42" in visible(pilot)
+
+
+async def test_edit_opens_the_wizard_on_this_plan_and_its_file(review: Review) -> None:
+    async with review(Subject(plan(), path=Path("a.yaml"))).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("e")
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, WizardScreen)
+        assert screen.given == (plan(), Path("a.yaml"))
+
+
+async def test_save_as_writes_the_file_and_says_so(review: Review, tmp_path: Path) -> None:
+    async with review(Subject(plan())).run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SaveDialog)
+        await pilot.press("ctrl+u", *str(tmp_path / "copy.yaml"), "enter")
+        await settle(pilot)
+        assert planfile.load(tmp_path / "copy.yaml") == plan()
+        assert "copy.yaml" in visible(pilot)
+
+
+async def test_a_directory_is_no_place_for_a_plan(review: Review, tmp_path: Path) -> None:
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("ctrl+s", "ctrl+u", *str(tmp_path), "enter")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, SaveDialog)
+        assert "is a directory" in visible(pilot)
+
+
+@pytest.mark.parametrize("key", ["q", "escape"])
+async def test_close_ends_what_started_here(review: Review, key: str) -> None:
+    app = review(Subject(plan()))
+    async with app.run_test() as pilot:
+        await settle(pilot)
+        await pilot.press(key)
+    assert app.return_value == 0
+
+
+async def test_help_explains_the_tab_that_has_the_focus(review: Review) -> None:
+    async with review(Subject(plan())).run_test(size=(100, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("3", "question_mark")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, HelpDialog)
+        assert "Every rule of the Generic Platform contract" in visible(pilot)
+
+
+async def test_a_thousand_machines_are_reviewed_without_a_wait(review: Review) -> None:
+    large = plan(workers=1000, networks={"pods": "10.128.0.0/12"})
+    async with review(Subject(large)).run_test() as pilot:
+        await settle(pilot)
+        await pilot.press("2", "end")
+        await pilot.pause()
+        assert "demo-worker-1000" in visible(pilot)
+        await pilot.press("4", "end")
+        await pilot.pause()
+        assert "check demo-worker-1000" in visible(pilot)
+
+
+OWN = {
+    "platform": "machines",
+    "masters": 1,
+    "workers": 1,
+    "machines": {"inventory": [{"address": f"10.0.0.{host}"} for host in (11, 12, 13)]},
+}
+
+
+def said(pilot: Pilot[Any]) -> str:
+    """What was notified."""
+    return "\n".join(each.message for each in pilot.app._notifications)
+
+
+async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(review: Review, tmp_path: Path) -> None:
+    with running_mirror(published(plan(**OWN))) as mirror:
+        path = tmp_path / "demo.yaml"
+        mirrored = plan(**OWN, artifacts={"mirror": mirror.url})
+        planfile.save(path, mirrored)
+        async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
+            await settle(pilot)
+            assert "recorded the sums of 14 artifacts" in said(pilot)
+            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.pause()
+            shown = visible(pilot)
+    sums = planfile.load(path).artifacts.sums
+    assert len(sums) == 14
+    assert f"{mirror.url}/containerd/containerd/releases" in shown
+    first = min(name for name in sums if "containerd-" in name)
+    assert f"sha256 {sums[first]}" in shown
+
+
+async def test_a_review_without_network_says_what_is_missing(review: Review, tmp_path: Path) -> None:
+    with running_mirror({}) as mirror:
+        path = tmp_path / "demo.yaml"
+        mirrored = plan(**OWN, artifacts={"mirror": mirror.url})
+        planfile.save(path, mirrored)
+        async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
+            await settle(pilot)
+            assert "the sums are not recorded" in said(pilot)
+            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.pause()
+            assert "not recorded yet" in visible(pilot)
+    assert planfile.load(path) == mirrored
+
+
+async def test_an_offline_review_asks_nobody(review: Review, tmp_path: Path) -> None:
+    with running_mirror({}) as mirror:
+        path = tmp_path / "demo.yaml"
+        planfile.save(path, plan(**OWN, artifacts={"mirror": mirror.url}))
+        async with review(Subject(planfile.load(path), path=path, offline=True)).run_test() as pilot:
+            await settle(pilot)
+        assert mirror.asked == []
+
+
+async def test_a_rehearsal_has_no_tab_of_artifacts(review: Review) -> None:
+    async with review(Subject(plan())).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        assert "Artifacts" not in visible(pilot)
+        await pilot.press(str(TABS.index("artifacts") + 1))
+        await pilot.pause()
+        assert "demo-k8s.example.test" in visible(pilot)
