@@ -21,6 +21,7 @@ from installer.common import paths
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from screens.keys import listed
+from screens.messages import EditPlan, WatchRun
 from screens.pages.base import CratonScreen
 from screens.theme import DARK, LIGHT, THEMES, preferred
 
@@ -57,6 +58,16 @@ class CratonApp(App[int]):
         """A key that comes after the last screen has gone is nobody's."""
         if self.screen_stack or not isinstance(event, events.InputEvent):
             await super().on_event(event)
+
+    def on_watch_run(self, message: WatchRun) -> None:
+        from screens.pages.progress import ProgressScreen
+
+        self.switch_screen(ProgressScreen(message.directory))
+
+    def on_edit_plan(self, message: EditPlan) -> None:
+        from screens.pages.wizard import WizardScreen
+
+        self.switch_screen(WizardScreen.editing(message.plan, message.path))
 
     async def action_quit(self) -> None:
         """Leave craton as the screen that one is on sees fit, after every open screen has kept what was typed."""

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from installer.common.text import shown
-from installer.plan.validation import BROKEN
 
 Event = Any
 """One of ruamel.yaml.events: which attributes it has depends on its class."""
 
 _DEPTH = 10
 """Levels of nesting; a plan has 3."""
+
+BROKEN = object()
+"""Stands in the data for a value that is known to be wrong already, and is not to be reported again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,13 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
     from installer.node import firewall
     from installer.node import steps as node
     from installer.plan.topology import topology
-    from installer.platforms import open_platform
+    from installer.platforms import platform_steps
 
     derived = topology(plan)
-    platform = open_platform(plan)
     last = cluster.last(plan, derived)
     steps = ordered(
         (
-            *(_names_last(step, last) for step in platform.steps(plan, derived)),
+            *(_names_last(step, last) for step in platform_steps(plan, derived)),
             *node.steps(plan, derived),
             *firewall.steps(plan, derived),
             *(_behind_firewall(step, plan) for step in cluster.steps(plan, derived)),

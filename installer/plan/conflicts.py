@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from installer.plan import rules
 
 if TYPE_CHECKING:
-    from installer.plan.model import InstallPlan
+    from installer.plan.settings import PlanSettings
 
 FieldPath = tuple[str | int, ...]
 Conflict = tuple[FieldPath, str, str]
 """Where it can be mended, what was found, what is allowed."""
 
 
-def conflicts(plan: InstallPlan, unknown: Collection[FieldPath] = ()) -> Iterator[Conflict]:
+def conflicts(plan: PlanSettings, unknown: Collection[FieldPath] = ()) -> Iterator[Conflict]:
     """Yield what breaks a rule between fields; rules that read a field of `unknown` are left out."""
     for reads, rule in _RULES:
         if not any(_overlap(path, read) for path in unknown for read in reads):
@@ -28,7 +28,7 @@ def _overlap(one: FieldPath, other: FieldPath) -> bool:
     return all(a == b for a, b in zip(one, other, strict=False))
 
 
-def _nowhere_to_run(plan: InstallPlan) -> Iterator[Conflict]:
+def _nowhere_to_run(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.workers == 0 and not plan.schedulable_masters:
         yield (
             ("workers",),
@@ -37,7 +37,7 @@ def _nowhere_to_run(plan: InstallPlan) -> Iterator[Conflict]:
         )
 
 
-def _infra_beside_balancer(plan: InstallPlan) -> Iterator[Conflict]:
+def _infra_beside_balancer(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.ingress.kind == "load-balancer" and plan.ingress.infra is not None:
         yield (
             ("ingress", "infra"),
@@ -46,7 +46,7 @@ def _infra_beside_balancer(plan: InstallPlan) -> Iterator[Conflict]:
         )
 
 
-def _no_balancer(plan: InstallPlan) -> Iterator[Conflict]:
+def _no_balancer(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.ingress.kind == "load-balancer" and not plan.load_balancers:
         yield (
             ("ingress", "kind"),
@@ -55,7 +55,7 @@ def _no_balancer(plan: InstallPlan) -> Iterator[Conflict]:
         )
 
 
-def _inventory_count(plan: InstallPlan) -> Iterator[Conflict]:
+def _inventory_count(plan: PlanSettings) -> Iterator[Conflict]:
     if not plan.traits.inventory:
         return
     where = ("machines", "inventory")
@@ -70,7 +70,7 @@ def _inventory_count(plan: InstallPlan) -> Iterator[Conflict]:
             yield where, f"role {role} given {named} times", f"what the plan has: {role} {wanted}"
 
 
-def _inventory_addresses(plan: InstallPlan) -> Iterator[Conflict]:
+def _inventory_addresses(plan: PlanSettings) -> Iterator[Conflict]:
     if not plan.traits.inventory:
         return
     seen: dict[object, str] = {}
@@ -86,7 +86,7 @@ def _inventory_addresses(plan: InstallPlan) -> Iterator[Conflict]:
         seen |= {host.node_address: host.address, login: host.address}
 
 
-def _inventory_within(plan: InstallPlan, network: str) -> Iterator[Conflict]:
+def _inventory_within(plan: PlanSettings, network: str) -> Iterator[Conflict]:
     if not plan.traits.inventory:
         return
     given = getattr(plan.networks, network)
@@ -96,7 +96,7 @@ def _inventory_within(plan: InstallPlan, network: str) -> Iterator[Conflict]:
         yield ("networks", network), f"'{given}'", f"a network without {inside[0]}{more}"
 
 
-def _networks_overlap(plan: InstallPlan, one: str, other: str) -> Iterator[Conflict]:
+def _networks_overlap(plan: PlanSettings, one: str, other: str) -> Iterator[Conflict]:
     first, second = getattr(plan.networks, one), getattr(plan.networks, other)
     if plan.traits.inventory and other == "machines":
         return  # own machines have the addresses that they have
@@ -104,7 +104,7 @@ def _networks_overlap(plan: InstallPlan, one: str, other: str) -> Iterator[Confl
         yield ("networks", one), f"'{first}'", f"a network that does not overlap {other} ({second})"
 
 
-def _machines_too_small(plan: InstallPlan) -> Iterator[Conflict]:
+def _machines_too_small(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.traits.inventory:
         return
     # Offsets of topology.address: workers start at 101; the last address of a network is its broadcast address.
@@ -115,7 +115,7 @@ def _machines_too_small(plan: InstallPlan) -> Iterator[Conflict]:
         yield ("networks", "machines"), f"'{machines}'", f"/{prefix} or larger for {plan.machine_count} machines"
 
 
-def _pods_too_small(plan: InstallPlan) -> Iterator[Conflict]:
+def _pods_too_small(plan: PlanSettings) -> Iterator[Conflict]:
     # flannel gives each node a /24 of the pod network.
     pods = plan.networks.pods
     blocks = 2 ** (24 - pods.prefixlen) if pods.prefixlen <= 24 else 0
@@ -128,7 +128,7 @@ def _pods_too_small(plan: InstallPlan) -> Iterator[Conflict]:
         )
 
 
-def _services_out_of_range(plan: InstallPlan) -> Iterator[Conflict]:
+def _services_out_of_range(plan: PlanSettings) -> Iterator[Conflict]:
     services = plan.networks.services
     if not 12 <= services.prefixlen <= 24:
         yield ("networks", "services"), f"'{services}'", "/12 to /24 (kube-apiserver's limit is 20 bits)"
@@ -136,7 +136,7 @@ def _services_out_of_range(plan: InstallPlan) -> Iterator[Conflict]:
 
 _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("networks", "services")
 _INVENTORY = ("machines", "inventory")
-_RULES: tuple[tuple[tuple[FieldPath, ...], Callable[[InstallPlan], Iterator[Conflict]]], ...] = (
+_RULES: tuple[tuple[tuple[FieldPath, ...], Callable[[PlanSettings], Iterator[Conflict]]], ...] = (
     ((("workers",), ("schedulable_masters",)), _nowhere_to_run),
     ((("ingress",),), _infra_beside_balancer),
     ((("ingress", "kind"), ("platform",), ("rehearsal",)), _no_balancer),

@@ -36,34 +36,34 @@ _PUBLIC_KEY = re.compile(
 )
 
 
-def _refuse(found: object, allowed: str) -> PydanticCustomError:
+def refuse(found: object, allowed: str) -> PydanticCustomError:
     """An error whose context says what is allowed; whoever shows it adds where it was found."""
     return PydanticCustomError("plan", "{found} is not allowed", {"found": repr(found), "allowed": allowed})
 
 
-def _name(value: object) -> str:
+def cluster_name(value: object) -> str:
     allowed = (
         f"1 to {NAME_LIMIT} lowercase letters, digits and '-', a letter first, no '-' at the end "
         "(RFC 1123, and the clouds' limits on names)"
     )
     if not isinstance(value, str) or len(value) > NAME_LIMIT:
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     if not _LABEL.fullmatch(value) or not value[0].isalpha():
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     return value
 
 
-def _subdomain(value: object) -> str:
+def subdomain(value: object) -> str:
     allowed = (
         "a DNS name such as k8s.example.com: labels of 1 to 63 lowercase letters, digits and '-', 2 or more labels"
     )
     if not isinstance(value, str) or len(value) > 253 - NAME_LIMIT - len("-k8s."):
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     labels = value.split(".")
     if len(labels) < 2 or any(len(label) > 63 or not _LABEL.fullmatch(label) for label in labels):
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     if labels[-1].isdigit():
-        raise _refuse(value, "a DNS name, not an IP address")
+        raise refuse(value, "a DNS name, not an IP address")
     return value
 
 
@@ -72,29 +72,29 @@ def _network(value: object) -> IPv4Network:
     if isinstance(value, IPv4Network):
         return value
     if not isinstance(value, str) or "/" not in value:
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     try:
         network = IPv4Network(value)
     except ValueError:
-        raise _refuse(value, allowed) from None
+        raise refuse(value, allowed) from None
     if str(network) != value:  # a netmask, a hostmask or a padded prefix
-        raise _refuse(value, allowed)
+        raise refuse(value, allowed)
     return network
 
 
-def _kubernetes(value: object) -> str:
+def kubernetes_release(value: object) -> str:
     if isinstance(value, str) and _VERSION.fullmatch(value) and value.rpartition(".")[0] in KUBERNETES_VERSIONS:
         return value
-    raise _refuse(value, f"a release such as {DEFAULT_KUBERNETES}, of {', '.join(KUBERNETES_VERSIONS)}")
+    raise refuse(value, f"a release such as {DEFAULT_KUBERNETES}, of {', '.join(KUBERNETES_VERSIONS)}")
 
 
-def _user(value: object) -> str:
+def account(value: object) -> str:
     if isinstance(value, str) and _USER.fullmatch(value):
         return value
-    raise _refuse(value, "a Linux user name: 1 to 32 lowercase letters, digits, '_' and '-', no digit first")
+    raise refuse(value, "a Linux user name: 1 to 32 lowercase letters, digits, '_' and '-', no digit first")
 
 
-def _public_key(value: object) -> str | None:
+def public_key(value: object) -> str | None:
     if value is None or (isinstance(value, str) and value.isprintable() and _PUBLIC_KEY.fullmatch(value)):
         return value
     if isinstance(value, str) and "PRIVATE KEY" in value:
@@ -103,7 +103,7 @@ def _public_key(value: object) -> str | None:
             "{found} is not allowed",
             {"found": "a private key", "allowed": "one line of a public key (the file that ends in .pub)"},
         )
-    raise _refuse(value, "one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'")
+    raise refuse(value, "one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'")
 
 
 _NUMERIC = re.compile(r":|^[0-9.]*\.[0-9.]*$")
@@ -118,10 +118,10 @@ _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def _address(value: object) -> str:
+def ssh_address(value: object) -> str:
     if isinstance(value, str) and _HOST.fullmatch(value) and (not _NUMERIC.search(value) or _is_ip(value)):
         return value
-    raise _refuse(value, "an IP address, a DNS name, or a Host of ~/.ssh/config")
+    raise refuse(value, "an IP address, a DNS name, or a Host of ~/.ssh/config")
 
 
 def _is_ip(value: str) -> bool:
@@ -132,7 +132,7 @@ def _is_ip(value: str) -> bool:
     return True
 
 
-def _internal(value: object) -> IPv4Address | None:
+def internal_address(value: object) -> IPv4Address | None:
     if value is None or isinstance(value, IPv4Address):
         return value
     try:
@@ -142,25 +142,25 @@ def _internal(value: object) -> IPv4Address | None:
 
 
 def _not_internal(value: object) -> IPv4Address:
-    raise _refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
+    raise refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
 
 
-def _jump(value: object) -> str | None:
+def jump_hosts(value: object) -> str | None:
     if value is None or (isinstance(value, str) and all(_JUMP.fullmatch(hop) for hop in value.split(","))):
         return value
-    raise _refuse(value, "jump hosts as ssh -J takes them, such as admin@bastion:2222")
+    raise refuse(value, "jump hosts as ssh -J takes them, such as admin@bastion:2222")
 
 
-def _key_path(value: object) -> str | None:
+def key_path(value: object) -> str | None:
     if isinstance(value, str) and "PRIVATE KEY" in value:
         allowed = "the path of a key file: a plan holds no secrets"
         raise PydanticCustomError("plan", "{found} is not allowed", {"found": "a private key", "allowed": allowed})
     if value is None or (isinstance(value, str) and value and value.isprintable()):
         return value
-    raise _refuse(value, "the path of a key file, such as ~/.ssh/id_ed25519")
+    raise refuse(value, "the path of a key file, such as ~/.ssh/id_ed25519")
 
 
-def _base_url(value: object) -> str | None:
+def base_url(value: object) -> str | None:
     allowed = (
         "an http or https address without user, password, query or '/' at its end, such as https://mirror.example.com"
     )
@@ -169,38 +169,38 @@ def _base_url(value: object) -> str | None:
     if not isinstance(value, str) or not re.fullmatch(
         r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", value
     ):
-        raise _refuse("an address with a password" if "@" in str(value) else value, allowed)
+        raise refuse("an address with a password" if "@" in str(value) else value, allowed)
     return value
 
 
-def _sums(value: object) -> dict[str, str]:
+def checksums(value: object) -> dict[str, str]:
     if isinstance(value, dict) and all(
         isinstance(path, str) and isinstance(sum, str) and _SHA256.fullmatch(sum) for path, sum in value.items()
     ):
         return dict(value)
-    raise _refuse(value, "a mapping of paths on the mirror to SHA-256 sums of 64 hexadecimal digits")
+    raise refuse(value, "a mapping of paths on the mirror to SHA-256 sums of 64 hexadecimal digits")
 
 
-def _whole(value: object) -> object:
+def whole_number(value: object) -> object:
     """Literal compares with `==`, so that True and 1.0 would pass for 1."""
     if isinstance(value, bool | float):
         raise PydanticKnownError("int_type")
     return value
 
 
-def _in_order(rules: tuple[str, ...]) -> tuple[str, ...]:
+def in_contract_order(rules: tuple[str, ...]) -> tuple[str, ...]:
     """Each rule once, in the contract's order: plans that switch on the same rules are equal."""
     return tuple(rule for rule in contract.choosable() if rule in rules)
 
 
-def _may_rule(value: object) -> str:
+def may_rule(value: object) -> str:
     choosable = contract.choosable()
     if isinstance(value, str) and value in choosable:
         return value
     rule = contract.RULES.get(value) if isinstance(value, str) else None
     if rule and rule.obsolete:
-        raise _refuse(value, f"{', '.join(choosable)} ({value} is obsolete: {rule.obsolete})")
-    raise _refuse(value, f"a MAY rule of the contract: {', '.join(choosable)}")
+        raise refuse(value, f"{', '.join(choosable)} ({value} is obsolete: {rule.obsolete})")
+    raise refuse(value, f"a MAY rule of the contract: {', '.join(choosable)}")
 
 
 Network = Annotated[
@@ -210,5 +210,7 @@ Network = Annotated[
 ]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A frozen part of a plan that refuses unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from installer.common.text import shown
 from installer.plan import validation
-from installer.plan.model import MAX_WORKERS
 from installer.plan.platforms.machines import Host
+from installer.plan.settings import MAX_WORKERS
 
 ALLOWED = "10.0.0.11, admin@host:2222, 10.0.0.[11-15], a Host of ~/.ssh/config, or @file"
 WORDS = ("role", "internal", "user", "port", "key", "jump")

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from installer.plan.fields import Network, _base_url, _jump, _key_path, _Part, _public_key, _sums, _user
+from installer.plan.fields import Network, Part, account, base_url, checksums, jump_hosts, key_path, public_key
 
 MAX_INFRA = 80
 
 
-class Ingress(_Part):
+class Ingress(Part):
     """How traffic for the console and Dex enters: infra nodes with host ports, or a load balancer."""
 
     kind: Literal["infra", "load-balancer"] = "infra"
@@ -27,7 +27,7 @@ class Ingress(_Part):
         return data
 
 
-class Networks(_Part):
+class Networks(Part):
     """IPv4 networks; machines, pods and services must not overlap."""
 
     user: Network = IPv4Network("127.0.0.0/8")
@@ -37,30 +37,30 @@ class Networks(_Part):
     services: Network = IPv4Network("10.96.0.0/12")
 
 
-class SSH(_Part):
+class SSH(Part):
     """How Craton and the user log in."""
 
-    user: Annotated[str, BeforeValidator(_user)] = "craton"
-    public_key: Annotated[str | None, BeforeValidator(_public_key)] = None
+    user: Annotated[str, BeforeValidator(account)] = "craton"
+    public_key: Annotated[str | None, BeforeValidator(public_key)] = None
     """The user's own key, authorised beside the one that Craton makes for the cluster."""
-    key: Annotated[str | None, BeforeValidator(_key_path)] = None
+    key: Annotated[str | None, BeforeValidator(key_path)] = None
     """Private key with which own machines are reached, or the public half of one that the agent holds; else what
     ~/.ssh/config and the agent offer."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
-    jump: Annotated[str | None, BeforeValidator(_jump)] = None
+    jump: Annotated[str | None, BeforeValidator(jump_hosts)] = None
     """Jump hosts on the way to own machines, as `ssh -J` takes them."""
 
 
-class Artifacts(_Part):
+class Artifacts(Part):
     """Where the machines get what is installed on them."""
 
-    mirror: Annotated[str | None, BeforeValidator(_base_url)] = None
+    mirror: Annotated[str | None, BeforeValidator(base_url)] = None
     """Base address of a mirror; None for the projects' own download sites."""
-    proxy: Annotated[str | None, BeforeValidator(_base_url)] = None
+    proxy: Annotated[str | None, BeforeValidator(base_url)] = None
     """HTTP proxy through which machines download."""
-    sums: Annotated[dict[str, str], BeforeValidator(_sums)] = Field(default_factory=dict)
+    sums: Annotated[dict[str, str], BeforeValidator(checksums)] = Field(default_factory=dict)
     """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
-    sums_from: Annotated[str | None, BeforeValidator(_base_url)] = None
+    sums_from: Annotated[str | None, BeforeValidator(base_url)] = None
     """The mirror that gave `sums`; None for the publishers themselves."""
 
     def __hash__(self) -> int:

@@ -13,13 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from installer.common.text import shown
+from installer.common.yaml_reader import BROKEN
 from installer.plan.model import InstallPlan
 
 MISSING = "missing"
 UNKNOWN_KEY = "unknown key"
-
-BROKEN = object()
-"""Stands in the data for a value that is known to be wrong already, and is not to be reported again."""
 
 _REPORTED = 100
 """Mistakes put into words; a file with more is no plan."""

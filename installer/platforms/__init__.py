@@ -1,4 +1,8 @@
-"""Where machines come from: one module or package per platform, imported only when a plan names it."""
+"""Where machines come from: one package per platform, imported only when a plan names it.
+
+A package NAME has two modules. `platform` offers `open_platform(plan, options)`, and `steps` offers
+`steps(plan, topology)`. `installer.plan.platforms` knows what a plan says about each platform.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from installer.plan.model import InstallPlan
-    from installer.steps.platform import Platform, RunOptions
+    from collections.abc import Iterable
 
-_PLATFORMS = {
-    "local": ("installer.platforms.local.platform", "LocalPlatform"),
-    "machines": ("installer.platforms.machines.platform", "MachinesPlatform"),
-    "rehearsal": ("installer.platforms.rehearsal.platform", "RehearsalPlatform"),
-}
-"""Module and class by the name that stands in a plan (`installer.plan.PLATFORMS`)."""
+    from installer.plan.model import InstallPlan
+    from installer.plan.topology import Topology
+    from installer.steps.platform import Platform, RunOptions
+    from installer.steps.step import Step
 
 
 def open_platform(plan: InstallPlan, options: RunOptions | None = None) -> Platform:
@@ -22,6 +23,14 @@ def open_platform(plan: InstallPlan, options: RunOptions | None = None) -> Platf
 
     Touches nothing outside. Raises InstallerError (usage) if the options make no sense for this plan.
     """
-    module, name = _PLATFORMS[plan.platform]
-    platform: Platform = getattr(import_module(module), name)(plan, options)
-    return platform
+    found: Platform = import_module(f"{__name__}.{plan.platform}.platform").open_platform(plan, options)
+    return found
+
+
+def platform_steps(plan: InstallPlan, topology: Topology) -> Iterable[Step]:
+    """The platform's own steps, of the phases check, network, machines and dns. Pure: touches nothing outside.
+
+    The last step of each machine in the phase `machines` has the id `machines/create/<machine>`.
+    """
+    found: Iterable[Step] = import_module(f"{__name__}.{plan.platform}.steps").steps(plan, topology)
+    return found

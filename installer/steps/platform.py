@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule, Topology
+from installer.plan.topology import FirewallRule
 from installer.ssh.endpoint import Endpoint
-from installer.steps.step import Step
 
 if TYPE_CHECKING:
     from installer.ssh.connection import Connections
@@ -46,12 +44,6 @@ class RunOptions:
 
 class Platform(Protocol):
     """One cluster's place. Opened per run; holds clients and connections, never decisions."""
-
-    def steps(self, plan: InstallPlan, topology: Topology) -> Iterable[Step]:
-        """Steps of the phases check, network, machines and dns. Pure: touches nothing outside.
-
-        The last step of each machine in phase `machines` has the id `machines/create/<machine>`.
-        """
 
     def find(self, connections: Connections) -> list[Resource]:
         """Everything that exists for this cluster, found by its name or tag, also if nobody recorded it.

@@ -26,6 +26,7 @@ from installer.steps.platform import RunOptions
 from screens import theme
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.dialogs.save import SaveDialog
+from screens.messages import EditPlan, WatchRun
 from screens.models.subject import Gathered, Subject, gather
 from screens.pages import review_rows
 from screens.pages.base import CratonScreen
@@ -249,14 +250,10 @@ class ReviewScreen(CratonScreen[None]):
         return path
 
     def _watch(self, directory: ClusterDirectory) -> None:
-        from screens.pages.progress import ProgressScreen
-
-        self.app.switch_screen(ProgressScreen(directory))
+        self.post_message(WatchRun(directory))
 
     def action_edit(self) -> None:
-        from screens.pages.wizard import WizardScreen
-
-        self.app.switch_screen(WizardScreen.editing(self.subject.plan, self.subject.path))
+        self.post_message(EditPlan(self.subject.plan, self.subject.path))
 
     def action_save_as(self) -> None:
         def save(path: Path | None) -> None:

@@ -14,6 +14,7 @@ from installer.common.paths import ClusterDirectory
 from installer.node import steps as node_steps
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology, topology
+from installer.platforms import platform_steps
 from installer.platforms.rehearsal.client import SiteClient
 from installer.platforms.rehearsal.platform import RehearsalPlatform
 from installer.ssh.connections import SSHConnections
@@ -96,7 +97,7 @@ class Rehearsal:
     def steps(self) -> tuple[Step, ...]:
         return ordered(
             (
-                *self.platform.steps(self.plan, self.topology),
+                *platform_steps(self.plan, self.topology),
                 *node_steps.steps(self.plan, self.topology),
                 *cluster_steps.steps(self.plan, self.topology),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.plan.fields import _refuse
+from installer.plan.fields import refuse
 from installer.plan.platforms.traits import PlatformTraits
 
 PLATFORMS: dict[str, PlatformTraits] = {
@@ -35,7 +35,7 @@ PLATFORMS: dict[str, PlatformTraits] = {
 }
 
 
-def _platform(value: object) -> str:
+def platform_name(value: object) -> str:
     if not isinstance(value, str) or value not in PLATFORMS:
-        raise _refuse(value, " or ".join(PLATFORMS))
+        raise refuse(value, " or ".join(PLATFORMS))
     return value

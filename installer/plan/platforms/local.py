@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from installer.plan.fields import _Part
+from installer.plan.fields import Part
 
 
-class Local(_Part):
+class Local(Part):
     """Settings of the platform `local`."""
 
     engine: Literal["auto", "podman", "docker"] = "auto"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from installer.plan.fields import _Part
+from installer.plan.fields import Part
 
 
-class Rehearsal(_Part):
+class Rehearsal(Part):
     """The environment that a rehearsal stands for."""
 
     load_balancers: bool = True

@@ -73,7 +73,7 @@ def _default_subdomain(answers: Answers) -> str:
 
 def _default_pods(answers: Answers) -> str:
     """The plan's default, or a network with a /24 for each machine where there are more; no machine is in it."""
-    from installer.plan.model import MAX_WORKERS
+    from installer.plan.settings import MAX_WORKERS
 
     machines = sum(_count(answers, field) for field in ("masters", "workers", "ingress.infra"))
     if not 256 < machines <= 2 * MAX_WORKERS:
@@ -175,10 +175,7 @@ def _master_choices(answers: Answers) -> tuple[Choice, ...]:
 
 
 def _ingress_choices(answers: Answers) -> tuple[Choice, ...]:
-    from installer.plan.questions.answers import preview
-
-    plan = preview({**answers, "ingress.kind": "infra"})
-    none_here = f"there is no load balancer here. {contract.INFRA_SENTENCE}" if not plan.load_balancers else ""
+    none_here = "" if _load_balancers(answers) else f"there is no load balancer here. {contract.INFRA_SENTENCE}"
     return (
         Choice("infra", "Infra nodes", "machines of their own serve the console and Dex on ports 80 and 443"),
         Choice(
@@ -188,6 +185,14 @@ def _ingress_choices(answers: Answers) -> tuple[Choice, ...]:
             unavailable=none_here,
         ),
     )
+
+
+def _load_balancers(answers: Answers) -> bool:
+    """Whether load balancers are to be had where the answers install."""
+    traits = traits_of(answers) or traits_of({})
+    assert traits is not None, "the default platform exists"
+    field = "rehearsal.load_balancers"
+    return answers.get(field, plan_defaults()[field]) is not False if traits.stand_ins else traits.load_balancers
 
 
 def _may_choices(answers: Answers) -> tuple[Choice, ...]:

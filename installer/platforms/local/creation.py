@@ -12,6 +12,7 @@ from installer.platforms.cloud_init import File, UserData, make_host_key
 from installer.platforms.local import balancer, faults, image, machine, names, network
 from installer.platforms.local.engine import Engine
 from installer.platforms.local.machine import Found, Spec
+from installer.platforms.local.platform import LocalPlatform
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Context, Observation
@@ -149,8 +150,6 @@ def _remove(ctx: Context, name: str) -> None:
 
 def engine_of(ctx: Context) -> Engine:
     """The engine of the platform that the step runs on."""
-    from installer.platforms.local.platform import LocalPlatform
-
     platform = ctx.world.platform
     assert isinstance(platform, LocalPlatform), "these steps are of local machines"
     return platform.engine

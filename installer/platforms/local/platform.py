@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule, Topology
-from installer.platforms.local import machine, names, steps
+from installer.plan.topology import FirewallRule
+from installer.platforms.local import machine, names
 from installer.platforms.local.engine import Engine, open_engine
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.steps.platform import Resource, RunOptions
-from installer.steps.step import Step
 
 
 class LocalPlatform:
@@ -36,9 +35,6 @@ class LocalPlatform:
             if self._engine is None:
                 self._engine = open_engine(self._plan.local.engine)
             return self._engine
-
-    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
-        return steps.steps(plan, topology)
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (the engine knows it all)
         engine, cluster = self.engine, self._plan.name
@@ -73,3 +69,7 @@ class LocalPlatform:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def open_platform(plan: InstallPlan, options: RunOptions | None) -> LocalPlatform:
+    return LocalPlatform(plan, options)

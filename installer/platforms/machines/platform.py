@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import read_status
 from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule, Topology, hosts
-from installer.platforms.machines import steps
+from installer.plan.topology import FirewallRule, hosts
 from installer.ssh import config
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.steps.platform import Resource, RunOptions
-from installer.steps.step import Step
 
 _AT_ONCE = 32
 _LOOK = 30.0
@@ -33,9 +31,6 @@ class MachinesPlatform:
         self._plan = plan
         self._hosts = hosts(plan)
         self._endpoints: dict[str, Endpoint] = {}
-
-    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
-        return steps.steps(plan, topology)
 
     def find(self, connections: Connections) -> list[Resource]:
         """The claims that machines carry; a machine that cannot be asked is named, since nobody knows."""
@@ -64,3 +59,7 @@ class MachinesPlatform:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def open_platform(plan: InstallPlan, options: RunOptions | None) -> MachinesPlatform:
+    return MachinesPlatform(plan, options)

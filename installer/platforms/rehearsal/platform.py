@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule, Topology, topology
-from installer.platforms.rehearsal import steps
+from installer.plan.topology import FirewallRule, topology
 from installer.platforms.rehearsal.client import SiteClient
 from installer.platforms.rehearsal.faults import parse_faults
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.steps.platform import Resource, RunOptions
-from installer.steps.step import Step
 
 _KINDS = {"firewall": "firewall group", "load-balancer": "load balancer", "dns": "A record"}
 """Entries of a site, in the order in which they are listed, and what people call them."""
@@ -31,9 +29,6 @@ class RehearsalPlatform:
         self._client = SiteClient(plan.name)
         self._lock = threading.Lock()
         self._pushed = False
-
-    def steps(self, plan: InstallPlan, topology: Topology) -> Iterator[Step]:
-        return steps.steps(plan, topology)
 
     @property
     def exists(self) -> bool:
@@ -109,3 +104,7 @@ class RehearsalPlatform:
 
     def close(self) -> None:
         """Nothing is held open: every request has a connection of its own."""
+
+
+def open_platform(plan: InstallPlan, options: RunOptions | None) -> RehearsalPlatform:
+    return RehearsalPlatform(plan, options)

@@ -6,7 +6,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from installer.common.errors import InstallerError
 from installer.common.paths import home
@@ -14,14 +14,11 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology
 from installer.platforms.rehearsal.client import StandInView
+from installer.platforms.rehearsal.platform import RehearsalPlatform
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
-
-if TYPE_CHECKING:
-    from installer.platforms.rehearsal.platform import RehearsalPlatform
-
 
 _LIMIT = "rehearsal"
 _FILES_PER_MACHINE = 4
@@ -172,8 +169,6 @@ def _seen(machine: StandInView) -> str:
 
 
 def _platform(ctx: Context) -> RehearsalPlatform:
-    from installer.platforms.rehearsal.platform import RehearsalPlatform
-
     platform = ctx.world.platform
     assert isinstance(platform, RehearsalPlatform), "steps of a rehearsal run on a rehearsal"
     return platform

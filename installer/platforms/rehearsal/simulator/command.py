@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from installer.platforms.rehearsal.faults import SLOWNESS, Fault
 from installer.platforms.rehearsal.records import MachineRecord
+from installer.platforms.rehearsal.simulator.site_view import SiteView
 
 if TYPE_CHECKING:
     import asyncssh
-
-    from installer.platforms.rehearsal.simulator.site import Site
 
 
 class Exit(Exception):  # noqa: N818 (how a command ends, not an error of the site's)
@@ -34,7 +33,7 @@ class Stage(NamedTuple):
 class Command:
     """`site` and `machine` are where it runs."""
 
-    def __init__(self, site: Site, machine: MachineRecord, process: asyncssh.SSHServerProcess[str]) -> None:
+    def __init__(self, site: SiteView, machine: MachineRecord, process: asyncssh.SSHServerProcess[str]) -> None:
         self.site = site
         self.machine = machine
         self._process = process

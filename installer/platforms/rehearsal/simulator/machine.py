@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
 
 import asyncssh
 
 from installer.platforms.rehearsal.faults import SLOWNESS
 from installer.platforms.rehearsal.records import MachineRecord
 from installer.platforms.rehearsal.simulator import shell
-
-if TYPE_CHECKING:
-    from installer.platforms.rehearsal.simulator.site import Site
+from installer.platforms.rehearsal.simulator.site_view import SiteView
 
 _GREETING = 0.05
 """Seconds that a machine takes to answer a connection."""
@@ -23,7 +20,7 @@ _FAILURES = (asyncssh.Error, OSError)
 class StandIn:
     """The listener of a running machine, and every connection to it."""
 
-    def __init__(self, site: Site, record: MachineRecord) -> None:
+    def __init__(self, site: SiteView, record: MachineRecord) -> None:
         self._site = site
         self._record = record
         self._key = asyncssh.import_private_key(record.host_key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from typing import TYPE_CHECKING
 
 import asyncssh
 
@@ -13,15 +12,13 @@ from installer.node.program import PATH
 from installer.platforms.rehearsal.records import MachineRecord
 from installer.platforms.rehearsal.simulator import probes, program
 from installer.platforms.rehearsal.simulator.command import Command, Exit
-
-if TYPE_CHECKING:
-    from installer.platforms.rehearsal.simulator.site import Site
+from installer.platforms.rehearsal.simulator.site_view import SiteView
 
 Process = asyncssh.SSHServerProcess[str]
 _HELP = "This is a rehearsal: this stand-in machine knows hostname, uptime, date, whoami, help and exit."
 
 
-async def serve(site: Site, machine: MachineRecord, process: Process) -> None:
+async def serve(site: SiteView, machine: MachineRecord, process: Process) -> None:
     """Run what the client asked for, to its end."""
     try:
         status = await (_run(site, machine, process) if process.command else _converse(machine, process))
@@ -30,7 +27,7 @@ async def serve(site: Site, machine: MachineRecord, process: Process) -> None:
         process.close()
 
 
-async def _run(site: Site, machine: MachineRecord, process: Process) -> int:
+async def _run(site: SiteView, machine: MachineRecord, process: Process) -> int:
     line = process.command or ""
     try:
         words = shlex.split(line)

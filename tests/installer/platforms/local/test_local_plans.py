@@ -17,7 +17,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.local import Local
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
-from installer.platforms import open_platform
+from installer.platforms import open_platform, platform_steps
 from installer.platforms.cloud_init import UserData, make_host_key
 from installer.platforms.local import balancer, image, network, preflight, rootfs, seed
 from installer.platforms.local.computer import MODULES, Computer
@@ -216,9 +216,7 @@ def test_haproxy_passes_each_port_on_to_every_master() -> None:
 def test_steps_make_the_balancer_only_where_one_is_planned() -> None:
     for ingress, expected in ((Ingress(kind="infra", infra=1), False), (Ingress(kind="load-balancer"), True)):
         given = plan(ingress=ingress)
-        steps = ordered(
-            step for step in open_platform(given).steps(given, topology(given)) if step.phase is not Phase.DNS
-        )
+        steps = ordered(step for step in platform_steps(given, topology(given)) if step.phase is not Phase.DNS)
         ids = [step.id for step in steps]
         assert ("machines/load-balancer" in ids) is expected
         assert ids.index("machines/image") < ids.index("machines/create/demo-master-1")
