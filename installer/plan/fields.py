@@ -41,7 +41,7 @@ def refuse(found: object, allowed: str) -> PydanticCustomError:
     return PydanticCustomError("plan", "{found} is not allowed", {"found": repr(found), "allowed": allowed})
 
 
-def cluster_name(value: object) -> str:
+def valid_name(value: object) -> str:
     allowed = (
         f"1 to {NAME_LIMIT} lowercase letters, digits and '-', a letter first, no '-' at the end "
         "(RFC 1123, and the clouds' limits on names)"
@@ -53,7 +53,7 @@ def cluster_name(value: object) -> str:
     return value
 
 
-def subdomain(value: object) -> str:
+def valid_subdomain(value: object) -> str:
     allowed = (
         "a DNS name such as k8s.example.com: labels of 1 to 63 lowercase letters, digits and '-', 2 or more labels"
     )
@@ -82,19 +82,19 @@ def _network(value: object) -> IPv4Network:
     return network
 
 
-def kubernetes_release(value: object) -> str:
+def valid_release(value: object) -> str:
     if isinstance(value, str) and _VERSION.fullmatch(value) and value.rpartition(".")[0] in KUBERNETES_VERSIONS:
         return value
     raise refuse(value, f"a release such as {DEFAULT_KUBERNETES}, of {', '.join(KUBERNETES_VERSIONS)}")
 
 
-def account(value: object) -> str:
+def valid_account(value: object) -> str:
     if isinstance(value, str) and _USER.fullmatch(value):
         return value
     raise refuse(value, "a Linux user name: 1 to 32 lowercase letters, digits, '_' and '-', no digit first")
 
 
-def public_key(value: object) -> str | None:
+def valid_public_key(value: object) -> str | None:
     if value is None or (isinstance(value, str) and value.isprintable() and _PUBLIC_KEY.fullmatch(value)):
         return value
     if isinstance(value, str) and "PRIVATE KEY" in value:
@@ -118,7 +118,7 @@ _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def ssh_address(value: object) -> str:
+def valid_address(value: object) -> str:
     if isinstance(value, str) and _HOST.fullmatch(value) and (not _NUMERIC.search(value) or _is_ip(value)):
         return value
     raise refuse(value, "an IP address, a DNS name, or a Host of ~/.ssh/config")
@@ -132,7 +132,7 @@ def _is_ip(value: str) -> bool:
     return True
 
 
-def internal_address(value: object) -> IPv4Address | None:
+def valid_internal(value: object) -> IPv4Address | None:
     if value is None or isinstance(value, IPv4Address):
         return value
     try:
@@ -145,13 +145,13 @@ def _not_internal(value: object) -> IPv4Address:
     raise refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
 
 
-def jump_hosts(value: object) -> str | None:
+def valid_jump(value: object) -> str | None:
     if value is None or (isinstance(value, str) and all(_JUMP.fullmatch(hop) for hop in value.split(","))):
         return value
     raise refuse(value, "jump hosts as ssh -J takes them, such as admin@bastion:2222")
 
 
-def key_path(value: object) -> str | None:
+def valid_key_path(value: object) -> str | None:
     if isinstance(value, str) and "PRIVATE KEY" in value:
         allowed = "the path of a key file: a plan holds no secrets"
         raise PydanticCustomError("plan", "{found} is not allowed", {"found": "a private key", "allowed": allowed})
@@ -160,7 +160,7 @@ def key_path(value: object) -> str | None:
     raise refuse(value, "the path of a key file, such as ~/.ssh/id_ed25519")
 
 
-def base_url(value: object) -> str | None:
+def valid_base_url(value: object) -> str | None:
     allowed = (
         "an http or https address without user, password, query or '/' at its end, such as https://mirror.example.com"
     )
@@ -173,7 +173,7 @@ def base_url(value: object) -> str | None:
     return value
 
 
-def checksums(value: object) -> dict[str, str]:
+def valid_checksums(value: object) -> dict[str, str]:
     if isinstance(value, dict) and all(
         isinstance(path, str) and isinstance(sum, str) and _SHA256.fullmatch(sum) for path, sum in value.items()
     ):
@@ -181,7 +181,7 @@ def checksums(value: object) -> dict[str, str]:
     raise refuse(value, "a mapping of paths on the mirror to SHA-256 sums of 64 hexadecimal digits")
 
 
-def whole_number(value: object) -> object:
+def valid_whole_number(value: object) -> object:
     """Literal compares with `==`, so that True and 1.0 would pass for 1."""
     if isinstance(value, bool | float):
         raise PydanticKnownError("int_type")
@@ -193,7 +193,7 @@ def in_contract_order(rules: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(rule for rule in contract.choosable() if rule in rules)
 
 
-def may_rule(value: object) -> str:
+def valid_may_rule(value: object) -> str:
     choosable = contract.choosable()
     if isinstance(value, str) and value in choosable:
         return value

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from installer.plan.fields import Network, Part, account, base_url, checksums, jump_hosts, key_path, public_key
+from installer.plan.fields import (
+    Network,
+    Part,
+    valid_account,
+    valid_base_url,
+    valid_checksums,
+    valid_jump,
+    valid_key_path,
+    valid_public_key,
+)
 
 MAX_INFRA = 80
 
@@ -40,27 +49,27 @@ class Networks(Part):
 class SSH(Part):
     """How Craton and the user log in."""
 
-    user: Annotated[str, BeforeValidator(account)] = "craton"
-    public_key: Annotated[str | None, BeforeValidator(public_key)] = None
+    user: Annotated[str, BeforeValidator(valid_account)] = "craton"
+    public_key: Annotated[str | None, BeforeValidator(valid_public_key)] = None
     """The user's own key, authorised beside the one that Craton makes for the cluster."""
-    key: Annotated[str | None, BeforeValidator(key_path)] = None
+    key: Annotated[str | None, BeforeValidator(valid_key_path)] = None
     """Private key with which own machines are reached, or the public half of one that the agent holds; else what
     ~/.ssh/config and the agent offer."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
-    jump: Annotated[str | None, BeforeValidator(jump_hosts)] = None
+    jump: Annotated[str | None, BeforeValidator(valid_jump)] = None
     """Jump hosts on the way to own machines, as `ssh -J` takes them."""
 
 
 class Artifacts(Part):
     """Where the machines get what is installed on them."""
 
-    mirror: Annotated[str | None, BeforeValidator(base_url)] = None
+    mirror: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """Base address of a mirror; None for the projects' own download sites."""
-    proxy: Annotated[str | None, BeforeValidator(base_url)] = None
+    proxy: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """HTTP proxy through which machines download."""
-    sums: Annotated[dict[str, str], BeforeValidator(checksums)] = Field(default_factory=dict)
+    sums: Annotated[dict[str, str], BeforeValidator(valid_checksums)] = Field(default_factory=dict)
     """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
-    sums_from: Annotated[str | None, BeforeValidator(base_url)] = None
+    sums_from: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """The mirror that gave `sums`; None for the publishers themselves."""
 
     def __hash__(self) -> int:

@@ -11,14 +11,14 @@ from installer.plan.fields import (
     DEFAULT_KUBERNETES,
     NAME_LIMIT,
     Part,
-    cluster_name,
     in_contract_order,
-    kubernetes_release,
-    may_rule,
-    subdomain,
-    whole_number,
+    valid_may_rule,
+    valid_name,
+    valid_release,
+    valid_subdomain,
+    valid_whole_number,
 )
-from installer.plan.platforms.catalogue import PLATFORMS, platform_name
+from installer.plan.platforms.catalogue import PLATFORMS, valid_platform
 from installer.plan.platforms.local import Local
 from installer.plan.platforms.machines import Machines
 from installer.plan.platforms.rehearsal import Rehearsal
@@ -31,28 +31,33 @@ MAX_WORKERS = 5000
 """Kubernetes' own limit of nodes in a cluster ("Considerations for large clusters")."""
 
 
+_MayRule = Annotated[str, BeforeValidator(valid_may_rule)]
+
+
 class PlanSettings(Part):
     """Every field of a plan, each valid by itself, and what follows from them."""
 
-    craton: Annotated[Literal[1], BeforeValidator(whole_number)] = FORMAT
+    craton: Annotated[Literal[1], BeforeValidator(valid_whole_number)] = FORMAT
     """Format of the plan file."""
-    name: Annotated[str, BeforeValidator(cluster_name), Field(max_length=NAME_LIMIT)]
-    subdomain: Annotated[str, BeforeValidator(subdomain)]
-    platform: Annotated[str, BeforeValidator(platform_name), Field(json_schema_extra={"enum": list(PLATFORMS)})] = (
+    name: Annotated[str, BeforeValidator(valid_name), Field(max_length=NAME_LIMIT)]
+    subdomain: Annotated[str, BeforeValidator(valid_subdomain)]
+    platform: Annotated[str, BeforeValidator(valid_platform), Field(json_schema_extra={"enum": list(PLATFORMS)})] = (
         "rehearsal"
     )
-    masters: Annotated[Literal[1, 3, 5], BeforeValidator(whole_number)] = 3
+    masters: Annotated[Literal[1, 3, 5], BeforeValidator(valid_whole_number)] = 3
     schedulable_masters: bool = False
     """Masters run user workloads too (no NoSchedule taint)."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 2
     ingress: Ingress = Ingress(kind="infra", infra=1)
     networks: Networks = Networks()
-    kubernetes: Annotated[str, BeforeValidator(kubernetes_release)] = DEFAULT_KUBERNETES
+    kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
     ssh: SSH = SSH()
-    may: Annotated[tuple[Annotated[str, BeforeValidator(may_rule)], ...], AfterValidator(in_contract_order)] = Field(
-        default=rules.default_may(),
-        json_schema_extra={"items": {"enum": list(rules.choosable())}},
-        strict=False,
+    may: Annotated[tuple[Annotated[str, BeforeValidator(valid_may_rule)], ...], AfterValidator(in_contract_order)] = (
+        Field(
+            default=rules.default_may(),
+            json_schema_extra={"items": {"enum": list(rules.choosable())}},
+            strict=False,
+        )
     )
     """Ids of the contract's MAY rules that are switched on."""
     artifacts: Artifacts = Artifacts()

@@ -35,7 +35,7 @@ PLATFORMS: dict[str, PlatformTraits] = {
 }
 
 
-def platform_name(value: object) -> str:
+def valid_platform(value: object) -> str:
     if not isinstance(value, str) or value not in PLATFORMS:
         raise refuse(value, " or ".join(PLATFORMS))
     return value
