@@ -1,1 +1,1 @@
-"""."""
+"""What every package may use: errors, paths, redaction, YAML text, words."""

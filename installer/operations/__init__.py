@@ -1,1 +1,1 @@
-"""."""
+"""What a command or a screen does with a cluster."""

@@ -1,1 +1,1 @@
-"""."""
+"""SSH: connections, keys, host keys, and why a connection fails. Knows no step and no cluster."""

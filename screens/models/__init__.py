@@ -1,1 +1,1 @@
-"""."""
+"""State of the screens, without widgets."""

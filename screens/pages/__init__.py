@@ -1,1 +1,1 @@
-"""."""
+"""One module for each screen, and the rows it shows."""

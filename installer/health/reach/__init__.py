@@ -1,1 +1,1 @@
-"""."""
+"""Whether machines reach each other as the contract says."""

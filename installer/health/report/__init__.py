@@ -1,1 +1,1 @@
-"""."""
+"""The health report as a value, text, HTML, and its compliance table."""

@@ -1,1 +1,1 @@
-"""."""
+"""What Craton has to ask before it can log in to the user's own machines."""

@@ -1,1 +1,1 @@
-"""."""
+"""What a plan says about each platform."""

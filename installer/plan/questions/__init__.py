@@ -1,1 +1,1 @@
-"""."""
+"""Every question about a plan, its answers and its drafts."""

@@ -1,1 +1,1 @@
-"""."""
+"""The user's keys and agent, and the cluster's own key."""
