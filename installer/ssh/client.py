@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import paramiko
 
 from installer.common.deadline import Deadline
+from installer.common.watchdog import watched
 from installer.ssh.connection import Result, Running
 from installer.ssh.transport.background import OPENING, SSHRunning
 from installer.ssh.transport.command import Session
 from installer.ssh.transport.dial import Dialled
 from installer.ssh.transport.output import Output
-from installer.ssh.transport.watchdog import watched
 
 if TYPE_CHECKING:
     pass

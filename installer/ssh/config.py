@@ -10,14 +10,16 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.common.sanitise import clean
 from installer.plan.platforms.machines import Host
 from installer.plan.sections import SSH
-from installer.ssh.endpoint import Credentials, Endpoint
+from installer.ssh.endpoint import Credentials, Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys as known_hosts
+from installer.ssh.host_keys.exchange import missing
 from installer.ssh.host_keys.verify import jump_name
 
 _OPERATION = "read ~/.ssh/config"
@@ -28,6 +30,14 @@ _HOPS = 8
 _HOP = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?"
 )
+_TRUST = ("UserKnownHostsFile", "GlobalKnownHostsFile", "RevokedHostKeys", "KnownHostsCommand", "HostKeyAlias")
+"""The settings that say where keys are known."""
+_YES = ("yes", "true")
+_NEW_KEYS: Mapping[str, Literal["refuse", "ask", "accept"]] = {
+    **dict.fromkeys(_YES, "refuse"),
+    **dict.fromkeys(("accept-new", "no", "off", "false"), "accept"),
+}
+"""By StrictHostKeyChecking. Of what `no` allows, this is all: a changed or revoked key is never accepted."""
 _DEFAULTS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 
 Answer = Mapping[str, tuple[str, ...]]
@@ -135,23 +145,54 @@ def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpo
             f"ProxyCommand is set for {name}: Craton goes through jump hosts alone",
             hint="set ProxyJump instead, in ~/.ssh/config or as ssh.jump in the plan",
         )
-    address, port = _first(answer, "hostname"), int(_first(answer, "port"))
-    expand = _tokens(name, answer)
     return Endpoint(
-        address,
-        port,
+        _first(answer, "hostname"),
+        int(_first(answer, "port")),
         _first(answer, "user"),
         None,
-        credentials=_credentials(answer, expand),
-        known_as=_first(answer, "hostkeyalias") or (address if port == 22 else f"[{address}]:{port}"),
-        known_hosts=tuple(
-            _path(file, expand)
-            for keyword in ("userknownhostsfile", "globalknownhostsfile")
-            for file in _first(answer, keyword).split()
-            if file != "none"
-        ),
+        credentials=_credentials(answer, _tokens(name, answer)),
+        openssh=_openssh(name, arguments, config, answer),
         jump=_jump(_first(answer, "proxyjump"), config, depth),
     )
+
+
+def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> OpenSSH:
+    """How `ssh` is asked about host keys: without a jump host, of which it need not know for that."""
+    jump = _first(answer, "proxyjump") not in ("", "none")
+    extra = []
+    if _first(answer, "userknownhostsfile") == "none":
+        # Without such a file, `ssh` refuses a new key without a word.
+        extra.append("UserKnownHostsFile=/dev/null")
+    if _first(answer, "canonicalizehostname") in _YES and not jump:
+        # `yes` means: unless there is a ProxyCommand, which there is when `ssh` is asked.
+        extra.append("CanonicalizeHostname=always")
+    arguments = [*(word for setting in extra for word in ("-o", setting)), *arguments]
+    if jump:
+        _check_files(name, ["-o", "ProxyCommand=-", *arguments], config, answer)
+    return OpenSSH(
+        name,
+        tuple(arguments),
+        config,
+        algorithms=tuple(_first(answer, "hostkeyalgorithms").split(",")),
+        new_keys=_NEW_KEYS.get(_first(answer, "stricthostkeychecking"), "ask"),
+        check_address=_first(answer, "checkhostip") in _YES and not jump,
+    )
+
+
+def _check_files(name: str, asked: list[str], config: str, answer: Answer) -> None:
+    """Raise InstallerError where `ssh` reads other files of host keys when it is asked about a key.
+
+    The name of a file may hold the jump host (%j), also in a hash (%C); a Match may look for one.
+    """
+    without = _ask(name, asked, config)
+    for keyword in _TRUST:
+        here, there = (_first(each, keyword.lower()).replace("/dev/null", "none") for each in (answer, without))
+        if here != there or "%C" in here or "%j" in here:
+            raise InstallerError(
+                _OPERATION,
+                f"{keyword} for {name} depends on the jump host: Craton cannot tell what `ssh` reads",
+                hint=f"in ~/.ssh/config, set {keyword} without %C and %j, and in no Match that looks for the way there",
+            )
 
 
 def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
@@ -176,13 +217,9 @@ def _ask(name: str, arguments: list[str], config: str) -> Answer:
     """What OpenSSH makes of the configuration for one host."""
     argv = ["ssh", "-T", "-G", "-F", "/dev/stdin", *arguments, "--", name]
     try:
-        done = subprocess.run(argv, input=config, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(argv, input=os.fsencode(config), capture_output=True, timeout=_SECONDS, check=False)
     except FileNotFoundError:
-        raise InstallerError(
-            _OPERATION,
-            "there is no `ssh` on this computer",
-            hint="install the OpenSSH client (Debian and Ubuntu: apt install openssh-client)",
-        ) from None
+        raise missing(_OPERATION) from None
     except subprocess.TimeoutExpired:
         raise InstallerError(
             _OPERATION,
@@ -190,11 +227,12 @@ def _ask(name: str, arguments: list[str], config: str) -> Answer:
             hint="a Match exec in ~/.ssh/config may hang: try `ssh -G` yourself",
         ) from None
     if done.returncode != 0:
-        lines = clean(done.stderr).strip().splitlines() or ["no message"]
+        lines = clean(os.fsdecode(done.stderr)).strip().splitlines() or ["no message"]
         seen = f"`ssh -G {name}` ended with exit status {done.returncode}: {lines[0]}"
         raise InstallerError(_OPERATION, seen, hint="mend ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads")
     answer: dict[str, tuple[str, ...]] = {}
-    for line in done.stdout.splitlines():
+    # Names of files are bytes, of which not all are text: the very file is to be found again.
+    for line in os.fsdecode(done.stdout).split("\n"):
         keyword, _, value = line.partition(" ")
         answer[keyword] = (*answer.get(keyword, ()), value)
     return answer

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +22,27 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSSH:
+    """How OpenSSH's `ssh` finds its way to a server: with these arguments and this configuration."""
+
+    name: str
+    """The host to name on the command line."""
+    arguments: tuple[str, ...] = ()
+    configuration: str = ""
+    algorithms: tuple[str, ...] = ()
+    """HostKeyAlgorithms: those allowed."""
+    new_keys: Literal["refuse", "ask", "accept"] = "ask"
+    """StrictHostKeyChecking: what becomes of a host key that was never seen."""
+    check_address: bool = False
+    """CheckHostIP: whether a key must not be another than the one known for the address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a machine's SSH server listens, who logs in with what, and how its host key is known.
 
-    `host_key` is `TYPE BASE64` as the platform vouches for it, or None where the platform cannot know it; then the
-    files of `known_hosts` may, under the name `known_as` (OpenSSH's `host`, `[host]:port` or HostKeyAlias).
+    `host_key` is `TYPE BASE64` as the platform vouches for it, or None where the platform cannot know it; then
+    `openssh` may. Where that is None, nothing of the user's has a say.
     """
 
     address: str
@@ -38,7 +51,6 @@ class Endpoint:
     host_key: str | None
     credentials: Credentials | None = None
     """None: the cluster's own key."""
-    known_as: str = ""
-    known_hosts: tuple[Path, ...] = ()
+    openssh: OpenSSH | None = None
     jump: Endpoint | None = None
     """The host through which the connection goes."""

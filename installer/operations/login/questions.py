@@ -177,12 +177,17 @@ def known_before(key: FoundKey) -> str:
 def _ask_about_new(
     found: Survey, directory: ClusterDirectory, asked: _Asked, *, accept_new: bool
 ) -> Generator[Question, Answer, set[str]]:
-    """Ask about all new keys at once, and pin those accepted. Returns the machines that waited for them."""
+    """Ask about all new keys at once, and pin those accepted. Returns the machines that waited for them.
+
+    Nobody is asked about keys that `accept_new` or the user's StrictHostKeyChecking accepts.
+    """
     new = asked.first_time(found.unknown)
     if not new:
         return set()
-    answer = {key.name for key in new} if accept_new else (yield NewHostKeys(new))
-    names = set(answer) if isinstance(answer, Collection) else set()
+    names = {key.name for key in new if accept_new or key.agreed}
+    if doubtful := tuple(key for key in new if key.name not in names):
+        answer = yield NewHostKeys(doubtful)
+        names |= set(answer) if isinstance(answer, Collection) else set()
     accept(directory, found, names)
     refused = [key for key in new if key.name not in names]
     if refused and asked.required:

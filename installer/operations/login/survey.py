@@ -43,7 +43,9 @@ class FoundKey:
     expected: str | None = None
     """The key that was known before, of one that changed."""
     where: str = ""
-    """Where that one stands, such as `~/.ssh/known_hosts line 12`."""
+    """Where that one is known, such as `~/.ssh/known_hosts line 12`."""
+    agreed: bool = False
+    """Whether the user's StrictHostKeyChecking accepts it without a question, as a key never seen before."""
 
     @property
     def title(self) -> str:
@@ -156,6 +158,8 @@ def _keys(errors: Iterable[tuple[str, HostKeyError]]) -> tuple[FoundKey, ...]:
     found: dict[tuple[str, str], FoundKey] = {}
     for machine, error in errors:
         place = (error.name, error.shown)
-        before = found[place].machines if place in found else ()
-        found[place] = FoundKey(error.name, error.address, error.shown, (*before, machine), error.expected, error.where)
+        machines = (*(found[place].machines if place in found else ()), machine)
+        found[place] = FoundKey(
+            error.name, error.address, error.shown, machines, error.expected, error.where, error.agreed
+        )
     return tuple(found.values())

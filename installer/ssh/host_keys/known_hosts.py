@@ -6,12 +6,15 @@ import base64
 import binascii
 import hashlib
 import hmac
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
+
+from installer.common.errors import InstallerError
 
 _HASHED = "|1|"
 
@@ -43,12 +46,36 @@ class Line:
 
 
 def read(path: Path) -> tuple[Line, ...]:
-    """The lines of a file; those that cannot be read are passed over, and so is a file that cannot be."""
+    """The lines of a file, without those that nobody can read. Raises InstallerError if the file itself cannot be read.
+
+    A file that does not exist has none.
+    """
     try:
         status = path.stat()
         return _read(path, status.st_mtime_ns, status.st_size, status.st_ino)
-    except OSError:
+    except FileNotFoundError:
         return ()
+    except OSError as error:
+        # To pass over it would be to forget every key in it.
+        seen = f"{_tilde(path)} cannot be read: {error.strerror}"
+        raise InstallerError(
+            "check host key", seen, hint="check its owner and its mode, which should be 0600"
+        ) from None
+
+
+def place(path: Path, number: int) -> str:
+    """A line of a file, for people."""
+    return f"{_tilde(path)} line {number}"
+
+
+def key_at(path: Path, number: int) -> str | None:
+    """The key in one line of a file as `TYPE BASE64`; None if it holds none, or cannot be read."""
+    try:
+        said = path.read_bytes().split(b"\n")
+    except OSError:
+        return None
+    line = parse(os.fsdecode(said[number - 1])) if number <= len(said) else None
+    return line.key if line else None
 
 
 def forget() -> None:
@@ -59,11 +86,9 @@ def forget() -> None:
 @lru_cache(maxsize=64)
 def _read(path: Path, _modified: int, _size: int, _inode: int) -> tuple[Line, ...]:
     """Read once for all machines of a plan, and again when the file changed."""
-    said = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    numbered = ((parse(text), number) for number, text in enumerate(said, 1))
-    return tuple(
-        Line(line.marker, line.hosts, line.key, f"{_tilde(path)} line {number}") for line, number in numbered if line
-    )
+    said = path.read_bytes().split(b"\n")
+    numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(said, 1))
+    return tuple(Line(line.marker, line.hosts, line.key, place(path, number)) for line, number in numbered if line)
 
 
 def parse(text: str) -> Line | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import threading
 
 from installer.common.paths import ClusterDirectory, write_private
@@ -30,7 +31,7 @@ def pinned(directory: ClusterDirectory, machine: str) -> str | None:
 
 
 def lines(directory: ClusterDirectory, machine: str) -> tuple[Line, ...]:
-    """What the cluster's file says about `machine`, authorities and revoked keys that people added included."""
+    """What the cluster's file says about `machine`, revoked keys that people added included."""
     return tuple(line for line in known_hosts.read(directory.known_hosts) if line.names(machine))
 
 
@@ -51,10 +52,10 @@ def unpin(directory: ClusterDirectory, machine: str) -> None:
 def _without(directory: ClusterDirectory, machine: str) -> list[str]:
     """The file's lines without the keys of `machine`; comments and marked lines stay as they are."""
     try:
-        text = directory.known_hosts.read_text(encoding="utf-8")
+        text = os.fsdecode(directory.known_hosts.read_bytes())
     except FileNotFoundError:
         return []
-    kept = (_forget(line, machine) for line in text.splitlines())
+    kept = (_forget(line, machine) for line in text.removesuffix("\n").split("\n"))
     return [line for line in kept if line is not None]
 
 
@@ -68,5 +69,5 @@ def _forget(text: str, machine: str) -> str | None:
 
 
 def _write(directory: ClusterDirectory, kept: list[str]) -> None:
-    write_private(directory.known_hosts, "".join(f"{line}\n" for line in kept))
+    write_private(directory.known_hosts, os.fsencode("".join(f"{line}\n" for line in kept)))
     known_hosts.forget()

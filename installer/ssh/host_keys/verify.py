@@ -1,19 +1,19 @@
-"""Whether a server's host key is the one to expect: pinned, vouched for by the platform, or known to the user."""
+"""Whether a server's host key is the one to expect: pinned, vouched for by the platform, or known to OpenSSH."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import TypeVar
 
+from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.ssh.endpoint import Endpoint
-from installer.ssh.host_keys import known_hosts as hostfile
-from installer.ssh.host_keys import pinned_keys as known_hosts
-from installer.ssh.host_keys.certificate import HostCertificate
-from installer.ssh.host_keys.certificate import read as read_certificate
+from installer.ssh.host_keys import pinned_keys
 from installer.ssh.host_keys.known_hosts import Line, Marker
+from installer.ssh.host_keys.openssh import Opinion, Verdict, algorithms, opinion
 from installer.ssh.host_keys.pinned_keys import fingerprint
+from installer.ssh.keys import wire
 
 _PLAIN = (
     "ssh-ed25519",
@@ -23,12 +23,26 @@ _PLAIN = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
-"""Host key algorithms in OpenSSH's order, without SHA-1 signatures and without what paramiko does not know."""
-_CERTIFIED = "-cert-v01@openssh.com"
+"""Host key algorithms where OpenSSH has no say, in its order, without SHA-1 signatures."""
 
 JUMP = "jump:"
 """How the names begin under which jump hosts' keys are pinned."""
 _OPERATION = "check host key"
+_REVOKED_HINT = (
+    "do not log in; give the machine a new host key (remove the old one, then ssh-keygen -A), or ask whoever revoked it"
+)
+_REFUSED_HINT = "`ssh -v` to the machine shows the reason; correct ~/.ssh/config or the files that it names"
+_CHANGED_HINT = (
+    "if the machine was made again on purpose, resume, and say so when asked; "
+    "if not, another machine answers in its place: do not log in"
+)
+_UNKNOWN_HINT = (
+    "compare it with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machine; then accept it "
+    "when asked, or with --accept-new-host-keys"
+)
+_STRICT_HINT = (
+    "compare the key and add it to known_hosts, or set StrictHostKeyChecking ask for this host in ~/.ssh/config"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,19 @@ class ShownKey:
 
     key: str
     certificate: bytes | None = None
+
+    @property
+    def blob(self) -> bytes:
+        """The certificate or the key, as in SSH's messages."""
+        return self.certificate or wire.from_line(self.key)[0]
+
+    @property
+    def is_one_key(self) -> bool:
+        """Whether the certificate, if any, is one of the key."""
+        try:
+            return wire.plain(self.blob) == wire.from_line(self.key)[0]
+        except ValueError:
+            return False
 
 
 class HostKeyError(InstallerError):
@@ -53,6 +80,7 @@ class HostKeyError(InstallerError):
         shown: str,
         expected: str | None = None,
         where: str = "",
+        agreed: bool = False,
     ) -> None:
         super().__init__(_OPERATION, observed, machine=machine, hint=hint)
         self.name = name
@@ -62,9 +90,14 @@ class HostKeyError(InstallerError):
         self.shown = shown
         """The key that the server showed, as `TYPE BASE64`."""
         self.expected = expected
-        """The key that stands in its place, as `TYPE BASE64`, or None."""
+        """The key that is known in its place, as `TYPE BASE64`, or None."""
         self.where = where
-        """Where the expected (or revoked) key stands, such as `~/.ssh/known_hosts line 12`."""
+        """Where the expected (or revoked) key is known, such as `~/.ssh/known_hosts line 12`."""
+        self.agreed = agreed
+        """Whether the user's StrictHostKeyChecking accepts new keys without a question."""
+
+
+E = TypeVar("E", bound=HostKeyError)
 
 
 class UnknownHostKey(HostKeyError):  # noqa: N818 (it says what the key is)
@@ -76,120 +109,129 @@ class ChangedHostKey(HostKeyError):  # noqa: N818 (it says what the key is)
 
 
 class RevokedHostKey(HostKeyError):  # noqa: N818 (it says what the key is)
-    """The key, or the authority that signed it, is marked @revoked."""
+    """The key, or the authority that signed it, is revoked."""
+
+
+class RefusedHostKey(HostKeyError):  # noqa: N818 (it says what becomes of the key)
+    """OpenSSH refuses the key for another reason, and nobody is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostKeys:
-    """What is known of one server, from files read once."""
+    """What is known of one server."""
 
     endpoint: Endpoint
     name: str | None
     """What its key is pinned under; None: the machine's own name."""
-    pinned: tuple[Line, ...]
-    """Keys of the cluster's own file, which alone decide where there are any."""
     lines: tuple[Line, ...]
-    """Of the user's files; and of the cluster's, those with a marker."""
-    portless: tuple[Line, ...] = ()
-    """Of the user's files, where the host is known on another port than the one asked for, as OpenSSH looks, too."""
+    """What the cluster's own file says of it."""
     jump: HostKeys | None = None
     """What is known of the host through which the connection goes."""
 
-    def algorithms(self) -> tuple[str, ...]:
-        """Every host key algorithm to ask for, best first: certificates if an authority is known, then known keys'.
+    @property
+    def expected(self) -> tuple[Line, ...]:
+        """The keys that alone are the server's: those pinned, or the one that the platform vouches for. Or none."""
+        if pinned := tuple(line for line in self.lines if line.marker is Marker.KEY):
+            return pinned
+        if self.endpoint.host_key:
+            return (Line(Marker.KEY, "", self.endpoint.host_key, "as the platform says"),)
+        return ()
+
+    def algorithms(self, deadline: Deadline) -> tuple[str, ...]:
+        """Every host key algorithm to ask for, best first. Raises InstallerError.
 
         A server has keys of several types and shows the first one that is asked for.
         """
-        types = {line.key.split()[0] for line in self._keys} or {line.key.split()[0] for line in self.portless}
-        plain = sorted(_PLAIN, key=lambda name: _key_type(name) not in types)
-        certified = [f"{name}{_CERTIFIED}" for name in plain]
-        return tuple([*certified, *plain] if self._authorities else [*plain, *certified])
+        openssh, types = self.endpoint.openssh, {line.key.split()[0] for line in self.expected}
+        if not types:
+            return algorithms(openssh, deadline) if openssh else _PLAIN
+        allowed = [name for name in openssh.algorithms if not name.endswith(wire.CERTIFICATE)] if openssh else _PLAIN
+        return tuple(sorted(allowed, key=lambda name: _key_type(name) not in types))
 
-    def judge(self, machine: str, shown: ShownKey) -> str:
-        """Where the shown key is known from, in words. Raises UnknownHostKey, ChangedHostKey, RevokedHostKey."""
-        certificate = read_certificate(shown.certificate) if shown.certificate else None
-        self._check_revoked(machine, shown, certificate)
-        doubt = ""
-        for line in self._authorities:
-            if certificate and certificate.authority == line.key:
-                problem = certificate.problem(shown.key, self._host)
-                if problem is None:
-                    return f"certificate of {fingerprint(line.key)}, {line.where}"
-                doubt = f"; its certificate does not count: {problem}"
-        for line in self._keys or self.portless:
+    def judge(self, machine: str, shown: ShownKey, deadline: Deadline, peer: str | None = None) -> str:
+        """Where the shown key is known from, in words. Raises HostKeyError in one of its kinds, and InstallerError.
+
+        `peer` is the address of the server, of one that is connected to directly.
+        """
+        said = self._ask(shown, deadline, peer)
+        self._check_refused(machine, shown, said)
+        for line in self.expected:
             if line.key == shown.key:
-                return "as pinned" if self.pinned else line.where
-        if self._keys:
-            raise self._changed(machine, shown, self._keys[0])
-        raise self._unknown(machine, shown, doubt)
+                return "as pinned" if line in self.lines else line.where
+        if self.expected:
+            raise self._changed(machine, shown, self.expected[0].key, self.expected[0].where)
+        if said.verdict is Verdict.CHANGED:
+            raise self._changed(machine, shown, said.expected, said.where)
+        if said.verdict is Verdict.UNKNOWN:
+            raise self._unknown(machine, shown, said.why)
+        return said.why
 
-    @property
-    def _keys(self) -> tuple[Line, ...]:
-        """The plain keys that decide: those pinned, or the one that the platform vouches for, or the user's."""
-        if self.pinned:
-            return self.pinned
-        if self.endpoint.host_key:
-            return (Line(Marker.KEY, "", self.endpoint.host_key, "as the platform says"),)
-        return tuple(line for line in self.lines if line.marker is Marker.KEY)
+    def _ask(self, shown: ShownKey, deadline: Deadline, peer: str | None) -> Opinion:
+        """What OpenSSH makes of the key. It looks at the address as well only where it connects to that itself."""
+        openssh = self.endpoint.openssh
+        if openssh is None:
+            return Opinion(Verdict.UNKNOWN, "")
+        if not shown.is_one_key:
+            return Opinion(Verdict.REFUSED, "the server shows a certificate of another key")
+        said = opinion(openssh, shown.blob, deadline)
+        undecided = said.verdict in (Verdict.TRUSTED, Verdict.UNKNOWN)
+        if undecided and openssh.check_address and peer and not shown.certificate:
+            alias = peer if self.endpoint.port == 22 else f"[{peer}]:{self.endpoint.port}"
+            of_address = opinion(openssh, shown.blob, deadline, alias=alias)
+            if of_address.verdict is Verdict.CHANGED:
+                return of_address
+        return said
 
-    @property
-    def _authorities(self) -> tuple[Line, ...]:
-        """Who may vouch for the server: nobody, where one key is pinned."""
-        if self.pinned or self.endpoint.host_key:
-            return ()
-        return tuple(line for line in (*self.lines, *self.portless) if line.marker is Marker.AUTHORITY)
+    def _check_refused(self, machine: str, shown: ShownKey, said: Opinion) -> None:
+        """Raise RevokedHostKey or RefusedHostKey where it does not matter what is pinned."""
+        for line in self.lines:
+            if line.marker is Marker.REVOKED and line.key == shown.key:
+                seen = f"the host key {fingerprint(shown.key)} is marked @revoked ({line.where})"
+                raise self._error(RevokedHostKey, machine, shown, seen, _REVOKED_HINT, where=line.where)
+        if said.verdict is Verdict.REVOKED:
+            seen = f"the host key {fingerprint(shown.key)} is revoked; ssh says: {said.why}"
+            raise self._error(RevokedHostKey, machine, shown, seen, _REVOKED_HINT)
+        if said.verdict is Verdict.REFUSED:
+            seen = f"ssh refuses the host key {fingerprint(shown.key)}: {said.why}"
+            raise self._error(RefusedHostKey, machine, shown, seen, _REFUSED_HINT)
 
-    @property
-    def _host(self) -> str:
-        """The name that a certificate must be for: OpenSSH asks for it without the port."""
-        return _without_port(_known_as(self.endpoint))
+    def _changed(self, machine: str, shown: ShownKey, expected: str | None, where: str) -> ChangedHostKey:
+        known = f"expected {fingerprint(expected)}" if expected else "another one is known"
+        place = f" ({where})" if where else ""
+        seen = f"host key changed: {known}{place}, the server shows {fingerprint(shown.key)}"
+        return self._error(ChangedHostKey, machine, shown, seen, _CHANGED_HINT, expected=expected, where=where)
 
-    def _check_revoked(self, machine: str, shown: ShownKey, certificate: HostCertificate | None) -> None:
-        for line in (*self.lines, *self.portless):
-            if line.marker is not Marker.REVOKED:
-                continue
-            if line.key == shown.key:
-                what = f"the host key {fingerprint(shown.key)}"
-            elif certificate and certificate.authority == line.key:
-                what = f"the authority {fingerprint(line.key)} that signed the host key"
-            else:
-                continue
-            raise RevokedHostKey(
-                f"{self._place}{what} is marked @revoked ({line.where})",
-                "do not log in; give the machine a new host key (ssh-keygen -A after removing the old), or ask whoever "
-                "revoked it",
-                machine=machine,
-                name=self.name or machine,
-                address=self._address,
-                shown=shown.key,
-                where=line.where,
-            )
-
-    def _changed(self, machine: str, shown: ShownKey, expected: Line) -> ChangedHostKey:
-        where = f" ({expected.where})" if expected.where else ""
-        return ChangedHostKey(
-            f"{self._place}host key changed: expected {fingerprint(expected.key)}{where}, "
-            f"the server shows {fingerprint(shown.key)}",
-            "if the machine was made again on purpose, resume, and say so when asked; "
-            "if not, another machine answers in its place: do not log in",
-            machine=machine,
-            name=self.name or machine,
-            address=self._address,
-            shown=shown.key,
-            expected=expected.key,
-            where=expected.where,
-        )
-
-    def _unknown(self, machine: str, shown: ShownKey, doubt: str) -> UnknownHostKey:
+    def _unknown(self, machine: str, shown: ShownKey, doubt: str) -> HostKeyError:
         kind = shown.key.split()[0]
-        return UnknownHostKey(
-            f"{self._place}the host key {fingerprint(shown.key)} ({kind}) is not known{doubt}",
-            "compare it with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machine; then accept it "
-            "when asked, or with --accept-new-host-keys",
+        seen = f"the host key {fingerprint(shown.key)} ({kind}) is not known{'; ' if doubt else ''}{doubt}"
+        new_keys = self.endpoint.openssh.new_keys if self.endpoint.openssh else "ask"
+        if new_keys == "refuse":
+            seen += ", and StrictHostKeyChecking is yes"
+            return self._error(RefusedHostKey, machine, shown, seen, _STRICT_HINT)
+        return self._error(UnknownHostKey, machine, shown, seen, _UNKNOWN_HINT, agreed=new_keys == "accept")
+
+    def _error(
+        self,
+        kind: type[E],
+        machine: str,
+        shown: ShownKey,
+        seen: str,
+        hint: str,
+        *,
+        expected: str | None = None,
+        where: str = "",
+        agreed: bool = False,
+    ) -> E:
+        return kind(
+            f"{self._place}{seen}",
+            hint,
             machine=machine,
             name=self.name or machine,
             address=self._address,
             shown=shown.key,
+            expected=expected,
+            where=where,
+            agreed=agreed,
         )
 
     @property
@@ -210,7 +252,7 @@ def jump_name(endpoint: Endpoint) -> str:
 
 def known(directory: ClusterDirectory, machine: str, endpoint: Endpoint) -> HostKeys:
     """What is known of `machine`, and in `.jump` of each host on the way to it."""
-    return _gather(endpoint, None, known_hosts.lines(directory, machine), directory)
+    return _gather(endpoint, None, pinned_keys.lines(directory, machine), directory)
 
 
 def host_keys(endpoint: Endpoint, pinned: str | None = None) -> HostKeys:
@@ -219,37 +261,13 @@ def host_keys(endpoint: Endpoint, pinned: str | None = None) -> HostKeys:
 
 
 def _gather(
-    endpoint: Endpoint, name: str | None, own: tuple[Line, ...], directory: ClusterDirectory | None
+    endpoint: Endpoint, name: str | None, lines: tuple[Line, ...], directory: ClusterDirectory | None
 ) -> HostKeys:
-    theirs = [line for path in endpoint.known_hosts for line in hostfile.read(path)]
-    asked = _known_as(endpoint)
-    bare = _without_port(asked)
     jump = None
     if via := endpoint.jump:
-        jump_own = known_hosts.lines(directory, jump_name(via)) if directory else ()
-        jump = _gather(via, jump_name(via), jump_own, directory)
-    return HostKeys(
-        endpoint,
-        name,
-        pinned=tuple(line for line in own if line.marker is Marker.KEY),
-        lines=(
-            *(line for line in own if line.marker is not Marker.KEY),
-            *(line for line in theirs if line.names(asked)),
-        ),
-        portless=tuple(line for line in theirs if bare != asked and line.names(bare)),
-        jump=jump,
-    )
-
-
-def _known_as(endpoint: Endpoint) -> str:
-    if endpoint.known_as:
-        return endpoint.known_as
-    return endpoint.address if endpoint.port == 22 else f"[{endpoint.address}]:{endpoint.port}"
-
-
-def _without_port(known_as: str) -> str:
-    found = re.fullmatch(r"\[(.+)\]:\d+", known_as)
-    return found[1] if found else known_as
+        own = pinned_keys.lines(directory, jump_name(via)) if directory else ()
+        jump = _gather(via, jump_name(via), own, directory)
+    return HostKeys(endpoint, name, lines, jump)
 
 
 def _key_type(algorithm: str) -> str:

@@ -48,18 +48,32 @@ def kind(blob: bytes) -> str:
 
 def plain(blob: bytes) -> bytes:
     """The public key in a certificate; a public key itself as it is. Raises ValueError if it is neither."""
-    reader = Reader(blob)
-    name = reader.string().decode("ascii")
-    if not name.endswith(CERTIFICATE):
+    if not kind(blob).endswith(CERTIFICATE):
         return blob
-    name = name.removesuffix(CERTIFICATE)
-    fields = next((count for start, count in _FIELDS.items() if name.startswith(start)), None)
-    if fields is None:
-        raise ValueError(f"certificates of type {name} are not known")
+    name, fields, _ = _certificate(blob)
     if name.startswith("sk-"):
         name += "@openssh.com"
-    reader.string()  # the nonce
-    return string(name.encode()) + b"".join(string(reader.string()) for _ in range(fields))
+    return string(name.encode()) + b"".join(string(field) for field in fields)
+
+
+def key_id(blob: bytes) -> bytes:
+    """The id that a certificate's authority gave it; empty for a public key. Raises ValueError if it is neither."""
+    if not kind(blob).endswith(CERTIFICATE):
+        return b""
+    reader = _certificate(blob)[2]
+    reader.take(8 + 4)  # the serial number and the type
+    return reader.string()
+
+
+def _certificate(blob: bytes) -> tuple[str, list[bytes], Reader]:
+    """A certificate's type without its ending, the fields of the key in it, and what is to be read behind those."""
+    name, reader = kind(blob).removesuffix(CERTIFICATE), Reader(blob)
+    count = next((count for start, count in _FIELDS.items() if name.startswith(start)), None)
+    if count is None:
+        raise ValueError(f"certificates of type {name} are not known")
+    reader.string()  # the type
+    reader.string()  # a nonce
+    return name, [reader.string() for _ in range(count)], reader
 
 
 def from_line(text: str) -> tuple[bytes, str]:

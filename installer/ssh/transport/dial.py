@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Sequence
 
@@ -181,17 +182,22 @@ def _introduce(
     try:
         banner = await_banner(machine, stream, deadline)
         climbed(passed("banner", version(banner)))
-        transport = _Transport(Replay(stream, banner), trust.algorithms())
+        transport = _Transport(Replay(stream, banner), trust.algorithms(deadline))
     except BaseException:
         stream.close()
         raise
     try:
         shown = _handshake(machine, transport, deadline)
-        climbed(passed("host key", trust.judge(machine, shown)))
+        climbed(passed("host key", trust.judge(machine, shown, deadline, _peer(stream))))
     except BaseException:
         transport.close()
         raise
     return transport, shown
+
+
+def _peer(stream: Stream) -> str | None:
+    """The address of the server, unless the way there is a jump host's."""
+    return str(stream.getpeername()[0]) if isinstance(stream, socket.socket) else None
 
 
 def _handshake(machine: str, transport: paramiko.Transport, deadline: Deadline) -> ShownKey:

@@ -36,8 +36,9 @@ def _configure(home: Path, text: str) -> None:
 def test_without_any_configuration_the_plans_ssh_holds(home: Path) -> None:
     found = config.endpoint(Host(address="10.0.0.11"), SSH(user="admin", port=2222))
     assert (found.address, found.port, found.user, found.jump) == ("10.0.0.11", 2222, "admin", None)
-    assert found.known_as == "[10.0.0.11]:2222"
     assert found.host_key is None
+    assert found.openssh is not None
+    assert (found.openssh.name, found.openssh.new_keys, found.openssh.check_address) == ("10.0.0.11", "ask", False)
     assert found.credentials is not None
     assert home / ".ssh" / "id_ed25519" in found.credentials.keys
     assert found.credentials.agent == "/run/agent"
@@ -47,7 +48,7 @@ def test_without_any_configuration_the_plans_ssh_holds(home: Path) -> None:
 def test_the_users_configuration_comes_before_the_plans_ssh(home: Path) -> None:
     _configure(home, "Host web\n HostName 10.0.0.12\n User deploy\n Port 22\n IdentityFile ~/.ssh/%h-%r\n")
     found = config.endpoint(Host(address="web"), SSH(user="admin", port=2222, key="~/plan key"))
-    assert (found.address, found.port, found.user, found.known_as) == ("10.0.0.12", 22, "deploy", "10.0.0.12")
+    assert (found.address, found.port, found.user) == ("10.0.0.12", 22, "deploy")
     assert found.credentials is not None
     assert found.credentials.keys == (home / ".ssh" / "10.0.0.12-deploy", home / "plan key")
 
@@ -88,19 +89,56 @@ def test_the_agent_is_the_one_that_is_configured(
 def test_every_option_about_keys_and_host_keys_is_taken_over(home: Path) -> None:
     _configure(
         home,
-        "Include more\nHost web\n CertificateFile ~/.ssh/%r-cert.pub\n IdentitiesOnly yes\n HostKeyAlias alias\n"
-        " UserKnownHostsFile /known/%k\n GlobalKnownHostsFile none\n",
+        "Include more\nHost web\n CertificateFile ~/.ssh/%r-cert.pub\n IdentitiesOnly yes\n"
+        " StrictHostKeyChecking accept-new\n CheckHostIP yes\n HostKeyAlgorithms ssh-ed25519\n",
     )
     (home / ".ssh" / "more").write_text("Match host web exec true\n User matched\n")
     included = home / ".ssh" / "config"
     included.write_text(included.read_text().replace("Include more", f"Include {home}/.ssh/more"))
     found = config.endpoint(Host(address="web"), SSH())
     assert found.user == "matched"
-    assert found.known_as == "alias"
-    assert found.known_hosts == (Path("/known/alias"),)
+    assert found.openssh is not None
+    assert found.openssh.algorithms == ("ssh-ed25519",)
+    assert (found.openssh.new_keys, found.openssh.check_address) == ("accept", True)
     assert found.credentials is not None
     assert found.credentials.certificates == (home / ".ssh" / "matched-cert.pub",)
     assert found.credentials.only
+
+
+@pytest.mark.parametrize(
+    ("setting", "new_keys"),
+    [("yes", "refuse"), ("ask", "ask"), ("accept-new", "accept"), ("no", "accept"), ("off", "accept")],
+)
+def test_what_becomes_of_new_keys_is_as_configured(home: Path, setting: str, new_keys: str) -> None:
+    _configure(home, f"StrictHostKeyChecking {setting}\n")
+    found = config.endpoint(Host(address="10.0.0.11"), SSH())
+    assert found.openssh is not None
+    assert found.openssh.new_keys == new_keys
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        "RevokedHostKeys /k/%C\n",
+        "RevokedHostKeys /k/%j\n",
+        "KnownHostsCommand /k %C\n",
+        'Match exec "test %h = bastion"\nMatch host 10.* exec "test -e {home}/once || ! touch {home}/once"\n'
+        " UserKnownHostsFile /k/other\n",
+    ],
+)
+def test_a_file_that_depends_on_the_way_there_is_no_guess(home: Path, configuration: str) -> None:
+    _configure(home, configuration.format(home=home))
+    with pytest.raises(InstallerError, match="depends on the jump host") as caught:
+        config.endpoint(Host(address="10.0.0.11", jump="bastion"), SSH())
+    assert "~/.ssh/config" in caught.value.hint
+
+
+def test_names_of_files_need_not_be_text(home: Path) -> None:
+    (home / ".ssh" / "config").write_bytes(b'IdentityFile ~/.ssh/cl\351\nCertificateFile "/keys/\377 x"\n')
+    found = config.endpoint(Host(address="10.0.0.11"), SSH())
+    assert found.credentials is not None
+    assert bytes(found.credentials.keys[0]) == bytes(home) + b"/.ssh/cl\351"
+    assert bytes(found.credentials.certificates[0]) == b"/keys/\377 x"
 
 
 def test_a_chain_of_jump_hosts_is_followed_to_its_end(home: Path) -> None:

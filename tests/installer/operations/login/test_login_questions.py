@@ -59,6 +59,27 @@ def pinned(fleet: Fleet) -> dict[str, str | None]:
     return {name: pinned_keys.pinned(fleet.cluster, name) for name in fleet.servers}
 
 
+def test_new_keys_that_openssh_accepts_by_itself_are_not_asked_about(fleet: Fleet) -> None:
+    with (fleet.ssh / "config").open("a") as file:
+        file.write("StrictHostKeyChecking accept-new\n")
+    found = login_prompts.settle(questions.questions(fleet.plan, fleet.cluster), nobody)
+    assert found is not None
+    assert pinned(fleet) == {name: server.host_key for name, server in fleet.servers.items()}
+
+
+def test_a_new_key_that_openssh_refuses_cannot_be_accepted(fleet: Fleet) -> None:
+    with (fleet.ssh / "config").open("a") as file:
+        file.write("StrictHostKeyChecking yes\n")
+    fleet.know(MASTER)
+    found = login_prompts.settle(questions.questions(fleet.plan, fleet.cluster, accept_new=True), nobody)
+    assert found is not None
+    assert found.fine == (MASTER,)
+    error = found.ladders[WORKER].error
+    assert error is not None
+    assert "StrictHostKeyChecking is yes" in error.observed
+    assert pinned(fleet) == dict.fromkeys(fleet.servers)
+
+
 def test_new_keys_are_asked_about_once_all_together(fleet: Fleet) -> None:
     person = Person(every)
     found = login_prompts.settle(questions.questions(fleet.plan, fleet.cluster), person)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.errors import InstallerError
 from installer.ssh.host_keys import known_hosts
 from installer.ssh.host_keys.known_hosts import Marker
 
@@ -108,9 +109,14 @@ def test_every_type_of_key_that_ssh_keygen_makes_is_one(tmp_path: Path, kind: st
     assert line.key == public
 
 
-def test_a_file_that_is_not_there_or_a_directory_says_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_says_nothing(tmp_path: Path) -> None:
     assert known_hosts.read(tmp_path / "none") == ()
-    assert known_hosts.read(tmp_path) == ()
+
+
+def test_a_file_that_cannot_be_read_is_an_error_and_never_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(InstallerError, match="cannot be read: Is a directory") as caught:
+        known_hosts.read(tmp_path)
+    assert caught.value.hint
 
 
 def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:

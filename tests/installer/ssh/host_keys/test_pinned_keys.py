@@ -87,3 +87,11 @@ def test_a_key_replaced_twice_within_a_clock_tick_is_the_last_one(directory: Clu
     for number in range(1, 50):
         pinned_keys.pin(directory, "demo-worker-1", key(number))
         assert pinned_keys.pinned(directory, "demo-worker-1") == key(number)
+
+
+def test_lines_that_are_not_text_stay_as_they_are(directory: ClusterDirectory) -> None:
+    pinned_keys.pin(directory, "demo-worker-1", key(1))
+    theirs = b"# caf\xe9\x0b\x85 of mine\n@revoked * ssh-ed25519 AAAA \xff\n"
+    directory.known_hosts.write_bytes(theirs + directory.known_hosts.read_bytes())
+    pinned_keys.pin(directory, "demo-worker-1", key(2))
+    assert directory.known_hosts.read_bytes() == theirs + f"demo-worker-1 {key(2)}\n".encode()
