@@ -29,7 +29,6 @@ from installer.cli.common import (
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
-    from installer.common.paths import ClusterDirectory
     from installer.operations.kubeconfig import Changed
     from installer.plan.model import InstallPlan
 
@@ -166,42 +165,52 @@ def kubeconfig(
 def _write(cluster: str, output: Path | None, *, force: bool) -> None:
     from installer.operations import kubeconfig, lookup
 
-    path, text = _kept(lookup.existing(cluster))
+    directory, plan = lookup.existing(cluster), lookup.load(cluster)
+    access = kubeconfig.kept_access(directory, plan)
+    path = directory.kubeconfig
     if output is not None:
-        _refuse_stand_ins(cluster, force=force)
-        changed = kubeconfig.save(output, text, force=force)
-        tell(f"{output}: {'written' if changed else 'is there already'}")
+        _refuse_stand_ins(plan, force=force)
+        changed = kubeconfig.save(output, access.kubeconfig(), force=force)
+        tell(f"{output}: {'written' if changed else 'it was there already'}")
         path = output.absolute()
     else:
         tell(str(path))
-        if lookup.load(cluster).traits.stand_ins:
+        if plan.traits.stand_ins:
             tell("It is a stand-in's, and opens nothing.")
     print(f"export KUBECONFIG={shlex.quote(str(path))}")
 
 
 def _merge(cluster: str, *, use: bool, force: bool) -> None:
-    from installer.operations import kubeconfig, lookup
+    from installer.operations import kubeconfig, kubeconfig_entries, lookup
 
-    path, text = _kept(lookup.existing(cluster))
-    _refuse_stand_ins(cluster, force=force)
-    access, target = kubeconfig.read_access(cluster, text, path), kubeconfig.user_file()
-    changed = kubeconfig.change(target, lambda before: kubeconfig.merged(before, access, target, use=use, force=force))
+    directory, plan = lookup.existing(cluster), lookup.load(cluster)
+    access = kubeconfig.kept_access(directory, plan)
+    _refuse_stand_ins(plan, force=force)
+    target = kubeconfig.user_file()
+
+    def edit(before: str) -> str:
+        return kubeconfig_entries.merged(before, access, target, use=use, force=force)
+
+    changed = kubeconfig.change(target, edit)
     tell(f"{target}: {_done('the context ' + cluster + ' is merged', changed)}")
+    if changed.readable:
+        tell(f"warning: others can read {target}, and the key of {cluster} in it: chmod 600 {shlex.quote(str(target))}")
     print(f"kubectl --context {cluster} get nodes")
 
 
 def _remove(cluster: str | None) -> None:
     """By its name alone, since this is wanted after a destroy as well."""
+    from installer.cluster.admin_access import server_of
     from installer.common.paths import ClusterDirectory
-    from installer.operations import kubeconfig, lookup
+    from installer.operations import kubeconfig, kubeconfig_entries, lookup
 
     name, server = cluster or pick(cluster), None
     if ClusterDirectory.of(name).plan.exists():
-        server = f"https://{lookup.load(name).api_host}:6443"
+        server = server_of(lookup.load(name))
     target, stayed = kubeconfig.user_file(), list[str]()
 
     def edit(before: str) -> str:
-        after, kept = kubeconfig.without(before, name, target, server)
+        after, kept = kubeconfig_entries.without(before, name, target, server)
         stayed.extend(kept)
         return after
 
@@ -217,28 +226,11 @@ def _done(what: str, became: Changed) -> str:
     return f"{what}; what was there before: {became.backup}" if became.backup else what
 
 
-def _kept(directory: ClusterDirectory) -> tuple[Path, str]:
-    """The cluster's kubeconfig as the engine fetched it. Raises InstallerError if it has not."""
-    path = directory.kubeconfig
-    try:
-        return path, path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InstallerError(
-            "find the kubeconfig",
-            f"{directory.cluster} has none yet: the step `fetch the administrator's kubeconfig`, after the first "
-            "master's, makes it",
-            hint=f"`craton watch {directory.cluster}` shows how far it is, `craton resume {directory.cluster}` goes on",
-            exit_code=ExitCode.USAGE,
-        ) from None
-
-
-def _refuse_stand_ins(cluster: str, *, force: bool) -> None:
-    from installer.operations import lookup
-
-    if not force and lookup.load(cluster).traits.stand_ins:
+def _refuse_stand_ins(plan: InstallPlan, *, force: bool) -> None:
+    if not force and plan.traits.stand_ins:
         raise InstallerError(
             "hand out the kubeconfig",
-            f"{cluster} is a rehearsal: a stand-in's kubeconfig opens nothing",
+            f"{plan.name} is a rehearsal: a stand-in's kubeconfig opens nothing",
             hint="pass --force to try what happens to your file all the same",
             exit_code=ExitCode.USAGE,
         )

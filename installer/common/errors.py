@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -60,3 +64,33 @@ class InstallerError(Exception):
             "hint": self.hint,
             "exit_code": None if self.exit_code is None else int(self.exit_code),
         }
+
+
+class FileError(InstallerError, OSError):
+    """A file or directory of this computer that can't be read or written, which callers may catch as an OSError."""
+
+    def __init__(self, error: OSError, path: Path | str) -> None:
+        named = str(error.filename or "")
+        file, seen = named if named.startswith("/") else str(path), error.strerror or str(error)
+        super().__init__("use a file", f"{file}: {seen}", hint=_FILE_HINTS.get(error.errno or 0, _FILE_HINT))
+        self.errno, self.strerror, self.filename = error.errno, seen, file
+
+
+_FILE_HINTS = {
+    errno.ENOSPC: "Free space on its file system.",
+    errno.EDQUOT: "Free space: your quota on its file system is used up.",
+    errno.EROFS: "Its file system is read-only. CRATON_HOME names another place for what Craton keeps.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n).",
+}
+_FILE_HINT = "See that you may read and write there. CRATON_HOME names another place for what Craton keeps."
+
+
+@contextmanager
+def file_errors(path: Path | str) -> Iterator[None]:
+    """Turn an OSError about `path`, or about the file that it names, into a FileError."""
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(error, path) from error

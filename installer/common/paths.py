@@ -1,49 +1,35 @@
-"""Where state lives: the home directory, one directory per cluster, and how files that matter are written."""
+"""Where state lives: the home directory, and one directory per cluster."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.common.errors import file_errors
+from installer.common.files import private_directory, write_private
+from installer.common.homes import expanded, user_home
+from installer.common.ownership import refuse_foreign
+
+__all__ = ["ClusterDirectory", "clusters", "home", "private_directory", "write_private"]
+
 
 def home() -> Path:
-    """`CRATON_HOME`, or the platform's data directory (`~/.local/share/craton` on Linux)."""
+    """`CRATON_HOME`, or the platform's data directory (`~/.local/share/craton` on Linux).
+
+    Raises InstallerError if somebody else could change what is in it, or if there is no home directory.
+    """
     given = os.environ.get("CRATON_HOME")
-    if given:
-        return Path(given).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("craton", appauthor=False))
-
-
-def private_directory(path: Path) -> Path:
-    """Make `path` and its parents with mode 0700 where they do not exist; return it."""
-    for directory in (*reversed(path.parents), path):
-        if not directory.exists():
-            directory.mkdir(mode=0o700, exist_ok=True)
+    path = Path(os.path.abspath(expanded(given) if given else _data_directory()))  # noqa: PTH100 (no `..` goes by a link)
+    refuse_foreign(path)
     return path
 
 
-def write_private(path: Path, content: str | bytes) -> None:
-    """Write a file that matters: mode 0600, to a temporary file beside it, fsynced, renamed over `path`."""
-    private_directory(path.parent)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+def _data_directory() -> Path:
+    import platformdirs
+
+    found = Path(platformdirs.user_data_dir("craton", appauthor=False))
+    return found if found.is_absolute() else user_home() / ".local" / "share" / "craton"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,10 @@ class ClusterDirectory:
 
     @classmethod
     def of(cls, cluster: str) -> ClusterDirectory:
-        return cls(home() / "clusters" / cluster)
+        """Raises InstallerError if somebody else could change what is in it."""
+        path = home() / "clusters" / cluster
+        refuse_foreign(path)
+        return cls(path)
 
     @property
     def cluster(self) -> str:
@@ -98,10 +87,7 @@ class ClusterDirectory:
 def clusters() -> list[ClusterDirectory]:
     """Every cluster that has a journal, by name."""
     root = home() / "clusters"
-    if not root.is_dir():
-        return []
-    return [
-        ClusterDirectory(path)
-        for path in sorted(root.iterdir())
-        if not path.name.startswith(".") and (path / "journal.db").exists()
-    ]
+    with file_errors(root):
+        names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+        found = [ClusterDirectory.of(name) for name in names if not name.startswith(".")]
+        return [directory for directory in found if directory.journal.exists()]

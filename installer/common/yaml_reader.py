@@ -1,7 +1,7 @@
 """A YAML text as values that know where they stand. Reads what a plan needs of YAML and says what it is not.
 
 ruamel.yaml scans and parses; what its events mean is decided here, so that no tag, alias, date or octal number
-is ever constructed, and so that yamledit can change a value in the text and leave every other byte as it was.
+is ever constructed, and so that yaml_editor can change a value in the text and leave every other byte as it was.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from installer.common.text import shown
 
 Event = Any
 """One of ruamel.yaml.events: which attributes it has depends on its class."""
-
-_DEPTH = 10
-"""Levels of nesting; a plan has 3."""
 
 BROKEN = object()
 """Stands in the data for a value that is known to be wrong already, and is not to be reported again."""
@@ -86,11 +83,8 @@ class Document:
 
 def read(text: str) -> Document:
     """Parse `text`; raises nothing."""
-    reader = _Reader(text)
-    try:
-        root = reader.read()
-    except _NotReadableError:
-        root = None
+    reader = Reader(text)
+    root = reader.read()
     return Document(root, tuple(reader.flaws))
 
 
@@ -123,15 +117,27 @@ class _NotReadableError(Exception):
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Folds the parser's events into nodes, and collects flaws on the way."""
+
+    depth: ClassVar[int] = 10
+    """Levels of nesting; a plan has 3."""
 
     text: str
     flaws: list[Flaw] = field(default_factory=list)
     path: list[str] = field(default_factory=list)
+    start: int = 0
+    """The offset just after the mark `---`, if there is one."""
     _last: Span = Span(0, 0, 1, 1)
 
     def read(self) -> Node | None:
+        """The text's value; None if there is none, or if it is no YAML from some point on."""
+        try:
+            return self._read()
+        except _NotReadableError:
+            return None
+
+    def _read(self) -> Node | None:
         from ruamel.yaml import events
 
         stream = self._events()
@@ -141,6 +147,7 @@ class _Reader:
                 if root is not None:
                     self._flaw(event, "a second document", "part of a plan file")
                     break
+                self.start = span_of(event).end if event.explicit else 0
                 root = self._node(next(stream), stream)
         return root
 
@@ -156,7 +163,7 @@ class _Reader:
             # ruamel.yaml lets ValueError, AttributeError and others through for some texts that are no YAML.
             except Exception as error:
                 raise self._syntax_error(error) from None
-            self._last = _span(event)
+            self._last = span_of(event)
             yield event
 
     def _syntax_error(self, error: Exception) -> _NotReadableError:
@@ -172,7 +179,7 @@ class _Reader:
     def _node(self, event: Event, stream: Iterator[Event]) -> Node:
         from ruamel.yaml import events
 
-        span = _span(event)
+        span = span_of(event)
         broken = False
         if isinstance(event, events.AliasEvent):
             self._flaw(event, f"an alias ({shown(self.text[span.start : span.end])})", "a value written out")
@@ -201,11 +208,11 @@ class _Reader:
         while not isinstance(event := next(stream), events.MappingEndEvent):
             key = self._key(event, stream)
             self._enter(event, key if key is not None else "?")
-            value = self._value(next(stream), stream, _span(event))
+            value = self._value(next(stream), stream, span_of(event))
             if key is not None and key in entries:
                 self._flaw(event, f"a key given twice (first in line {entries[key].span.line})", "allowed")
             elif key is not None:
-                entries[key] = Entry(_span(event), value)
+                entries[key] = Entry(span_of(event), value)
             end = max(end, value.span.end)
             self.path.pop()
         return Mapping(_until(span, event, end, start.flow_style), entries, start.flow_style)
@@ -247,16 +254,17 @@ class _Reader:
 
     def _enter(self, event: Event, name: str) -> None:
         self.path.append(name)
-        if len(self.path) > _DEPTH:
-            self._flaw(event, f"nesting of more than {_DEPTH} levels", "the shape of a plan")
+        if len(self.path) > self.depth:
+            self._flaw(event, f"nesting of more than {self.depth} levels", "the shape of a plan")
             raise _NotReadableError
 
     def _flaw(self, event: Event, found: str, allowed: str = "") -> None:
-        span = _span(event)
+        span = span_of(event)
         self.flaws.append(Flaw(span.line, span.column, shown(".".join(self.path)), found, allowed))
 
 
-def _span(event: Event) -> Span:
+def span_of(event: Event) -> Span:
+    """Where an event's text stands."""
     start, end = event.start_mark, event.end_mark
     return Span(start.index, end.index, start.line + 1, start.column + 1)
 

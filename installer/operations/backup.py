@@ -26,7 +26,7 @@ from pathlib import Path
 from installer.cluster import masters
 from installer.cluster.masters import Condition
 from installer.common.errors import ExitCode, InstallerError
-from installer.common.paths import ClusterDirectory, private_directory
+from installer.common.paths import private_directory
 from installer.node.download import download
 from installer.node.program import ensure_program, run_program
 from installer.operations.context import DirectContext, Say, say_nothing
@@ -83,9 +83,7 @@ def take(world: World, output: Path, say: Say = say_nothing) -> Archive:
         with _beside(output) as room:
             size = download(ctx, master, remote, room / SNAPSHOT, sha256=sha256)
             plan = world.plan
-            backup = Backup(
-                plan.name, time.time(), master, revision, sha256, size, plan.kubernetes, authority(world.directory)
-            )
+            backup = Backup(plan.name, time.time(), master, revision, sha256, size, plan.kubernetes, authority(world))
             return _pack(room, backup, world.directory.plan, output)
     finally:
         with suppress(InstallerError):  # it is in nobody's way
@@ -156,17 +154,15 @@ def remove(ctx: DirectContext, machine: str, path: str) -> None:
     connection.run(as_root(connection, shlex.join(["rm", "-f", "--", path])), deadline=30.0)
 
 
-def authority(directory: ClusterDirectory) -> str:
+def authority(world: World) -> str:
     """The SHA-256 sum of the certificate authority in the kept kubeconfig; empty if there is none."""
     from installer.operations import kubeconfig
 
     try:
-        text = directory.kubeconfig.read_text(encoding="utf-8")
-        access = kubeconfig.read_access(directory.cluster, text, directory.kubeconfig)
-    except (OSError, InstallerError):
+        access = kubeconfig.kept_access(world.directory, world.plan)
+    except InstallerError:
         return ""
-    data = str(access.settings.get("certificate-authority-data") or "")
-    return hashlib.sha256(data.encode()).hexdigest() if data else ""
+    return hashlib.sha256(access.authority.encode()).hexdigest()
 
 
 @contextmanager

@@ -181,7 +181,7 @@ def _no_master(world: World, seen: Mapping[str, Condition | InstallerError], mac
 
 
 def _check_same_cluster(world: World, archive: Path, found: Backup) -> None:
-    cluster, own = world.plan.name, backup.authority(world.directory)
+    cluster, own = world.plan.name, backup.authority(world)
     if found.cluster != cluster:
         observed = f"{archive} is a backup of {found.cluster}, not of {cluster}"
     elif found.authority and own and found.authority != own:

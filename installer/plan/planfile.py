@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -243,7 +242,7 @@ def _place(root: yaml_reader.Mapping, field: tuple[str | int, ...]) -> yaml_read
 
 
 def _updated(text: str, root: yaml_reader.Mapping, present: InstallPlan, plan: InstallPlan) -> str:
-    updated = yaml_editor.changed(text, root, _changes(_data(present), _data(plan)))
+    updated = yaml_editor.changed(text, root, yaml_editor.difference(_data(present), _data(plan)))
     try:
         if loads(updated) == plan:
             return updated
@@ -251,19 +250,6 @@ def _updated(text: str, root: yaml_reader.Mapping, present: InstallPlan, plan: I
         pass
     # YAML can be written in ways that no edit of single values covers; the plan comes before its layout.
     return dump(plan)
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """What differs, nested like the plan, REMOVED where it is left out now."""
-    changes: dict[str, Any] = {}
-    for key in dict.fromkeys((*old, *new)):
-        one, other = old.get(key), new.get(key, yaml_editor.REMOVED)
-        if isinstance(one, dict) and isinstance(other, dict) and (one == other or other):
-            if inner := _changes(one, other):
-                changes[key] = inner
-        elif one != other:
-            changes[key] = other
-    return changes
 
 
 def _write(path: Path, text: str) -> None:

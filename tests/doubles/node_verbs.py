@@ -17,6 +17,7 @@ from installer.plan.topology import Machine, topology
 from installer.ssh.connection import Result, Running
 from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
+from tests.doubles.kubeconfigs import given_by_master
 from tests.doubles.rehearsal import StepContext
 
 STATIC_PODS = "etcd,kube-apiserver,kube-controller-manager,kube-scheduler"
@@ -125,7 +126,7 @@ class FakeCluster:
             case "invite", []:
                 return Result(0, INVITATION, "")
             case "kubeconfig", []:
-                return Result(0, f"clusters:\n- cluster:\n    server: https://{self.plan.api_host}:6443\n", "")
+                return Result(0, given_by_master(self.plan), "")
         self.asked.append((name, told))
         self._do(name, words)
         return DONE

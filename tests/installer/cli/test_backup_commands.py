@@ -16,12 +16,11 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.operations import session
 from installer.plan.model import InstallPlan
+from tests.doubles.kubeconfigs import access, given_by_master
 from tests.doubles.masters import Masters
 
-KUBECONFIG = """\
-clusters: [{name: demo, cluster: {server: "https://demo-k8s.example.test:6443", certificate-authority-data: QUJD}}]
-users: [{name: kubernetes-admin, user: {client-key-data: R0hJ}}]
-"""
+CLUSTER = InstallPlan(name="demo", subdomain="example.test")
+KUBECONFIG = access(CLUSTER).kubeconfig()
 PLAN = "craton: 1\nname: demo\nsubdomain: example.test\nplatform: {}\n"
 
 
@@ -32,7 +31,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDirecto
     monkeypatch.chdir(tmp_path)
     directory = ClusterDirectory.of("demo")
     write_private(directory.plan, PLAN.format("local"))
-    write_private(directory.kubeconfig, KUBECONFIG)
+    write_private(directory.kubeconfig, given_by_master(CLUSTER))
     return directory
 
 
@@ -57,7 +56,7 @@ def test_the_kept_kubeconfig_is_named_in_a_line_for_the_shell(directory: Cluster
 def test_it_is_written_to_a_file_of_its_own(tmp_path: Path) -> None:
     assert run("kubeconfig", "demo", "-o", "mine").stdout == f"export KUBECONFIG={tmp_path / 'mine'}\n"
     assert (tmp_path / "mine").read_text() == KUBECONFIG
-    assert "is there already" in run("kubeconfig", "demo", "-o", "mine").stderr
+    assert "it was there already" in run("kubeconfig", "demo", "-o", "mine").stderr
     (tmp_path / "mine").write_text("another")
     assert "--force" in refused("kubeconfig", "demo", "-o", "mine").hint
     run("kubeconfig", "demo", "-o", "mine", "--force")

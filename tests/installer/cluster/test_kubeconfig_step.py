@@ -10,6 +10,7 @@ from installer.cluster.kubeconfig import Kubeconfig
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.ssh.connection import Result
+from tests.doubles.kubeconfigs import access, given_by_master
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
@@ -50,7 +51,28 @@ def test_one_that_is_not_as_it_should_be_is_fetched_again(cluster: FakeCluster, 
 
 
 def test_one_that_leads_elsewhere_is_refused(cluster: FakeCluster) -> None:
-    cluster.fails[f"{FIRST} kubeconfig"] = Result(0, "    server: https://10.10.0.11:6443\n", "")
-    with pytest.raises(InstallerError, match=r"its server is https://10\.10\.0\.11:6443") as caught:
+    said = given_by_master(PLAN).replace("demo-k8s.example.test", "10.10.0.11")
+    cluster.fails[f"{FIRST} kubeconfig"] = Result(0, said, "")
+    with pytest.raises(
+        InstallerError, match=r"it leads to https://10\.10\.0\.11:6443, not to https://demo-k8s"
+    ) as caught:
         Kubeconfig(PLAN).apply(cluster.context())
     assert caught.value.machine == FIRST
+
+
+def test_one_that_runs_a_program_is_refused_and_nothing_of_it_is_kept(cluster: FakeCluster) -> None:
+    said = given_by_master(PLAN).replace("  user:\n", "  user:\n    exec: {command: /bin/sh, args: [-c, id]}\n")
+    cluster.fails[f"{FIRST} kubeconfig"] = Result(0, said, "")
+    context = cluster.context()
+    with pytest.raises(InstallerError, match=r"users\[0\]\.user\.exec"):
+        Kubeconfig(PLAN).apply(context)
+    assert not context.world.directory.kubeconfig.exists()
+
+
+def test_what_is_kept_holds_the_certificates_alone(cluster: FakeCluster) -> None:
+    context = cluster.context()
+    Kubeconfig(PLAN).apply(context)
+    path = context.world.directory.kubeconfig
+    assert path.read_text() == access(PLAN).kubeconfig()
+    path.write_text(path.read_text() + "extensions: []\n")
+    assert "extensions" in Kubeconfig(PLAN).observe(context).seen

@@ -14,13 +14,10 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import write_private
 from installer.operations import backup
 from installer.plan.model import InstallPlan
+from tests.doubles.kubeconfigs import access, given_by_master
 from tests.doubles.masters import Masters
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", masters=3, workers=1)
-KUBECONFIG = """\
-clusters: [{name: demo, cluster: {server: "https://demo-k8s.example.test:6443", certificate-authority-data: QUJD}}]
-users: [{name: kubernetes-admin, user: {client-key-data: R0hJ}}]
-"""
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def output(tmp_path: Path) -> Path:
 def test_a_backup_holds_the_snapshot_the_plan_and_what_it_is_of(masters: Masters, output: Path) -> None:
     said: list[str] = []
     world = masters.world
-    write_private(world.directory.kubeconfig, KUBECONFIG)
+    write_private(world.directory.kubeconfig, given_by_master(PLAN))
     archive = backup.take(world, output, said.append)
     assert output.stat().st_mode & 0o777 == 0o600
     with tarfile.open(output) as tar:
@@ -45,7 +42,7 @@ def test_a_backup_holds_the_snapshot_the_plan_and_what_it_is_of(masters: Masters
     found = backup.read(output)
     assert found == archive.backup
     assert (found.cluster, found.master, found.revision, found.size) == ("demo", "demo-master-1", 7, 11)
-    assert found.authority == hashlib.sha256(b"QUJD").hexdigest()
+    assert found.authority == hashlib.sha256(access(PLAN).authority.encode()).hexdigest()
     assert archive.sha256 == hashlib.sha256(output.read_bytes()).hexdigest()
     assert [line for line in said if not line.startswith(" ")] == [
         "demo-master-1: taking a snapshot of etcd",

@@ -1,4 +1,4 @@
-"""A cluster's entries come into the user's own kubeconfig and go out again, and all else stays as it was."""
+"""The user's own kubeconfig is changed in its place, and stays the user's; the one that Craton keeps is checked."""
 
 from __future__ import annotations
 
@@ -6,190 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
-from installer.common import yaml_editor
-from installer.common.errors import ExitCode, InstallerError
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
 from installer.operations import kubeconfig
-from installer.operations.kubeconfig import Access
-from tests.strategies import repeatable
+from installer.operations.kubeconfig_entries import merged, without
+from installer.plan.model import InstallPlan
+from tests.doubles.kubeconfigs import access, given_by_master
 
-WHERE = Path("config")
-OWN = """\
-apiVersion: v1
-clusters:
-- cluster:
-    certificate-authority-data: QUJD
-    server: https://demo-k8s.example.test:6443
-  name: demo
-contexts:
-- context:
-    cluster: demo
-    user: kubernetes-admin
-  name: kubernetes-admin@demo
-current-context: kubernetes-admin@demo
-kind: Config
-users:
-- name: kubernetes-admin
-  user:
-    client-certificate-data: REVG
-    client-key-data: R0hJ
-"""
-ACCESS = kubeconfig.read_access("demo", OWN, WHERE)
-THEIRS = """\
-# my clusters
-apiVersion: v1
-kind: Config
-current-context: work  # every day
-clusters:
-  # the one at work
-  - cluster: {server: "https://work:6443"}
-    name: work
-contexts:
-  - context:
-      cluster: work
-      user: me
-    name: work
-  # and that was the last one
-users:
-  - name: me
-    user:
-      exec:
-        apiVersion: client.authentication.k8s.io/v1
-        command: get-token
-        args: ['--role', 0123]
-"""
-
-
-def parsed(text: str) -> dict[str, object]:
-    loaded: dict[str, object] = YAML(typ="safe", pure=True).load(text)
-    return loaded
-
-
-def test_entries_are_named_after_the_cluster() -> None:
-    config = parsed(kubeconfig.merged("", ACCESS, WHERE))
-    assert config == {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [
-            {
-                "name": "demo",
-                "cluster": {"certificate-authority-data": "QUJD", "server": "https://demo-k8s.example.test:6443"},
-            }
-        ],
-        "users": [{"name": "demo-admin", "user": {"client-certificate-data": "REVG", "client-key-data": "R0hJ"}}],
-        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "demo-admin"}}],
-        "current-context": "demo",
-    }
-
-
-def test_every_line_of_others_stays_as_it_was() -> None:
-    merged = kubeconfig.merged(THEIRS, ACCESS, WHERE)
-    added = [line for line in merged.splitlines() if line not in THEIRS.splitlines()]
-    assert len(added) == 3
-    assert [line for line in merged.splitlines() if line not in added] == THEIRS.splitlines()
-    assert parsed(merged)["current-context"] == "work"
-
-
-def test_merging_again_changes_nothing_and_removing_leaves_what_was_there() -> None:
-    merged = kubeconfig.merged(THEIRS, ACCESS, WHERE)
-    assert kubeconfig.merged(merged, ACCESS, WHERE) == merged
-    assert kubeconfig.without(merged, "demo", WHERE, ACCESS.server) == (THEIRS, ())
-    assert kubeconfig.without(THEIRS, "demo", WHERE) == (THEIRS, ())
-
-
-def test_the_context_becomes_the_current_one_when_asked_and_no_context_is_current_after_it_went() -> None:
-    merged = kubeconfig.merged(THEIRS, ACCESS, WHERE, use=True)
-    assert "current-context: demo  # every day\n" in merged
-    assert 'current-context: ""  # every day\n' in kubeconfig.without(merged, "demo", WHERE)[0]
-
-
-@pytest.mark.parametrize("empty", ["null", "[]", "", "null # none"])
-def test_lists_that_are_empty_are_filled(empty: str) -> None:
-    text = f'apiVersion: v1\nclusters: {empty}\ncontexts: {empty}\ncurrent-context: ""\nkind: Config\nusers: {empty}\n'
-    merged = kubeconfig.merged(text, ACCESS, WHERE)
-    assert parsed(merged) == parsed(kubeconfig.merged("", ACCESS, WHERE))
-    assert kubeconfig.without(merged, "demo", WHERE)[0].count("[]") == 3
-
-
-def test_new_certificates_replace_the_old_ones_and_what_the_user_added_stays() -> None:
-    merged = kubeconfig.merged(THEIRS, ACCESS, WHERE).replace("user: demo-admin}", "user: demo-admin, namespace: web}")
-    renewed = Access("demo", ACCESS.settings, {**ACCESS.credentials, "client-key-data": "TkVX"})
-    again = kubeconfig.merged(merged, renewed, WHERE)
-    assert again == merged.replace("R0hJ", "TkVX")
-    assert "namespace: web" in again
-
-
-@pytest.mark.parametrize(
-    ("entry", "said"),
-    [
-        (
-            "clusters:\n- name: demo\n  cluster: {server: https://other}\n",
-            "the cluster demo there leads to https://other",
-        ),
-        ("contexts:\n- name: demo\n  context: {cluster: x, user: y}\n", "the context demo there is of the cluster x"),
-    ],
-)
-def test_entries_of_the_same_name_that_lead_elsewhere_are_replaced_only_by_force(entry: str, said: str) -> None:
-    with pytest.raises(InstallerError, match=said) as caught:
-        kubeconfig.merged(entry, ACCESS, WHERE)
-    assert "--force" in caught.value.hint
-    forced = parsed(kubeconfig.merged(entry, ACCESS, WHERE, force=True))
-    expected = parsed(kubeconfig.merged("", ACCESS, WHERE))
-    assert {key: forced[key] for key in ("clusters", "users")} == {key: expected[key] for key in ("clusters", "users")}
-
-
-def test_another_clusters_entries_are_not_taken_out() -> None:
-    text = kubeconfig.merged("", ACCESS, WHERE)
-    assert kubeconfig.without(text, "demo", WHERE, "https://another:6443") == (text, ())
-
-
-def test_entries_that_another_context_needs_stay() -> None:
-    text = kubeconfig.merged("", ACCESS, WHERE)
-    text = text.replace("contexts:\n", "contexts:\n- {name: mine, context: {cluster: demo, user: me}}\n")
-    after, stayed = kubeconfig.without(text, "demo", WHERE)
-    assert stayed == ("cluster demo",)
-    assert [entry["name"] for entry in parsed(after)["clusters"]] == ["demo"]  # type: ignore[attr-defined]
-    assert parsed(after)["users"] == []
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("clusters:\n- name: a\n  cluster: {server: x\nusers: []\n", "config: line 4, column 6: not YAML: "),
-        ("kind: Config\nkind: Config\n", "config: line 2, column 1: kind: a key given twice"),
-        ("kind: Config\nclusters: 3\n", "config: line 2: clusters is no list"),
-        ("kind: Config\nusers:\n- user: {}\n", "config: line 3: an item of users without a name"),
-        ("kind: Config\nusers:\n- name: x\n  user: 3\n", "config: line 4: user is no mapping"),
-        ("- a\n", "config: line 1: not a kubeconfig"),
-        ("clusters: &a []\nusers: *a\n", "config: line 2, column 8: users: an alias"),
-    ],
-)
-def test_a_broken_file_is_told_with_its_line(text: str, said: str) -> None:
-    with pytest.raises(InstallerError) as caught:
-        kubeconfig.merged(text, ACCESS, WHERE)
-    assert caught.value.observed.startswith(said)
-    assert caught.value.exit_code is ExitCode.USAGE
-
-
-names = st.text(st.sampled_from("abcdemo-.@:/ 01"), min_size=1, max_size=8)
-entries = st.lists(st.fixed_dictionaries({"name": names}), max_size=3)
-
-
-@repeatable
-@given(entries, entries, st.one_of(st.none(), names))
-def test_whatever_is_there_is_there_after_a_merge_and_a_removal(
-    clusters: list[dict[str, object]], users: list[dict[str, object]], current: str | None
-) -> None:
-    others = {"clusters": [one for one in clusters if one["name"] != "demo"], "users": users}
-    text = yaml_editor.block({"kind": "Config", **others, "current-context": current or ""})
-    merged = kubeconfig.merged(text, ACCESS, WHERE)
-    after, _ = kubeconfig.without(merged, "demo", WHERE, ACCESS.server)
-    found = parsed(after)
-    assert {key: found[key] for key in others} == others
-    assert found["current-context"] == ("" if current == "demo" else current or "")
+PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
+OWN, ACCESS = given_by_master(PLAN), access(PLAN)
+THEIRS = "# mine\nkind: Config\ncurrent-context: work\ncontexts:\n- name: work\n"
 
 
 @pytest.fixture
@@ -197,27 +24,101 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "kube" / "config"
 
 
-def test_a_changed_file_is_private_and_what_was_there_is_kept_beside_it(config: Path) -> None:
-    def merge(text: str) -> str:
-        return kubeconfig.merged(text, ACCESS, config)
+def merge(text: str) -> str:
+    return merged(text, ACCESS, Path("config"))
 
+
+def remove(text: str) -> str:
+    return without(text, "demo", Path("config"))[0]
+
+
+def test_a_new_file_is_private_and_what_was_there_is_kept_beside_a_changed_one(config: Path) -> None:
     assert kubeconfig.change(config, merge) == kubeconfig.Changed(True)
+    assert config.stat().st_mode & 0o777 == 0o600
     config.write_text(THEIRS)
-    config.chmod(0o644)
     backup = config.with_name("config.before-craton")
     assert kubeconfig.change(config, merge) == kubeconfig.Changed(True, backup)
     assert backup.read_text() == THEIRS
-    assert config.stat().st_mode & 0o777 == backup.stat().st_mode & 0o777 == 0o600
     before = config.stat().st_ino
     assert kubeconfig.change(config, merge) == kubeconfig.Changed(False)
     assert config.stat().st_ino == before
     assert sorted(path.name for path in config.parent.iterdir()) == ["config", "config.before-craton"]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o400])
+def test_a_file_keeps_its_mode_and_who_can_read_it_is_told(config: Path, mode: int) -> None:
+    config.parent.mkdir()
+    config.write_text(THEIRS)
+    config.chmod(mode)
+    changed = kubeconfig.change(config, merge)
+    assert changed.backup is not None
+    assert config.stat().st_mode & 0o777 == changed.backup.stat().st_mode & 0o777 == mode
+    assert changed.readable == bool(mode & 0o044)
+
+
+def test_a_file_that_was_not_there_is_gone_again_and_an_empty_one_is_empty_again(config: Path) -> None:
+    kubeconfig.change(config, merge)
+    kubeconfig.change(config, remove)
+    assert not config.exists()
+    config.with_name("config.before-craton").unlink()
+    config.touch()
+    kubeconfig.change(config, merge)
+    kubeconfig.change(config, remove)
+    assert config.read_bytes() == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+def test_what_root_writes_in_a_users_home_is_the_users(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    home = tmp_path / "ada"
+    home.mkdir()
+    os.chown(home, 4242, 4343)
+    config = home / ".kube" / "more" / "config"
+    kubeconfig.change(config, merge)
+    kubeconfig.save(home / "own", OWN, force=False)
+    for path in (config, config.parent, config.parent.parent, home / "own"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (4242, 4343), path
+    config.write_text(THEIRS)
+    os.chown(config, 4242, 4444)
+    config.chmod(0o640)
+    kubeconfig.change(config, merge)
+    found = config.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (4242, 4444, 0o640)
+    backup = config.with_name("config.before-craton").stat()
+    assert (backup.st_uid, backup.st_gid, backup.st_mode & 0o777) == (4242, 4444, 0o640)
+    assert [path.name for path in config.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "device", "link to a device"])
+def test_what_is_no_file_is_left_alone(config: Path, kind: str) -> None:
+    config.parent.mkdir()
+    match kind:
+        case "directory":
+            config.mkdir()
+        case "pipe":
+            os.mkfifo(config)
+        case "device":
+            config = Path(os.devnull)
+        case _:
+            config.symlink_to(os.devnull)
+    before = config.lstat()
+    for act in (lambda: kubeconfig.change(config, merge), lambda: kubeconfig.save(config, OWN, force=True)):
+        with pytest.raises(InstallerError, match="not a regular file"):
+            act()
+    assert os.path.samestat(before, config.lstat())
+
+
+def test_links_in_a_circle_are_told(config: Path) -> None:
+    config.parent.mkdir()
+    config.symlink_to("config")
+    with pytest.raises(InstallerError, match="config"):
+        kubeconfig.change(config, merge)
+
+
 def test_a_link_stays_a_link(config: Path, tmp_path: Path) -> None:
     config.parent.mkdir()
     config.symlink_to(tmp_path / "elsewhere")
-    kubeconfig.change(config, lambda text: kubeconfig.merged(text, ACCESS, config))
+    kubeconfig.change(config, merge)
     assert config.is_symlink()
     assert "demo-admin" in (tmp_path / "elsewhere").read_text()
 
@@ -246,12 +147,33 @@ def test_a_file_of_its_own_replaces_nothing_else_unless_forced(config: Path) -> 
     assert kubeconfig.save(config, OWN, force=False)
     assert not kubeconfig.save(config, OWN, force=False)
     config.write_text(THEIRS)
-    with pytest.raises(InstallerError, match="is there already"):
+    with pytest.raises(InstallerError, match="exists and holds something else"):
         kubeconfig.save(config, OWN, force=False)
     assert config.read_text() == THEIRS
     assert kubeconfig.save(config, OWN, force=True)
     assert config.read_text() == OWN
     assert config.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_kept_file_is_refused_if_it_holds_more_than_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    directory = ClusterDirectory.of("demo")
+    with pytest.raises(InstallerError, match="has none yet"):
+        kubeconfig.kept_access(directory, PLAN)
+    write_private(directory.kubeconfig, OWN)
+    assert kubeconfig.kept_access(directory, PLAN) == ACCESS
+    for text, said in [
+        (OWN.replace("  user:\n", "  user:\n    tokenFile: /etc/shadow\n"), r"users\[0\]\.user\.tokenFile"),
+        (OWN.replace("demo-k8s", "other"), "not to https://demo-k8s"),
+        ("\udcff", "utf-8"),
+    ]:
+        write_private(directory.kubeconfig, text.encode(errors="surrogateescape"))
+        with pytest.raises(InstallerError, match=said) as caught:
+            kubeconfig.kept_access(directory, PLAN)
+        assert str(directory.kubeconfig) in caught.value.observed
+        assert "resume demo" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,10 @@ from installer.operations import restore as module
 from installer.operations.context import DirectContext
 from installer.operations.restore import intend, restore
 from installer.plan.model import InstallPlan
+from tests.doubles.kubeconfigs import given_by_master
 from tests.doubles.masters import Masters
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", masters=3, workers=1)
-KUBECONFIG = (
-    "clusters: [{{name: demo, cluster: {{certificate-authority-data: {}}}}}]\nusers: [{{name: a, user: {{}}}}]\n"
-)
 
 
 @pytest.fixture
@@ -176,10 +174,10 @@ def test_without_a_master_that_has_its_certificates_nothing_is_done(
 
 def test_a_backup_of_another_cluster_is_refused(masters: Masters, archive: Path) -> None:
     world = masters.world
-    write_private(world.directory.kubeconfig, KUBECONFIG.format("QUJD"))
+    write_private(world.directory.kubeconfig, given_by_master(PLAN))
     backup.take(world, archive)
     assert intend(world, archive).master == "demo-master-1"
-    write_private(world.directory.kubeconfig, KUBECONFIG.format("WFla"))
+    write_private(world.directory.kubeconfig, given_by_master(PLAN, 2))
     with pytest.raises(InstallerError, match="a backup of an earlier cluster of the name demo"):
         intend(world, archive)
     other = Masters(PLAN.model_copy(update={"name": "other"}))

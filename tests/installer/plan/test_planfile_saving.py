@@ -81,8 +81,8 @@ def test_saving_changes_what_differs_and_nothing_else(
 
 INLINE = [
     ("{name: demo, subdomain: example.test, masters: 1}", "{name: demo, subdomain: example.test, masters: 5}"),
-    ('{"name":"demo","masters":1,"subdomain":"a.b"}', '{"name":"demo","masters": 5,"subdomain": example.test}'),
-    ("{name: demo, subdomain: example.test}", "{masters: 5, name: demo, subdomain: example.test}"),
+    ('{"name":"demo","masters":1,"subdomain":"a.b"}', '{"name":"demo","masters":5,"subdomain":"example.test"}'),
+    ("{name: demo, subdomain: example.test}", "{name: demo, subdomain: example.test, masters: 5}"),
     ("name: demo\nsubdomain: example.test", "name: demo\nsubdomain: example.test\nmasters: 5"),
     ("name: demo\nsubdomain: example.test\n...\n", "name: demo\nsubdomain: example.test\nmasters: 5\n...\n"),
     ("# top\n--- # doc\nname: demo\nsubdomain: example.test\n# end\n",
@@ -172,7 +172,7 @@ LISTS: list[tuple[str, list[dict[str, Any]], dict[str, str]]] = [
      {"2222\n": "2222\n  - {address: 10.0.0.5, role: worker}\n"}),
     ("one that goes", [FOUR[0], *FOUR[2:]], {"  - address: 10.0.0.2  # two\n    port: 2222\n": ""}),
     ("a role that comes", [{**FOUR[0], "role": "master"}, *FOUR[1:]],
-     {"{address: 10.0.0.1}": "{role: master, address: 10.0.0.1}"}),
+     {"{address: 10.0.0.1}": "{address: 10.0.0.1, role: master}"}),
     ("a port that changes", [FOUR[0], {**FOUR[1], "port": 22}, *FOUR[2:]], {"port: 2222": "port: 22"}),
     ("a port that goes", [FOUR[0], {"address": "10.0.0.2"}, *FOUR[2:]], {"    port: 2222\n": ""}),
     ("a user that goes", [*FOUR[:2], {"address": "10.0.0.3"}, FOUR[3]], {", user: ada": ""}),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import secrets
 import time
 
 from installer.plan.rules import Role
@@ -13,6 +11,7 @@ from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, m
 from installer.platforms.rehearsal.simulator.cluster import minor
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.documents import documents, setting
+from installer.platforms.rehearsal.simulator.kubeconfig import kubeconfig
 from installer.platforms.rehearsal.simulator.kubectl import kubectl
 
 
@@ -49,7 +48,8 @@ async def _on_master(command: Command, verb: str, arguments: list[str]) -> None:
         case "kubectl", [_, *_]:
             await kubectl(command, _answering(command), arguments)
         case "kubeconfig", []:
-            command.say(_kubeconfig(_control_plane(command)))
+            known = _control_plane(command)
+            command.say(kubeconfig(known.name, f"https://{known.api}"))
         case "etcd", [_, *_]:
             await etcd.etcd(command, _control_plane(command), arguments)
         case _:
@@ -145,27 +145,3 @@ def _answering(command: Command) -> ClusterRecord:
     if not cluster.has_quorum(command.site.record):
         raise Exit(1, "Error from server: etcdserver: request timed out")
     return known
-
-
-def _kubeconfig(known: ClusterRecord) -> str:
-    """A kubeconfig in shape only: its certificates are random bytes that open nothing."""
-    filler = {name: base64.b64encode(secrets.token_bytes(48)).decode() for name in ("ca", "certificate", "key")}
-    return f"""\
-apiVersion: v1
-kind: Config
-clusters:
-- name: {known.name}
-  cluster:
-    certificate-authority-data: {filler["ca"]}
-    server: https://{known.api}
-contexts:
-- name: kubernetes-admin@{known.name}
-  context:
-    cluster: {known.name}
-    user: kubernetes-admin
-current-context: kubernetes-admin@{known.name}
-users:
-- name: kubernetes-admin
-  user:
-    client-certificate-data: {filler["certificate"]}
-    client-key-data: {filler["key"]}"""
