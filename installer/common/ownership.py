@@ -22,21 +22,23 @@ def refuse_foreign(path: Path) -> None:
     Raises InstallerError naming the first directory or link that somebody else owns or may write to. Where `sudo`
     made this user root, the one who called it counts as this user.
     """
-    for place, found in _way(path):
-        if not _is_ours(found.st_uid, last=place == path):
+    for place, found, last in _way(path):
+        if not _is_ours(found.st_uid, last=last):
             raise _refused(
-                path, f"{place} belongs to {_name(found.st_uid)}", "Set CRATON_HOME to a directory of your own."
+                path,
+                f"{place} belongs to {_name(found.st_uid)}",
+                "Set CRATON_HOME to a directory of your own, or run Craton as its owner.",
             )
-        shared = found.st_mode & stat.S_ISVTX and place != path  # as /tmp: nobody can rename what others have there
+        shared = found.st_mode & stat.S_ISVTX and not last  # as /tmp: nobody can rename what others have there
         if stat.S_ISDIR(found.st_mode) and not shared and (who := _writers(found)):
             hint = f"chmod {who[0]}-w {place}, or set CRATON_HOME to a directory that is yours alone."
             raise _refused(path, f"{place} can be changed by {who[1]} (mode {found.st_mode & 0o7777:04o})", hint)
 
 
-def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Each directory and link from the root to `path`, and whatever a link leads through."""
+def _way(path: Path) -> Iterator[tuple[Path, os.stat_result, bool]]:
+    """Each directory and link from the root to `path`, links followed, and whether it is what `path` comes to."""
     rest, at, links = list(reversed(path.parts[1:])), Path(path.anchor), 0
-    yield at, at.lstat()
+    yield at, at.lstat(), not rest
     while rest:
         name = rest.pop()
         if name == "..":
@@ -46,10 +48,11 @@ def _way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
             found = (at / name).lstat()
         except OSError:  # not there yet, or not to be looked at: whoever uses it finds out
             return
-        yield at / name, found
         if not stat.S_ISLNK(found.st_mode):
             at = at / name
+            yield at, found, not rest
             continue
+        yield at / name, found, False
         links += 1
         if links > _LINKS:
             return

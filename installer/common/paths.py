@@ -28,7 +28,10 @@ def home() -> Path:
 def _data_directory() -> Path:
     import platformdirs
 
-    found = Path(platformdirs.user_data_dir("craton", appauthor=False))
+    try:
+        found = Path(platformdirs.user_data_dir("craton", appauthor=False))
+    except RuntimeError:  # it knows no home directory
+        found = Path()
     return found if found.is_absolute() else user_home() / ".local" / "share" / "craton"
 
 
