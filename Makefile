@@ -1,4 +1,5 @@
-# Everything a newcomer needs: `make demo`. Each target does its own set-up on a machine that has Python 3.11 and make.
+# Everything a newcomer needs: `make demo` and `make test`. Each target does its own set-up on a machine that has
+# Python 3.11 and make; `make test` installs Debian packages, too (tests/needs.py lists them), or says what it skips.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,12 +7,14 @@ RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
-.PHONY: install demo test check bench-ui bench-ssh bench-local bench-kube crash screenshots requirements clean
+.NOTPARALLEL:
+.PHONY: install demo test packages check bench-ui bench-ssh bench-local bench-kube crash screenshots requirements clean
 
 install: $(RUNTIME)
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Craton needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Craton needs Python 3.11 or newer; set PYTHON=/path/to/python3")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo 'Craton needs Python with venv; on Debian: sudo apt-get install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(RUNTIME): requirements.txt pyproject.toml | $(BIN)/python
@@ -23,6 +26,7 @@ $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+TESTS ?=
 SPEED ?= 1
 # PLATFORM=local makes real machines: as root with podman, and Kubernetes' programs from the internet, MIRROR or ARTIFACTS.
 PLATFORM ?= rehearsal
@@ -37,8 +41,11 @@ demo: $(RUNTIME)  ## a whole install, rehearsed or of PLATFORM: 3 masters, 1 inf
 	( $(DEMO) ); status=$$?; \
 	craton destroy demo --yes --plain && rm -rf "$$CRATON_HOME"; exit $$status
 
-test: $(DEVELOPMENT) check  ## everything that CI runs
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+test: packages check  ## everything that CI runs; TESTS="tests/screens ..." for a part of the tests
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
+
+packages:  ## the Debian packages that tests need, as root or with sudo; else it says which are missing
+	@$(PYTHON) -m tests.set_up
 
 check: $(DEVELOPMENT)  ## lint, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEADLINE = 90.0
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -54,7 +53,7 @@ class Craton:
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            timeout=DEADLINE,
+            timeout=PATIENCE,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
@@ -110,15 +109,6 @@ class Craton:
 
     def _sites(self) -> list[int]:
         return [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]
-
-
-def eventually(probe: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
-    """Return `probe`'s first true value; fail the test at the deadline saying what never came."""
-    until = time.monotonic() + deadline
-    while not (value := probe()):
-        assert time.monotonic() < until, f"{what} did not come within {deadline} s"
-        time.sleep(0.02)
-    return value
 
 
 def alive(pid: int) -> bool:

@@ -10,6 +10,8 @@ from types import TracebackType
 import pexpect
 import pyte
 
+from tests.patience import PATIENCE
+
 KEYS = {
     "enter": "\r",
     "escape": "\x1b",
@@ -38,7 +40,7 @@ class Terminal:
             env=environment,
             cwd=directory,
             dimensions=(rows, columns),
-            timeout=30,
+            timeout=PATIENCE,
             encoding="utf-8",
             codec_errors="replace",
         )
@@ -62,7 +64,7 @@ class Terminal:
             self._stream.feed(self.child.read_nonblocking(65536, timeout=seconds))
         return "\n".join(line.rstrip() for line in self._screen.display)
 
-    def expect(self, pattern: str, deadline: float = 30.0) -> str:
+    def expect(self, pattern: str, deadline: float = PATIENCE) -> str:
         """Wait until the screen shows `pattern` (a regular expression) and return the screen."""
         until = time.monotonic() + deadline
         while not re.search(pattern, text := self.read()):
@@ -70,7 +72,7 @@ class Terminal:
             assert self.child.isalive() or re.search(pattern, self.read()), f"ended without {pattern!r}:\n{text}"
         return text
 
-    def wait(self, deadline: float = 30.0) -> int:
+    def wait(self, deadline: float = PATIENCE) -> int:
         """Wait until the program ends and return its exit code."""
         until = time.monotonic() + deadline
         while self.child.isalive():

@@ -15,12 +15,14 @@ from installer.common.errors import ExitCode
 from installer.plan.rules import RULES
 from installer.ssh.diagnosis import RUNGS
 from tests.craton import ROOT
+from tests.needs import require
 
 PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def tracked() -> list[str]:
+    require("git")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.doubles.netns import PRIVATE, running_namespaces
 
 ADDRESSES = {"one": "10.99.0.11", "two": "10.99.0.12"}
@@ -44,6 +46,7 @@ def test_nothing_is_left_of_machines(tmp_path: Path) -> None:
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.needs("network namespaces", "sshd", "ssh-keygen")
 def test_what_a_killed_test_left_goes_when_the_next_one_starts(tmp_path: Path) -> None:
     crashed = subprocess.run(
         [sys.executable, "-c", _CRASH, str(tmp_path / "crashed")],

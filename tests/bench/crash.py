@@ -31,9 +31,10 @@ from installer.plan.topology import topology
 from installer.platforms.local import machine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.steps.step import Phase
-from tests.craton import Craton, alive, eventually
+from tests.craton import Craton, alive
 from tests.doubles.local import bridge_mirror, local_plan, traces
 from tests.doubles.machines import CACHE, machine_image, the_engine
+from tests.patience import eventually
 
 SECONDS = 300.0
 """How long stories are begun; the last one comes to its end."""

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from installer.ssh.keys.wire import Reader, string
+from tests.needs import require
+from tests.patience import PATIENCE
 
 Answer = Callable[[bytes], bytes]
 """A request's message to the bytes that are sent back, their length included."""
@@ -23,6 +25,7 @@ Answer = Callable[[bytes], bytes]
 @contextmanager
 def running_agent(directory: Path, *keys: Path) -> Iterator[str]:
     """OpenSSH's ssh-agent with these keys (and the certificates beside them); yields its socket."""
+    require("ssh-agent", "ssh-add")
     path = directory / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE)
     try:
@@ -34,7 +37,7 @@ def running_agent(directory: Path, *keys: Path) -> Iterator[str]:
         yield str(path)
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def answering_agent(directory: Path, answer: Answer) -> Iterator[str]:
             yield path
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(PATIENCE)
 
 
 def _serve(listener: socket.socket, answer: Answer) -> None:

@@ -4,7 +4,6 @@ on the kernel and on systemd. Nothing that runs in it changes this computer; sys
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.node.program import source
+from tests.needs import require
+from tests.patience import PATIENCE
 
 _STAND_INS = Path(__file__).parent / "stand_ins"
 _SETUP = r"""
@@ -61,7 +62,7 @@ printf 'UUID=1 / ext4 defaults 0 1\n/var/swap.img none swap sw 0 0\n' >/etc/fsta
 cat >/usr/local/sbin/craton-node
 chmod 755 /usr/local/sbin/craton-node
 echo ready
-exec sleep 600
+exec sleep 3600
 """
 """$1 is an empty directory, $2 that of the stand-ins; craton-node is on stdin."""
 
@@ -122,8 +123,7 @@ sort -u /run/stand-in/active 2>/dev/null || :
 @contextmanager
 def bare_machine(directory: Path) -> Iterator[BareMachine]:
     """A machine that lasts as long as the context. It needs root."""
-    for program in ("unshare", "nsenter"):
-        assert shutil.which(program), f"{program} is not installed (Debian: util-linux)"
+    require("private files")
     directory.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SETUP, "sh", str(directory), str(_STAND_INS)],
@@ -138,4 +138,4 @@ def bare_machine(directory: Path) -> Iterator[BareMachine]:
         yield BareMachine(process)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)

@@ -24,6 +24,7 @@ from installer.engine.journal import Journal
 from installer.engine.process import serve
 from installer.engine.runner import run
 from installer.steps.step import Context, Observation, Phase, Step
+from tests.patience import PATIENCE
 
 POINTS = ("observe", "apply", "applied")
 COUNT = 8
@@ -87,7 +88,7 @@ def work(directory: ClusterDirectory, order: list[str], stop: Stop, begun: Calla
     if order[0] == "crash":
         raise ValueError("no such thing")
     if order[0] == "mute":
-        stop.wait(60)
+        stop.wait(PATIENCE)
         return ExitCode.INTERRUPTED
     killer = Killer(order[1], int(order[2])) if order[0] == "kill" else Killer("", 0)
     world: Any = None

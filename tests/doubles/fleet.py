@@ -15,7 +15,7 @@ from installer.common.paths import ClusterDirectory
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.ssh.host_keys.pinned_keys import fingerprint
-from tests.doubles.sshd import SSHD, programs, running_sshd
+from tests.doubles.sshd import SSHD, programs, running_sshd, user_key
 
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
 _SUDO = '[ "$*" = "-n true" ] || { echo "no test changes the computer that it runs on" >&2; exit 1; }'
@@ -73,7 +73,7 @@ def running_fleet(
     home = directory / "home"
     ssh = home / ".ssh"
     ssh.mkdir(mode=0o700, parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", str(ssh / "id_ed25519")], check=True)
+    public = user_key(ssh / "id_ed25519")
     (ssh / "known_hosts").touch()
     (ssh / "config").write_text(
         f"UserKnownHostsFile {ssh}/known_hosts\nGlobalKnownHostsFile none\nIdentityFile {ssh}/id_ed25519\n"
@@ -84,7 +84,7 @@ def running_fleet(
         for name in (MASTER, INFRA, WORKER):
             lines = (*(settings or {}).get(name, ()), programs(directory / name, sudo=_SUDO))
             servers[name] = stack.enter_context(running_sshd(directory / name, *lines))
-            servers[name].authorize((ssh / "id_ed25519.pub").read_text().strip())
+            servers[name].authorize(public)
         plan = with_sums(_plan(servers, jump=jump))
         path = directory / "demo.yaml"
         planfile.save(path, plan)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.doubles.sshd import free_port, running_sshd
+from tests.needs import require
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class CertifiedServer:
         settings.append("LogLevel=INFO")
         command = ["ssh", "-F", str(config), *(word for setting in settings for word in ("-o", setting))]
         command += ["-T", "-l", getpass.getuser(), "-p", str(self.port), self.address]
-        done = subprocess.run([*before, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        done = subprocess.run([*before, *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE)
         refusals = (b"Host key verification failed", b"no matching host key type", b"KnownHostsCommand failed")
         assert done.returncode == 0 or any(refusal in done.stderr for refusal in refusals), done.stderr
         return done.returncode == 0
@@ -52,6 +54,7 @@ class CertifiedServer:
 
 def make_key(path: Path, kind: str = "ed25519", *options: str) -> str:
     """Make a key pair; return the public half as `TYPE BASE64`."""
+    require("ssh-keygen")
     subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", kind, *options, "-f", str(path)], check=True)
     return public(path)
 

@@ -26,6 +26,7 @@ from installer.plan.topology import topology
 from tests.craton import Craton
 from tests.doubles.fleet import INFRA, MASTER, WORKER, with_sums
 from tests.doubles.netns import Namespaces, running_namespaces
+from tests.doubles.sshd import user_key
 
 ADDRESSES = {MASTER: "10.99.0.11", INFRA: "10.99.0.21", WORKER: "10.99.0.31"}
 _FIT = rf"""set -e
@@ -65,13 +66,13 @@ def running_lan(directory: Path, *more: str) -> Iterator[Lan]:
     """Start it; `more` are machines beside those of the plan, with addresses from 10.99.0.91 on."""
     ssh = directory / "home" / ".ssh"
     ssh.mkdir(mode=0o700, parents=True)
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", "ed25519", "-f", str(ssh / "id_ed25519")], check=True)
+    public = user_key(ssh / "id_ed25519")
     plan = with_sums(_plan())
     path = directory / "demo.yaml"
     planfile.save(path, plan)
     others = {name: f"10.99.0.{number}" for number, name in enumerate(more, 91)}
     with running_namespaces(directory, ADDRESSES | others) as machines:
-        machines.authorize((ssh / "id_ed25519.pub").read_text().strip())
+        machines.authorize(public)
         for name in ADDRESSES:
             make_fit(machines, name, plan)
         user = Craton(directory, ("ip", "netns", "exec", machines.bridge))

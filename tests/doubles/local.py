@@ -26,6 +26,7 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Phase, Step
 from tests.doubles.machines import free_subnet, machine_image, the_engine
 from tests.doubles.mirror import Mirror, published, running_mirror
+from tests.patience import PATIENCE
 
 TO_SSH = (Phase.CHECK, Phase.NETWORK, Phase.MACHINES, Phase.CONNECT)
 TO_KUBERNETES = (*TO_SSH, Phase.PREPARE)
@@ -78,13 +79,13 @@ class LocalCluster:
         with session.open_world(self.plan, self.directory) as world:
             return [(resource.kind, resource.name) for resource in world.platform.find(world.connections)]
 
-    def said(self, short: str, command: str, deadline: float = 20.0) -> str:
+    def said(self, short: str, command: str, deadline: float = PATIENCE) -> str:
         """What a command prints on a machine, over SSH."""
         with session.open_world(self.plan, self.directory) as world:
             connection = world.connect(f"{self.plan.name}-{short}", deadline)
             return connection.run(command, deadline=deadline).stdout.strip()
 
-    def root(self, short: str, command: str, stdin: str = "", deadline: float = 120.0) -> Done:
+    def root(self, short: str, command: str, stdin: str = "", deadline: float = PATIENCE) -> Done:
         """Run a shell command as root through the engine, past SSH and the network."""
         name = f"{self.plan.name}-{short}"
         return the_engine().attempt(

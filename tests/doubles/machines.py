@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import random
 import socket
+import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +20,7 @@ from uuid import uuid4
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory, home
 from installer.platforms.cloud_init import File, UserData, make_host_key
-from installer.platforms.local import image, machine, names
+from installer.platforms.local import image, machine, names, seed
 from installer.platforms.local import network as bridge
 from installer.platforms.local.engine import Engine, open_engine
 from installer.platforms.local.process import Done
@@ -27,6 +29,8 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
+from tests.needs import require
+from tests.patience import PATIENCE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "craton-tests"
 """Built root file systems, by hash: CI builds one, once."""
@@ -38,8 +42,47 @@ _BUILD = 600.0
 
 @cache
 def the_engine() -> Engine:
-    """The engine of this computer. That it has none fails a test: it is no reason to skip one."""
+    """The engine of this computer. A test that asks for it ends where no container can be made."""
+    require("containers")
     return open_engine("auto")
+
+
+def why_no_containers() -> str:
+    """Why no machine can be made on this computer; an empty string if one can.
+
+    It tries: a container with all that a machine's gets, from an image that has this computer's programs.
+    """
+    name = f"craton-probe-{os.getpid()}"
+    try:
+        engine = open_engine("auto")
+        with own_network(name, engine) as network:
+            spec = machine.Spec(name, name, network[2], names.network(name))
+            return _run_once(engine, spec)
+    except InstallerError as error:
+        return error.observed
+
+
+def _run_once(engine: Engine, spec: machine.Spec) -> str:
+    """Run `true` as the first process of a machine of this image: its entrypoint is a script for this computer's."""
+    image = f"localhost/{spec.name}:1"
+    mounts = [f"--volume={path}:{path}:ro" for path in ("/bin", "/lib", "/lib64") if Path(path).exists()]
+    try:
+        engine.call("import", "-", image, stdin=_archive({f"{seed.DIRECTORY}/entrypoint": b"#!/bin/true\n"}))
+        done = engine.attempt("run", *mounts, *machine.run_arguments(engine, spec, image, ""))
+        return "" if done.status == 0 else done.reason
+    finally:
+        machine.remove(engine, spec.cluster, spec.name)
+        engine.attempt("image", "rm", image)
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name.strip("/"))
+            entry.size, entry.mode = len(content), 0o755
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 class Patience:
@@ -99,9 +142,9 @@ def forget_image() -> None:
     image.release(the_engine())
 
 
-def free_subnet(prefix: int) -> IPv4Network:
+def free_subnet(prefix: int, engine: Engine | None = None) -> IPv4Network:
     """A network of that prefix length that nothing here has, and that plans do not use by themselves."""
-    engine = the_engine()
+    engine = engine or the_engine()
     for _ in range(50):
         offset = random.randrange(1 << (prefix - _NETWORKS.prefixlen)) << (32 - prefix)
         subnet = IPv4Network((int(_NETWORKS.network_address) + offset, prefix))
@@ -120,11 +163,11 @@ class SystemContainer:
     directory: ClusterDirectory
     connections: SSHConnections = field(repr=False)
 
-    def connect(self, deadline: float = 30.0) -> SSHConnection:
+    def connect(self, deadline: float = PATIENCE) -> SSHConnection:
         """An SSH connection as the machine's user, with the cluster's key and the host key pinned."""
         return self.connections.get(self.name, deadline)
 
-    def root(self, *command: str, stdin: bytes = b"", deadline: float = 60.0) -> Done:
+    def root(self, *command: str, stdin: bytes = b"", deadline: float = PATIENCE) -> Done:
         """Run a command as root through the engine, past SSH and the network."""
         return the_engine().attempt("exec", "--interactive", self.name, *command, stdin=stdin, deadline=deadline)
 
@@ -138,14 +181,15 @@ class SystemContainer:
 
 
 @contextmanager
-def own_network(cluster: str) -> Iterator[IPv4Network]:
+def own_network(cluster: str, engine: Engine | None = None) -> Iterator[IPv4Network]:
     """A bridge network of a test's own, with addresses that nothing else here has."""
-    subnet = free_subnet(28)
-    bridge.ensure(the_engine(), cluster, subnet)
+    engine = engine or the_engine()
+    subnet = free_subnet(28, engine)
+    bridge.ensure(engine, cluster, subnet)
     try:
         yield subnet
     finally:
-        bridge.remove(the_engine(), cluster)
+        bridge.remove(engine, cluster)
 
 
 @contextmanager
@@ -192,7 +236,7 @@ def system_container(
         machine.remove(the_engine(), directory.cluster, name)
 
 
-def await_ssh(name: str, user: str, deadline: float = 60.0) -> Endpoint:
+def await_ssh(name: str, user: str, deadline: float = PATIENCE) -> Endpoint:
     """Wait until the machine's SSH server greets, and say where."""
     until = time.monotonic() + deadline
     while True:

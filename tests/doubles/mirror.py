@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from installer.artifacts.catalogue import ARCHITECTURES, Artifact, wanted
 from installer.plan.model import InstallPlan
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def running_mirror(files: Mapping[str, bytes], address: str = "127.0.0.1") -> It
         mirror.over.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 def published(plan: InstallPlan, architectures: tuple[str, ...] = ARCHITECTURES) -> dict[str, bytes]:

@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from tests.needs import require
+from tests.patience import PATIENCE
+
 T = TypeVar("T")
 
 PREFIX = f"craton-{os.getpid()}-"
@@ -27,6 +30,7 @@ _NEW_NETWORK = 0x40000000
 @contextmanager
 def new_namespace(name: str) -> Iterator[str]:
     """A namespace for as long as the context; its loopback is up."""
+    require("network namespaces")
     run_tool("ip", "netns", "add", name)
     try:
         run_tool("ip", "-n", name, "link", "set", "lo", "up")
@@ -92,7 +96,7 @@ def command_line(pid: int) -> str:
 
 def run_tool(*command: str, stdin: str = "") -> None:
     """Run a program that has to succeed; else what it said is the failure."""
-    result = subprocess.run(command, input=stdin, text=True, capture_output=True, timeout=30, check=False)
+    result = subprocess.run(command, input=stdin, text=True, capture_output=True, timeout=PATIENCE, check=False)
     assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}{stdin}"
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -29,6 +28,8 @@ from typing import TypeVar
 from installer.ssh.endpoint import Endpoint
 from tests.doubles.forward import Forward
 from tests.doubles.namespace import PREFIX, command_line, kill, new_namespace, pids, remove_stale, run_tool, within
+from tests.needs import PATH, require, tool
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 
@@ -38,21 +39,10 @@ WORKSTATION = IPv4Interface("10.99.0.1/24")
 PRIVATE = ("/etc", "/usr/local", "/var/lib")
 """What a machine has for itself: it sees this computer's files there, and what it writes stays its own."""
 
-_TOOLS = ("ip", "nft", "tc", "nsenter", "unshare", "sshd", "ssh-keygen")
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin"
-_ENVIRONMENT = {**os.environ, "PATH": _PATH}
+_ENVIRONMENT = {**os.environ, "PATH": PATH}
 _NAME = re.compile(r"craton-(\d+)-\d+-.+")
 _SUDO = '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
 _numbers = itertools.count()
-
-
-def missing() -> str:
-    """Why this computer cannot have network namespaces, or nothing."""
-    if os.geteuid() != 0:
-        return "network namespaces need root: run these tests as root"
-    lacking = [tool for tool in _TOOLS if not shutil.which(tool, path=_PATH)]
-    hint = "Debian: apt-get install iproute2 nftables util-linux openssh-server openssh-client"
-    return f"not installed: {', '.join(lacking)} ({hint})" if lacking else ""
 
 
 @dataclass
@@ -91,7 +81,7 @@ class Namespaces:
         pid = self.machines[name].sshd.pid
         return subprocess.run(
             ["nsenter", "-t", str(pid), "-n", "-m", "-u", *command],
-            input=stdin, text=True, capture_output=True, timeout=30, check=check, env=_ENVIRONMENT,
+            input=stdin, text=True, capture_output=True, timeout=PATIENCE, check=check, env=_ENVIRONMENT,
         )  # fmt: skip
 
     def within(self, name: str, act: Callable[[], T]) -> T:
@@ -158,9 +148,9 @@ class Namespaces:
 def running_namespaces(directory: Path, addresses: Mapping[str, str]) -> Iterator[Namespaces]:
     """Machines with these names and addresses of 10.99.0.0/24; gone at the end with all that runs on them.
 
-    What the computer lacks for them is a failure, with its reason.
+    They need root, and a kernel that lets it have namespaces.
     """
-    assert not missing(), missing()
+    require("network namespaces", "sshd", "ssh-keygen")
     remove_stale()
     prefix = f"{PREFIX}{next(_numbers)}"
     with ExitStack() as stack:
@@ -205,7 +195,7 @@ def _sshd(namespace: str, home: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield sshd
     finally:
         kill(namespace)
-        sshd.wait(10)
+        sshd.wait(PATIENCE)
 
 
 def _configure(home: Path) -> str:
@@ -232,7 +222,7 @@ def _configure(home: Path) -> str:
 
 def _boot(home: Path) -> str:
     """Shell that gives the machine its own files, then becomes its sshd. `ip netns exec` has unshared the mounts."""
-    program = shutil.which("sshd", path=_PATH)
+    program = tool("sshd")
     lines = ["set -e", "mkdir -p /run/sshd", f"echo {home.name} >/proc/sys/kernel/hostname"]
     for path in PRIVATE:
         own = home / "files" / path.strip("/").replace("/", "-")

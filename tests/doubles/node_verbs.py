@@ -19,6 +19,7 @@ from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
 from tests.doubles.kubeconfigs import given_by_master
 from tests.doubles.rehearsal import StepContext
+from tests.patience import PATIENCE
 
 STATIC_PODS = "etcd,kube-apiserver,kube-controller-manager,kube-scheduler"
 INVITATION = "token=abcdef.0123456789abcdef\nca_hash=sha256:aa\ncertificate_key=bb\nencryption_key=Y2M=\n"
@@ -99,7 +100,7 @@ class FakeCluster:
         """What was changed, in order, as `MACHINE VERB ...`, machines without the cluster's name."""
         return [f"{machine.removeprefix(f'{self.plan.name}-')} {verb}" for machine, verb in self.asked]
 
-    def context(self, deadline: float = 20.0) -> StepContext:
+    def context(self, deadline: float = PATIENCE) -> StepContext:
         directory = ClusterDirectory.of(self.plan.name)
         world = World(self.plan, topology(self.plan), directory, cast(Any, None), _Connections(self))
         return StepContext(world, deadline)

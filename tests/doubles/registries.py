@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import subprocess
 import tarfile
 import threading
@@ -26,8 +25,9 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-PROGRAM = shutil.which("docker-registry")
-MISSING = "docker-registry is not installed"
+from tests.needs import tool
+from tests.patience import PATIENCE
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIGURATION = """\
@@ -131,11 +131,11 @@ def digest_of(data: bytes) -> str:
 @contextmanager
 def running_registry(directory: Path) -> Iterator[Registry]:
     """Debian's docker-registry with its files in `directory`."""
-    assert PROGRAM is not None
+    program = tool("docker-registry")
     configuration = directory / "registry.yml"
     configuration.write_text(_CONFIGURATION.replace("ROOT", str(directory / "storage")))
     process = subprocess.Popen(
-        [PROGRAM, "serve", str(configuration)],
+        [program, "serve", str(configuration)],
         env={"OTEL_TRACES_EXPORTER": "none"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -152,7 +152,7 @@ def running_registry(directory: Path) -> Iterator[Registry]:
         yield Registry(found[1], directory / "storage")
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 @dataclass

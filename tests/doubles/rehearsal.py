@@ -21,6 +21,7 @@ from installer.ssh.connections import SSHConnections
 from installer.steps.platform import Platform, Resource, RunOptions
 from installer.steps.step import Context, Step, ordered
 from installer.steps.world import World
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 SPEED = 1000.0
@@ -103,10 +104,10 @@ class Rehearsal:
             )
         )
 
-    def context(self, deadline: float = 20.0) -> StepContext:
+    def context(self, deadline: float = PATIENCE) -> StepContext:
         return StepContext(self.world, deadline)
 
-    def run(self, *prefixes: str, deadline: float = 20.0) -> list[str]:
+    def run(self, *prefixes: str, deadline: float = PATIENCE) -> list[str]:
         """Run the steps whose ids start with one of `prefixes`, or all; return the ids of those applied."""
         applied = []
         for step in self.steps():
@@ -125,7 +126,7 @@ class Rehearsal:
     def found(self, platform: Platform | None = None) -> list[Resource]:
         return (platform or self.platform).find(self.world.connections)
 
-    def connect(self, machine: str, deadline: float = 10.0) -> Any:
+    def connect(self, machine: str, deadline: float = PATIENCE) -> Any:
         return self.world.connect(f"{self.plan.name}-{machine}", deadline)
 
     def close(self) -> None:

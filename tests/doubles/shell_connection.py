@@ -16,6 +16,7 @@ from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
 from tests.doubles.bare_machine import BareMachine
 from tests.doubles.rehearsal import StepContext
+from tests.patience import PATIENCE
 
 
 @dataclass
@@ -83,7 +84,7 @@ def _communicate(process: Any, data: bytes, deadline: float) -> tuple[str, str]:
 class MachineContext(StepContext):
     """What an engine lends a step on the one machine, remembering what the step published."""
 
-    def __init__(self, plan: InstallPlan, connection: ShellConnection, deadline: float = 60.0) -> None:
+    def __init__(self, plan: InstallPlan, connection: ShellConnection, deadline: float = PATIENCE) -> None:
         directory = ClusterDirectory.of(plan.name)
         world = World(plan, topology(plan), directory, cast(Any, None), connection)
         super().__init__(world, deadline)

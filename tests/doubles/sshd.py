@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.ssh.endpoint import Endpoint
-
-PROGRAM = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
-MISSING = "OpenSSH's sshd is not installed (Debian: openssh-server)"
+from tests.needs import require, tool
+from tests.patience import PATIENCE
 
 
 @dataclass
@@ -40,7 +38,7 @@ class SSHD:
         """End the server with every session."""
         self.kill_sessions()
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
     def kill_sessions(self) -> None:
         """End the processes that serve open connections; the listener stays."""
@@ -69,7 +67,8 @@ def running_sshd(
 
     It listens on a free port, unless one is given.
     """
-    assert PROGRAM, MISSING
+    program = tool("sshd")
+    require("ssh-keygen")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
@@ -94,7 +93,7 @@ def running_sshd(
     (directory / "sshd_config").write_text("\n".join(lines) + "\n")
     log = (directory / "sshd.log").open("wb")
     process = subprocess.Popen(
-        [PROGRAM, "-D", "-e", "-f", str(directory / "sshd_config")], stdin=subprocess.DEVNULL, stderr=log
+        [program, "-D", "-e", "-f", str(directory / "sshd_config")], stdin=subprocess.DEVNULL, stderr=log
     )
     log.close()
     host_key = keys[0].with_name(keys[0].name + ".pub").read_text()
@@ -129,6 +128,7 @@ def program(directory: Path, name: str, script: str) -> Path:
 
 def user_key(path: Path, *options: str, kind: str = "ed25519", passphrase: str = "") -> str:
     """Make a user's key pair at `path`; return the public half as a line of authorized_keys."""
+    require("ssh-keygen")
     path.parent.mkdir(parents=True, exist_ok=True)
     argv = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", f"{path.name}@here", *options, "-f", str(path)]
     subprocess.run(argv, check=True)

@@ -14,6 +14,7 @@ import pytest
 
 from installer.platforms.rehearsal.client import SiteClient
 from tests.craton import Craton
+from tests.patience import PATIENCE
 
 SPEED = ("--speed", "40")
 OLD, NEW = "v1.35.6", "v1.36.2"
@@ -62,7 +63,7 @@ def kill_while_it_applies(craton: Craton, follower: subprocess.Popen[str], steps
         follower.stdout.readline()
     if pid := craton.cluster()["pid"]:
         os.kill(pid, signal.SIGKILL)
-    follower.communicate(timeout=60)
+    follower.communicate(timeout=PATIENCE)
 
 
 def killed_until_done(craton: Craton, speed: str, *command: str) -> int:

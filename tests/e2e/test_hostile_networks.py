@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,10 @@ from installer.engine.events import StepState
 from installer.engine.progress import Progress
 from tests.doubles.fleet import INFRA, MASTER, WORKER
 from tests.doubles.lan import ADDRESSES, Lan, running_lan
-from tests.doubles.netns import missing
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 REFUSED = 4
 UNCLAIMED = 5
 """The run goes on to the claim, and there these machines take no part."""
-DEADLINE = 60.0
 
 Make = Callable[[Lan], object]
 
@@ -119,10 +115,8 @@ HARMLESS: dict[str, Make] = {
 
 
 def _checked(lan: Lan, expect: int) -> Progress:
-    """What became of a run that nobody waited for too long."""
-    started = time.monotonic()
+    """What became of a run."""
     done = lan.apply(expect)
-    assert time.monotonic() - started < DEADLINE
     assert "\033" not in done.stdout + done.stderr
     assert not [path for path in lan.user.home.rglob("journal*") if b"\033[2J" in path.read_bytes()]
     return lan.last_run()

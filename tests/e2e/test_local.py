@@ -15,8 +15,8 @@ from installer.plan import planfile
 from installer.platforms.local import machine
 from installer.steps.step import Phase
 from tests.bench.crash import Stage, local, story
-from tests.craton import eventually
 from tests.doubles.machines import greets, the_engine
+from tests.patience import eventually
 
 
 @pytest.fixture

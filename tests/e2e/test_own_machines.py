@@ -15,6 +15,7 @@ from installer.engine.events import StepState
 from installer.engine.journal import Reader
 from tests.craton import Craton
 from tests.doubles.fleet import INFRA, MASTER, PASSPHRASE, WORKER, Fleet, running_fleet
+from tests.patience import PATIENCE
 
 REFUSED = 4
 
@@ -142,7 +143,7 @@ def test_the_ladder_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
     assert machine["host_key"] == fleet.servers[MASTER].host_key
     assert {rung["verdict"] for rung in machine["rungs"]} == {"passed"}
     fleet.servers[WORKER].process.terminate()
-    fleet.servers[WORKER].process.wait(10)
+    fleet.servers[WORKER].process.wait(PATIENCE)
     found = user.json("ladder", str(fleet.path), expect=REFUSED)
     assert found["reached"] == [MASTER, INFRA]
     assert "connection refused" in found["machines"][2]["error"]["observed"]

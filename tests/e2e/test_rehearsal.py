@@ -14,7 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from installer.platforms.rehearsal.client import SiteClient
-from tests.craton import Craton, alive, eventually
+from tests.craton import Craton, alive
+from tests.patience import PATIENCE, eventually
 
 SPEED = ("--speed", "40")
 
@@ -118,7 +119,7 @@ def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_
         pid = craton.cluster()["pid"]
         if pid:
             os.kill(pid, signal.SIGKILL)
-        follower.communicate(timeout=60)
+        follower.communicate(timeout=PATIENCE)
         unfinished += craton.cluster()["state"] == "interrupted"
         command = ("resume", "demo")
     assert unfinished > 10
@@ -133,7 +134,7 @@ def test_an_install_outlives_its_terminal_and_refuses_a_second_engine(craton: Cr
     assert terminal.stdout
     assert terminal.stdout.readline()
     os.killpg(terminal.pid, signal.SIGHUP)
-    terminal.communicate(timeout=60)
+    terminal.communicate(timeout=PATIENCE)
     pid = craton.cluster()["pid"]
     assert alive(pid)
 
@@ -153,7 +154,7 @@ def test_a_stopped_install_leaves_at_a_safe_point_and_resumes(craton: Craton) ->
         if '"applying"' in line:
             break
     os.kill(craton.cluster()["pid"], signal.SIGTERM)
-    terminal.communicate(timeout=60)
+    terminal.communicate(timeout=PATIENCE)
     assert terminal.returncode == 8
     assert craton.cluster()["state"] == "interrupted"
     craton.run("resume", *SPEED)

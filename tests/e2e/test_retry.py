@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from installer.operations import runs
 from tests.craton import Craton
+from tests.patience import PATIENCE
 
 FAULT = ("--fault", "worker-1:prepare:exit")
 """In force for the whole run: what is tried again within it fails again."""
@@ -36,7 +37,7 @@ def test_a_failed_machine_is_tried_again_while_the_install_runs_and_once_more_wh
     failed = next(event for event in following if event.get("state") == "failed")["step"]
     retry(craton, failed)
     rest = list(following)
-    assert terminal.wait(60) == 5
+    assert terminal.wait(PATIENCE) == 5
 
     states = [event["state"] for event in rest if event.get("step") == failed and event["type"] == "step"]
     assert states == ["waiting", "observing", "applying", "failed"]

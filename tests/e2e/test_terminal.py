@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.craton import Craton, eventually
+from tests.craton import Craton
+from tests.patience import PATIENCE, eventually
 from tests.terminal import Terminal
 
 Open = Callable[..., Terminal]
@@ -112,11 +113,11 @@ def test_an_install_goes_on_when_its_terminal_is_closed(craton: Craton, terminal
 def test_a_screen_closes_by_itself_with_the_runs_exit_code_when_asked_to(craton: Craton, terminal: Open) -> None:
     plan = craton.plan(masters=1, workers=1)
     screen = terminal("apply", str(plan), "--yes", "--close", "--speed", "20")
-    assert screen.wait(60) == 0
+    assert screen.wait(PATIENCE) == 0
     failing = terminal(
         "apply", str(craton.plan("other")), "--yes", "--close", "--speed", "50", "--fault", "worker-1:prepare:exit"
     )
-    assert failing.wait(60) == 5
+    assert failing.wait(PATIENCE) == 5
 
 
 def test_ctrl_c_stops_a_plain_install_at_a_safe_point_and_a_second_one_leaves_it_running(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.craton import ROOT, Craton, eventually
+from tests.craton import ROOT, Craton
+from tests.patience import PATIENCE, eventually
 
-TMUX = shutil.which("tmux")
-pytestmark = pytest.mark.skipif(TMUX is None, reason="tmux is not installed (.ci/run installs it)")
+pytestmark = pytest.mark.needs("tmux")
 
 
 class Tmux:
@@ -29,10 +28,9 @@ class Tmux:
         self._craton = shlex.join(craton.argv())
 
     def _tmux(self, *arguments: str) -> str:
-        assert TMUX
         done = subprocess.run(
-            [TMUX, "-S", str(self._socket), *arguments],
-            env=self._environment, capture_output=True, text=True, check=True, timeout=30,
+            ["tmux", "-S", str(self._socket), *arguments],
+            env=self._environment, capture_output=True, text=True, check=True, timeout=PATIENCE,
         )  # fmt: skip
         return done.stdout
 
@@ -63,7 +61,7 @@ class Tmux:
         eventually(same, "a screen that stays as it is")
         return looks[-1]
 
-    def expect(self, pattern: str, deadline: float = 60.0) -> str:
+    def expect(self, pattern: str, deadline: float = PATIENCE) -> str:
         seen = ""
 
         def shown() -> bool:
@@ -96,7 +94,7 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
         if "Install" in before:
             break
         tmux.keys("Enter")
-        eventually(lambda before=before: tmux.screen != before, "an answer to the key", 60)  # type: ignore[misc]
+        eventually(lambda before=before: tmux.screen != before, "an answer to the key")  # type: ignore[misc]
     tmux.expect("6 machines")
     tmux.keys("C-q")
     tmux.expect(r"exit=\d")

@@ -11,14 +11,13 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from tests.patience import PATIENCE
 from tests.screens.stand_ins import visible
-
-DEADLINE = 60.0
 
 
 async def until(pilot: Pilot[Any], holds: Callable[[], object], what: str = "") -> None:
-    """Let the application run until `holds`; fail after DEADLINE seconds with what is on the screen."""
-    deadline = time.monotonic() + DEADLINE
+    """Let the application run until `holds`; fail after PATIENCE seconds with what is on the screen."""
+    deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or holds} never held; the screen shows\n{visible(pilot)}")

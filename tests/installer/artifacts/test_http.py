@@ -16,6 +16,7 @@ from installer.artifacts import http as web
 from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from tests.doubles.mirror import Mirror, running_mirror
+from tests.patience import PATIENCE
 
 DATA = bytes(range(256)) * 4000
 SUM = hashlib.sha256(DATA).hexdigest()
@@ -41,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def work() -> web.Work:
-    return web.Work(Deadline(30))
+    return web.Work(Deadline(PATIENCE))
 
 
 def getter(url: str) -> web.Get:

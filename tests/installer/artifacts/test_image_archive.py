@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import shutil
 import subprocess
 import tarfile
 import time
@@ -19,6 +17,8 @@ import pytest
 from installer.artifacts.image_archive import contents, file_name, write
 from installer.artifacts.registry import Descriptor, Manifest, Reference
 from tests.doubles.registries import MANIFEST, digest_of, layer
+from tests.needs import require
+from tests.patience import PATIENCE
 
 PAUSE = Reference.parse("registry.k8s.io/pause:3.10")
 CONTAINERD = """\
@@ -63,26 +63,22 @@ def archive(directory: Path, architectures: Sequence[str], reference: Reference 
 @pytest.fixture(scope="module")
 def ctr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """The command line of `ctr` for a containerd of its own, as craton-node uses it."""
-    program = shutil.which("containerd")
-    if program is None or shutil.which("ctr") is None:
-        pytest.skip("containerd is not installed")
-    if os.geteuid() != 0:
-        pytest.skip("containerd needs root")
+    require("root", "containerd", "ctr")
     here = tmp_path_factory.mktemp("c")
     (here / "config.toml").write_text(CONTAINERD.replace("HERE", str(here)))
     process = subprocess.Popen(
-        [program, "--config", str(here / "config.toml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["containerd", "--config", str(here / "config.toml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     command = ["ctr", "--address", str(here / "containerd.sock"), "-n", "k8s.io"]
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while subprocess.run([*command, "version"], capture_output=True, check=False).returncode:
             assert process.poll() is None, "containerd ended at once"
             assert time.monotonic() < end, "containerd does not answer"
         yield command
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("architectures", [("amd64",), ("arm64",), ("amd64", "arm64")])
@@ -92,7 +88,9 @@ def test_containerd_knows_the_image_by_its_full_name(
     reference = Reference.parse(f"registry.k8s.io/{'-'.join(architectures)}:3.10")
     found = archive(tmp_path, architectures, reference)
     # Every platform of it, and nothing unpacked: the machine that runs the tests has but one platform.
-    subprocess.run([*ctr, "images", "import", "--all-platforms", "--no-unpack", str(found)], check=True, timeout=60)
+    subprocess.run(
+        [*ctr, "images", "import", "--all-platforms", "--no-unpack", str(found)], check=True, timeout=PATIENCE
+    )
     listed = subprocess.run(
         [*ctr, "images", "ls", f"name=={reference.name}"], capture_output=True, text=True, check=True
     )

@@ -12,10 +12,11 @@ from installer.artifacts import parallel
 from installer.artifacts.parallel import Task, amount, run_all
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from tests.patience import PATIENCE
 
 
 def work() -> web.Work:
-    return web.Work(Deadline(30))
+    return web.Work(Deadline(PATIENCE))
 
 
 def failing(title: str, *, retryable: bool = False) -> Callable[[], None]:
@@ -37,7 +38,7 @@ def test_all_are_run_and_told_by_their_titles() -> None:
 
 
 def test_several_go_on_side_by_side() -> None:
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=PATIENCE)
 
     def meet() -> None:
         together.wait()
@@ -53,7 +54,7 @@ def test_one_line_says_how_far_all_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def slow() -> None:
         wanted.received(58_000_000)
-        spoken.wait(10)
+        spoken.wait(PATIENCE)
 
     def tell(line: str) -> None:
         told.append(line)
@@ -82,7 +83,7 @@ def test_where_nobody_answers_nobody_else_is_asked() -> None:
     wanted = work()
 
     def wait() -> None:
-        assert wanted.stop.wait(10)
+        assert wanted.stop.wait(PATIENCE)
         wanted.check()
 
     tasks = [Task("a", failing("a", retryable=True)), *[Task("b", wait)] * 9]

@@ -11,10 +11,10 @@ from installer.artifacts import http as web
 from installer.artifacts.registry import Manifest, Reference, Repository, repositories
 from installer.common.deadline import Deadline
 from tests.doubles.mirror import running_mirror
-from tests.doubles.registries import MISSING, PROGRAM, Front, Registry, running_front, running_registry
+from tests.doubles.registries import Front, Registry, running_front, running_registry
+from tests.patience import PATIENCE
 
 BOTH = ("amd64", "arm64")
-needs_registry = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def front(registry: Registry) -> Iterator[Front]:
 
 
 def repository(name: str, mirror: str | None = None) -> Repository:
-    return repositories(Reference.parse(name), mirror, web.Work(Deadline(30)))[0]
+    return repositories(Reference.parse(name), mirror, web.Work(Deadline(PATIENCE)))[0]
 
 
 def fetch(place: Repository, manifest: Manifest, directory: Path) -> None:
@@ -74,7 +74,6 @@ def test_a_mirror_is_asked_first_and_then_the_images_own_registry() -> None:
     assert [place.address for place in places] == ["http://mirror.test/all", "https://registry-1.docker.io"]
 
 
-@needs_registry
 def test_an_index_gives_the_manifest_of_each_platform(registry: Registry, tmp_path: Path) -> None:
     place = repository(registry.push("some/pause", "3.10", BOTH))
     found = place.find(BOTH)
@@ -84,13 +83,11 @@ def test_an_index_gives_the_manifest_of_each_platform(registry: Registry, tmp_pa
     assert len(list((tmp_path / "blobs").iterdir())) == 3
 
 
-@needs_registry
 def test_a_platform_that_an_image_is_not_for_is_named(registry: Registry) -> None:
     with pytest.raises(web.Failure, match="no image for linux/arm64"):
         repository(registry.push("pause", "1")).find(BOTH)
 
 
-@needs_registry
 def test_a_manifest_in_no_index_is_believed_by_its_configuration(registry: Registry) -> None:
     place = repository(registry.push("pause", "1", index=False))
     assert place.find(("amd64",))[0].architecture == "amd64"
@@ -98,13 +95,11 @@ def test_a_manifest_in_no_index_is_believed_by_its_configuration(registry: Regis
         place.find(("arm64",))
 
 
-@needs_registry
 def test_an_image_can_be_named_by_its_digest(registry: Registry) -> None:
     digest = repository(registry.push("pause", "1")).find(("amd64",))[0].digest
     assert repository(f"{registry.host}/pause@{digest}").find(("amd64",))[0].digest == digest
 
 
-@needs_registry
 def test_a_token_is_had_where_one_is_asked_for_and_goes_nowhere_else(front: Front, tmp_path: Path) -> None:
     front.upstream.push("flannel/flannel", "v1", BOTH)
     place = repository(f"{front.host}/flannel/flannel:v1")
@@ -114,7 +109,6 @@ def test_a_token_is_had_where_one_is_asked_for_and_goes_nowhere_else(front: Fron
     assert front.leaked == []
 
 
-@needs_registry
 def test_a_token_that_has_run_out_is_had_anew(front: Front) -> None:
     front.upstream.push("pause", "1")
     place = repository(f"{front.host}/pause:1")
@@ -124,7 +118,6 @@ def test_a_token_that_has_run_out_is_had_anew(front: Front) -> None:
     assert len(front.paths("token")) == 2
 
 
-@needs_registry
 def test_a_registry_behind_a_redirect_is_asked_with_a_token_of_its_own(front: Front, tmp_path: Path) -> None:
     front.upstream.push("pause", "1")
     with running_front(front.upstream) as outer:
@@ -135,7 +128,6 @@ def test_a_registry_behind_a_redirect_is_asked_with_a_token_of_its_own(front: Fr
     assert front.leaked == []
 
 
-@needs_registry
 @pytest.mark.parametrize(
     ("challenge", "said"),
     [
@@ -152,7 +144,6 @@ def test_what_anybody_cannot_read_is_said(front: Front, challenge: str, said: st
         repository(f"{front.host}/pause:1").find(("amd64",))
 
 
-@needs_registry
 def test_a_blob_that_breaks_off_goes_on_where_it_stopped(front: Front, tmp_path: Path) -> None:
     front.upstream.push("pause", "1")
     layer = front.upstream.layers("pause", "1")[0]
@@ -164,7 +155,6 @@ def test_a_blob_that_breaks_off_goes_on_where_it_stopped(front: Front, tmp_path:
     assert asked[1].startswith("blob bytes=")
 
 
-@needs_registry
 @pytest.mark.parametrize("content", [b"", b"x" * 20, b"x" * 100_000])
 def test_a_blob_with_another_digest_is_refused(registry: Registry, tmp_path: Path, content: bytes) -> None:
     place = repository(registry.push("pause", "1"))

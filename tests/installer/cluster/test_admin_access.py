@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +61,7 @@ def test_the_key_is_in_no_repr() -> None:
     assert access(PLAN).key not in repr(access(PLAN))
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+@pytest.mark.needs("kubectl")
 def test_kubectl_reads_what_was_built(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(access(PLAN).kubeconfig())

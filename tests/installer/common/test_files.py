@@ -6,15 +6,15 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from installer.common.errors import FileError, InstallerError
 from installer.common.files import private_directory, write_private
+from tests.nobody import not_as_root
 
 ADA = 4242
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
-needs_user = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
 
 def owner(path: Path) -> tuple[int, int, int]:
@@ -61,11 +61,12 @@ def test_a_failure_is_an_error_for_people_and_for_programs(tmp_path: Path) -> No
                 act()
 
 
-@needs_user
-def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(FileError, match=f"{tmp_path}/a: Permission denied") as caught:
-        private_directory(tmp_path / "a" / "b")
+def test_a_directory_that_cannot_be_made_is_named() -> None:
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        place.chmod(0o555)
+        with not_as_root(), pytest.raises(FileError, match=f"{place}/a: Permission denied") as caught:
+            private_directory(place / "a" / "b")
     assert "CRATON_HOME" in caught.value.hint
 
 
@@ -87,7 +88,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, kind: str) -> None:
         write_private(Path(os.devnull), "text")
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_what_root_makes_in_a_users_directory_is_the_users(tmp_path: Path) -> None:
     home = tmp_path / "ada"
     home.mkdir()
@@ -104,7 +105,7 @@ def test_what_root_makes_in_a_users_directory_is_the_users(tmp_path: Path) -> No
     assert owner(tmp_path / "root")[:2] == (0, 0)
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_a_file_may_be_made_like_another(tmp_path: Path) -> None:
     other, path = tmp_path / "other", tmp_path / "file"
     other.touch()

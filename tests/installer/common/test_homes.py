@@ -112,13 +112,11 @@ def test_without_any_home_state_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> N
         paths.home()
 
 
+@pytest.mark.needs("ssh")
 def test_openssh_itself_goes_by_the_account(tmp_path: Path) -> None:
     """What this module rests on."""
-    try:
-        done = subprocess.run(
-            ["ssh", "-G", "-F", "none", "host"], env={**os.environ, "HOME": str(tmp_path)},
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    except FileNotFoundError:
-        pytest.skip("OpenSSH's ssh is not installed")
+    done = subprocess.run(
+        ["ssh", "-G", "-F", "none", "host"], env={**os.environ, "HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert f"userknownhostsfile {pwd.getpwuid(os.getuid()).pw_dir}/.ssh/known_hosts" in done.stdout

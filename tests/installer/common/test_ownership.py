@@ -16,7 +16,6 @@ from installer.common.ownership import refuse_foreign
 from installer.common.paths import ClusterDirectory
 
 ADA, BOB = 4242, 4343
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
 
 
 def refusal(path: Path) -> str:
@@ -56,7 +55,7 @@ def test_a_directory_on_the_way_counts_unless_it_is_as_tmp(state: Path) -> None:
     refuse_foreign(state)
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_a_group_that_has_others_in_it_is_named_and_a_private_one_is_not(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +77,7 @@ def test_a_group_that_has_others_in_it_is_named_and_a_private_one_is_not(
             assert f"can be changed by the group {name}" in refusal(state)
 
 
-@needs_root
+@pytest.mark.needs("root")
 @pytest.mark.parametrize("whose", ["state", "parent"])
 def test_a_directory_of_somebody_elses_is_named_with_its_owner(state: Path, whose: str) -> None:
     place = state if whose == "state" else state.parent
@@ -88,7 +87,7 @@ def test_a_directory_of_somebody_elses_is_named_with_its_owner(state: Path, whos
     assert f"{place} belongs to daemon (user id " in refusal(state)
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_who_called_sudo_is_no_stranger(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(state, ADA, ADA)
     monkeypatch.setenv("SUDO_UID", str(BOB))
@@ -124,7 +123,7 @@ def test_links_are_followed_to_what_they_lead_to(state: Path, make: Callable[[Pa
     assert f"{state} can be changed by everybody" in refusal(path)
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_a_link_of_somebody_elses_is_named(state: Path) -> None:
     state.parent.chmod(0o1777)
     link = _link(state)
@@ -137,7 +136,7 @@ def test_links_in_a_circle_end(state: Path) -> None:
     refuse_foreign(state / "circle" / "x")
 
 
-@needs_root
+@pytest.mark.needs("root")
 def test_root_outside_of_a_user_namespace_shows_as_nobody(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(state.parent, 65534, 65534)
     assert f"{state.parent} belongs to " in refusal(state)

@@ -15,6 +15,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError, Reader
 from tests.doubles.actions import Effects, fake_step
+from tests.patience import PATIENCE
 
 ONE = fake_step(Effects(), "prepare/one", machine="demo-worker-1")
 TWO = fake_step(Effects(), "prepare/two", "prepare/one", machine="demo-worker-2")
@@ -243,7 +244,7 @@ def test_a_reader_in_the_midst_of_reading_does_not_block_the_writer(journal: Jou
     other = sqlite3.connect(f"file:{journal_path}?mode=ro", uri=True)
     other.execute("BEGIN")
     other.execute("SELECT * FROM events").fetchone()
-    journal.transition(ONE, StepState.DONE).result(timeout=5)
+    journal.transition(ONE, StepState.DONE).result(timeout=PATIENCE)
     other.close()
 
 

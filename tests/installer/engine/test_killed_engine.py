@@ -15,8 +15,7 @@ from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome
 from installer.engine.journal import Reader
 from tests.doubles.file_engine import COUNT, POINTS
-
-PATIENCE = 30.0
+from tests.patience import PATIENCE
 
 
 def engine(directory: ClusterDirectory, *order: str) -> subprocess.Popen[bytes]:

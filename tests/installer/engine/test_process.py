@@ -18,8 +18,7 @@ from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome
 from installer.engine.journal import Reader
 from installer.engine.process import HANDSHAKE, handed_secrets, launch, request_stop, running_pid, serve
-
-PATIENCE = 30.0
+from tests.patience import PATIENCE
 
 
 def until(condition: Callable[[], bool]) -> bool:

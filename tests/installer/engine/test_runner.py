@@ -18,6 +18,7 @@ from installer.engine.runner import run
 from installer.steps.step import Context, Observation, Phase, Stopped
 from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
 from tests.installer.engine.conftest import QUICK, Engine
+from tests.patience import PATIENCE
 
 BROKEN = InstallerError("install packages", "no space left on device", hint="Make space.")
 
@@ -85,13 +86,13 @@ def test_the_intent_is_in_the_journal_before_a_step_is_applied_or_undone(engine:
 
 
 def test_independent_steps_run_at_once(engine: Engine, effects: Effects) -> None:
-    together = threading.Barrier(3, timeout=20)
+    together = threading.Barrier(3, timeout=PATIENCE)
     steps = [fake_step(effects, id, applying=meeting(together)) for id in "abc"]
     assert engine.run(steps) is ExitCode.DONE
 
 
 def test_no_more_steps_of_a_kind_run_at_once_than_its_limit(engine: Engine, effects: Effects) -> None:
-    pairs = {kind: threading.Barrier(2, timeout=20) for kind in ("ssh", "aws")}
+    pairs = {kind: threading.Barrier(2, timeout=PATIENCE) for kind in ("ssh", "aws")}
     steps = [
         fake_step(effects, f"{kind}-{n}", limit=kind, applying=meeting(pair))
         for kind, pair in pairs.items()
@@ -243,7 +244,7 @@ def test_an_action_that_ignores_its_deadline_is_abandoned_and_heard_no_more(engi
     stopped: list[bool] = []
 
     def hang(ctx: Context) -> None:
-        blocked.wait(20)
+        blocked.wait(PATIENCE)
         ctx.log("too late")
         ctx.stage(1, 2, "too late")
         with pytest.raises(Stopped):
@@ -253,7 +254,7 @@ def test_an_action_that_ignores_its_deadline_is_abandoned_and_heard_no_more(engi
 
     def release(_ctx: Context) -> None:
         blocked.set()
-        spoken.wait(20)
+        spoken.wait(PATIENCE)
 
     steps = [
         fake_step(effects, "a", applying=hang, deadline=0.05),

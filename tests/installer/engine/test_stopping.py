@@ -16,6 +16,7 @@ from installer.engine.runner import run
 from installer.steps.step import Context
 from tests.doubles.actions import Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_step_observed_but_not_begun_is_not_applied(engine: Engine, effects: E
 def test_a_step_at_a_safe_point_is_abandoned(engine: Engine, effects: Effects, stop: Stop, abandons: str) -> None:
     def wait(ctx: Context) -> None:
         if abandons == "check_stop":
-            stop.wait(20)
+            stop.wait(PATIENCE)
             ctx.check_stop()
         else:
             ctx.wait_until("the end of time", lambda: (None, "not yet"), every=60)

@@ -16,6 +16,7 @@ from installer.steps.evidence import Evidence
 from installer.steps.world import World
 from tests.doubles.rehearsal import StepContext
 from tests.installer.health import healthy
+from tests.patience import PATIENCE
 
 MACHINE = healthy.TOPOLOGY.machine("demo-worker-1")
 STANDS = healthy.evidence()[MACHINE.name]
@@ -33,7 +34,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepContext:
     directory = ClusterDirectory.of("demo")
     pinned_keys.pin(directory, MACHINE.name, healthy.HOST_KEY)
     world = World(healthy.PLAN, healthy.TOPOLOGY, directory, cast(Any, None), cast(Any, _Connections()))
-    return StepContext(world, 20.0)
+    return StepContext(world, PATIENCE)
 
 
 def gathering(*found: Evidence, monkeypatch: pytest.MonkeyPatch) -> Iterator[Evidence]:

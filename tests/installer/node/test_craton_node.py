@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from installer.node.configuration import configuration_sum
 from installer.node.program import source
 from tests.doubles.mirror import script
 from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
+from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
 STAGES = 12
 
 
@@ -31,7 +30,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield bench
 
 
-@pytest.mark.skipif(not shutil.which("shellcheck"), reason="shellcheck is not installed")
+@pytest.mark.needs("shellcheck")
 def test_the_program_is_clean_posix_shell(tmp_path: Path) -> None:
     program = tmp_path / "craton-node"
     program.write_text(source())
@@ -127,9 +126,9 @@ def kill_at(bench: Bench, verb: str, line: int, prefixes: tuple[str, ...]) -> bo
         seen += said.startswith(prefixes)
         if seen == line:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(PATIENCE)
             return True
-    assert process.wait(30) == 0, process.stderr and process.stderr.read()
+    assert process.wait(PATIENCE) == 0, process.stderr and process.stderr.read()
     return False
 
 
@@ -417,8 +416,8 @@ def test_two_at_a_time_wait_for_each_other(bench: Bench) -> None:
     assert second.stdout
     assert second.stdout.readline() == "another craton-node is at work here: waiting for it\n"
     holder.stdin.close()
-    holder.wait(10)
-    second.communicate(timeout=10)
+    holder.wait(PATIENCE)
+    second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
 
 

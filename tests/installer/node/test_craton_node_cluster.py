@@ -12,8 +12,7 @@ import pytest
 
 from tests.doubles.bare_machine import BareMachine
 from tests.doubles.node_bench import Bench, node_bench
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
+from tests.patience import PATIENCE
 
 INIT = """\
 #file kubeadm.yaml
@@ -238,7 +237,7 @@ def cut_off(box: BareMachine, verb: str, phase: str, killed: str) -> None:
         if line == f"[{phase}]\n":
             break
     (process.kill if killed == "alone" else lambda: os.killpg(process.pid, 9))()
-    process.wait(10)
+    process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("verb", ["init", "join"])
@@ -278,7 +277,7 @@ def test_a_kubeadm_that_outlives_its_engine_is_waited_for(box: BareMachine) -> N
     assert again.stdout.readline() == "another craton-node is at work here: waiting for it\n"
     box.sh("rm /run/stand-in/kubeadm-hangs")
     assert again.stdout.read() == "already done\n"
-    assert again.wait(10) == 0
+    assert again.wait(PATIENCE) == 0
     assert log(box).count("init --skip-token-print") == 1
 
 

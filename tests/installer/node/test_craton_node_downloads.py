@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,6 @@ import pytest
 from tests.doubles.mirror import script
 from tests.doubles.node_bench import Bench, node_bench, path_of
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a private overlay of the system's files needs root")
 KUBEADM = path_of("kubeadm")
 HALF = "half"
 

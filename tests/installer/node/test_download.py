@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,12 +20,10 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
 from tests.doubles.node_bench import PLAN
 from tests.doubles.rehearsal import StepContext
-from tests.doubles.sshd import MISSING, PROGRAM, SSHD, running_sshd
+from tests.doubles.sshd import SSHD, running_sshd
+from tests.patience import PATIENCE
 
-pytestmark = [
-    pytest.mark.skipif(PROGRAM is None, reason=MISSING),
-    pytest.mark.skipif(os.geteuid() != 0, reason="what is downloaded belongs to root, who has to log in"),
-]
+pytestmark = pytest.mark.needs("root")
 MACHINE = "demo-master-1"
 DATA = bytes(range(256)) * 1000
 SUM = hashlib.sha256(DATA).hexdigest()
@@ -36,7 +33,7 @@ class _Context(StepContext):
     """Acts each time before a connection is asked for, with the number of those asked for before."""
 
     def __init__(self, world: World, act: Callable[[int], None] = lambda _count: None) -> None:
-        super().__init__(world, 60)
+        super().__init__(world, PATIENCE)
         self._act, self._count = act, 0
 
     def check_stop(self) -> None:

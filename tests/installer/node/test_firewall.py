@@ -21,8 +21,9 @@ from installer.plan.topology import topology
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
-from tests.doubles.netns import WORKSTATION, Namespaces, missing, running_namespaces
+from tests.doubles.netns import WORKSTATION, Namespaces, running_namespaces
 from tests.doubles.rehearsal import StepContext
+from tests.patience import PATIENCE
 
 ADDRESSES = {"demo-master-1": "10.99.0.11", "demo-infra-1": "10.99.0.21", "demo-worker-1": "10.99.0.101"}
 MASTER, INFRA, WORKER = ADDRESSES
@@ -70,7 +71,7 @@ class Site:
         self.world = World(self.plan, topology(self.plan), self.directory, cast(Any, None), connections)
 
     def context(self) -> StepContext:
-        return StepContext(self.world, 30)
+        return StepContext(self.world, PATIENCE)
 
     def install(self, machine: str, window: int = 20) -> StepContext:
         """Run the step as the engine does; return its context."""
@@ -105,7 +106,6 @@ class Site:
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespaces]:
-    assert not missing(), missing()
     with running_namespaces(tmp_path_factory.mktemp("firewall"), ADDRESSES) as running:
         for name in ADDRESSES:
             # Each its own /run, without this computer's systemd in it, and a home without anybody's .bashrc.
@@ -173,7 +173,7 @@ ip link add cni0 type veth peer name pod0
 trap 'ip link del cni0; kill $pod' EXIT
 ip addr add "${1%.*}.1/24" dev cni0
 ip link set cni0 up
-unshare --net sleep 30 >/dev/null &
+unshare --net sleep 3600 >/dev/null &
 pod=$!
 while [ "$(readlink /proc/$pod/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
 ip link set pod0 netns $pod
@@ -298,7 +298,7 @@ def test_a_computer_outside_the_users_network_lets_itself_in(site: Site) -> None
     elsewhere = Site(site.machines, site.directory, own_machines(networks=networks("192.0.2.0/24")))
     context = elsewhere.install(WORKER)
     assert any(f"SSH comes from {WORKSTATION.ip}, outside the user's network" in line for line in context.lines)
-    elsewhere.world.connections.fresh(WORKER, 5).close()
+    elsewhere.world.connections.fresh(WORKER, PATIENCE).close()
     assert FirewallOwn(WORKER).observe(elsewhere.context()).holds
     assert not FirewallOwn(WORKER).observe(site.context()).holds, "another plan, other rules"
     elsewhere.world.connections.close()

@@ -16,9 +16,11 @@ from installer.node.nftables import parse, ruleset
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Peer, Role, Traffic
 from installer.plan.topology import FirewallRule, Machine, topology
+from tests.needs import empty_network
+from tests.patience import PATIENCE
 from tests.strategies import plans, repeatable
 
-_EMPTY_NETWORK = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
+pytestmark = pytest.mark.needs("own network")
 PLAN = InstallPlan.model_validate(
     {"name": "demo", "subdomain": "k8s.example.com", "networks": {"user": "192.0.2.0/24"}, "may": ["M5", "M6"]}
 )
@@ -32,11 +34,11 @@ def listed(text: str) -> str:
         file.write(text)
         file.flush()
         done = subprocess.run(
-            [*_EMPTY_NETWORK, "sh", "-c", script],
+            [*empty_network(), "sh", "-c", script],
             env={**os.environ, "RULES": file.name},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
     assert done.returncode == 0, done.stderr + text

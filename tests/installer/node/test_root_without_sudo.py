@@ -18,10 +18,8 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Phase
 from installer.steps.world import World
 from tests.doubles.lan import ADDRESSES, running_lan
-from tests.doubles.netns import missing
 from tests.doubles.rehearsal import StepContext
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 _WITHOUT_SUDO = f"""
 rmdir {PATH}
 rm /usr/local/bin/sudo

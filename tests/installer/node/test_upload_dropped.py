@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,12 +18,10 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
 from tests.doubles.node_bench import PLAN
 from tests.doubles.rehearsal import StepContext
-from tests.doubles.sshd import MISSING, PROGRAM, SSHD, running_sshd
+from tests.doubles.sshd import SSHD, running_sshd
+from tests.patience import PATIENCE
 
-pytestmark = [
-    pytest.mark.skipif(PROGRAM is None, reason=MISSING),
-    pytest.mark.skipif(os.geteuid() != 0, reason="what is uploaded belongs to root, who has to log in"),
-]
+pytestmark = pytest.mark.needs("root")
 MACHINE = "demo-worker-1"
 DATA = bytes(range(256)) * 100_000
 FIRST = "image.tar: 8 of 25 MB sent"
@@ -34,7 +31,7 @@ class _Context(StepContext):
     """Acts when something is said for the first time."""
 
     def __init__(self, world: World, said: str, act: Callable[[], None]) -> None:
-        super().__init__(world, 60)
+        super().__init__(world, PATIENCE)
         self._said, self._act = said, act
 
     def log(self, line: str) -> None:

@@ -67,7 +67,7 @@ def test_a_file_that_was_not_there_is_gone_again_and_an_empty_one_is_empty_again
     assert config.read_bytes() == b""
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+@pytest.mark.needs("root")
 def test_what_root_writes_in_a_users_home_is_the_users(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     home = tmp_path / "ada"

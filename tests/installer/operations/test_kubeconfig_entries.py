@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -235,7 +234,7 @@ def test_removing_gives_back_every_byte(text: str) -> None:
     check_both_ways(text)
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+@pytest.mark.needs("kubectl")
 def test_kubectl_finds_what_was_there_and_what_came(tmp_path: Path) -> None:
     path = tmp_path / "config"
 
@@ -262,7 +261,7 @@ def test_kubectl_finds_what_was_there_and_what_came(tmp_path: Path) -> None:
             assert sorted(entry["name"] for entry in after[kind] if entry not in kept) == names, text
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl")
+@pytest.mark.needs("kubectl")
 def test_what_was_there_is_given_back_after_kubectl_wrote_the_file(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(

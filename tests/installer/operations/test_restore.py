@@ -18,6 +18,7 @@ from installer.operations.restore import intend, restore
 from installer.plan.model import InstallPlan
 from tests.doubles.kubeconfigs import given_by_master
 from tests.doubles.masters import Masters
+from tests.patience import PATIENCE
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", masters=3, workers=1)
 
@@ -104,7 +105,7 @@ def test_a_lost_master_that_comes_back_counts_as_none_until_it_is_reset(masters:
     restore(world, intend(world, archive))
     masters.master(1).up = masters.master(2).up = True
     assert masters.master(1).api == "ok", "two old members are a majority among themselves"
-    ctx = DirectContext(world, 10)
+    ctx = DirectContext(world, PATIENCE)
     assert cluster_masters.speaker(ctx) == "demo-master-3"
     seen = cluster_masters.condition(ctx, "demo-master-1")
     assert (seen.member, seen.begun) == ("", "restore")
@@ -120,11 +121,11 @@ def test_before_any_master_joins_all_that_came_back_are_reset(masters: Masters, 
     restore(world, intend(world, archive))
     masters.said.clear()
     masters.master(2).up = True
-    outdated.reset_all(DirectContext(world, 10))
+    outdated.reset_all(DirectContext(world, PATIENCE))
     assert masters.said == ["demo-master-2 reset"]
     masters.master(1).up = True
-    outdated.reset_all(DirectContext(world, 10))
-    outdated.reset_all(DirectContext(world, 10))
+    outdated.reset_all(DirectContext(world, PATIENCE))
+    outdated.reset_all(DirectContext(world, PATIENCE))
     assert masters.said == ["demo-master-2 reset", "demo-master-1 reset"]
 
 

@@ -69,6 +69,7 @@ def test_a_run_that_ended_is_followed_by_one_of_its_kind_with_its_options_but_no
     assert assignment["options"] == {**KEPT, **NOTHING, "faults": []}
 
 
+@pytest.mark.needs("ssh-keygen")
 def test_passphrases_that_were_typed_here_are_handed_to_the_engine(
     directory: ClusterDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

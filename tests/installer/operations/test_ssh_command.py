@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from installer.common.paths import ClusterDirectory, write_private
 from installer.operations import shell
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's ssh is not installed")
+pytestmark = pytest.mark.needs("ssh")
 PLAN = """\
 craton: 1
 name: demo

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -17,7 +16,7 @@ from installer.ssh import config
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.host_keys.verify import jump_name
 
-pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's ssh is not installed")
+pytestmark = pytest.mark.needs("ssh")
 DEFAULTS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
 
 

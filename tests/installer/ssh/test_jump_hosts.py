@@ -23,9 +23,9 @@ from installer.ssh.endpoint import Credentials, Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.host_keys.verify import UnknownHostKey, host_keys, jump_name
 from installer.ssh.keys.identities import keyring
-from tests.doubles.sshd import MISSING, PROGRAM, SSHD, running_sshd, user_key
+from tests.doubles.sshd import SSHD, running_sshd, user_key
+from tests.patience import FOREVER, PATIENCE, eventually
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 MACHINE = "demo-worker-1"
 
 
@@ -73,7 +73,7 @@ def _logins(server: SSHD) -> int:
 def test_a_machine_behind_a_chain_of_jump_hosts_is_reached(chain: dict[str, Endpoint], tmp_path: Path) -> None:
     pool = _pool(chain["machine"], tmp_path)
     text = "x" * 99 + "\n"
-    assert pool.get(MACHINE, 20).run("cat", stdin=text * 10_000, deadline=20).stdout == text * 10_000
+    assert pool.get(MACHINE, PATIENCE).run("cat", stdin=text * 10_000, deadline=PATIENCE).stdout == text * 10_000
     pool.close()
 
 
@@ -99,10 +99,12 @@ def test_a_jump_host_that_dropped_is_dialled_again(
     servers: dict[str, SSHD], chain: dict[str, Endpoint], tmp_path: Path
 ) -> None:
     pool = _pool(chain["machine"], tmp_path)
-    connection = pool.get(MACHINE, 20)
+    connection = pool.get(MACHINE, PATIENCE)
     with pytest.raises(InstallerError, match="the connection dropped"):
-        connection.run("echo up; exec sleep 60", deadline=20, on_line=lambda _line: servers["outer"].kill_sessions())
-    assert pool.get(MACHINE, 20).run("echo again", deadline=10).stdout == "again\n"
+        connection.run(
+            f"echo up; exec sleep {FOREVER}", deadline=PATIENCE, on_line=lambda _line: servers["outer"].kill_sessions()
+        )
+    assert pool.get(MACHINE, PATIENCE).run("echo again", deadline=PATIENCE).stdout == "again\n"
     pool.close()
 
 
@@ -111,22 +113,19 @@ def test_the_ladder_says_which_way_it_went_and_leaves_nothing_open(
 ) -> None:
     endpoint = chain["machine"]
     before = threading.active_count()
-    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), 20)
+    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
     inner = servers["inner"].port
     assert ladder.rungs[0].seen == f"left to the jump host 127.0.0.1:{inner}"
     assert ladder.rungs[1].seen == f"127.0.0.1:{endpoint.port} through 127.0.0.1:{inner}"
     assert ladder.rungs[5].verdict == "passed"
-    for thread in threading.enumerate():
-        if thread.name.startswith("Thread-"):
-            thread.join(5)
-    assert threading.active_count() <= before + 1  # the watchdog stays
+    eventually(lambda: threading.active_count() <= before + 1, "the end of every thread but the watchdog")
 
 
 def test_a_jump_host_that_refuses_the_key_is_named(chain: dict[str, Endpoint], tmp_path: Path) -> None:
     user_key(tmp_path / "wrong")
     outer = replace(chain["outer"], credentials=Credentials((tmp_path / "wrong",)))
     endpoint = replace(chain["machine"], jump=replace(chain["inner"], jump=outer))
-    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), 20)
+    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
     assert ladder.failed is not None
     assert ladder.failed.id == "connect"
     inner, there = endpoint.jump, outer
@@ -142,7 +141,7 @@ def test_a_machine_that_the_jump_host_does_not_reach_is_said(chain: dict[str, En
         port = held.getsockname()[1]
         endpoint = replace(chain["machine"], port=port, jump=chain["outer"])
         with pytest.raises(InstallerError) as caught:
-            _pool(endpoint, tmp_path).get(MACHINE, 20)
+            _pool(endpoint, tmp_path).get(MACHINE, PATIENCE)
     assert f"jump host 127.0.0.1:{chain['outer'].port} cannot connect to 127.0.0.1:{port}: " in caught.value.observed
     assert caught.value.retryable
 
@@ -150,7 +149,7 @@ def test_a_machine_that_the_jump_host_does_not_reach_is_said(chain: dict[str, En
 def test_a_jump_host_that_forwards_nothing_is_said(chain: dict[str, Endpoint], tmp_path: Path) -> None:
     endpoint = replace(chain["inner"], jump=replace(chain["machine"], jump=None))
     with pytest.raises(InstallerError, match="may not connect to") as caught:
-        _pool(endpoint, tmp_path).get(MACHINE, 20)
+        _pool(endpoint, tmp_path).get(MACHINE, PATIENCE)
     assert "AllowTcpForwarding" in caught.value.hint
     assert not caught.value.retryable
 
@@ -159,11 +158,11 @@ def test_the_key_of_a_jump_host_is_judged_like_any_other(chain: dict[str, Endpoi
     unknown = replace(chain["outer"], host_key=None)
     pool = _pool(replace(chain["machine"], jump=replace(chain["inner"], jump=unknown)), tmp_path)
     with pytest.raises(UnknownHostKey) as caught:
-        pool.get(MACHINE, 20)
+        pool.get(MACHINE, PATIENCE)
     assert caught.value.name == jump_name(unknown)
     assert caught.value.machine == MACHINE
     pinned_keys.pin(ClusterDirectory(tmp_path / "demo"), caught.value.name, caught.value.shown)
-    assert pool.get(MACHINE, 20).run("whoami", deadline=10).stdout == f"{getpass.getuser()}\n"
+    assert pool.get(MACHINE, PATIENCE).run("whoami", deadline=PATIENCE).stdout == f"{getpass.getuser()}\n"
     pool.close()
 
 
@@ -182,8 +181,10 @@ def test_openssh_itself_goes_the_same_way_by_the_keys_that_were_pinned(
     pinned_keys.pin(directory, MACHINE, servers["machine"].host_key)
     pinned_keys.pin(directory, jump_name(endpoint.jump), servers["outer"].host_key)
     pool = _pool(endpoint, tmp_path)
-    assert pool.get(MACHINE, 20).run("echo in", deadline=10).stdout == "in\n"
+    assert pool.get(MACHINE, PATIENCE).run("echo in", deadline=PATIENCE).stdout == "in\n"
     pool.close()
     argv = config.command(host, ssh, MACHINE, directory)
-    done = subprocess.run([*argv, "echo in"], capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*argv, "echo in"], capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL
+    )
     assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr

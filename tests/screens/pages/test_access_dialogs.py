@@ -26,6 +26,7 @@ from screens.dialogs.reaching import ReachingDialog
 from screens.models.subject import Subject
 from screens.pages.review import ReviewScreen
 from tests.doubles.fleet import INFRA, MASTER, PASSPHRASE, WORKER, Fleet, running_fleet
+from tests.patience import PATIENCE
 from tests.screens.stand_ins import ProgressScreen, footer, replace, visible
 from tests.screens.watching import shows, until
 
@@ -217,7 +218,7 @@ async def test_looking_at_machines_can_be_given_up(
 
     def climb(machine: str, *_: object, **__: object) -> Ladder:
         if machine != MASTER:
-            release.wait(30)
+            release.wait(PATIENCE)
         return Ladder(machine, RUNGS)
 
     monkeypatch.setattr(survey, "climb", climb)

@@ -21,6 +21,7 @@ from screens.app import CratonApp
 from screens.dialogs.failure import FailureDialog
 from screens.pages.health import CheckMatrix, HealthScreen, ReachMatrix
 from screens.widgets.rows import Spans
+from tests.patience import PATIENCE
 from tests.screens.journals import Run, plan, report, run
 from tests.screens.stand_ins import footer, visible
 from tests.screens.watching import ended, shows, until
@@ -92,7 +93,7 @@ async def test_the_last_report_shows_while_a_new_check_runs(demo: Run, monkeypat
     go = threading.Event()
 
     def check(*given: Any) -> Report:
-        go.wait(20)
+        go.wait(PATIENCE)
         return report(plan(), at=time.time(), warn=False)
 
     monkeypatch.setattr(health, "check", check)

@@ -23,6 +23,7 @@ from screens.pages.wizard import WizardScreen
 from screens.widgets import inventory as widget
 from screens.widgets.inventory import InventoryTable, InventoryText
 from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
+from tests.patience import PATIENCE
 from tests.screens.stand_ins import settle, visible
 from tests.screens.watching import ended, hides, shows, until
 
@@ -255,7 +256,7 @@ async def test_leaving_the_page_and_craton_waits_for_no_machine(
     class Stuck(FakeClimber):
         def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
             begun.set()
-            go.wait(60)
+            go.wait(PATIENCE)
             return super().__call__(host, ssh, tell)
 
     monkeypatch.setattr(connection_tests, "Climber", Stuck)

@@ -16,6 +16,7 @@ from installer.plan.topology import topology
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from tests.doubles.netns import Namespaces, running_namespaces
+from tests.patience import PATIENCE
 
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
 PLAN = InstallPlan.model_validate(
@@ -37,7 +38,7 @@ class Site:
     directory: ClusterDirectory
     connections: SSHConnections
 
-    def prove(self, deadline: float = 60) -> Reachability:
+    def prove(self, deadline: float = PATIENCE) -> Reachability:
         return prove(self.connections.get, TOPOLOGY, deadline)
 
     def programs(self, machine: str) -> list[int]:
@@ -65,7 +66,7 @@ def unreached(found: Reachability) -> dict[tuple[str, str, int], Outcome]:
     return {key: seen.pop() for key, seen in outcomes.items() if seen != {Outcome.ANSWERED}}
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether `holds` comes true within so many seconds."""
     until = time.monotonic() + seconds
     while not holds():

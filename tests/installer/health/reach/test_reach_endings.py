@@ -19,6 +19,7 @@ from installer.health.reach.flows import Flow
 from installer.health.reach.scripts import Secret
 from installer.ssh.connection import Running
 from tests.installer.health.reach.proving import INFRA, MASTER, WORKER, Site, eventually, site
+from tests.patience import PATIENCE
 
 _ENGINE = """
 import json, sys
@@ -47,9 +48,9 @@ def _listening(machines: Site, seconds: int = 60) -> Iterator[Running]:
     secret = Secret.new()
     flow = Flow(MASTER, WORKER, "tcp", "10.99.0.101", 6443, ("N1",))
     script = scripts.listen_script(secret, WORKER, [flow])
-    connection = machines.connections.get(WORKER, 10)
+    connection = machines.connections.get(WORKER, PATIENCE)
     with connection.start(scripts.command(seconds, root=True), stdin=script) as running:
-        running.wait_for(lambda line: line.startswith(f"{secret.ask} ready"), 10)
+        running.wait_for(lambda line: line.startswith(f"{secret.ask} ready"), PATIENCE)
         assert "6443" in machines.network.run(WORKER, "ss", "-Hltn").stdout
         yield running
 
@@ -85,7 +86,7 @@ def test_a_listener_ends_at_its_alarm_where_nobody_tells_it_that_the_network_is_
 
 
 def test_a_program_that_never_arrives_whole_ends_at_its_alarm(machines: Site) -> None:
-    connection = machines.connections.get(WORKER, 10)
+    connection = machines.connections.get(WORKER, PATIENCE)
     with connection.start(scripts.command(1, root=True), stdin="use strict;\n"):
         assert eventually(lambda: bool(machines.programs(WORKER)))
         assert _gone(machines)

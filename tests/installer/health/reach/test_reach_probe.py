@@ -5,14 +5,20 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from installer.health.checks import probes
+from tests.patience import PATIENCE
 
-TOOLS = [tool for tool in ("bash", "nc", "python3") if shutil.which(tool)]
+TOOLS = [
+    pytest.param("bash", marks=pytest.mark.needs("bash")),
+    pytest.param("nc", marks=pytest.mark.needs("nc")),
+    "python3",
+]
 _NEEDED = ("sh", "timeout", "sleep", "awk", "head", "cat", "env")
 
 
@@ -21,7 +27,7 @@ def reached(*targets: str, path: str | None = None) -> dict[str, str]:
     script = probes.asset("reach.sh") + "reach <<'targets'\n" + "".join(f"# target {one}\n" for one in targets)
     environment = {"PATH": path or "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     done = subprocess.run(
-        ["/bin/sh", "-c", script + "targets\n"], capture_output=True, text=True, timeout=60, env=environment
+        ["/bin/sh", "-c", script + "targets\n"], capture_output=True, text=True, timeout=PATIENCE, env=environment
     )
     return dict(line.rsplit(" ", 1) for line in done.stdout.splitlines())
 
@@ -31,8 +37,8 @@ def programs(directory: Path, *tools: str) -> Path:
     directory.mkdir()
     for tool in (*_NEEDED, *tools):
         found = shutil.which(tool, path="/usr/bin:/bin:/usr/sbin:/sbin")
-        if found:
-            (directory / tool).symlink_to(found)
+        if found or tool == "python3":
+            (directory / tool).symlink_to(found or Path(sys.executable).resolve())
     return directory
 
 
@@ -67,8 +73,6 @@ def silent_port() -> Iterator[int]:
 def test_open_refused_and_filtered_ports_are_told_apart(
     tool: str, tmp_path: Path, open_port: int, refused_port: int, silent_port: int
 ) -> None:
-    if not shutil.which(tool, path="/usr/bin:/bin"):
-        pytest.skip(f"{tool} is not the system's own")
     path = str(programs(tmp_path / "bin", tool))
     found = reached(*(f"tcp 127.0.0.1 {port}" for port in (open_port, refused_port, silent_port)), path=path)
     assert found == {

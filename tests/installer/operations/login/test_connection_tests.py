@@ -14,9 +14,9 @@ from installer.plan.platforms.machines import Host
 from installer.plan.sections import SSH
 from installer.ssh.diagnosis import RUNGS, passed
 from installer.ssh.host_keys.pinned_keys import fingerprint
-from tests.craton import eventually
 from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
-from tests.doubles.sshd import MISSING, PROGRAM, running_sshd
+from tests.doubles.sshd import running_sshd
+from tests.patience import PATIENCE, eventually
 
 
 class Held:
@@ -29,7 +29,7 @@ class Held:
     def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
         self.begun.append(host.address)
         tell(Trial(State.CLIMBING, (passed("resolve", host.address), *RUNGS[1:])))
-        self.go.wait(30)
+        self.go.wait(PATIENCE)
         return Trial(State.READY)
 
 
@@ -49,7 +49,7 @@ def ends(trials: Trials, host: Host) -> Trial:
         found = trials.of(host)
         return found if found and found.state not in (State.WAITING, State.CLIMBING) else None
 
-    found: Trial = eventually(ended, f"the end of {host.address}", 10)
+    found: Trial = eventually(ended, f"the end of {host.address}")
     return found
 
 
@@ -79,7 +79,7 @@ def test_only_some_are_tried_side_by_side_and_in_their_order(held: Held) -> None
     trials = Trials(held)
     many = hosts(*range(1, 21))
     trials.want(many, SSH())
-    eventually(lambda: len(held.begun) == AT_ONCE, "the first machines", 10)
+    eventually(lambda: len(held.begun) == AT_ONCE, "the first machines")
     assert [trial.state for host in many[AT_ONCE:] if (trial := trials.of(host))] == [State.WAITING] * (20 - AT_ONCE)
     assert set(held.begun) == {host.address for host in many[:AT_ONCE]}
     held.go.set()
@@ -90,10 +90,10 @@ def test_only_some_are_tried_side_by_side_and_in_their_order(held: Held) -> None
 def test_a_machine_that_is_not_wanted_any_more_gives_its_place_away(held: Held) -> None:
     trials = Trials(held)
     trials.want(hosts(*range(1, 21)), SSH())
-    eventually(lambda: len(held.begun) == AT_ONCE, "the first machines", 10)
+    eventually(lambda: len(held.begun) == AT_ONCE, "the first machines")
     other = hosts(99)
     trials.want(other, SSH())
-    eventually(lambda: "10.0.0.99" in held.begun, "the other machine", 10)
+    eventually(lambda: "10.0.0.99" in held.begun, "the other machine")
     assert len(held.begun) == AT_ONCE + 1
     held.go.set()
     assert ends(trials, other[0]).state is State.READY
@@ -104,7 +104,7 @@ def test_there_is_an_end_to_the_threads_of_machines_that_nobody_wants(held: Held
     trials = Trials(held)
     for start in range(1, 200, AT_ONCE):
         trials.want(hosts(*range(start, start + AT_ONCE)), SSH())
-    eventually(lambda: len(held.begun) == MOST_THREADS, "all threads", 10)
+    eventually(lambda: len(held.begun) == MOST_THREADS, "all threads")
     trials.close()
     held.go.set()
 
@@ -118,7 +118,7 @@ def test_every_rung_is_told_as_it_holds(held: Held) -> None:
         trial = trials.of(host)
         return trial.at.id if trial and trial.state is State.CLIMBING and trial.at else ""
 
-    eventually(lambda: at() == "connect", "the second rung", 10)
+    eventually(lambda: at() == "connect", "the second rung")
     held.go.set()
 
 
@@ -127,9 +127,9 @@ def test_a_machine_can_be_tried_again() -> None:
     (host,) = hosts(1)
     trials.want([host], SSH())
     assert ends(trials, host).state is State.FAILED
-    eventually(lambda: not trials._running, "the end of the thread", 10)
+    eventually(lambda: not trials._running, "the end of the thread")
     trials.again(host)
-    eventually(lambda: ends(trials, host).state is State.READY, "another end", 10)
+    eventually(lambda: ends(trials, host).state is State.READY, "another end")
 
 
 def test_a_new_host_key_is_no_failure() -> None:
@@ -199,7 +199,6 @@ def test_a_configuration_that_openssh_refuses_is_told_in_its_machines_row(climbe
     assert "ssh -G" in trial.at.seen
 
 
-@pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 def test_a_real_server_is_climbed_up_to_what_is_to_be_asked(climber: Climber, tmp_path: Path) -> None:
     with running_sshd(tmp_path / "sshd") as server:
         host = Host(address="127.0.0.1", port=server.port)

@@ -14,6 +14,7 @@ from installer.ssh.diagnose import RUNGS
 from installer.ssh.diagnosis import Ladder
 from installer.ssh.host_keys import pinned_keys, verify
 from tests.doubles.fleet import INFRA, MASTER, WORKER, Fleet, running_fleet
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_other_failures_are_told_apart_from_host_keys(fleet: Fleet) -> None:
     fleet.know(INFRA)
     fleet.servers[INFRA].authorize()
     fleet.servers[WORKER].process.terminate()
-    fleet.servers[WORKER].process.wait(10)
+    fleet.servers[WORKER].process.wait(PATIENCE)
     found = survey(fleet.plan, fleet.cluster)
     assert (found.fine, found.failed) == ((MASTER,), (INFRA, WORKER))
     failed = {name: found.ladders[name].failed for name in found.failed}
@@ -136,7 +137,7 @@ def test_one_jump_host_before_several_machines_is_one_key() -> None:
 def test_many_machines_are_looked_at_side_by_side(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
-    barrier = threading.Barrier(3, timeout=30)
+    barrier = threading.Barrier(3, timeout=PATIENCE)
 
     def climb(machine: str, *_: object, **__: object) -> Ladder:
         barrier.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -33,17 +32,10 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     share_images()
 
 
-def test_three_masters_an_infra_node_and_a_worker_boot_and_destroy_leaves_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_three_masters_an_infra_node_and_a_worker_boot_and_destroy_leaves_nothing() -> None:
     with cluster(masters=3, workers=1, schedulable_masters=False) as local:
         name = local.plan.name
-        began = time.monotonic()
         assert local.install() is ExitCode.DONE
-        seconds = time.monotonic() - began
-        with capsys.disabled():
-            print(f"\nfrom nothing to SSH on {len(topology(local.plan).machines)} machines: {seconds:.1f} s")
-        assert seconds < 60, "a multiple of what it takes on an idle computer"
         assert local.said("master-1", "sudo -n systemctl is-system-running --wait; hostname").split() == [
             "running",
             f"{name}-master-1",
@@ -115,11 +107,11 @@ def test_the_balancer_passes_connections_on_and_follows_the_plan() -> None:
         ask = (
             f"curl -s --retry 20 --retry-delay 1 --retry-all-errors http://{shape.load_balancer.address}:6443/hostname"
         )
-        assert local.said("master-1", ask, 60.0) == f"{name}-master-1"
+        assert local.said("master-1", ask) == f"{name}-master-1"
         damaged = engine.attempt("exec", f"{name}-lb", "sh", "-c", "echo >>/etc/haproxy/haproxy.cfg")
         assert damaged.status == 0
         assert local.install(Phase.CHECK, Phase.NETWORK, Phase.MACHINES) is ExitCode.DONE
-        assert local.said("master-1", ask, 60.0) == f"{name}-master-1"
+        assert local.said("master-1", ask) == f"{name}-master-1"
 
 
 def test_a_network_that_is_taken_is_said_with_a_free_one() -> None:
@@ -215,12 +207,12 @@ def test_the_image_comes_from_the_cache_leaves_with_the_last_cluster_and_is_prun
     archive = home() / "local" / f"machine-{name.rpartition(':')[2]}.tar"
     with tarfile.open(archive, "w") as tar:
         tar.addfile(tarfile.TarInfo("etc/empty"), io.BytesIO())
-    assert image.ensure(engine, Patience(60.0)) == name
+    assert image.ensure(engine, Patience()) == name
     assert name in image.stored(engine)
     image.release(engine)
     assert name not in image.stored(engine)
     assert archive.exists()
-    assert image.ensure(engine, Patience(60.0)) == name
+    assert image.ensure(engine, Patience()) == name
     assert set(image.prune(engine)) >= {str(archive), name}
     assert not archive.exists()
     assert name not in image.stored(engine)
@@ -231,7 +223,7 @@ def test_an_image_built_from_a_registry_leaves_nothing_but_its_files(tmp_path: P
     directory.mkdir()
     (directory / "entrypoint.sh").write_text("#!/bin/sh\n")
     (directory / "Containerfile").write_text("FROM scratch\nCOPY entrypoint.sh /usr/local/lib/craton/entrypoint\n")
-    report = Patience(60.0)
+    report = Patience()
     rootfs.from_registry(engine, directory, directory / "rootfs.tar", report)
     with tarfile.open(directory / "rootfs.tar") as tar:
         assert "usr/local/lib/craton/entrypoint" in tar.getnames()

@@ -26,6 +26,7 @@ from installer.steps.step import Phase
 from tests.doubles.local import TO_KUBERNETES, LocalCluster, bridge_mirror, cluster, local_plan
 from tests.doubles.machines import await_ssh, share_images, the_engine
 from tests.doubles.snapshot import difference, snapshot
+from tests.patience import PATIENCE
 
 OF_KUBERNETES = {"kubelet", "etcd", "api", "node", "labels", "taints", "ports"}
 """Checks that ask Kubernetes, or the ports that its programs hold."""
@@ -52,7 +53,7 @@ def short(prepared: LocalCluster, name: str) -> str:
 
 def proof(prepared: LocalCluster) -> Reachability:
     with session.open_world(prepared.plan, prepared.directory) as world:
-        return prove(world.connect, world.topology, 60.0)
+        return prove(world.connect, world.topology, PATIENCE)
 
 
 def test_every_machine_runs_containerd_and_has_what_kubeadm_needs(prepared: LocalCluster, shape: Topology) -> None:

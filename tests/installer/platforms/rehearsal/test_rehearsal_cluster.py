@@ -14,6 +14,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.sections import Ingress
 from installer.ssh.connection import Result
 from tests.doubles.rehearsal import Rehearsal
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -29,13 +30,13 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehears
         kubernetes="v1.35.6",
     )
     opened = Rehearsal(plan)
-    opened.run(deadline=60)
+    opened.run(deadline=PATIENCE)
     yield opened
     opened.close()
 
 
 def node(rehearsal: Rehearsal, machine: str, verb: str, stdin: str = "") -> Result:
-    result = rehearsal.connect(machine).run(f"sudo -n craton-node {verb}", stdin=stdin, deadline=10)
+    result = rehearsal.connect(machine).run(f"sudo -n craton-node {verb}", stdin=stdin, deadline=PATIENCE)
     assert isinstance(result, Result)
     return result
 

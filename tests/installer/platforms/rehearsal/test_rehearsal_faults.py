@@ -13,6 +13,7 @@ from installer.platforms import open_platform
 from installer.platforms.rehearsal.faults import PHASES, Fault, parse_fault, parse_faults
 from installer.steps.platform import RunOptions
 from tests.doubles.rehearsal import Rehearsal
+from tests.patience import PATIENCE
 
 UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
 PREPARE = "prepare/demo-worker-1"
@@ -78,7 +79,7 @@ def test_a_machine_whose_creation_fails_is_made_by_a_later_run(rehearsal: Rehear
         rehearsal.run("machines/create/demo-worker-1", deadline=1)
     rehearsal.open()
     rehearsal.run(*UP_TO_CONNECT)
-    assert rehearsal.connect("worker-1").run("hostname", deadline=5).stdout == "demo-worker-1\n"
+    assert rehearsal.connect("worker-1").run("hostname", deadline=PATIENCE).stdout == "demo-worker-1\n"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_connection_that_fails_says_how(rehearsal: Rehearsal, kind: str, messa
     rehearsal.connect("infra-1")
     rehearsal.open()
     rehearsal.platform.site()
-    assert rehearsal.connect("worker-1").run("hostname", deadline=5).status == 0
+    assert rehearsal.connect("worker-1").run("hostname", deadline=PATIENCE).status == 0
 
 
 @pytest.mark.parametrize(
@@ -172,13 +173,9 @@ def test_a_slow_machine_takes_ten_times_as_long(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     rehearsal.open("worker-1:prepare:slow", speed=200)
     rehearsal.run("network/site")
-    took = {}
-    for machine in ("infra-1", "worker-1"):
-        started = time.monotonic()
-        rehearsal.run(f"prepare/demo-{machine}")
-        took[machine] = time.monotonic() - started
-    assert took["worker-1"] > 11 * 0.8 * 10 / 200
-    assert took["worker-1"] > 2 * took["infra-1"]
+    started = time.monotonic()
+    rehearsal.run("prepare/demo-worker-1")
+    assert time.monotonic() - started > 11 * 0.8 * 10 / 200
 
 
 def test_evidence_that_never_comes_is_no_evidence(rehearsal: Rehearsal) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from typing import Any
@@ -31,13 +30,14 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from tests.doubles.rehearsal import Rehearsal
+from tests.patience import PATIENCE
 
 UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
 UP_TO_PREPARE = (*UP_TO_CONNECT, "prepare/")
 
 
 def _run(rehearsal: Rehearsal, machine: str, command: str, stdin: str = "") -> Result:
-    result = rehearsal.connect(machine).run(command, stdin=stdin, deadline=10)
+    result = rehearsal.connect(machine).run(command, stdin=stdin, deadline=PATIENCE)
     assert isinstance(result, Result)
     return result
 
@@ -95,7 +95,7 @@ def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> Non
     for directory, user in ((other, "craton"), (rehearsal.world.directory, "root")):
         pool = SSHConnections(lambda _machine, user=user: replace(endpoint, user=user), directory)  # type: ignore[misc]
         with pytest.raises(InstallerError, match=f"did not accept the key SHA256:.* for user {user}"):
-            pool.get("demo-worker-1", 5)
+            pool.get("demo-worker-1", PATIENCE)
 
 
 def test_preparing_reports_twelve_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
@@ -342,7 +342,7 @@ def _verdicts(rehearsal: Rehearsal) -> set[str]:
     }
 
 
-@pytest.mark.skipif(shutil.which("ssh") is None, reason="OpenSSH's ssh is not installed")
+@pytest.mark.needs("ssh")
 def test_the_prompt_says_that_it_is_a_rehearsal(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     endpoint, directory = rehearsal.platform.endpoint("demo-worker-1"), rehearsal.world.directory
@@ -352,7 +352,7 @@ def test_the_prompt_says_that_it_is_a_rehearsal(rehearsal: Rehearsal) -> None:
         "-o", f"UserKnownHostsFile={directory.known_hosts}", f"{endpoint.user}@{endpoint.address}",
     ]  # fmt: skip
     ended = subprocess.run(
-        command, input="hostname\nvim\nexit\n", capture_output=True, text=True, timeout=20, check=False
+        command, input="hostname\nvim\nexit\n", capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert "This is a rehearsal" in ended.stdout
     assert any(line.endswith("demo-worker-1") for line in ended.stdout.splitlines())

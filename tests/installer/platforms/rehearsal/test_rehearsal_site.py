@@ -21,6 +21,7 @@ from installer.plan.topology import topology
 from installer.platforms import open_platform
 from installer.platforms.rehearsal.client import RefusedError
 from tests.doubles.rehearsal import Rehearsal, processes_of
+from tests.patience import PATIENCE
 
 UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
 
@@ -168,7 +169,7 @@ def test_two_programs_that_start_a_site_at_once_share_it(rehearsal: Rehearsal) -
         "client = SiteClient('demo'); client.start(); print(client.call('hello')['pid'])\n"
     )
     programs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(3)]
-    said = {program.communicate(timeout=30)[0] for program in programs}
+    said = {program.communicate(timeout=PATIENCE)[0] for program in programs}
     assert len(said) == 1
     assert said == {f"{_pid(rehearsal)}\n".encode()}
 

@@ -85,6 +85,7 @@ def test_markers_comments_and_spaces_are_read(tmp_path: Path) -> None:
     assert [line.where for line in lines] == [f"{path} line {number}" for number in (3, 4, 5)]
 
 
+@pytest.mark.needs("ssh-keygen")
 def test_names_that_ssh_keygen_hashed_are_found(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     path.write_text(f"node.example.com {KEY}\n[10.0.0.7]:2222 {KEY}\n")
@@ -100,6 +101,7 @@ def test_names_that_ssh_keygen_hashed_are_found(tmp_path: Path) -> None:
     assert not second.names("10.0.0.7")
 
 
+@pytest.mark.needs("ssh-keygen")
 @pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
 def test_every_type_of_key_that_ssh_keygen_makes_is_one(tmp_path: Path, kind: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-N", "", "-t", kind, "-f", str(tmp_path / "key")], check=True)

@@ -22,11 +22,11 @@ from installer.ssh.host_keys.verify import UnknownHostKey
 from installer.ssh.keys.identities import keyring
 from installer.ssh.transport.dial import dial
 from tests.doubles.host_keys import CertifiedServer, certified_server
-from tests.doubles.sshd import MISSING, PROGRAM
 from tests.installer.ssh.host_keys.cases import KINDS, SERVERS, Case, certificates, commands, lines, settings
 from tests.installer.ssh.host_keys.file_cases import files, revocations
+from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
+pytestmark = pytest.mark.needs("ssh", "sshd", "ssh-keygen")
 MACHINE = "demo-worker-1"
 
 HASHED = ("the known key", "the host known without its port", "a changed key", "a revoked key")
@@ -105,7 +105,7 @@ def meet(server: CertifiedServer) -> InstallerError | None:
     host = Host(address="127.0.0.1", port=server.port, key=str(server.client), user=server.words()["user"])
     endpoint = config.endpoint(host, SSH())
     try:
-        dial(MACHINE, endpoint, verify.host_keys(endpoint), keyring(endpoint), Deadline(60)).close()
+        dial(MACHINE, endpoint, verify.host_keys(endpoint), keyring(endpoint), Deadline(PATIENCE)).close()
     except InstallerError as error:
         if error.operation == "check host key":
             return error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import stat
 import subprocess
 import threading
@@ -50,7 +49,7 @@ def test_steps_that_pin_at_once_lose_nothing(directory: ClusterDirectory) -> Non
     assert all(pinned_keys.pinned(directory, name) for name in names)
 
 
-@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="OpenSSH's ssh-keygen is not installed")
+@pytest.mark.needs("ssh-keygen")
 def test_the_fingerprint_is_the_one_that_openssh_prints(directory: ClusterDirectory) -> None:
     public = ensure_key(directory)
     said = subprocess.run(
@@ -71,6 +70,7 @@ def test_what_people_wrote_into_the_file_stays(directory: ClusterDirectory) -> N
     assert pinned_keys.pinned(directory, "demo-worker-2") == key(1)
 
 
+@pytest.mark.needs("ssh-keygen")
 def test_a_file_that_openssh_hashed_is_read_and_changed(directory: ClusterDirectory) -> None:
     pinned_keys.pin(directory, "demo-worker-1", key(1))
     pinned_keys.pin(directory, "demo-worker-2", key(2))

@@ -15,7 +15,9 @@ from installer.ssh.host_keys.pinned_keys import fingerprint
 from installer.ssh.host_keys.verify import ChangedHostKey, RefusedHostKey, RevokedHostKey, ShownKey, UnknownHostKey
 from installer.ssh.keys import wire
 from tests.doubles.host_keys import make_key, public, sign
+from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.needs("ssh", "ssh-keygen")
 MACHINE = "demo-worker-1"
 
 
@@ -30,7 +32,7 @@ def endpoint(known: Path, *settings: str) -> Endpoint:
 
 
 def judge(keys: verify.HostKeys, shown: str) -> str:
-    return keys.judge(MACHINE, ShownKey(shown), Deadline(60))
+    return keys.judge(MACHINE, ShownKey(shown), Deadline(PATIENCE))
 
 
 def test_the_pinned_key_decides_before_the_platform_and_the_users_files(tmp_path: Path) -> None:
@@ -127,10 +129,10 @@ def test_a_certificate_must_be_of_the_key_that_the_server_has(tmp_path: Path) ->
     files.write_text(f"@cert-authority * {authority}\n")
     certificate = wire.from_line(sign(tmp_path / "key", tmp_path / "authority", "-h", "-n", "node").read_text())[0]
     keys = verify.host_keys(endpoint(files))
-    said = keys.judge(MACHINE, ShownKey(key, certificate), Deadline(60))
+    said = keys.judge(MACHINE, ShownKey(key, certificate), Deadline(PATIENCE))
     assert said == f"certificate of {fingerprint(public(tmp_path / 'authority'))}, {files} line 1"
     with pytest.raises(RefusedHostKey, match="a certificate of another key"):
-        keys.judge(MACHINE, ShownKey(thief, certificate), Deadline(60))
+        keys.judge(MACHINE, ShownKey(thief, certificate), Deadline(PATIENCE))
 
 
 def test_jump_hosts_are_pinned_by_where_they_are(tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_the_types_of_known_keys_are_asked_for_first(tmp_path: Path) -> None:
     )
     files.write_text(f"node {ecdsa}\n")
     asked = endpoint(files)
-    patience = Deadline(60)
+    patience = Deadline(PATIENCE)
     plain = [name for name in verify.host_keys(asked).algorithms(patience) if not name.endswith(wire.CERTIFICATE)]
     assert plain[0] == "ecdsa-sha2-nistp256"
     assert verify.host_keys(asked, rsa).algorithms(patience) == ("rsa-sha2-512", "ssh-ed25519", "ecdsa-sha2-nistp256")

@@ -18,9 +18,9 @@ from installer.ssh.endpoint import Credentials
 from installer.ssh.keys import identities, wire
 from installer.ssh.transport.login import KeyLocked
 from tests.doubles.agent import HardwareKey, answering_agent, running_agent
-from tests.doubles.sshd import MISSING, PROGRAM, SSHD, running_sshd, user_key
+from tests.doubles.sshd import SSHD, running_sshd, user_key
+from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason=MISSING)
 USER = getpass.getuser()
 KINDS = {"ed25519": (), "rsa": ("-b", "2048"), "ecdsa": ("-b", "384")}
 
@@ -65,7 +65,7 @@ class Site:
         endpoint = replace((server or self.server).endpoint, credentials=given)
         pool = SSHConnections(lambda _machine: endpoint, ClusterDirectory(self.path / "demo"))
         try:
-            assert pool.get("demo-worker-1", 10).run("echo in", deadline=10).stdout == "in\n"
+            assert pool.get("demo-worker-1", PATIENCE).run("echo in", deadline=PATIENCE).stdout == "in\n"
         finally:
             pool.close()
 

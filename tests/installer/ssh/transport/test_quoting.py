@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from installer.ssh.transport.quoting import for_any_shell
+from tests.needs import tool
 
 SHELLS = ("sh", "dash", "bash", "zsh", "csh", "tcsh", "fish")
 COMMANDS = (
@@ -25,11 +25,9 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in SHELLS])
 def test_every_shell_runs_a_command_as_sh_does(shell: str, command: str, tmp_path: Path) -> None:
-    path = shutil.which(shell)
-    if path is None:
-        pytest.skip(f"{shell} is not installed")
+    path = tool(shell)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
 
     def run(argv: list[str]) -> tuple[int, bytes]:

@@ -1,0 +1,30 @@
+"""What every test may say of itself: which programs and rights it needs (`tests/needs.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from tests import needs
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"
+    config.addinivalue_line("markers", text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.require(*(name for marker in item.iter_markers("needs") for name in marker.args))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Give every skip the same place, whichever test or double asked: pytest then counts them by their reasons."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (needs.__file__, 1, report.longrepr[2])
+    return report
