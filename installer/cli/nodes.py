@@ -166,13 +166,14 @@ def _joining_lines(plan: InstallPlan, changed: InstallPlan) -> list[str]:
     from installer.common.text import count
     from installer.plan.changes import changes
     from installer.plan.resize import joining
-    from installer.plan.topology import hosts
+    from installer.plan.topology import GIVEN_LATER, hosts
 
     new, own = joining(plan, changed), hosts(changed)
     lines = [f"{plan.name}: {count(len(new), 'machine')} would join"]
     for machine in new:
         at = own[machine.name].address if machine.name in own else ""
-        lines.append(f"  {machine.name:<24} {machine.address}  {at if at != str(machine.address) else ''}".rstrip())
+        elsewhere = at if at != str(machine.address) else ""
+        lines.append(f"  {machine.name:<24} {machine.address or GIVEN_LATER}  {elsewhere}".rstrip())
     lines += [f"  {one.field}: {one.old} -> {one.new}: {one.why}" for one in changes(plan, changed)]
     return [*lines, *_saved_line(plan)]
 
@@ -181,10 +182,11 @@ def _leaving_lines(plan: InstallPlan, smaller: InstallPlan) -> list[str]:
     from installer.cluster.etcd import survives
     from installer.common.text import count
     from installer.plan.resize import joining
+    from installer.plan.topology import GIVEN_LATER
 
     gone = joining(smaller, plan)
     lines = [f"{plan.name}: {count(len(gone), 'machine')} would leave"]
-    lines += [f"  {machine.name:<24} {machine.address}" for machine in gone]
+    lines += [f"  {machine.name:<24} {machine.address or GIVEN_LATER}" for machine in gone]
     if plan.masters != smaller.masters:
         lines.append(f"  the control plane would survive {survives(smaller.masters)}")
     if not plan.traits.inventory:

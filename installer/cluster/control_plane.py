@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from installer.cluster import kubeadm, masters
 from installer.cluster.diagnosis import explain_init
 from installer.cluster.join import Join, observe_membership
 from installer.node.program import run_program, status
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Machine, Topology
+from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
 
 
@@ -18,7 +18,6 @@ class Init(Permanent):
     """`kubeadm init` on the first master. Where another master is a member already, it joins as any other does."""
 
     plan: InstallPlan
-    topology: Topology = field(repr=False)
     machine: Machine
 
     def observe(self, ctx: Context) -> Observation:
@@ -38,6 +37,6 @@ class Init(Permanent):
         ctx.world.directory.kubeconfig.unlink(missing_ok=True)
         facts = kubeadm.facts_of(status(ctx, self.machine.name))
         key = kubeadm.new_encryption_key()
-        parcel = kubeadm.init_parcel(self.plan, self.topology, self.machine, facts, key)
+        parcel = kubeadm.init_parcel(self.plan, ctx.world.topology, ctx.world.machine(self.machine.name), facts, key)
         explain = explain_init(self.plan, self.machine.name)
         run_program(ctx, self.machine.name, "init", stdin=parcel, explain=explain)

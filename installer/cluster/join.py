@@ -58,7 +58,7 @@ class Join(Permanent):
 
     def _join(self, ctx: Context, master: str) -> None:
         facts = kubeadm.facts_of(status(ctx, self.machine.name))
-        parcel = kubeadm.join_parcel(self.plan, self.machine, facts, _invitation(ctx, master))
+        parcel = kubeadm.join_parcel(self.plan, ctx.world.machine(self.machine.name), facts, _invitation(ctx, master))
         explain = explain_join(self.plan, self.machine.name, master)
         run_program(ctx, self.machine.name, "join", stdin=parcel, explain=explain)
 

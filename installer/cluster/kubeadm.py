@@ -53,7 +53,16 @@ def new_encryption_key() -> str:
 
 
 def init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
-    """What `craton-node init` reads on the first master. Secret."""
+    """What `craton-node init` reads on the first master. Secret.
+
+    Raises InstallerError while a master has no address.
+    """
+    for master in topology.of_role(Role.MASTER):
+        _ = master.located
+    return _init_parcel(plan, topology, machine, facts, encryption_key)
+
+
+def _init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
     init = render(
         "kubeadm/init.yaml",
         **_registration(machine, facts),
@@ -70,7 +79,8 @@ def init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: 
 
 
 def join_parcel(plan: InstallPlan, machine: Machine, facts: Facts, invitation: Invitation) -> str:
-    """What `craton-node join` reads. Secret."""
+    """What `craton-node join` reads. Secret. Raises InstallerError while the machine has no address."""
+    _ = machine.located
     join = render(
         "kubeadm/join.yaml",
         **_registration(machine, facts),
@@ -81,22 +91,22 @@ def join_parcel(plan: InstallPlan, machine: Machine, facts: Facts, invitation: I
     if machine.role is not Role.MASTER:
         return parcel({"kubeadm.yaml": join})
     control_plane = render(
-        "kubeadm/join-master.yaml", address=str(machine.address), certificate_key=invitation.certificate_key
+        "kubeadm/join-master.yaml", address=_shown_address(machine), certificate_key=invitation.certificate_key
     )
     return parcel({"kubeadm.yaml": join + control_plane} | _api_server_files(invitation.encryption_key))
 
 
 def shown(plan: InstallPlan, topology: Topology) -> str:
     """The first master's parcel for people to read: as a virtual machine gets it, with words in place of the key."""
-    return init_parcel(plan, topology, topology.first_master, Facts(), _NO_KEY)
+    return _init_parcel(plan, topology, topology.first_master, Facts(), _NO_KEY)
 
 
 def certificate_names(plan: InstallPlan, topology: Topology) -> list[str]:
     """Names and addresses under which the API server can be reached."""
     masters = topology.of_role(Role.MASTER)
-    names = [plan.api_host, *(master.name for master in masters), *(str(master.address) for master in masters)]
+    names = [plan.api_host, *(master.name for master in masters), *(_shown_address(master) for master in masters)]
     if balancer := topology.load_balancer:
-        names += [balancer.name, *([str(balancer.address)] if balancer.address else [])]
+        names += [one for one in (balancer.name, str(balancer.address or ""), balancer.host) if one]
     return [*names, "localhost", "127.0.0.1"]
 
 
@@ -116,6 +126,11 @@ def read_parcel(text: str) -> dict[str, str]:
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
+def _shown_address(machine: Machine) -> str:
+    """For people, too, who review a plan before its machines have addresses."""
+    return str(machine.address) if machine.address else f"<address of {machine.name}>"
+
+
 def _endpoint(plan: InstallPlan) -> str:
     return f"{plan.api_host}:6443"
 
@@ -124,7 +139,7 @@ def _registration(machine: Machine, facts: Facts) -> dict[str, object]:
     """What both init.yaml and join.yaml say of the machine."""
     return {
         "node": machine.name,
-        "address": str(machine.address),
+        "address": _shown_address(machine),
         "taints": [_taint(taint) for taint in machine.taints],
         "ignored_checks": _ignored_checks(facts),
     }

@@ -156,7 +156,7 @@ class PlanSaved(Permanent):
         for name in self.gone:
             pinned_keys.unpin(ctx.world.directory, name)
         planfile.save(ctx.world.directory.plan, self.plan)
-        ctx.world.plan, ctx.world.topology = self.plan, topology(self.plan)
+        ctx.world.plan, ctx.world.shape = self.plan, topology(self.plan)
 
 
 def steps(plan: InstallPlan, smaller: InstallPlan, undone: Sequence[Step], *, force: bool) -> Iterator[Step]:

@@ -85,7 +85,7 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         machine=first.name,
         # The other masters are asked whether there is a cluster already.
         needs=(f"prepare/{first.name}", *(f"connect/{machine.name}" for machine in others)),
-        action=Init(plan, topology, first),
+        action=Init(plan, first),
         weight=8.0,
         limit="ssh",
         deadline=_INIT_DEADLINE,

@@ -93,7 +93,6 @@ class KubeadmUpgrade(Permanent):
     """
 
     plan: InstallPlan
-    topology: Topology = field(repr=False)
     machine: Machine
 
     def observe(self, ctx: Context) -> Observation:
@@ -101,8 +100,8 @@ class KubeadmUpgrade(Permanent):
 
     def apply(self, ctx: Context) -> None:
         name = self.machine.name
-        configuration = Prepare(self.plan, self.topology, name).bring(ctx)
-        verb = "apply" if self.machine == self.topology.first_master else "node"
+        configuration = Prepare(self.plan, name).bring(ctx)
+        verb = "apply" if self.machine.number == 1 and self.machine.role is Role.MASTER else "node"
         explain = diagnosis.explain_upgrade(self.plan, name)
         run_program(ctx, name, "upgrade", verb, stdin=configuration, explain=explain)
 
@@ -261,11 +260,11 @@ def _machine(plan: InstallPlan, topology: Topology, machine: Machine) -> Iterato
     name, release = machine.name, plan.kubernetes
     what = f"the control plane on {name}" if machine.role is Role.MASTER else f"the kubelet's configuration on {name}"
     actions: list[tuple[str, str, Action, float, float]] = [
-        ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, topology, machine), 30.0, DOWNLOADING)
+        ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, machine), 30.0, DOWNLOADING)
     ]
     if is_drained(topology, machine):
         actions.append(("drain", f"drain {name}", Drained(plan, name), 5.0, 600.0))
-    kubelet = Prepare(plan, topology, name)
+    kubelet = Prepare(plan, name)
     actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, DOWNLOADING))
     back = BackInService(plan, machine)
     actions.append(("back", f"see {name} Ready with {release}, and in service again", back, 5.0, 300.0))

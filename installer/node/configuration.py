@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, pause_image, wanted
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Topology
+from installer.plan.rules import Role
+from installer.plan.topology import Machine, Topology
 
 _NO_SUM = _NOWHERE = "-"
 
@@ -33,7 +34,8 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
     if artifacts.proxy:
         yield "PROXY", artifacts.proxy
         yield "NO_PROXY", ",".join(unproxied(plan, topology))
-    for address, name in _names(topology):
+    yield "ADDRESS", str(topology.machine(machine).located)
+    for address, name in names_on(topology, topology.machine(machine)):
         yield "HOST", f"{address} {name}"
     for architecture in ARCHITECTURES:
         for artifact in wanted(plan, architecture):
@@ -48,19 +50,22 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
         yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"
 
 
-def _names(topology: Topology) -> Iterator[tuple[str, str]]:
-    """Addresses and names: the contract's with every address behind them, and each machine's own."""
+def names_on(topology: Topology, machine: Machine) -> Iterator[tuple[str, str]]:
+    """Addresses and names that `machine` has to find without a name server: the contract's, and the masters'.
+
+    No other machine's: a worker that joins changes nothing on those that run.
+    """
     for record in topology.records:
-        for address in topology.addresses(record):
+        for address in topology.addresses_on(machine, record):
             yield address, record.name
-    for machine in topology.machines:
-        yield str(machine.address), machine.name
+    for master in topology.of_role(Role.MASTER):
+        yield str(master.located), master.name
 
 
 def unproxied(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
-    """Where machines go without the proxy: themselves, each other, pods, services, and the cluster's own names."""
+    """Where machines go without the proxy: themselves, the masters, pods, services, and the cluster's own names."""
     machines = (
-        tuple(str(machine.address) for machine in topology.machines)
+        tuple(str(master.located) for master in topology.of_role(Role.MASTER))
         if plan.traits.inventory
         else (str(plan.networks.machines),)
     )

@@ -109,7 +109,7 @@ def _elements(peer: Peer, plan: InstallPlan, topology: Topology) -> tuple[str, .
     if peer is Peer.LOAD_BALANCER:
         return (str(plan.networks.machines),)
     roles = FirewallRule("", "in", _EVERY_PORT, (peer,)).peer_roles
-    return tuple(str(machine.address) for machine in topology.machines if machine.role in roles)
+    return tuple(str(machine.located) for machine in topology.machines if machine.role in roles)
 
 
 def _set(name: str, elements: tuple[str, ...], *, interval: bool) -> str:

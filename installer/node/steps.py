@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from installer.common.errors import InstallerError
@@ -63,7 +63,6 @@ class _Prepare:
     """Make a bare machine one that kubeadm accepts: kernel, container runtime, kubelet."""
 
     plan: InstallPlan
-    topology: Topology = field(repr=False)
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
@@ -71,7 +70,7 @@ class _Prepare:
         prepared = said.get("prepared", "")
         if prepared != self.plan.kubernetes:
             return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(said, self.plan.name))
-        if said.get("configuration") != configuration_sum(self._configuration()):
+        if said.get("configuration") != configuration_sum(self._configuration(ctx)):
             return Observation(False, f"prepared for {prepared}, not as the plan is now", remains=True)
         if said.get("program") not in (source_sum(), BUILT_IN):
             return Observation(False, f"prepared for {prepared}, by another version of Craton", remains=True)
@@ -83,7 +82,7 @@ class _Prepare:
     def bring(self, ctx: Context) -> str:
         """Have the program, and artifacts of this computer, on the machine; return its configuration."""
         said = ensure_program(ctx, self.machine)
-        text = self._configuration()
+        text = self._configuration(ctx)
         directory = ctx.world.artifacts
         if directory is not None and said.get("program") != BUILT_IN:
             self._upload(ctx, directory, text)
@@ -96,8 +95,8 @@ class _Prepare:
             target = f"/var/lib/craton/artifacts/{path}"
             upload(ctx, self.machine, directory / path, target, sha256=self.plan.artifacts.sums.get(path))
 
-    def _configuration(self) -> str:
-        return configuration(self.plan, self.topology, self.machine)
+    def _configuration(self, ctx: Context) -> str:
+        return configuration(self.plan, ctx.world.topology, self.machine)
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             phase=Phase.PREPARE,
             machine=name,
             needs=(f"connect/{name}",),
-            action=action(plan, topology, name),
+            action=action(plan, name),
             weight=12.0,
             limit="processors" if plan.traits.here else "ssh",
             deadline=_REHEARSED if plan.traits.stand_ins else DOWNLOADING,

@@ -17,7 +17,7 @@ from installer.plan.diagram import diagram, facts
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.machines import Host
 from installer.plan.rules import Flow, Kind, Role, Traffic
-from installer.plan.topology import FirewallRule, Machine, hosts, topology
+from installer.plan.topology import GIVEN_LATER, FirewallRule, Machine, hosts, topology
 from installer.steps.step import Step
 
 
@@ -92,7 +92,7 @@ def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
             for step in steps
         ],
         "records": [
-            {"rule": record.rule, "type": "A", "name": record.name, "targets": record.targets}
+            {"rule": record.rule, "type": "A", "name": record.name, "targets": shape.leads_to(record)}
             for record in shape.records
         ],
     }
@@ -105,7 +105,7 @@ def text(plan: InstallPlan, steps: Sequence[Step]) -> str:
         ("Contract", _rule_lines(plan)),
         *([("Artifacts", _download_lines(plan))] if downloads(plan) else []),
         ("Steps", _step_lines(steps)),
-        ("DNS records", [f"A  {record.name}  {', '.join(record.targets)}" for record in topology(plan).records]),
+        ("DNS records", _record_lines(plan)),
     )
     blocks = ("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections)
     return "\n\n".join((overview(plan), *blocks))
@@ -143,8 +143,9 @@ def _ruling(decision: Decision, plan: InstallPlan) -> Ruling:
 def _realised(decision: Decision, plan: InstallPlan) -> str:
     rule = decision.rule
     if rule.kind is Kind.NAME:
-        record = next(record for record in topology(plan).records if record.rule == rule.id)
-        return f"A record {record.name} to {', '.join(record.targets)}"
+        shape = topology(plan)
+        record = next(record for record in shape.records if record.rule == rule.id)
+        return f"A record {record.name} to {', '.join(shape.leads_to(record))}"
     where = _machines_of(rule.roles, plan)
     return {
         Kind.FIREWALL: f"firewall of {where}",
@@ -188,7 +189,7 @@ def _machine(machine: Machine, host: str) -> dict[str, Any]:
     return {
         "name": machine.name,
         "role": str(machine.role),
-        "address": str(machine.address),
+        "address": str(machine.address) if machine.address else None,
         **({"host": host} if host else {}),
         "labels": machine.labels,
         "taints": machine.taints,
@@ -201,7 +202,13 @@ def _machine_lines(plan: InstallPlan) -> Iterator[str]:
     width = max(len(machine.name) for machine in machines)
     for machine in machines:
         host = host_words(own.get(machine.name))
-        yield f"{machine.name:{width}}  {machine.role:6}  {machine.address!s:15}  {host}".rstrip()
+        yield f"{machine.name:{width}}  {machine.role:6}  {machine.address or GIVEN_LATER!s:15}  {host}".rstrip()
+
+
+def _record_lines(plan: InstallPlan) -> Iterator[str]:
+    shape = topology(plan)
+    for record in shape.records:
+        yield f"A  {record.name}  {', '.join(shape.leads_to(record))}"
 
 
 def _rule_lines(plan: InstallPlan) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 
+from installer.common.errors import InstallerError
 from installer.plan import decisions
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
@@ -17,6 +18,8 @@ from installer.plan.rules import Kind, Peer, Role, Traffic
 # an infra node moves no worker.
 _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
 _BALANCER_ADDRESS = 5
+GIVEN_LATER = "given later"
+"""What people read in place of an address that the platform gives."""
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
 INFRA_LABEL = "node-role.kubernetes.io/infra="
 """The contract asks for none; it shows the role, and workloads that belong there select it."""
@@ -51,10 +54,26 @@ class Machine:
     name: str
     role: Role
     number: int
-    address: IPv4Address
+    address: IPv4Address | None
+    """Where the cluster's machines reach it; None where the platform gives it one once it is made."""
     labels: tuple[str, ...]
     taints: tuple[str, ...]
     firewall: tuple[FirewallRule, ...]
+    zone: str = ""
+    """The platform's failure domain that it runs in, where the platform has any."""
+
+    @property
+    def located(self) -> IPv4Address:
+        """Its address. Raises InstallerError (retryable) while it has none."""
+        if self.address is None:
+            raise InstallerError(
+                "find the machine's address",
+                "the platform has not given it one yet",
+                machine=self.name,
+                hint="resume: the step that creates the machine waits for its address",
+                retryable=True,
+            )
+        return self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +83,14 @@ class LoadBalancer:
     name: str
     listeners: tuple[tuple[int, int], ...]
     address: IPv4Address | None = None
-    """None where the platform gives one once it is made."""
+    """None where the platform gives one once it is made, or a name instead."""
+    host: str = ""
+    """Its DNS name, where the platform gives it one and no address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An A record (or alias): `targets` are addresses, or the load balancer's name."""
+    """An A record (or alias): `targets` are names of machines, or the load balancer's."""
 
     rule: str
     name: str
@@ -97,11 +118,29 @@ class Topology:
         raise KeyError(name)
 
     def addresses(self, record: Record) -> tuple[str, ...]:
-        """Where `record` leads: the balancer's address for its name, nothing while the platform has given it none."""
-        balancer = self.load_balancer
-        if balancer is None or record.targets != (balancer.name,):
-            return record.targets
-        return (str(balancer.address),) if balancer.address else ()
+        """Where `record` leads for people outside; nothing while the platform has given no address."""
+        found = {machine.name: machine.address for machine in self.machines if machine.name in record.targets}
+        if balancer := self.load_balancer:
+            found[balancer.name] = balancer.address
+        return tuple(str(address) for target in record.targets if (address := found.get(target)))
+
+    def leads_to(self, record: Record) -> tuple[str, ...]:
+        """Where `record` leads, for people: addresses that the plan says, else what gets an address once it exists."""
+        planned = {machine.name: str(machine.address or machine.name) for machine in self.machines}
+        return tuple(planned.get(target, target) for target in record.targets)
+
+    def addresses_on(self, machine: Machine, record: Record) -> tuple[str, ...]:
+        """Where `record` leads on `machine`, in the order in which clients try.
+
+        On a master the API's name leads to the master itself first, and never through a balancer: one that sends a
+        machine's own connection back to it would break joins. Elsewhere it leads to the balancer if that has an
+        address, else to the masters.
+        """
+        outside = self.addresses(record)
+        if record.rule != "D1" or (outside and machine.role is not Role.MASTER):
+            return outside
+        masters = sorted(self.of_role(Role.MASTER), key=lambda master: master.name != machine.name)
+        return tuple(str(master.address) for master in masters if master.address)
 
     def peers(self, rule: FirewallRule) -> tuple[Machine, ...]:
         """The cluster's own machines at the other end of `rule`."""
@@ -141,13 +180,15 @@ def _name(plan: InstallPlan, role: Role, number: int) -> str:
     return f"{plan.name}-{role}-{number}"
 
 
-def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address]:
+def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address | None]:
     own = hosts(plan)
     for number in range(1, _count(plan, role) + 1):
         if own:
             address = own[_name(plan, role, number)].node_address
             assert address is not None, "a plan whose hosts have no address is refused"
             yield address
+        elif plan.traits.assigns_addresses:
+            yield None
         else:
             yield plan.networks.machines[_FIRST_ADDRESS[role] + number - 1]
 
@@ -180,7 +221,7 @@ def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:
 def _load_balancer(plan: InstallPlan) -> LoadBalancer | None:
     if plan.ingress.kind != "load-balancer":
         return None
-    address = None if plan.traits.cloud else plan.networks.machines[_BALANCER_ADDRESS]
+    address = None if plan.traits.assigns_addresses else plan.networks.machines[_BALANCER_ADDRESS]
     return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)), address)
 
 
@@ -188,7 +229,7 @@ def _records(plan: InstallPlan, machines: tuple[Machine, ...], balancer: LoadBal
     def targets(role: Role) -> tuple[str, ...]:
         if balancer:
             return (balancer.name,)
-        return tuple(str(machine.address) for machine in machines if machine.role is role)
+        return tuple(machine.name for machine in machines if machine.role is role)
 
     return (
         Record("D1", plan.api_host, targets(Role.MASTER)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from installer.plan.topology import FirewallRule
+from installer.plan.topology import FirewallRule, Topology
 from installer.ssh.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ class RunOptions:
 
 class Platform(Protocol):
     """One cluster's place. Opened per run; holds clients and connections, never decisions."""
+
+    def located(self, topology: Topology) -> Topology:
+        """`topology` with the addresses and zones that machines and balancer have now.
+
+        From one listing that is kept for a moment, not one request for each machine. Safe from many threads.
+        """
 
     def find(self, connections: Connections) -> list[Resource]:
         """Everything that exists for this cluster, found by its name or tag, also if nobody recorded it.

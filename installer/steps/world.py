@@ -7,7 +7,7 @@ from pathlib import Path
 
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Topology
+from installer.plan.topology import Machine, Topology
 from installer.ssh.connection import Connection, Connections
 from installer.steps.evidence import Evidence
 from installer.steps.platform import Platform
@@ -18,7 +18,8 @@ class World:
     """One cluster's outside, for the length of one run. `evidence` is what this run's checks gathered, by machine."""
 
     plan: InstallPlan
-    topology: Topology
+    shape: Topology
+    """The plan's machines and names; addresses that the platform gives are not in it."""
     directory: ClusterDirectory
     platform: Platform
     connections: Connections
@@ -29,6 +30,15 @@ class World:
     """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None
     """Directory on this computer from which machines get their artifacts, in a mirror's layout."""
+
+    @property
+    def topology(self) -> Topology:
+        """The machines and names with their addresses, as far as the platform knows them now."""
+        return self.platform.located(self.shape)
+
+    def machine(self, name: str) -> Machine:
+        """One machine as it is now. Raises KeyError if the plan has no such machine."""
+        return self.topology.machine(name)
 
     def connect(self, machine: str, deadline: float = 30.0) -> Connection:
         """An open connection to `machine`, shared by the steps of this run. Raises InstallerError."""

@@ -14,7 +14,7 @@ from installer.operations.review import Download, Ruling, downloads, host_words,
 from installer.plan.changes import Change, Risk
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Machine, hosts, topology
+from installer.plan.topology import GIVEN_LATER, Machine, hosts, topology
 from installer.steps.step import Step
 from screens import theme
 from screens.models.subject import Gathered
@@ -74,7 +74,7 @@ def machines(plan: InstallPlan) -> Rows:
         (
             cell(machine.name, "bold"),
             cell(machine.role),
-            cell(machine.address),
+            cell(machine.address or GIVEN_LATER),
             cell(", ".join(machine.labels), "faint"),
         )
         for machine in found
@@ -133,9 +133,10 @@ def ran(gathered: Gathered) -> Rows:
 
 def records(plan: InstallPlan) -> list[Row]:
     """The DNS records that the cluster's names need."""
+    shape = topology(plan)
     return [
-        (cell(record.rule, "bold"), cell("A"), cell(record.name), cell(", ".join(record.targets)))
-        for record in topology(plan).records
+        (cell(record.rule, "bold"), cell("A"), cell(record.name), cell(", ".join(shape.leads_to(record))))
+        for record in shape.records
     ]
 
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory, write_private
@@ -18,6 +18,7 @@ from installer.plan.topology import topology
 from installer.ssh.connection import Result, Running
 from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
+from tests.doubles.planned_platform import PLANNED
 
 
 @dataclass
@@ -141,7 +142,7 @@ class Masters:
     def world(self) -> World:
         directory = ClusterDirectory.of(self.plan.name)
         write_private(directory.plan, f"craton: 1\nname: {self.plan.name}\n")
-        return World(self.plan, topology(self.plan), directory, cast(Any, None), self)
+        return World(self.plan, topology(self.plan), directory, PLANNED, self)
 
     def master(self, number: int) -> Master:
         return self.machines[f"{self.plan.name}-master-{number}"]

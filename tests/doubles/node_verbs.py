@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
@@ -18,6 +18,7 @@ from installer.ssh.connection import Result, Running
 from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
 from tests.doubles.kubeconfigs import given_by_master
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.patience import PATIENCE
 
@@ -102,7 +103,7 @@ class FakeCluster:
 
     def context(self, deadline: float = PATIENCE) -> StepContext:
         directory = ClusterDirectory.of(self.plan.name)
-        world = World(self.plan, topology(self.plan), directory, cast(Any, None), _Connections(self))
+        world = World(self.plan, topology(self.plan), directory, PLANNED, _Connections(self))
         return StepContext(world, deadline)
 
     def answer(self, name: str, words: list[str], stdin: str) -> Result:

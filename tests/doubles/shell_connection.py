@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
@@ -15,6 +15,7 @@ from installer.ssh.connection import Result, Running
 from installer.ssh.diagnosis import Ladder
 from installer.steps.world import World
 from tests.doubles.bare_machine import BareMachine
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.patience import PATIENCE
 
@@ -86,7 +87,7 @@ class MachineContext(StepContext):
 
     def __init__(self, plan: InstallPlan, connection: ShellConnection, deadline: float = PATIENCE) -> None:
         directory = ClusterDirectory.of(plan.name)
-        world = World(plan, topology(plan), directory, cast(Any, None), connection)
+        world = World(plan, topology(plan), directory, PLANNED, connection)
         super().__init__(world, deadline)
         self.published: list[tuple[str, dict[str, Any]]] = []
 

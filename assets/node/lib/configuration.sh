@@ -2,6 +2,7 @@
 # The configuration that comes on stdin: lines KEY='value', no quote inside; read, never executed.
 #
 #     CLUSTER MACHINE KUBERNETES     names, and the version such as v1.36.2
+#     ADDRESS                        of this machine, as the others reach it
 #     PAUSE_IMAGE                    the image that containerd runs under each pod
 #     HOST='ADDRESS NAME'            a line of /etc/hosts; repeated
 #     ARTIFACT='NAME ARCH PATH SUM URL'   repeated; SUM is SHA-256, or `-` where none is known
@@ -13,7 +14,7 @@
 CONFIGURATION=$STATE/configuration
 
 read_configuration() {
-    CLUSTER='' MACHINE='' KUBERNETES='' PAUSE_IMAGE='' REGISTRY='' PROXY='' NO_PROXY='' DOWNLOAD_SECONDS=600
+    CLUSTER='' MACHINE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' REGISTRY='' PROXY='' NO_PROXY='' DOWNLOAD_SECONDS=600
     HOSTS='' ARTIFACTS='' IMAGES=''
     cat >"$CONFIGURATION.new" || failed_write "$CONFIGURATION.new"
     while IFS= read -r line || [ -n "$line" ]; do
@@ -32,7 +33,7 @@ set_key() {
     value=${2%?}
     case $value in *\'*) end "$USAGE" "a quote inside the value of $1" ;; esac
     case $1 in
-    CLUSTER | MACHINE | KUBERNETES | PAUSE_IMAGE | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
+    CLUSTER | MACHINE | ADDRESS | KUBERNETES | PAUSE_IMAGE | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
     HOST) HOSTS=$HOSTS$value$NEWLINE ;;
     ARTIFACT) ARTIFACTS=$ARTIFACTS$value$NEWLINE ;;
     IMAGE) IMAGES=$IMAGES$value$NEWLINE ;;

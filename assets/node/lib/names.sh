@@ -10,7 +10,9 @@ with_names() {
     edit_text=${edit_text%.}
     printf '%s' "$edit_text"
     case $edit_text in '' | *"$NEWLINE") ;; *) echo ;; esac
-    printf '# BEGIN craton %s\n%s# END craton\n' "$CLUSTER" "$HOSTS"
+    own=${ADDRESS:+$ADDRESS $MACHINE$NEWLINE}
+    case $HOSTS in *"$own"*) own='' ;; esac # a master is among the names already
+    printf '# BEGIN craton %s\n%s%s# END craton\n' "$CLUSTER" "$HOSTS" "$own"
 }
 
 # A block whose end is gone is no block: nothing after it is taken for ours.

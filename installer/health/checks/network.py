@@ -12,7 +12,7 @@ from installer.health.reach import pairs as reach
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan import rules
 from installer.plan.rules import Level
-from installer.plan.topology import Record, Topology
+from installer.plan.topology import Machine, Record, Topology
 from installer.steps.evidence import Evidence, Unreadable
 
 _SHOWN = 3
@@ -72,19 +72,30 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def judge_record(record: Record, addresses: tuple[str, ...]) -> tuple[Verdict, str]:
-    """Whether a name resolves to exactly the planned addresses, or to any if a load balancer is planned."""
-    planned = {target for target in record.targets if _is_address(target)}
+def judge_record(
+    topology: Topology, machine: Machine, record: Record, addresses: tuple[str, ...]
+) -> tuple[Verdict, str]:
+    """Whether a name resolves to exactly the planned addresses on `machine`, or to any where the plan says none."""
+    planned = set(topology.addresses_on(machine, record))
     if not addresses:
         return Verdict.FAIL, f"{record.name} ({record.rule}) does not resolve"
     if not planned:
         return Verdict.PASS, f"{record.name} resolves to {', '.join(addresses)} ({', '.join(record.targets)})"
     if planned == set(addresses):
         return Verdict.PASS, f"{record.name} resolves as planned"
+    if set(addresses) == set(topology.addresses(record)):  # as an older Craton prepared masters behind a balancer
+        return Verdict.WARN, f"{record.name} leads to the load balancer on this master, not to the master itself"
     missing, extra = sorted(planned.difference(addresses)), sorted(set(addresses) - planned)
     words = [f"lacks {', '.join(missing)}"] if missing else []
     words += [f"has {', '.join(extra)} beyond the plan"] if extra else []
     return Verdict.FAIL, f"{record.name} ({record.rule}) {' and '.join(words)}"
+
+
+_NAME_REMEDIES = {
+    Verdict.PASS: "",
+    Verdict.WARN: "resume: preparing the machine again corrects its hosts file",
+    Verdict.FAIL: "correct the A records, then wait for their TTL",
+}
 
 
 def _names(subject: Subject) -> Judgement:
@@ -92,10 +103,10 @@ def _names(subject: Subject) -> Judgement:
     records = subject.topology.records
     if not any(record.name in known for record in records):
         raise Unreadable("the machine did not say how it resolves the contract's names")
-    found = [judge_record(record, known.get(record.name, ())) for record in records]
+    found = [judge_record(subject.topology, subject.machine, record, known.get(record.name, ())) for record in records]
     verdict = worst([one for one, _ in found])
     seen = "; ".join(words for one, words in found if one is verdict)
-    return verdict, seen, "" if verdict is Verdict.PASS else "mend the A records, then wait for their TTL"
+    return verdict, seen, _NAME_REMEDIES[verdict]
 
 
 def record_holds(finding: Finding, rule: str) -> bool | None:

@@ -53,7 +53,7 @@ def _apiserver(_machine: Machine, topology: Topology) -> str:
 
 def _nodes(machine: Machine, _topology: Topology) -> str:
     # This machine's own API server: the name may lead to a master that is down.
-    return f"server={shlex.quote(f'https://{machine.address}:6443')}\n" + asset("nodes.sh")
+    return f"server={shlex.quote(f'https://{machine.located}:6443')}\n" + asset("nodes.sh")
 
 
 def _names(_machine: Machine, topology: Topology) -> str:

@@ -98,7 +98,7 @@ def _interfaces(_topology: Topology, evidence: Mapping[str, Evidence]) -> Mappin
 def _links(topology: Topology, evidence: Mapping[str, Evidence]) -> Mapping[str, Link]:
     """By machine, the interface that has the plan's address."""
     known = _interfaces(topology, evidence)
-    links = {one.name: known[one.name].link(one.address) for one in topology.machines if one.name in known}
+    links = {one.name: known[one.name].link(one.located) for one in topology.machines if one.name in known}
     return {name: link for name, link in links.items() if link}
 
 
@@ -168,7 +168,7 @@ def _unique_host_key(subject: Subject) -> Judgement:
 
 
 def _unique_mac(subject: Subject) -> Judgement:
-    link = interfaces(subject.evidence).link(subject.machine.address)
+    link = interfaces(subject.evidence).link(subject.machine.located)
     if not link or not link.mac:
         raise Unreadable("the MAC address of the interface with the plan's address is not known")
     same = _apart(subject, _macs)
@@ -182,7 +182,7 @@ def _apart(subject: Subject, derive: Callable[[Topology, Mapping[str, Evidence]]
 
 
 def _address_owner(subject: Subject) -> Judgement:
-    planned, name = subject.machine.address, subject.machine.name
+    planned, name = subject.machine.located, subject.machine.name
     one = {name, *_sharing(subject, subject.across(_selves))}
     holders = [other for other in subject.across(_holders).get(planned, []) if other not in one]
     if holders:

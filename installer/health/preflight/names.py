@@ -92,7 +92,7 @@ def _proxy(subject: Subject) -> Judgement:
     if not used:
         return holds("none")
     networks = subject.plan.networks
-    inside = [IPv4Network(machine.address) for machine in subject.topology.machines]
+    inside = [IPv4Network(machine.located) for machine in subject.topology.machines]
     entries = [entry.strip() for entry in found.get("no_proxy", "").split(",")]
     missing = [one for one in (networks.pods, networks.services, *inside) if not _covered(one, entries)]
     through = f"{used} is {brief(found[used])}"

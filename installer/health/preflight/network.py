@@ -28,7 +28,7 @@ _FILTERING = ("input", "forward", "output")
 
 
 def _address(subject: Subject) -> Judgement:
-    found, planned = interfaces(subject.evidence), subject.machine.address
+    found, planned = interfaces(subject.evidence), subject.machine.located
     if planned.is_loopback:
         return fails(f"{planned} is a loopback address: no other machine reaches it")
     if planned in found.addresses:
@@ -54,7 +54,7 @@ def _own_addresses(found: Interfaces) -> list[str]:
 
 def _default_route(subject: Subject) -> Judgement:
     found = interfaces(subject.evidence)
-    route, own = found.default, found.link(subject.machine.address)
+    route, own = found.default, found.link(subject.machine.located)
     if route is None:
         return fails("there is no default route: kubeadm and the services' addresses need one")
     if own and own.name != route.link:
@@ -82,7 +82,7 @@ def _routes(subject: Subject) -> Judgement:
 
 
 def _mtu(subject: Subject) -> Judgement:
-    link = interfaces(subject.evidence).link(subject.machine.address)
+    link = interfaces(subject.evidence).link(subject.machine.located)
     if not link or link.mtu is None:
         raise Unreadable("the interface with the plan's address is not known, nor its MTU")
     seen = f"{link.mtu} on {link.name}; pods get {link.mtu - VXLAN_BYTES}"

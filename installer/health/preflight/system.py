@@ -100,7 +100,7 @@ def _own_name(subject: Subject) -> Judgement:
             slow = (whole(seconds) or 0) >= SLOW_LOOKUP
             if status != "0" or slow:
                 seen = f"{name} takes {brief(seconds)} s to look itself up" if slow else f"{name} cannot look itself up"
-                return warns(seen, f"echo '{subject.machine.address} {name}' >>/etc/hosts")
+                return warns(seen, f"echo '{subject.machine.located} {name}' >>/etc/hosts")
     return holds(name)
 
 

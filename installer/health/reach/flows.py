@@ -116,4 +116,4 @@ def _between(source: Machine, target: Machine) -> Iterator[Flow]:
         for service in services(rule.traffic):
             rules[service][rule.rule] = None
     for (protocol, port), ids in rules.items():
-        yield Flow(source.name, target.name, protocol, str(target.address), port, tuple(ids))
+        yield Flow(source.name, target.name, protocol, str(target.located), port, tuple(ids))

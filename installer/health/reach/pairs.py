@@ -60,7 +60,7 @@ class Pair:
 def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
     """What `machine` has to reach: from the rules for incoming traffic of all others whose peers include its role."""
     return tuple(
-        Target(rule.rule, protocol, str(other.address), port, other.name)
+        Target(rule.rule, protocol, str(other.located), port, other.name)
         for other in others(machine, topology)
         for rule in rules_from(machine.role, other)
         for protocol, port in ports(rule.traffic)

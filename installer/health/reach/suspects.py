@@ -105,7 +105,7 @@ def _targets(pairs: Iterable[tuple[str, str]]) -> int:
 
 def _groups(topology: Topology) -> tuple[Mapping[str, str], ...]:
     roles = {machine.name: f"{machine.role} machines" for machine in topology.machines}
-    networks = {machine.name: str(IPv4Network((machine.address, 24), strict=False)) for machine in topology.machines}
+    networks = {machine.name: str(IPv4Network((machine.located, 24), strict=False)) for machine in topology.machines}
     return (roles, networks) if len(set(networks.values())) > 1 else (roles,)
 
 

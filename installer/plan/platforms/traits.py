@@ -14,6 +14,8 @@ class PlatformTraits:
     summary: str
     cloud: bool = False
     """Nodes call the platform's API (contract rule M12)."""
+    assigns_addresses: bool = False
+    """Machines and load balancers get their addresses from the platform, once they exist."""
     inventory: bool = False
     """Its machines are the user's own, named in the plan: they keep name and address, and are never deleted."""
     load_balancers: bool = True

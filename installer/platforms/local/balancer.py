@@ -63,5 +63,5 @@ def replace(engine: Engine, name: str, configuration: str) -> None:
 
 
 def _listener(port: int, behind: int, masters: Iterable[Machine]) -> str:
-    servers = "".join(f"    server {master.name} {master.address}:{behind}\n" for master in masters)
+    servers = "".join(f"    server {master.name} {master.located}:{behind}\n" for master in masters)
     return f"listen port-{port}\n    bind *:{port}\n    balance leastconn\n{servers}"

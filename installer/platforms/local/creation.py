@@ -32,7 +32,7 @@ class MachineCreation:
 
     def apply(self, ctx: Context) -> None:
         node_program = File(program.PATH, program.source(), 0o755)
-        _make(ctx, self.name, ctx.world.topology.machine(self.name).address, (node_program,))
+        _make(ctx, self.name, ctx.world.machine(self.name).located, (node_program,))
 
     def undo(self, ctx: Context) -> None:
         _remove(ctx, self.name)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule
+from installer.plan.topology import FirewallRule, Topology
 from installer.platforms.local import machine, names
 from installer.platforms.local.engine import Engine, open_engine
 from installer.ssh.connection import Connections
@@ -35,6 +35,10 @@ class LocalPlatform:
             if self._engine is None:
                 self._engine = open_engine(self._plan.local.engine)
             return self._engine
+
+    def located(self, topology: Topology) -> Topology:
+        """As it is: the plan says every address."""
+        return topology
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (the engine knows it all)
         engine, cluster = self.engine, self._plan.name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Record, Topology
+from installer.plan.topology import Machine, Record, Topology
 from installer.platforms.local import image, machine, network, preflight
 from installer.platforms.local.computer import examine
 from installer.platforms.local.creation import BalancerCreation, MachineCreation, engine_of
@@ -93,24 +93,28 @@ class Names(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         wanted = ctx.world.topology.addresses(self.record)
-        unknown = [name for name, found in self._found(ctx) if found != set(wanted)]
+        unknown = [planned.name for planned, found in self._found(ctx) if found != self._planned(ctx, planned)]
         if unknown:
             return Observation(False, f"not so on {', '.join(unknown)}")
         ctx.log("for the hosts file of this computer, or of any other that has a route to the machines:")
         ctx.log(f"{wanted[0]} {self.record.name}")
-        return Observation(True, f"{self.record.name} leads to {', '.join(wanted)} on every machine")
+        return Observation(True, f"{self.record.name} leads where it should on every machine")
 
     def apply(self, ctx: Context) -> None:
-        for name, found in self._found(ctx):
-            if found != set(ctx.world.topology.addresses(self.record)):
+        for planned, found in self._found(ctx):
+            if found != self._planned(ctx, planned):
                 seen = f"{self.record.name} leads to {', '.join(sorted(found)) or 'nowhere'} there"
-                raise InstallerError("look up the name", seen, machine=name, hint="prepare the machine again: resume")
+                hint = "prepare the machine again: resume"
+                raise InstallerError("look up the name", seen, machine=planned.name, hint=hint)
 
-    def _found(self, ctx: Context) -> Iterator[tuple[str, set[str]]]:
+    def _planned(self, ctx: Context, machine: Machine) -> set[str]:
+        return set(ctx.world.topology.addresses_on(machine, self.record))
+
+    def _found(self, ctx: Context) -> Iterator[tuple[Machine, set[str]]]:
         for planned in ctx.world.topology.machines:
             ctx.check_stop()
             asked = engine_of(ctx).attempt("exec", planned.name, "getent", "ahostsv4", self.record.name, deadline=30.0)
-            yield planned.name, {line.split()[0] for line in asked.stdout.splitlines() if line.strip()}
+            yield planned, {line.split()[0] for line in asked.stdout.splitlines() if line.strip()}
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

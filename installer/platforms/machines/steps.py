@@ -111,13 +111,13 @@ class LookUp(Permanent):
     record: Record
 
     def observe(self, ctx: Context) -> Observation:
-        found = _resolve(self.record.name)
-        if set(found) == set(self.record.targets):
+        found, planned = _resolve(self.record.name), ctx.world.topology.addresses(self.record)
+        if set(found) == set(planned):
             return Observation(True, f"leads to {', '.join(found)}")
         seen = f"leads to {', '.join(found)} from here" if found else "leads nowhere from here"
-        wanted = "; ".join(f"{self.record.name}. A {target}" for target in self.record.targets)
+        wanted = "; ".join(f"{self.record.name}. A {address}" for address in planned)
         ctx.log(f"{self.record.name} {seen}: the records to make are {wanted}")
-        ctx.log(f"or, on your own computer, in /etc/hosts: {self.record.targets[0]} {self.record.name}")
+        ctx.log(f"or, on your own computer, in /etc/hosts: {planned[0]} {self.record.name}")
         return Observation(True, f"{seen}; to be made: {wanted}")
 
     def apply(self, ctx: Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -12,13 +12,6 @@ from installer.common.errors import InstallerError
 from installer.common.paths import write_private
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule
-
-if TYPE_CHECKING:
-    pass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class Refused(Exception):  # noqa: N818 (an answer, not an error of the site's)
@@ -59,6 +52,8 @@ class MachineRecord(_Record):
     """Version of Kubernetes that it is prepared for."""
     configuration: str = ""
     """SHA-256 sum of what it was prepared with."""
+    hosts: list[str] = []
+    """Lines `ADDRESS NAME` of its hosts file."""
     begun: str = ""
     """`init` or `join`, while one began and has not come to its end."""
     member: str = ""

@@ -6,13 +6,13 @@ import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from installer.common.errors import InstallerError
 from installer.common.paths import home
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
-from installer.plan.topology import Machine, Topology
+from installer.plan.topology import FirewallRule, Machine, Topology
 from installer.platforms.rehearsal.client import StandInView
 from installer.platforms.rehearsal.platform import RehearsalPlatform
 from installer.platforms.rehearsal.records import FIREWALL_RULES
@@ -25,8 +25,6 @@ _FILES_PER_MACHINE = 4
 """A listener, and connections to it."""
 _DISK = 50_000_000
 """Bytes that a site's state and log, and the cluster's journal, may come to."""
-_BALANCER_ADDRESS = 5
-"""Offset in the machines' network: below those of the machines."""
 
 
 @dataclass(frozen=True)
@@ -77,27 +75,62 @@ class SiteProcess:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One of the platform's own things by `kind` and `name`, with a JSON `value`."""
+class _Entry:
+    """One of the platform's own things by `kind` and `name`, with a JSON value."""
 
-    kind: str
     name: str
-    value: Any
+    kind: ClassVar[str]
+
+    def value(self, ctx: Context) -> Any:
+        raise NotImplementedError
 
     def observe(self, ctx: Context) -> Observation:
         platform = _platform(ctx)
         found = platform.site().call("entries", kind=self.kind).get(self.name) if platform.exists else None
         if found is None:
             return Observation(False, f"there is no {self.name}")
-        return Observation(found == self.value, "as planned" if found == self.value else "differs from the plan")
+        return Observation(
+            found == self.value(ctx), "as planned" if found == self.value(ctx) else "differs from the plan"
+        )
 
     def apply(self, ctx: Context) -> None:
-        _platform(ctx).site().call("put", kind=self.kind, name=self.name, value=self.value)
+        _platform(ctx).site().call("put", kind=self.kind, name=self.name, value=self.value(ctx))
 
     def undo(self, ctx: Context) -> None:
         platform = _platform(ctx)
         if platform.exists:
             platform.site().call("remove", kind=self.kind, name=self.name)
+
+
+@dataclass(frozen=True)
+class FirewallGroup(_Entry):
+    rules: tuple[FirewallRule, ...]
+    kind = "firewall"
+
+    def value(self, ctx: Context) -> Any:  # noqa: ARG002 (the same whatever exists)
+        return FIREWALL_RULES.dump_python(self.rules, mode="json")
+
+
+@dataclass(frozen=True)
+class Balancer(_Entry):
+    kind = "load-balancer"
+
+    def value(self, ctx: Context) -> Any:
+        balancer = ctx.world.topology.load_balancer
+        assert balancer is not None, "this step is of plans with a load balancer"
+        return {"address": str(balancer.address), "listeners": [list(listener) for listener in balancer.listeners]}
+
+
+@dataclass(frozen=True)
+class Name(_Entry):
+    """A name of the contract (`rule`), at the addresses that its targets have."""
+
+    rule: str
+    kind = "dns"
+
+    def value(self, ctx: Context) -> Any:
+        record = next(record for record in ctx.world.topology.records if record.rule == self.rule)
+        return list(ctx.world.topology.addresses(record))
 
 
 @dataclass(frozen=True)
@@ -143,7 +176,7 @@ class Creation:
             "create",
             name=self.machine.name,
             role=self.machine.role,
-            address=str(self.machine.address),
+            address=str(ctx.world.machine(self.machine.name).located),
             firewall=self.firewall,
             user=self.user,
             authorized_keys=keys,
@@ -200,25 +233,23 @@ def _network(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     for role in Role:
         machines = topology.of_role(role)
         if machines:
-            rules = FIREWALL_RULES.dump_python(machines[0].firewall, mode="json")
+            rules = machines[0].firewall
             yield Step(
                 id=f"network/firewall/{role}",
                 title=f"create the firewall group of {role} machines ({len(rules)} rules)",
                 phase=Phase.NETWORK,
                 needs=("network/site",),
-                action=Entry("firewall", _group(plan, role), rules),
+                action=FirewallGroup(_group(plan, role), rules),
                 weight=0.3,
                 limit=_LIMIT,
             )
     if balancer := topology.load_balancer:
-        address = str(plan.networks.machines[_BALANCER_ADDRESS])
-        value = {"address": address, "listeners": [list(listener) for listener in balancer.listeners]}
         yield Step(
             id="network/load-balancer",
             title=f"create the load balancer {balancer.name}",
             phase=Phase.NETWORK,
             needs=("network/site",),
-            action=Entry("load-balancer", balancer.name, value),
+            action=Balancer(balancer.name),
             weight=0.5,
             limit=_LIMIT,
         )
@@ -240,14 +271,14 @@ def _machines(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 
 
 def _names(topology: Topology) -> Iterator[Step]:
-    by_address = {str(machine.address): f"machines/create/{machine.name}" for machine in topology.machines}
+    created = {machine.name: f"machines/create/{machine.name}" for machine in topology.machines}
     for record in topology.records:
         yield Step(
             id=f"dns/{record.name}",
-            title=f"point {record.name} at {', '.join(record.targets)}",
+            title=f"point {record.name} at {', '.join(topology.leads_to(record))}",
             phase=Phase.DNS,
-            needs=tuple(by_address.get(target, "network/load-balancer") for target in record.targets),
-            action=Entry("dns", record.name, list(record.targets)),
+            needs=tuple(created.get(target, "network/load-balancer") for target in record.targets),
+            action=Name(record.name, record.rule),
             weight=0.3,
             limit=_LIMIT,
         )

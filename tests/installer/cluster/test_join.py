@@ -28,7 +28,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
 
 
 def init() -> Init:
-    return Init(PLAN, topology(PLAN), topology(PLAN).first_master)
+    return Init(PLAN, topology(PLAN).first_master)
 
 
 def join(name: str) -> Join:

@@ -50,7 +50,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         "sysctls": "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1",
         "containerd": "active",
         "kubelet": "ok",
-        "names": "\n".join(" ".join((record.name, *record.targets)) for record in whole.records),
+        "names": "\n".join(" ".join((record.name, *whole.addresses_on(machine, record))) for record in whole.records),
         "firewall": "",
         "reach": "\n".join(
             f"{target.protocol} {target.address} {target.port} {'open' if target.protocol == 'udp' else 'refused'}"

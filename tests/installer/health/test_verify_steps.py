@@ -14,6 +14,7 @@ from installer.health.reach import pairs
 from installer.ssh.host_keys import pinned_keys
 from installer.steps.evidence import Evidence
 from installer.steps.world import World
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.installer.health import healthy
 from tests.patience import PATIENCE
@@ -33,7 +34,7 @@ def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StepContext:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path))
     directory = ClusterDirectory.of("demo")
     pinned_keys.pin(directory, MACHINE.name, healthy.HOST_KEY)
-    world = World(healthy.PLAN, healthy.TOPOLOGY, directory, cast(Any, None), cast(Any, _Connections()))
+    world = World(healthy.PLAN, healthy.TOPOLOGY, directory, PLANNED, cast(Any, _Connections()))
     return StepContext(world, PATIENCE)
 
 

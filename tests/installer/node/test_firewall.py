@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -22,6 +22,7 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
 from tests.doubles.netns import WORKSTATION, Namespaces, running_namespaces
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.patience import PATIENCE
 
@@ -68,7 +69,7 @@ class Site:
 
     def __post_init__(self) -> None:
         connections = SSHConnections(self.machines.endpoint, self.directory)
-        self.world = World(self.plan, topology(self.plan), self.directory, cast(Any, None), connections)
+        self.world = World(self.plan, topology(self.plan), self.directory, PLANNED, connections)
 
     def context(self) -> StepContext:
         return StepContext(self.world, PATIENCE)

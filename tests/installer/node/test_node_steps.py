@@ -90,14 +90,14 @@ def test_another_clusters_machine_is_not_claimed_and_not_released(ctx: MachineCo
     assert caught.value.hint == "destroy other first, or leave the machine out of the plan"
     mine.undo(ctx)
     assert status(ctx, MACHINE)["claim"] == "other/other-worker-1"
-    PrepareOwn(ctx.world.plan, ctx.world.topology, MACHINE).undo(ctx)
+    PrepareOwn(ctx.world.plan, MACHINE).undo(ctx)
     assert "nothing of demo is here to take back" in ctx.lines
 
 
 def test_a_prepared_machine_is_given_back_as_it_was(ctx: MachineContext, bench: Bench) -> None:
     before = bench.box.state()
     Claim(MACHINE, "demo").apply(ctx)
-    prepare = PrepareOwn(ctx.world.plan, ctx.world.topology, MACHINE)
+    prepare = PrepareOwn(ctx.world.plan, MACHINE)
     assert prepare.observe(ctx).seen == "prepared for nothing"
     prepare.apply(ctx)
     assert prepare.observe(ctx).holds
@@ -116,15 +116,13 @@ def test_a_prepared_machine_is_given_back_as_it_was(ctx: MachineContext, bench: 
 
 
 def test_a_plan_that_changed_is_seen(ctx: MachineContext) -> None:
-    Prepare(ctx.world.plan, ctx.world.topology, MACHINE).apply(ctx)
+    Prepare(ctx.world.plan, MACHINE).apply(ctx)
     larger = OWN.model_copy(update={"artifacts": Artifacts(mirror="http://127.0.0.1:1")})
-    assert (
-        Prepare(larger, topology(larger), MACHINE).observe(ctx).seen == "prepared for v1.36.2, not as the plan is now"
-    )
+    assert Prepare(larger, MACHINE).observe(ctx).seen == "prepared for v1.36.2, not as the plan is now"
 
 
 def test_a_machine_that_an_older_program_prepared_gets_the_new_one(ctx: MachineContext, bench: Bench) -> None:
-    prepare = Prepare(ctx.world.plan, ctx.world.topology, MACHINE)
+    prepare = Prepare(ctx.world.plan, MACHINE)
     prepare.apply(ctx)
     bench.box.sh(f"echo '# older' >>{PATH}")
     assert prepare.observe(ctx).seen == "prepared for v1.36.2, by another version of Craton"
@@ -140,7 +138,7 @@ def test_artifacts_come_from_a_directory_to_a_machine_without_internet(
         (tmp_path / "mirror" / path).write_bytes(data)
     ctx.world.artifacts = tmp_path / "mirror"
     bench.box.sh("printf '#!/bin/sh\\nexit 7\\n' >/usr/local/sbin/curl; chmod 755 /usr/local/sbin/curl")
-    Prepare(ctx.world.plan, ctx.world.topology, MACHINE).apply(ctx)
+    Prepare(ctx.world.plan, MACHINE).apply(ctx)
     assert not bench.mirror.asked
     assert f"uploading {path_of('kubelet')}" in ctx.lines
     assert bench.box.sh("kubelet") == "kubelet amd64 v1.36.2\n"
@@ -154,13 +152,13 @@ def test_an_artifact_of_the_directory_that_changed_after_the_review_is_refused(
         (tmp_path / "mirror" / path).write_bytes(data + b"#")
     ctx.world.artifacts = tmp_path / "mirror"
     with pytest.raises(InstallerError, match=r"has the SHA-256 sum .*, expected"):
-        Prepare(ctx.world.plan, ctx.world.topology, MACHINE).apply(ctx)
+        Prepare(ctx.world.plan, MACHINE).apply(ctx)
 
 
 def test_a_wrong_sum_ends_with_its_likely_reason(ctx: MachineContext, bench: Bench) -> None:
     bench.mirror.files[path_of("kubeadm")] += b"#"
     with pytest.raises(InstallerError, match=r"exit status 65: .*kubeadm from .* has the SHA-256 sum") as caught:
-        Prepare(ctx.world.plan, ctx.world.topology, MACHINE).apply(ctx)
+        Prepare(ctx.world.plan, MACHINE).apply(ctx)
     assert "Usually a proxy that rewrites downloads, or a mirror that changed after the review" in caught.value.hint
 
 

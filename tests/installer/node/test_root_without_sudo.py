@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Phase
 from installer.steps.world import World
 from tests.doubles.lan import ADDRESSES, running_lan
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 
 _WITHOUT_SUDO = f"""
@@ -43,7 +44,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         for machine in ADDRESSES:
             lan.machines.run(machine, "sh", "-euc", _WITHOUT_SUDO)
         with closing(SSHConnections(lan.machines.endpoint, directory)) as connections:
-            yield World(lan.plan, topology(lan.plan), directory, cast(Any, None), connections)
+            yield World(lan.plan, topology(lan.plan), directory, PLANNED, connections)
 
 
 def test_root_needs_no_sudo_for_anything(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -17,6 +16,7 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
 from tests.doubles.node_bench import PLAN
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.doubles.sshd import SSHD, running_sshd
 from tests.patience import PATIENCE
@@ -51,7 +51,7 @@ def world(server: SSHD, tmp_path: Path) -> Iterator[World]:
     directory = ClusterDirectory(tmp_path / "demo")
     server.authorize(ensure_key(directory))
     with closing(SSHConnections(lambda _machine: server.endpoint, directory)) as connections:
-        yield World(PLAN, topology(PLAN), directory, cast(Any, None), connections)
+        yield World(PLAN, topology(PLAN), directory, PLANNED, connections)
 
 
 def test_a_connection_that_drops_in_the_middle_costs_nothing_that_had_arrived(

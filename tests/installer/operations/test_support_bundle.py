@@ -24,6 +24,7 @@ from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
 from installer.steps.world import World
+from tests.doubles.planned_platform import PLANNED
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", masters=1, workers=1, ingress=Ingress(kind="load-balancer"))
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -97,7 +98,7 @@ class _Machines:
 
 def gathered(master: Result | InstallerError, worker: Result | InstallerError) -> dict[str, str]:
     connections = cast(Any, _Machines(demo_master_1=master, demo_worker_1=worker))
-    world = World(PLAN, topology(PLAN), ClusterDirectory.of("demo"), cast(Any, None), connections)
+    world = World(PLAN, topology(PLAN), ClusterDirectory.of("demo"), PLANNED, connections)
     return dict(machine_logs.gathered(world))
 
 

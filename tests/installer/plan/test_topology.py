@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installer.common.errors import InstallerError
 from installer.plan import decisions, rules
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Kind, Peer, Role
+from installer.plan.sections import Ingress
 from installer.plan.topology import Machine, Topology, topology
 from tests.strategies import plan_data, plans, repeatable
 
@@ -170,12 +173,44 @@ def test_records_name_the_balancer_or_the_machines_that_serve(plan: InstallPlan)
     if found.load_balancer:
         assert api.targets == console.targets == (found.load_balancer.name,)
     else:
-        assert api.targets == _addresses(found, Role.MASTER)
-        assert console.targets == _addresses(found, Role.INFRA)
+        assert api.targets == _names(found, Role.MASTER)
+        assert console.targets == _names(found, Role.INFRA)
+        assert found.addresses(api) == tuple(str(machine.address) for machine in found.of_role(Role.MASTER))
 
 
-def _addresses(found: Topology, role: Role) -> tuple[str, ...]:
-    return tuple(str(machine.address) for machine in found.of_role(role))
+def _names(found: Topology, role: Role) -> tuple[str, ...]:
+    return tuple(machine.name for machine in found.of_role(role))
+
+
+@repeatable
+@given(plans())
+def test_on_a_master_the_api_leads_to_the_master_itself_first(plan: InstallPlan) -> None:
+    found = topology(plan)
+    api = found.records[0]
+    masters = {str(machine.address) for machine in found.of_role(Role.MASTER)}
+    for machine in found.of_role(Role.MASTER):
+        leads = found.addresses_on(machine, api)
+        assert leads[0] == str(machine.address)
+        assert set(leads) == masters
+
+
+def test_elsewhere_the_api_leads_to_the_balancer_and_to_the_masters_where_it_has_no_address() -> None:
+    plan = InstallPlan(name="demo", subdomain="example.test", ingress=Ingress(kind="load-balancer"))
+    found = topology(plan)
+    api, worker = found.records[0], found.of_role(Role.WORKER)[0]
+    assert found.addresses_on(worker, api) == ("10.10.0.5",)
+    assert found.load_balancer is not None
+    named = replace(found, load_balancer=replace(found.load_balancer, address=None, host="lb.cloud.test"))
+    assert named.addresses(api) == ()
+    assert named.addresses_on(worker, api) == ("10.10.0.11", "10.10.0.12", "10.10.0.13")
+
+
+def test_a_machine_without_an_address_says_what_is_missing_and_may_be_asked_again() -> None:
+    machine = replace(topology(InstallPlan(name="demo", subdomain="example.test")).first_master, address=None)
+    with pytest.raises(InstallerError, match="has not given it one yet") as caught:
+        _ = machine.located
+    assert caught.value.retryable
+    assert caught.value.machine == "demo-master-1"
 
 
 @repeatable

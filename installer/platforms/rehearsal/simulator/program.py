@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 
 from installer.plan.rules import Role
@@ -85,6 +86,7 @@ async def _prepare(command: Command) -> None:
     machine.prepared = machine.configuration = ""
     await command.stages("prepare", stages.prepare(version))
     machine.prepared = machine.kubeadm = version
+    machine.hosts = re.findall(r"^HOST='(.+)'$", text, re.MULTILINE)
     machine.configuration = hashlib.sha256(text.encode()).hexdigest()
     if node:
         node.version = version

@@ -29,12 +29,12 @@ CHECK: Mapping[str, PreflightCheck] = {check.id: check for check in PREFLIGHT}
 
 
 def mac(machine: Machine) -> str:
-    return f"52:54:00:12:34:{int(machine.address) % 256:02x}"
+    return f"52:54:00:12:34:{int(machine.located) % 256:02x}"
 
 
 def identity(machine: Machine) -> str:
     """A number of 32 hexadecimal digits that no other machine has."""
-    return f"{int(machine.address):032x}"
+    return f"{int(machine.located):032x}"
 
 
 def space(free: float, size: float = 100, point: str = "/") -> str:

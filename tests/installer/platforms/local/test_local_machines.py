@@ -70,7 +70,7 @@ def test_a_machine_that_was_half_made_is_made_anew_and_one_that_stands_is_starte
         kept = machine.find(engine, f"{name}-infra-1")
         # What an engine killed between `create` and `start` leaves: a container without a seed.
         machine.remove(engine, name, f"{name}-master-1")
-        address = topology(local.plan).first_master.address
+        address = topology(local.plan).first_master.located
         spec = machine.Spec(name, f"{name}-master-1", address, names.network(name))
         engine.call("create", *machine.run_arguments(engine, spec, machine_image(), "ssh-ed25519 AAAA"))
         faults.stop(engine, name, "infra-1")
@@ -133,7 +133,7 @@ def test_faults_are_real_and_end_with_start() -> None:
     with cluster(local=Local(memory=700)) as local:
         engine, name = the_engine(), local.plan.name
         assert local.install() is ExitCode.DONE
-        master = str(topology(local.plan).first_master.address)
+        master = str(topology(local.plan).first_master.located)
         peer = f"{name}-infra-1"
 
         def reached() -> bool:
