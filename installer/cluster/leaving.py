@@ -13,14 +13,14 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, topology
 from installer.ssh.host_keys import pinned_keys
-from installer.steps.step import Action, Context, Observation, Permanent, Phase, Step
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
 
 LAST = "leave/plan"
 """The step after which the cluster's plan is the smaller one."""
 
 
 @dataclass(frozen=True)
-class SpareThem(Permanent):
+class SpareThem(Proof):
     """The cluster can do without those that leave: another master speaks for it, and etcd keeps its majority."""
 
     leaving: tuple[Machine, ...]
@@ -31,9 +31,6 @@ class SpareThem(Permanent):
         if going:
             _members_out(ctx, speaker, going)
         return Observation(True, f"{speaker} speaks for the cluster")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
 from installer.cluster.kubeconfig import Kubeconfig
 from installer.cluster.nodes import Roles
+from installer.node import firewall
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology
+from installer.steps import ids
 from installer.steps.step import Phase, Step
 
-_DNS = "join/cluster-dns"
-_INGRESS = "ingress/controller"
 _INIT_DEADLINE, _JOIN_DEADLINE = 900.0, 600.0
 """Seconds that suffice although images are downloaded meanwhile."""
 
@@ -26,7 +26,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     yield from _joins(plan, topology)
     if _spreads_dns(plan):
         yield Step(
-            id=_DNS,
+            id=ids.CLUSTER_DNS,
             title="spread the cluster's own DNS over its nodes",
             phase=Phase.JOIN,
             needs=_roles(*_dns_nodes(topology)),
@@ -37,7 +37,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         )
     if _has_ingress(plan):
         yield Step(
-            id=_INGRESS,
+            id=ids.INGRESS,
             title="bring up the ingress controller",
             phase=Phase.INGRESS,
             needs=_roles(*topology.machines),
@@ -51,8 +51,8 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     """Ids of the steps after which all that names lead to can answer."""
     if _has_ingress(plan):
-        return (_INGRESS,)
-    return (*_roles(*topology.machines), *((_DNS,) if _spreads_dns(plan) else ()))
+        return (ids.INGRESS,)
+    return (*_roles(*topology.machines), *((ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()))
 
 
 def _has_ingress(plan: InstallPlan) -> bool:
@@ -72,26 +72,26 @@ def _dns_nodes(topology: Topology) -> tuple[Machine, ...]:
 
 
 def _roles(*machines: Machine) -> tuple[str, ...]:
-    return tuple(f"join/roles/{machine.name}" for machine in machines)
+    return tuple(ids.roles_set(machine.name) for machine in machines)
 
 
 def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     first, *others = topology.of_role(Role.MASTER)
-    init = f"control-plane/init/{first.name}"
+    init = ids.founded(first.name)
     yield Step(
         id=init,
         title=f"start the control plane on {first.name}",
         phase=Phase.CONTROL_PLANE,
         machine=first.name,
         # The other masters are asked whether there is a cluster already.
-        needs=(f"prepare/{first.name}", *(f"connect/{machine.name}" for machine in others)),
+        needs=(firewall.last_preparation(plan, first.name), *(ids.connected(machine.name) for machine in others)),
         action=Init(plan, first),
         weight=8.0,
         limit="ssh",
         deadline=_INIT_DEADLINE,
     )
     yield Step(
-        id="control-plane/kubeconfig",
+        id=ids.KUBECONFIG,
         title="fetch the administrator's kubeconfig",
         phase=Phase.CONTROL_PLANE,
         needs=(init,),
@@ -100,7 +100,7 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         limit="ssh",
     )
     yield Step(
-        id="control-plane/overlay",
+        id=ids.OVERLAY,
         title="bring up the pod network (flannel, VXLAN on udp 4789)",
         phase=Phase.CONTROL_PLANE,
         needs=(init,),
@@ -119,8 +119,8 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 
 def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     first, *others = topology.of_role(Role.MASTER)
-    joined = {first.name: f"control-plane/init/{first.name}"}
-    joined |= {machine.name: f"control-plane/join/{machine.name}" for machine in others}
+    joined = {first.name: ids.founded(first.name)}
+    joined |= {machine.name: ids.joined_as_master(machine.name) for machine in others}
     last_master = list(joined.values())[-1]
     for machine in topology.machines:
         if machine.role is not Role.MASTER:
@@ -128,11 +128,11 @@ def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             yield step
             joined[machine.name] = step.id
         yield Step(
-            id=f"join/roles/{machine.name}",
+            id=ids.roles_set(machine.name),
             title=f"wait until {machine.name} is Ready; set its role labels and taints",
             phase=Phase.JOIN,
             machine=machine.name,
-            needs=(joined[machine.name], "control-plane/overlay"),
+            needs=(joined[machine.name], ids.OVERLAY),
             action=Roles(machine),
             weight=2.0,
             limit="ssh",
@@ -143,11 +143,11 @@ def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 def _join(plan: InstallPlan, machine: Machine, phase: Phase, after: str) -> Step:
     control_plane = phase is Phase.CONTROL_PLANE
     return Step(
-        id=f"{'control-plane/' if control_plane else ''}join/{machine.name}",
+        id=ids.joined_as_master(machine.name) if control_plane else ids.joined(machine.name),
         title=f"join {machine.name}{' to the control plane' if control_plane else ''}",
         phase=phase,
         machine=machine.name,
-        needs=(after, f"prepare/{machine.name}"),
+        needs=(after, firewall.last_preparation(plan, machine.name)),
         action=Join(plan, machine),
         weight=6.0 if control_plane else 3.0,
         limit="ssh",

@@ -14,14 +14,14 @@ from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import MASTER_TAINT, Machine, Topology
-from installer.steps.step import Action, Context, Observation, Permanent, Phase, Step
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
 
 _LOOK = 10.0
 """Seconds that a look at all nodes and at etcd may take."""
 
 
 @dataclass(frozen=True)
-class MachineReady(Permanent):
+class MachineReady(Proof):
     """The machine is a node with the release that the cluster comes from, or already the new one, or between them."""
 
     machine: str
@@ -49,12 +49,9 @@ class MachineReady(Permanent):
             exit_code=ExitCode.PREFLIGHT,
         )
 
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
-
 
 @dataclass(frozen=True)
-class ClusterReady(Permanent):
+class ClusterReady(Proof):
     """Every node is Ready and etcd is healthy, but for the node at which an earlier run was interrupted."""
 
     def observe(self, ctx: Context) -> Observation:
@@ -66,9 +63,6 @@ class ClusterReady(Permanent):
             return seen[-1]
 
         return Observation(True, ctx.wait_until("the cluster to be healthy before it is upgraded", look, 2.0))
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from installer.engine.context import Scope, Stop, Timing
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError
 from installer.engine.progress import ENDED, FINISHED
+from installer.engine.slots import Slots
 from installer.engine.stepping import Ending, StepRun
+from installer.steps.platform import Limit
 from installer.steps.step import Phase, Step, ordered
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 _TIMING = Timing()
 
-DEFAULT_LIMIT = 16
-"""Steps at once of a kind for which no limit is given."""
+DEFAULT_LIMIT = Limit(16)
+"""Of a kind of steps for which no limit is given."""
 
 REQUEST_SECONDS = 0.5
 """How often a run with failed steps looks whether somebody asks for one of them once more."""
@@ -36,16 +38,17 @@ async def run(
     kind: RunKind = RunKind.INSTALL,
     options: Mapping[str, Any] | None = None,
     pace: float = 1.0,
-    limits: Mapping[str, int] | None = None,
+    limits: Mapping[str, Limit] | None = None,
     timing: Timing = _TIMING,
     stop: Stop | None = None,
     begun: Callable[[], None] = lambda: None,
 ) -> ExitCode:
     """Run `steps` (for RunKind.DESTROY: undo them, in reverse order) and return the exit status.
 
-    `options` stand in the journal with the run. `pace` divides deadlines and waits. `limits` bounds the steps at once
-    by `Step.limit`. `begun` is called once the run's start is durable. Raises InstallerError if the steps have no
-    order, and JournalError if the journal can't be written: then no further step was begun.
+    `options` are recorded in the journal with the run. `pace` divides deadlines and waits. `limits` bounds, by
+    `Step.limit`, the steps at once and how many begin in a second. `begun` is called once the run's start is durable.
+    Raises InstallerError if the steps have no order, and JournalError if the journal can't be written: then no further
+    step was begun.
 
     While anything runs, failed steps can be asked for once more: see installer.engine.requests.
     """
@@ -62,14 +65,12 @@ async def run(
 class _Engine:
     """One run. All of it happens in the event loop's thread; only actions run elsewhere."""
 
-    def __init__(self, steps: Sequence[Step], scope: Scope, limits: Mapping[str, int]) -> None:
+    def __init__(self, steps: Sequence[Step], scope: Scope, limits: Mapping[str, Limit]) -> None:
         self._steps = {step.id: step for step in steps}
         self._scope = scope
         before, self._after = orders(steps, scope.kind)
         self._sorter = graphlib.TopologicalSorter(before)
-        self._slots = {
-            name: asyncio.Semaphore(limits.get(name, DEFAULT_LIMIT)) for name in {step.limit for step in steps}
-        }
+        self._slots = {name: Slots(limits.get(name, DEFAULT_LIMIT), scope.pace) for name in {s.limit for s in steps}}
         self._active: dict[str, StepRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: asyncio.Queue[tuple[str, Ending | JournalError]] = asyncio.Queue()

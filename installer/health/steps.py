@@ -15,15 +15,16 @@ from installer.health.report.model import save_report
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
 from installer.ssh.host_keys import pinned_keys
+from installer.steps import ids
 from installer.steps.evidence import Evidence
-from installer.steps.step import Context, Observation, Permanent, Phase, Step
+from installer.steps.step import Context, Observation, Phase, Proof, Step
 
 _SETTLING = 30.0
 """Seconds in which nodes that have just become Ready hear of each other's end of the pod network."""
 
 
 @dataclass(frozen=True)
-class VerifyMachine(Permanent):
+class VerifyMachine(Proof):
     """Gather one machine's evidence, and judge what it alone can prove."""
 
     machine: str
@@ -31,9 +32,6 @@ class VerifyMachine(Permanent):
     def observe(self, ctx: Context) -> Observation:
         self._prove(ctx)
         return Observation(True, f"{len(ctx.world.evidence[self.machine].probes)} probes answered, no check fails")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: a proof that fails raises while it is observed."""
 
     def _prove(self, ctx: Context) -> None:
         ctx.check_stop()
@@ -55,7 +53,7 @@ class VerifyMachine(Permanent):
 
 
 @dataclass(frozen=True)
-class VerifyCluster(Permanent):
+class VerifyCluster(Proof):
     """Judge all machines' evidence together and the contract rule by rule; keep the report."""
 
     def observe(self, ctx: Context) -> Observation:
@@ -73,9 +71,6 @@ class VerifyCluster(Permanent):
             )
         return Observation(True, report.headline)
 
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: a proof that fails raises while it is observed."""
-
 
 def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
     """Log what is not well; raise InstallerError for the first finding that fails."""
@@ -91,10 +86,10 @@ def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     names = [machine.name for machine in topology.machines]
-    before = tuple(f"dns/{record.name}" for record in topology.records)
+    before = tuple(ids.named(record.name) for record in topology.records)
     for name in names:
         yield Step(
-            id=f"verify/{name}",
+            id=ids.verified(name),
             title=f"check {name}",
             phase=Phase.VERIFY,
             machine=name,
@@ -105,10 +100,10 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             deadline=DEADLINE,
         )
     yield Step(
-        id="verify/contract",
+        id=ids.CONTRACT,
         title=f"prove that {plan.name} keeps the contract",
         phase=Phase.VERIFY,
-        needs=tuple(f"verify/{name}" for name in names),
+        needs=tuple(ids.verified(name) for name in names),
         action=VerifyCluster(),
         weight=0.5,
     )

@@ -24,6 +24,7 @@ from installer.node.nftables import ruleset, users
 from installer.node.program import command, read_fields, run_program, status
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
+from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 WINDOW = 30
@@ -167,16 +168,21 @@ class FirewallOwn(_Firewall):
             run_program(ctx, self.machine, "firewall", "remove")
 
 
+def last_preparation(plan: InstallPlan, machine: str) -> str:
+    """Id of the step after which Kubernetes may start on `machine`: its firewall comes before anything listens."""
+    return ids.firewalled(machine) if enforced(plan) else ids.prepared(machine)
+
+
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One step per machine where the plan wants a host firewall; none elsewhere."""
     action = FirewallOwn if plan.traits.inventory else Firewall
     for machine in topology.machines if enforced(plan) else ():
         yield Step(
-            id=f"firewall/{machine.name}",
+            id=ids.firewalled(machine.name),
             title=f"enforce the contract's firewall rules on {machine.name}",
             phase=Phase.PREPARE,
             machine=machine.name,
-            needs=(f"prepare/{machine.name}",),
+            needs=(ids.prepared(machine.name),),
             action=action(machine.name),
             weight=2.0,
             limit="ssh",

@@ -13,6 +13,7 @@ from installer.node.upload import upload
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
 from installer.ssh.host_keys import pinned_keys
+from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 
@@ -170,22 +171,22 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     for machine in topology.machines:
         name = machine.name
         yield Step(
-            id=f"connect/{name}",
+            id=ids.connected(name),
             title=f"log in to {name} and pin its host key",
             phase=Phase.CONNECT,
             machine=name,
-            needs=(f"machines/create/{name}",),
+            needs=(ids.created(name),),
             action=Connect(name),
             weight=1.0,
             limit="ssh",
             deadline=120.0,
         )
         yield Step(
-            id=f"prepare/{name}",
+            id=ids.prepared(name),
             title=f"prepare {name} for Kubernetes {plan.kubernetes}",
             phase=Phase.PREPARE,
             machine=name,
-            needs=(f"connect/{name}",),
+            needs=(ids.connected(name),),
             action=action(plan, name),
             weight=12.0,
             limit="processors" if plan.traits.here else "ssh",

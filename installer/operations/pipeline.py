@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.text import count
+from installer.steps import ids
+from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation, Permanent, Phase, Step, ordered
+
+_SWEEPING = 600.0
+"""Seconds in which whatever else is found has to be removed."""
 
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
 
 
 def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
-    """Exactly the steps that installing `plan` runs, each after all that it needs. Pure."""
+    """Exactly the steps that installing `plan` runs, phase by phase, each after all that it needs. Pure."""
     from installer.cluster import steps as cluster
     from installer.health import steps as health
     from installer.node import firewall
@@ -22,49 +28,52 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
     from installer.plan.topology import topology
     from installer.platforms import platform_steps
 
-    derived = topology(plan)
-    last = cluster.last(plan, derived)
-    steps = ordered(
-        (
-            *(_names_last(step, last) for step in platform_steps(plan, derived)),
-            *node.steps(plan, derived),
-            *firewall.steps(plan, derived),
-            *(_behind_firewall(step, plan) for step in cluster.steps(plan, derived)),
-            *health.steps(plan, derived),
-        )
+    shape = topology(plan)
+    platform = tuple(platform_steps(plan, shape))
+    steps = (
+        *_of_phases(platform, Phase.CHECK, Phase.NETWORK, Phase.MACHINES),
+        *node.steps(plan, shape),  # connect, prepare
+        *firewall.steps(plan, shape),  # the end of prepare
+        *cluster.steps(plan, shape),  # control plane, join, ingress
+        *(_after(step, cluster.last(plan, shape)) for step in _of_phases(platform, Phase.DNS)),
+        *health.steps(plan, shape),  # verify
     )
     phases = list(Phase)
-    return tuple(sorted(steps, key=lambda step: phases.index(step.phase)))  # no step needs one of a later phase
+    return tuple(sorted(ordered(steps), key=lambda step: phases.index(step.phase)))  # no step needs a later phase
 
 
-def _behind_firewall(step: Step, plan: InstallPlan) -> Step:
-    """A machine that enforces the rules itself does so before anything listens on it."""
-    from installer.node.firewall import enforced
-
-    if not enforced(plan):
-        return step
-    needs = (need.replace("prepare/", "firewall/", 1) if need.startswith("prepare/") else need for need in step.needs)
-    return replace(step, needs=tuple(needs))
+def _of_phases(steps: Collection[Step], *phases: Phase) -> Iterator[Step]:
+    return (step for step in steps if step.phase in phases)
 
 
-def _names_last(step: Step, last: tuple[str, ...]) -> Step:
-    """Names come after the steps `last`: what they lead to should answer by then."""
-    return replace(step, needs=(*step.needs, *last)) if step.phase is Phase.DNS else step
+def _after(step: Step, others: tuple[str, ...]) -> Step:
+    return replace(step, needs=(*step.needs, *others))
 
 
 def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
-    """The steps of an install that leave something of their own to undo; needs lead past those that do not."""
+    """The steps of an install that leave something of their own to undo, then a sweep, then a second look.
+
+    A run that destroys undoes a step after all that need it: so machines that no step of the plan made, which need
+    everything, go first; the sweep, which only the steps of the plan need, comes after all of them.
+    """
     kept: list[Step] = []
     needs: dict[str, tuple[str, ...]] = {}
-    for step in install_steps(plan):
+    for step in install_steps(plan):  # needs lead past steps that leave nothing
         own = tuple(dict.fromkeys(base for need in step.needs for base in needs[need]))
         if isinstance(step.action, Permanent):
             needs[step.id] = own
         else:
             needs[step.id] = (step.id,)
-            kept.append(replace(step, needs=own, title=f"undo: {step.title}"))
-    scan = Step("destroy/nothing-left", "look again: nothing is left", Phase.CHECK, NothingLeft())
-    return (scan, *(replace(step, needs=step.needs or (scan.id,)) for step in kept))
+            kept.append(replace(step, needs=own or (ids.SWEEP,), title=f"undo: {step.title}"))
+    every = tuple(step.id for step in kept) or (ids.SWEEP,)
+    return (
+        Step(ids.NOTHING_LEFT, "look again: nothing is left", Phase.CHECK, NothingLeft()),
+        Step(ids.SWEEP, "remove whatever else is found", Phase.CHECK, Sweep(), needs=(ids.NOTHING_LEFT,),
+             deadline=_SWEEPING),
+        *kept,
+        Step(ids.OTHER_MACHINES, "remove machines that the plan no longer names", Phase.VERIFY, OtherMachines(),
+             needs=every, deadline=_SWEEPING),
+    )  # fmt: skip
 
 
 def upgrade_steps(plan: InstallPlan, before: str | None) -> tuple[Step, ...]:
@@ -103,15 +112,56 @@ def _followed(first: tuple[Step, ...], then: tuple[Step, ...]) -> tuple[Step, ..
     return (*first, *(replace(step, needs=step.needs or (first[-1].id,)) for step in then))
 
 
+class _Destroys:
+    """Base of steps that only destroys have."""
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make: no install runs this."""
+
+
 @dataclass(frozen=True)
-class NothingLeft:
+class OtherMachines(_Destroys):
+    """Machines of the cluster that its plan no longer names, and what belongs to them alone."""
+
+    def observe(self, ctx: Context) -> Observation:
+        others = self._others(ctx)
+        return Observation(bool(others), f"{count(len(others), 'thing')} of machines that the plan does not name")
+
+    def undo(self, ctx: Context) -> None:
+        _remove(ctx, self._others(ctx))
+
+    def _others(self, ctx: Context) -> list[Resource]:
+        planned = {machine.name for machine in ctx.world.shape.machines}
+        if balancer := ctx.world.shape.load_balancer:
+            planned.add(balancer.name)
+        found = ctx.world.platform.find(ctx.world.connections)
+        return [resource for resource in found if resource.machine is not None and resource.machine not in planned]
+
+
+@dataclass(frozen=True)
+class Sweep(_Destroys):
+    """Whatever exists of the cluster once every step is undone, whoever made it."""
+
+    def observe(self, ctx: Context) -> Observation:
+        found = ctx.world.platform.find(ctx.world.connections)
+        return Observation(bool(found), f"{count(len(found), 'thing')} found that no step undid")
+
+    def undo(self, ctx: Context) -> None:
+        _remove(ctx, ctx.world.platform.find(ctx.world.connections))
+
+
+def _remove(ctx: Context, found: list[Resource]) -> None:
+    for resource in found:
+        ctx.log(f"found {resource.kind} {resource.name}")
+    ctx.world.platform.remove(found, ctx.world.connections, ctx)
+
+
+@dataclass(frozen=True)
+class NothingLeft(_Destroys):
     """The end of a destroy: look again, and fail if anything still exists."""
 
     def observe(self, ctx: Context) -> Observation:
         return Observation(True, f"{len(ctx.world.platform.find(ctx.world.connections))} things exist")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: this step is part of destroys alone."""
 
     def undo(self, ctx: Context) -> None:
         left = ctx.world.platform.find(ctx.world.connections)

@@ -23,15 +23,16 @@ from installer.plan import planfile
 from installer.plan.changes import Risk, changes
 from installer.ssh.keys import identities
 from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.platform import Limit
 
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
     from installer.steps.step import Step
 
 _PROCESSORS = max(2, os.cpu_count() or 1)
-_LIMITS = {"ssh": 32, "local": 8, "engine": _PROCESSORS, "processors": _PROCESSORS}
-"""Steps at once, by kind of work. Those that this computer's processors bound take turns: the first machine, which all
-others wait for, is ready soon rather than all of them late.
+_LIMITS = {"ssh": Limit(32), "local": Limit(8), "processors": Limit(_PROCESSORS)}
+"""By kind of work that every platform has. Steps bound by this computer's processors take turns: better the first
+machine, which all others wait for, is ready soon than all of them late.
 """
 
 
@@ -71,7 +72,7 @@ def work(
                 kind=assignment.kind,
                 options=asdict(assignment.options),
                 pace=assignment.options.speed,
-                limits=_LIMITS,
+                limits={**_LIMITS, **world.platform.limits()},
                 stop=stop,
                 begun=recorded,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +11,7 @@ from installer.ssh.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from installer.ssh.connection import Connections
+    from installer.steps.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,19 @@ class Resource:
     kind: str
     name: str
     detail: str = ""
+    id: str = ""
+    """The platform's own identifier, where the name is not enough to remove it."""
+    zone: str = ""
+    machine: str | None = None
+    """The machine that it is, or that it belongs to alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many steps of one kind run at once, and how many of them may begin in a second (None: as many as can)."""
+
+    at_once: int
+    per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,15 @@ class Platform(Protocol):
 
         `connections` lead to machines that must be asked themselves.
         """
+
+    def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:
+        """Remove whatever `find` found, in the order in which nothing blocks, in batches where the platform has them.
+
+        No error for what is gone already. Raises InstallerError naming what could not be removed.
+        """
+
+    def limits(self) -> Mapping[str, Limit]:
+        """Limits of the platform's own kinds of steps (`Step.limit`)."""
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """The firewall rules in force, by machine, read back from the platform."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.steps.work import Work
 
 if TYPE_CHECKING:
     from installer.steps.world import World
-
-T = TypeVar("T")
 
 
 class Phase(StrEnum):
@@ -54,30 +53,14 @@ class Observation:
     """Something of the effect is there although it does not hold, half made or broken: a destroy undoes it, too."""
 
 
-class Context(Protocol):
-    """What the engine lends a step while it runs. Safe to use from the step's own thread."""
+class Context(Work, Protocol):
+    """What the engine lends a step while it runs."""
 
     @property
     def world(self) -> World: ...
 
-    def log(self, line: str) -> None:
-        """Add a line to the machine's log. Sanitised and redacted on the way in."""
-
     def stage(self, number: int, of: int, title: str) -> None:
         """Say how far within the step the work is; `number` counts from 1."""
-
-    def remaining(self) -> float:
-        """Seconds until the step's deadline, never below 0."""
-
-    def wait_until(self, what: str, probe: Callable[[], tuple[T | None, str]], every: float = 0.5) -> T:
-        """Call `probe` until it returns a value, `every` seconds; it returns (value or None, what was seen).
-
-        What is awaited, what was last seen and the clock time of the deadline are shown meanwhile.
-        Raises InstallerError at the step's deadline, and Stopped when the engine is asked to stop.
-        """
-
-    def check_stop(self) -> None:
-        """Raises Stopped if the engine was asked to stop: call it where abandoning the step is safe."""
 
     def publish(self, topic: str, data: dict[str, Any]) -> None:
         """Record a result that screens show, such as a health report, as an event of the journal."""
@@ -104,7 +87,14 @@ class Permanent:
     """Mixin for actions whose effect goes with something else: their machine, their cluster."""
 
     def undo(self, ctx: Context) -> None:
-        """Nothing to take back."""
+        """Nothing to undo."""
+
+
+class Proof(Permanent):
+    """Base of actions that only prove something: `observe` raises what is wrong, so there is nothing to apply."""
+
+    def apply(self, ctx: Context) -> None:
+        """Nothing to make."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from installer.plan.topology import topology
 from installer.platforms.local import machine, network
 from installer.platforms.local.process import Done, run
 from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.platform import Limit
 from installer.steps.step import Phase, Step
 from tests.doubles.machines import free_subnet, machine_image, the_engine
 from tests.doubles.mirror import Mirror, published, running_mirror
@@ -53,6 +54,9 @@ def published_sums(plan: InstallPlan) -> dict[str, str]:
         return read_sums(plan.model_copy(update={"artifacts": Artifacts(mirror=mirror.url)}))
 
 
+_LIMITS = {"ssh": Limit(32), "local": Limit(8)}
+
+
 class LocalCluster:
     """A cluster of this computer, installed by the real engine as far as `phases`, and destroyed by it."""
 
@@ -69,7 +73,9 @@ class LocalCluster:
 
     def _run(self, steps: Iterable[Step], kind: RunKind) -> ExitCode:
         with session.open_world(self.plan, self.directory) as world, Journal(self.directory.journal) as journal:
-            code = asyncio.run(runner.run(tuple(steps), world, journal, kind=kind, limits={"ssh": 32, "local": 8}))
+            code = asyncio.run(
+                runner.run(tuple(steps), world, journal, kind=kind, limits={"ssh": Limit(32), "local": Limit(8)})
+            )
         if code is not ExitCode.DONE:
             for id, step in clusters.progress(self.directory).steps.items():
                 print(id, step.error or "")  # pytest shows it where the test fails

@@ -219,6 +219,17 @@ def test_a_cluster_whose_directory_was_lost_is_destroyed_from_its_plan_alone(cra
     assert not (craton.home / "rehearsal/demo").exists()
 
 
+def test_machines_that_a_smaller_plan_no_longer_names_are_destroyed_too(craton: Craton) -> None:
+    craton.run("apply", str(craton.plan(masters=1, workers=3)), "--yes", *SPEED)
+    saved = craton.home / "clusters/demo/plan.yaml"
+    saved.write_text(saved.read_text().replace("workers: 3", "workers: 1"))
+    craton.run("resume", "demo", *SPEED, expect=None)
+    receipt = craton.json("destroy", "demo", "--yes", *SPEED)
+    assert receipt["left"] == []
+    assert receipt["destroyed"] is True
+    assert not (craton.home / "rehearsal/demo").exists()
+
+
 def test_more_machines_may_be_added_and_other_changes_are_refused(craton: Craton) -> None:
     plan = craton.plan(masters=1, workers=1)
     craton.run("apply", str(plan), "--yes", *SPEED)

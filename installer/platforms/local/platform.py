@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import FirewallRule, Topology
-from installer.platforms.local import machine, names
+from installer.platforms.local import machine, names, network
 from installer.platforms.local.engine import Engine, open_engine
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
-from installer.steps.platform import Resource, RunOptions
+from installer.steps.platform import Limit, Resource, RunOptions
+from installer.steps.work import Work
+
+LIMIT = "engine"
+"""Kind of steps that the container engine does."""
 
 
 class LocalPlatform:
@@ -43,7 +48,12 @@ class LocalPlatform:
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (the engine knows it all)
         engine, cluster = self.engine, self._plan.name
         found = [
-            Resource("machine", one.name, f"{one.state}, 127.0.0.1:{one.port}" if one.running else one.state)
+            Resource(
+                "machine",
+                one.name,
+                f"{one.state}, 127.0.0.1:{one.port}" if one.running else one.state,
+                machine=one.name,
+            )
             for one in machine.find_all(engine, cluster)
         ]
         for kind in ("volume", "network"):
@@ -56,6 +66,25 @@ class LocalPlatform:
         if kind == "volume" or self.engine.name == "podman":
             return sorted(listed)
         return sorted(str(document["Name"]) for document in self.engine.inspect("network", *listed))
+
+    def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:  # noqa: ARG002
+        """Machines with their volumes first, then volumes whose machine is gone, then the network between them."""
+        for resource in found:
+            if resource.kind == "machine":
+                work.check_stop()
+                machine.remove(self.engine, self._plan.name, resource.name)
+                work.log(f"removed the machine {resource.name}")
+        for resource in found:
+            if resource.kind == "volume" and self.engine.exists("volume", resource.name):
+                self.engine.call("volume", "rm", "--force", resource.name)
+                work.log(f"removed the volume {resource.name}")
+        if any(resource.kind == "network" for resource in found):
+            network.remove(self.engine, self._plan.name)
+            work.log("removed the network")
+
+    def limits(self) -> Mapping[str, Limit]:
+        """The engine's work is bound by this computer's processors."""
+        return {LIMIT: Limit(max(2, os.cpu_count() or 1))}
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """Nothing: what the machines themselves enforce is among their evidence."""

@@ -11,13 +11,13 @@ from installer.plan.topology import Machine, Record, Topology
 from installer.platforms.local import image, machine, network, preflight
 from installer.platforms.local.computer import examine
 from installer.platforms.local.creation import BalancerCreation, MachineCreation, engine_of
-from installer.steps.step import Context, Observation, Permanent, Phase, Step
-
-_LIMIT = "engine"
+from installer.platforms.local.platform import LIMIT
+from installer.steps import ids
+from installer.steps.step import Context, Observation, Permanent, Phase, Proof, Step
 
 
 @dataclass(frozen=True)
-class ComputerCheck(Permanent):
+class ComputerCheck(Proof):
     """This computer has an engine that can run machines, and what so many machines share."""
 
     def observe(self, ctx: Context) -> Observation:
@@ -41,9 +41,6 @@ class ComputerCheck(Permanent):
             raise network.clash_error(engine, cluster, subnet, seen)
         tight = f", {len(problems)} things will be tight" if problems else ""
         return Observation(True, f"{engine.name}; room for {len(world.topology.machines)} machines{tight}")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         needs=("check/computer",),
         action=Bridge(),
         weight=0.5,
-        limit=_LIMIT,
+        limit=LIMIT,
     )
     yield Step(
         id="machines/image",
@@ -141,19 +138,19 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         needs=("check/computer",),
         action=Image(),
         weight=15.0,
-        limit=_LIMIT,
+        limit=LIMIT,
         deadline=1200.0,
     )
     yield from _machines(topology)
     for record in topology.records:
         yield Step(
-            id=f"dns/{record.name}",
+            id=ids.named(record.name),
             title=f"look up {record.name} on every machine",
             phase=Phase.DNS,
-            needs=tuple(f"machines/create/{planned.name}" for planned in topology.machines),
+            needs=tuple(ids.created(planned.name) for planned in topology.machines),
             action=Names(record),
             weight=0.5,
-            limit=_LIMIT,
+            limit=LIMIT,
         )
 
 
@@ -167,18 +164,18 @@ def _machines(topology: Topology) -> Iterator[Step]:
             needs=needs,
             action=BalancerCreation(balancer.name),
             weight=4.0,
-            limit=_LIMIT,
+            limit=LIMIT,
             deadline=180.0,
         )
     for planned in topology.machines:
         yield Step(
-            id=f"machines/create/{planned.name}",
+            id=ids.created(planned.name),
             title=f"create {planned.name}",
             phase=Phase.MACHINES,
             machine=planned.name,
             needs=needs,
             action=MachineCreation(planned.name),
             weight=4.0,
-            limit=_LIMIT,
+            limit=LIMIT,
             deadline=180.0,
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from installer.common.errors import ExitCode, InstallerError
-from installer.node.program import read_status
+from installer.node.program import command, read_status
 from installer.plan.model import InstallPlan
 from installer.plan.topology import FirewallRule, Topology, hosts
 from installer.ssh import config
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
-from installer.steps.platform import Resource, RunOptions
+from installer.steps.platform import Limit, Resource, RunOptions
+from installer.steps.work import Work
 
 _AT_ONCE = 32
 _LOOK = 30.0
@@ -43,12 +44,34 @@ class MachinesPlatform:
             try:
                 said = read_status(connections.get(machine, _LOOK), machine, _LOOK)
             except InstallerError as error:
-                return Resource("machine", machine, f"cannot be asked: {error.observed}")
+                return Resource("machine", machine, f"cannot be asked: {error.observed}", machine=machine)
             claimed = said.get("claim", "").split("/")[0] == self._plan.name
-            return Resource("claim", machine, "prepared by Craton") if claimed else None
+            return Resource("claim", machine, "prepared by Craton", machine=machine) if claimed else None
 
         with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(self._hosts))), thread_name_prefix="find") as pool:
             return [found for found in pool.map(look, self._hosts) if found]
+
+    def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:
+        """Have each machine that is claimed undo what was done on it. One that cannot be asked is left, and named."""
+        for resource in found:
+            if resource.kind != "claim":
+                continue
+            work.check_stop()
+            connection = connections.get(resource.name, min(_LOOK, work.remaining()))
+            for verb in ("undo", "release"):
+                ended = connection.run(command(connection, verb), deadline=work.remaining())
+                if ended.status != 0:
+                    raise InstallerError(
+                        f"{verb} what was done on the machine",
+                        f"craton-node ended with exit status {ended.status}: {ended.stderr.strip() or 'no message'}",
+                        machine=resource.name,
+                        hint="see the machine's log, correct what is named there, then destroy again",
+                    )
+            work.log(f"{resource.name} is released")
+
+    def limits(self) -> Mapping[str, Limit]:
+        """None of its own: all it does goes over SSH."""
+        return {}
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """Nothing: what the machines themselves enforce is among their evidence."""

@@ -15,7 +15,8 @@ from installer.node.steps import Claim
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Machine, Record, Topology
 from installer.ssh.host_keys import pinned_keys
-from installer.steps.step import Context, Observation, Permanent, Phase, Step
+from installer.steps import ids
+from installer.steps.step import Context, Observation, Permanent, Phase, Proof, Step
 
 _LADDER_SECONDS = 60.0
 _REACH_SECONDS = 300.0
@@ -52,7 +53,7 @@ class Climb(Permanent):
 
 
 @dataclass(frozen=True)
-class Examine(Permanent):
+class Examine(Proof):
     """Gather the machine's facts in one round trip, and judge what they alone can prove of a machine that is bare."""
 
     machine: str
@@ -70,12 +71,9 @@ class Examine(Permanent):
         _raise_on_failure(ctx, findings)
         return Observation(True, summary(evidence))
 
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
-
 
 @dataclass(frozen=True)
-class ExamineFleet(Permanent):
+class ExamineFleet(Proof):
     """Judge what only all machines' facts together can prove: clocks, names and identities."""
 
     def observe(self, ctx: Context) -> Observation:
@@ -84,12 +82,9 @@ class ExamineFleet(Permanent):
         _raise_on_failure(ctx, findings)
         return Observation(True, f"{len(world.facts)} machines compared")
 
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
-
 
 @dataclass(frozen=True)
-class ProveReach(Permanent):
+class ProveReach(Proof):
     """Try every port that the contract opens between machines, before anything is installed."""
 
     def observe(self, ctx: Context) -> Observation:
@@ -100,12 +95,9 @@ class ProveReach(Permanent):
         _raise_on_failure(ctx, proof.findings)
         return Observation(True, f"{proof.covered} of {proof.total} pairs of machines tried")
 
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: what is wrong raises while it is observed."""
-
 
 @dataclass(frozen=True)
-class LookUp(Permanent):
+class LookUp(Proof):
     """Where a name of the contract leads from here. The machines themselves know it by their hosts file."""
 
     record: Record
@@ -119,9 +111,6 @@ class LookUp(Permanent):
         ctx.log(f"{self.record.name} {seen}: the records to make are {wanted}")
         ctx.log(f"or, on your own computer, in /etc/hosts: {planned[0]} {self.record.name}")
         return Observation(True, f"{seen}; to be made: {wanted}")
-
-    def apply(self, ctx: Context) -> None:
-        """Nothing to make: the domain is the user's."""
 
 
 def _resolve(name: str) -> list[str]:
@@ -166,7 +155,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         id="check/fleet",
         title="compare the machines' clocks, names and identities",
         phase=Phase.CHECK,
-        needs=tuple(f"check/facts/{name}" for name in names),
+        needs=tuple(ids.checked_facts(name) for name in names),
         action=ExamineFleet(),
         weight=0.2,
     )
@@ -182,7 +171,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     )
     for name in names:
         yield Step(
-            id=f"machines/create/{name}",
+            id=ids.created(name),
             title=f"claim {name} for {plan.name}",
             phase=Phase.MACHINES,
             machine=name,
@@ -194,7 +183,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         )
     for record in topology.records:
         yield Step(
-            id=f"dns/{record.name}",
+            id=ids.named(record.name),
             title=f"look where {record.name} leads",
             phase=Phase.DNS,
             action=LookUp(record),
@@ -215,7 +204,7 @@ def _checks(machine: Machine) -> Iterator[Step]:
         deadline=_LADDER_SECONDS,
     )
     yield Step(
-        id=f"check/facts/{machine.name}",
+        id=ids.checked_facts(machine.name),
         title=f"examine {machine.name}",
         phase=Phase.CHECK,
         machine=machine.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
@@ -13,8 +13,12 @@ from installer.platforms.rehearsal.faults import parse_faults
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
-from installer.steps.platform import Resource, RunOptions
+from installer.steps.platform import Limit, Resource, RunOptions
+from installer.steps.work import Work
 
+LIMIT = "rehearsal"
+"""Kind of steps that the site does."""
+_SITE = "rehearsal site"
 _KINDS = {"firewall": "firewall group", "load-balancer": "load balancer", "dns": "A record"}
 """Entries of a site, in the order in which they are listed, and what people call them."""
 
@@ -77,14 +81,33 @@ class RehearsalPlatform:
         if not self._client.exists():
             return []
         client = self.site()
-        found = [Resource("rehearsal site", self._plan.name, str(client.directory))]
+        found = [Resource(_SITE, self._plan.name, str(client.directory))]
         found += [
-            Resource("machine", machine.name, f"{machine.state}, 127.0.0.1:{machine.port}")
+            Resource("machine", machine.name, f"{machine.state}, 127.0.0.1:{machine.port}", machine=machine.name)
             for machine in client.machines()
         ]
         for kind, title in _KINDS.items():
             found += [Resource(title, name) for name in sorted(client.call("entries", kind=kind))]
         return found
+
+    def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:  # noqa: ARG002
+        """Machines, then entries, then the site itself."""
+        kinds = {title: kind for kind, title in _KINDS.items()}
+        for resource in sorted(found, key=lambda one: one.kind != "machine"):
+            work.check_stop()
+            if resource.kind == "machine":
+                self.site().call("delete", name=resource.name)
+            elif resource.kind in kinds:
+                self.site().call("remove", kind=kinds[resource.kind], name=resource.name)
+            else:
+                continue
+            work.log(f"removed the {resource.kind} {resource.name}")
+        if any(resource.kind == _SITE for resource in found):
+            self.remove_site()
+            work.log("removed the rehearsal site")
+
+    def limits(self) -> Mapping[str, Limit]:
+        return {LIMIT: Limit(16)}
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         if not self._client.exists():

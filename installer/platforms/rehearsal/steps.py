@@ -14,13 +14,13 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, Machine, Topology
 from installer.platforms.rehearsal.client import StandInView
-from installer.platforms.rehearsal.platform import RehearsalPlatform
+from installer.platforms.rehearsal.platform import LIMIT, RehearsalPlatform
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
-_LIMIT = "rehearsal"
 _FILES_PER_MACHINE = 4
 """A listener, and connections to it."""
 _DISK = 50_000_000
@@ -222,7 +222,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         needs=("check/computer",),
         action=SiteProcess(),
         weight=1.0,
-        limit=_LIMIT,
+        limit=LIMIT,
     )
     yield from _network(plan, topology)
     yield from _machines(plan, topology)
@@ -241,7 +241,7 @@ def _network(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
                 needs=("network/site",),
                 action=FirewallGroup(_group(plan, role), rules),
                 weight=0.3,
-                limit=_LIMIT,
+                limit=LIMIT,
             )
     if balancer := topology.load_balancer:
         yield Step(
@@ -251,36 +251,36 @@ def _network(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             needs=("network/site",),
             action=Balancer(balancer.name),
             weight=0.5,
-            limit=_LIMIT,
+            limit=LIMIT,
         )
 
 
 def _machines(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     for machine in topology.machines:
         yield Step(
-            id=f"machines/create/{machine.name}",
+            id=ids.created(machine.name),
             title=f"create {machine.name}",
             phase=Phase.MACHINES,
             machine=machine.name,
             needs=(f"network/firewall/{machine.role}",),
             action=Creation(machine, _group(plan, machine.role), plan.ssh.user, plan.ssh.public_key),
             weight=6.0,
-            limit=_LIMIT,
+            limit=LIMIT,
             deadline=120.0,
         )
 
 
 def _names(topology: Topology) -> Iterator[Step]:
-    created = {machine.name: f"machines/create/{machine.name}" for machine in topology.machines}
+    created = {machine.name: ids.created(machine.name) for machine in topology.machines}
     for record in topology.records:
         yield Step(
-            id=f"dns/{record.name}",
+            id=ids.named(record.name),
             title=f"point {record.name} at {', '.join(topology.leads_to(record))}",
             phase=Phase.DNS,
             needs=tuple(created.get(target, "network/load-balancer") for target in record.targets),
             action=Name(record.name, record.rule),
             weight=0.3,
-            limit=_LIMIT,
+            limit=LIMIT,
         )
 
 

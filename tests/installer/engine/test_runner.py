@@ -15,6 +15,7 @@ from installer.engine.context import Timing
 from installer.engine.events import EventType, Outcome, RunKind
 from installer.engine.journal import Journal, JournalError, Reader
 from installer.engine.runner import run
+from installer.steps.platform import Limit
 from installer.steps.step import Context, Observation, Phase, Stopped
 from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
 from tests.installer.engine.conftest import QUICK, Engine
@@ -98,7 +99,7 @@ def test_no_more_steps_of_a_kind_run_at_once_than_its_limit(engine: Engine, effe
         for kind, pair in pairs.items()
         for n in range(6)
     ]
-    assert engine.run(steps, limits={"ssh": 2, "aws": 2}) is ExitCode.DONE
+    assert engine.run(steps, limits={"ssh": Limit(2), "aws": Limit(2)}) is ExitCode.DONE
     assert effects.most_at_once == {"ssh": 2, "aws": 2}
 
 

@@ -19,12 +19,13 @@ from installer.engine.journal import Journal, Reader
 from installer.engine.progress import Progress
 from installer.engine.requests import request_retry
 from installer.engine.runner import run
+from installer.steps.platform import Limit
 from installer.steps.step import Context, Step
 from tests.doubles.actions import Body, Effects, fake_step
 from tests.installer.engine.conftest import QUICK
 
 BROKEN = InstallerError("do it", "no")
-LIMITS = {"ssh": 2, "local": 1}
+LIMITS = {"ssh": Limit(2), "local": Limit(1)}
 PERSON = "person"
 
 
@@ -135,7 +136,7 @@ def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: Ru
     assert {id for id, state in states.items() if state is StepState.FAILED} == failed
     assert all(states[id] is success for id in set(graph) - blocked - failed)
     assert not blocked & set(harness.effects.called("observe"))
-    assert all(most <= LIMITS[limit] for limit, most in harness.effects.most_at_once.items())
+    assert all(most <= LIMITS[limit].at_once for limit, most in harness.effects.most_at_once.items())
     assert (code is ExitCode.DONE) == (not failed)
 
 

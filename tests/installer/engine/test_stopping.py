@@ -13,6 +13,7 @@ from installer.engine.context import Stop, Timing
 from installer.engine.events import EventType, Outcome
 from installer.engine.journal import Journal, Reader
 from installer.engine.runner import run
+from installer.steps.platform import Limit
 from installer.steps.step import Context
 from tests.doubles.actions import Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
@@ -106,7 +107,7 @@ def test_a_retryable_failure_while_stopping_is_not_retried(engine: Engine, effec
 
 def test_steps_that_wait_for_a_free_slot_do_not_begin(engine: Engine, effects: Effects, stop: Stop) -> None:
     steps = [fake_step(effects, id, applying=lambda ctx: stop.request()) for id in "abcdef"]
-    assert engine.run(steps, stop=stop, limits={"local": 1}) is ExitCode.INTERRUPTED
+    assert engine.run(steps, stop=stop, limits={"local": Limit(1)}) is ExitCode.INTERRUPTED
     assert effects.called("observe") == ["a"]
     assert len(effects.present) == 1
 

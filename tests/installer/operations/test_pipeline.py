@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
+from installer.cluster import steps as cluster_steps
 from installer.engine.events import Outcome, RunKind
 from installer.engine.progress import Progress
+from installer.health import steps as health_steps
+from installer.node import firewall
+from installer.node import steps as node_steps
 from installer.operations import clusters, pipeline
 from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.platforms import platform_steps
+from installer.steps import ids
 from installer.steps.step import Permanent, Phase, Step
 from tests.strategies import plans, repeatable
 
@@ -46,7 +55,7 @@ def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:
     steps, undone = pipeline.install_steps(plan), pipeline.destroy_steps(plan)
     assert in_order(steps)
     assert in_order(undone)
-    assert {step.id for step in undone} - {"destroy/nothing-left"} == {
+    assert {step.id for step in undone if not step.id.startswith("destroy/")} == {
         step.id for step in steps if not isinstance(step.action, Permanent)
     }
     machines = {step.machine for step in steps if step.machine}
@@ -61,7 +70,27 @@ def test_a_destroy_takes_machines_before_the_place_they_stand_in_and_looks_again
         return {id}.union(*(below(need) for need in steps[id].needs)) if steps[id].needs else {id}
 
     assert "network/site" in below("machines/create/demo-worker-1")
-    assert all("destroy/nothing-left" in below(id) for id in steps)
+    assert all(ids.NOTHING_LEFT in below(id) for id in steps)
+    assert all(ids.SWEEP in below(id) for id in steps if id != ids.NOTHING_LEFT)
+    assert below(ids.OTHER_MACHINES) == set(steps)
+
+
+@repeatable
+@given(plans())
+def test_steps_are_built_without_any_address(plan: InstallPlan) -> None:
+    shape = topology(plan)
+    balancer = shape.load_balancer and replace(shape.load_balancer, address=None)
+    unlocated = replace(
+        shape, machines=tuple(replace(machine, address=None) for machine in shape.machines), load_balancer=balancer
+    )
+    built = (
+        *platform_steps(plan, unlocated),
+        *node_steps.steps(plan, unlocated),
+        *firewall.steps(plan, unlocated),
+        *cluster_steps.steps(plan, unlocated),
+        *health_steps.steps(plan, unlocated),
+    )
+    assert {step.id for step in built} == {step.id for step in pipeline.install_steps(plan)}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""Ids of steps, in the order of an install. They are stable: journals, retries and resumes refer to them.
+
+Every id is `PHASE/WHAT` or `PHASE/WHAT/MACHINE`, with the machine's full name. Nothing else builds one that a step of
+another module needs.
+"""
+
+from __future__ import annotations
+
+
+def checked_facts(machine: str) -> str:
+    """An own machine was examined."""
+    return f"check/facts/{machine}"
+
+
+def created(machine: str) -> str:
+    """The machine exists: the last step of the phase `machines` for it, on every platform."""
+    return f"machines/create/{machine}"
+
+
+def connected(machine: str) -> str:
+    """The machine's host key is pinned, and Craton can log in."""
+    return f"connect/{machine}"
+
+
+def prepared(machine: str) -> str:
+    """The machine is one that kubeadm accepts."""
+    return f"prepare/{machine}"
+
+
+def firewalled(machine: str) -> str:
+    """The machine enforces the contract's rules itself."""
+    return f"firewall/{machine}"
+
+
+def founded(machine: str) -> str:
+    """The first master runs the control plane."""
+    return f"control-plane/init/{machine}"
+
+
+KUBECONFIG = "control-plane/kubeconfig"
+OVERLAY = "control-plane/overlay"
+
+
+def joined_as_master(machine: str) -> str:
+    return f"control-plane/join/{machine}"
+
+
+def joined(machine: str) -> str:
+    """An infra node or a worker is a node of the cluster."""
+    return f"join/{machine}"
+
+
+def roles_set(machine: str) -> str:
+    """The node is Ready, with its role's labels and taints."""
+    return f"join/roles/{machine}"
+
+
+CLUSTER_DNS = "join/cluster-dns"
+INGRESS = "ingress/controller"
+
+
+def named(name: str) -> str:
+    """A name of the contract leads where it should."""
+    return f"dns/{name}"
+
+
+def verified(machine: str) -> str:
+    return f"verify/{machine}"
+
+
+CONTRACT = "verify/contract"
+
+OTHER_MACHINES = "destroy/other-machines"
+SWEEP = "destroy/sweep"
+NOTHING_LEFT = "destroy/nothing-left"
