@@ -21,7 +21,7 @@ from installer.common.paths import home, private_directory
 ADDRESS, LOCK = "site.json", "lock"
 """Files in a site's directory: where it listens, and what its process locks as long as it lives."""
 
-_DEADLINE = 20.0
+_DEADLINE = 120.0
 """Seconds for one request, for the site to start, and for it to end."""
 
 
