@@ -68,6 +68,8 @@ def commands(command: Any, words: tuple[str, ...] = ()) -> dict[tuple[str, ...],
     flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     found = {words: flags | {"--help", "-h"}}
     for name, inner in getattr(command, "commands", {}).items():
+        if inner.hidden:
+            continue
         found |= commands(inner, (*words, name))
     return found
 

@@ -74,8 +74,8 @@ def check(
 
 
 @app.command()
-def ladder(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
-    """Climb the SSH ladder of every machine, rung by rung: what holds, what does not, and what mends it."""
+def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
+    """Try the SSH connection to each of your machines, stage by stage: what works, what fails, and how to fix it."""
     from installer.cli import connectivity
     from installer.common.paths import ClusterDirectory
     from installer.operations.login.survey import survey
@@ -92,6 +92,9 @@ def ladder(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = Fa
         else connectivity.text(found, ascii_only=ascii_only)
     )
     raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.ladders) else ExitCode.PREFLIGHT)
+
+
+app.command(name="ladder", hidden=True)(diagnose)  # the command's old name
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

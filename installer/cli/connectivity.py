@@ -25,7 +25,7 @@ def text(found: Survey, *, width: int = 100, ascii_only: bool = False) -> str:
 
 
 def document(found: Survey) -> dict[str, Any]:
-    """The JSON document of `craton ladder --json`."""
+    """The JSON document of `craton diagnose --json`."""
     return {
         "reached": list(found.fine),
         "machines": [

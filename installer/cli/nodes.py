@@ -7,24 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from installer.cli.common import (
-    AcceptNew,
-    Artifacts,
-    Close,
-    Cluster,
-    Json,
-    Mode,
-    Plain,
-    Seed,
-    Speed,
-    Yes,
-    confirm,
-    mode_of,
-    options_of,
-    settle_access,
-    show,
-    teller,
-)
+from installer.cli.common import Cluster
+from installer.cli.run_options import Run, starts_a_run
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -42,8 +26,10 @@ app.add_typer(nodes)
 
 
 @nodes.command()
+@starts_a_run()
 def add(
     cluster: Cluster,
+    run: Run,
     workers: Annotated[int, typer.Option(min=0, metavar="N", help="So many workers more.")] = 0,
     infra: Annotated[int, typer.Option(min=0, metavar="N", help="So many infra nodes more.")] = 0,
     masters: Annotated[
@@ -56,20 +42,11 @@ def add(
             help="A machine of your own that joins, as a worker if no role is said. Repeatable.",
         ),
     ] = None,
-    yes: Yes = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    close: Close = False,
-    speed: Speed = 1.0,
-    seed: Seed = 0,
-    accept_new_host_keys: AcceptNew = False,
-    artifacts: Artifacts = None,
 ) -> None:
     """Let machines join a cluster: its plan changes, and is installed again."""
     from installer.operations import lookup, runs
     from installer.plan import resize
 
-    mode, options = mode_of(as_json=as_json, plain=plain), options_of(speed, seed, None, artifacts)
     plan = lookup.load(cluster)
     if machine and (workers or infra or masters is not None):
         raise _usage("count machines and name them", "--machine says by itself how many join: leave the counts out")
@@ -77,18 +54,18 @@ def add(
         changed = resize.with_hosts(plan, _hosts(machine))
     else:
         changed = resize.grown(plan, masters=masters, infra=infra, workers=workers)
-    if mode is not Mode.JSON:
-        print("\n".join(_joining_lines(plan, changed)))
-    if not yes:
-        confirm(f"Let them join {cluster}?", mode)
-    settle_access(changed, mode, asks=not yes, accept_new=accept_new_host_keys)
-    show(lambda: runs.start_changed(changed, options, teller(mode)), mode, close=close)
+    run.explain("\n".join(_joining_lines(plan, changed)))
+    run.confirm(f"Let them join {cluster}?")
+    run.settle_access(changed)
+    run.show(lambda: runs.start_changed(changed, run.options, run.tell))
 
 
 @nodes.command()
+@starts_a_run()
 def remove(
     cluster: Cluster,
     machines: Annotated[list[str], typer.Argument(metavar="MACHINE...", help="Full or short names, such as worker-3.")],
+    run: Run,
     force: Annotated[
         bool,
         typer.Option(
@@ -96,14 +73,6 @@ def remove(
             help="Take machines out that do not answer, as they are; and pods that nothing would start elsewhere.",
         ),
     ] = False,
-    yes: Yes = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    close: Close = False,
-    speed: Speed = 1.0,
-    seed: Seed = 0,
-    accept_new_host_keys: AcceptNew = False,
-    artifacts: Artifacts = None,
 ) -> None:
     """Take machines out of a cluster: drained, out of etcd, reset, and what was installed on them undone."""
     from dataclasses import replace
@@ -111,45 +80,33 @@ def remove(
     from installer.operations import lookup, runs
     from installer.plan import resize
 
-    mode, options = mode_of(as_json=as_json, plain=plain), options_of(speed, seed, None, artifacts)
     plan = lookup.load(cluster)
     names = [lookup.machine_name(plan, given) for given in machines]
     smaller = resize.shrunk(plan, names)
-    if mode is not Mode.JSON:
-        print("\n".join(_leaving_lines(plan, smaller)))
-    if not yes:
-        confirm(f"Take them out of {cluster}?", mode)
-    settle_access(plan, mode, asks=not yes, accept_new=accept_new_host_keys, required=not force)
-    show(lambda: runs.start_removal(cluster, names, replace(options, force=force)), mode, close=close)
+    run.explain("\n".join(_leaving_lines(plan, smaller)))
+    run.confirm(f"Take them out of {cluster}?")
+    run.settle_access(plan, required=not force)
+    run.show(lambda: runs.start_removal(cluster, names, replace(run.options, force=force)))
 
 
 @app.command()
+@starts_a_run()
 def upgrade(
     cluster: Cluster,
     to: Annotated[str, typer.Option(metavar="vX.Y.Z", help="The release of Kubernetes to go to.", show_default=False)],
-    yes: Yes = False,
-    as_json: Json = False,
-    plain: Plain = False,
-    close: Close = False,
-    speed: Speed = 1.0,
-    seed: Seed = 0,
-    accept_new_host_keys: AcceptNew = False,
-    artifacts: Artifacts = None,
+    run: Run,
 ) -> None:
     """Bring a new release of Kubernetes to a cluster, machine by machine: a patch, or the next minor."""
     from installer.operations import lookup, pending, runs
 
-    mode, options = mode_of(as_json=as_json, plain=plain), options_of(speed, seed, None, artifacts)
     plan = lookup.load(cluster)
     begun = pending.pending(lookup.existing(cluster))
     if begun is None or not begun.touched:
         pending.upgraded(plan, to)
-    if mode is not Mode.JSON:
-        print("\n".join(_upgrade_lines(plan, to)))
-    if not yes:
-        confirm(f"Upgrade {cluster} to {to}?", mode)
-    settle_access(plan, mode, asks=not yes, accept_new=accept_new_host_keys)
-    show(lambda: runs.start_upgrade(cluster, to, options, teller(mode)), mode, close=close)
+    run.explain("\n".join(_upgrade_lines(plan, to)))
+    run.confirm(f"Upgrade {cluster} to {to}?")
+    run.settle_access(plan)
+    run.show(lambda: runs.start_upgrade(cluster, to, run.options, run.tell))
 
 
 def _hosts(given: Sequence[str]) -> list[Host]:

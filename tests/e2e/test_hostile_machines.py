@@ -154,7 +154,7 @@ def _known(tmp_path: Path, make: Make | None = None) -> Iterator[Fleet]:
 
 def _climbed(user: Craton, fleet: Fleet, expect: int) -> list[dict[str, Any]]:
     """The ladders of master, infra and worker, of which the first two are never blamed."""
-    done = user.run("ladder", str(fleet.path), "--json", expect=expect)
+    done = user.run("diagnose", str(fleet.path), "--json", expect=expect)
     assert done.stderr == ""
     found = json.loads(done.stdout)
     assert found["reached"] == [MASTER, INFRA] + ([] if expect else [WORKER])
@@ -321,7 +321,7 @@ def test_machines_that_hang_are_left_at_the_deadline_side_by_side(user: Craton, 
             fleet.servers[machine].stop()
         ports = {name: server.port for name, server in fleet.servers.items()}
         with _serving(ports[MASTER], after_the_other(_hang)), _serving(ports[INFRA], after_the_other(_drip)):
-            machines = json.loads(user.run("ladder", str(fleet.path), "--json", expect=REFUSED).stdout)["machines"]
+            machines = json.loads(user.run("diagnose", str(fleet.path), "--json", expect=REFUSED).stdout)["machines"]
     told = [_failed(machine)["seen"] for machine in machines]
     assert told[0] == "the server accepted the connection and said nothing for 20 s"
     assert told[1].startswith("no SSH server answers there: it says 'xxx")

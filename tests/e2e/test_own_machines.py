@@ -121,7 +121,7 @@ def test_the_ladder_tells_rung_by_rung_what_holds_and_what_mends_the_rest(user: 
     fleet.know(MASTER)
     fleet.know(INFRA)
     fleet.servers[INFRA].authorize()
-    done = user.run("ladder", str(fleet.path), expect=REFUSED)
+    done = user.run("diagnose", str(fleet.path), expect=REFUSED)
     master, infra, worker, sum_ = done.stdout.strip().split("\n\n")
     assert master.startswith(f"● {MASTER}")
     assert master.count("●") == 9
@@ -136,7 +136,7 @@ def test_the_ladder_tells_rung_by_rung_what_holds_and_what_mends_the_rest(user: 
 def test_the_ladder_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
     for machine in fleet.servers:
         fleet.know(machine)
-    found = json.loads(user.run("ladder", str(fleet.path), "--json").stdout)
+    found = json.loads(user.run("diagnose", str(fleet.path), "--json").stdout)
     assert found["reached"] == list(fleet.servers)
     machine = found["machines"][0]
     assert machine["machine"] == MASTER
@@ -144,6 +144,6 @@ def test_the_ladder_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
     assert {rung["verdict"] for rung in machine["rungs"]} == {"passed"}
     fleet.servers[WORKER].process.terminate()
     fleet.servers[WORKER].process.wait(PATIENCE)
-    found = user.json("ladder", str(fleet.path), expect=REFUSED)
+    found = user.json("diagnose", str(fleet.path), expect=REFUSED)
     assert found["reached"] == [MASTER, INFRA]
     assert "connection refused" in found["machines"][2]["error"]["observed"]
