@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 class ExitCode(IntEnum):
@@ -31,7 +31,12 @@ class InstallerError(Exception):
     `operation` is what was being done ("connect"), `observed` what was seen ("connection refused by 127.0.0.1:4021"),
     `hint` the next action. `retryable` says that the same operation may succeed if simply tried again.
     `exit_code` is None where only the caller knows it: a step's phase decides it then.
+
+    Whatever a machine, a server or a file put into these words is made safe here, so that no place which raises,
+    shows or records an error has to think of it.
     """
+
+    _WORDS: ClassVar[frozenset[str]] = frozenset({"operation", "observed", "hint", "machine"})
 
     def __init__(
         self,
@@ -50,6 +55,13 @@ class InstallerError(Exception):
         self.exit_code = exit_code
         self.retryable = retryable
         super().__init__(str(self))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self._WORDS and isinstance(value, str):
+            from installer.common.scrub import safe  # here: every command imports this module, and few raise an error
+
+            value = safe(value)
+        super().__setattr__(name, value)
 
     def __str__(self) -> str:
         where = f"{self.machine}: " if self.machine else ""

@@ -1,57 +1,62 @@
-"""How text and data become safe to store: cleaned of escapes, secrets replaced, before the journal sees them."""
+"""How text and data become safe to show and to store: only what can be seen is left of them, and no secret."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from installer.common import sanitise
+from installer.common.redaction import names
+from installer.common.redaction.rules import MASK
+from installer.common.redaction.stream import Stream, redact
+from installer.common.sanitise import MAX_LINE, cut, visible
 
-_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
-_KEY_BODY = re.compile(r"\s*([A-Za-z0-9+/=]*|(Proc-Type|DEK-Info): .*)\s*")
+_LOOKED_AT = 2 * MAX_LINE
+"""Characters of a line in which secrets are looked for: more than are kept, so that none is cut before it is seen."""
 
 
 def safe(text: str) -> str:
-    """`text` without escape sequences and secrets."""
-    if len(text) > sanitise.MAX_LINE:
-        # Cutting a long line might leave the recognisable half of a secret behind.
-        text = sanitise.redact(text)
-    return sanitise.redact(sanitise.clean(text))
+    """`text` without escape sequences, hidden characters and secrets; long lines are cut."""
+    return "\n".join(_lines(Stream(), text))
+
+
+def holds_secret(text: str) -> bool:
+    """Whether anything in `text` would be masked."""
+    seen = visible(text)
+    return redact(seen) != seen
 
 
 def safe_data(data: Any) -> Any:
-    """A JSON value with every string in it made safe, keys included."""
+    """A JSON value with every string in it made safe, keys included. What a secret's key leads to is masked."""
     if isinstance(data, str):
         return safe(data)
     if isinstance(data, Mapping):
-        return {safe(str(key)): safe_data(value) for key, value in data.items()}
+        return {safe(str(key)): _masked(str(key), value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [safe_data(value) for value in data]
     return data
 
 
+def _masked(key: str, value: Any) -> Any:
+    if isinstance(value, str) and names.announces(key) and not names.harmless(value):
+        return MASK
+    return safe_data(value)
+
+
 class LineScrubber:
-    """Makes log lines safe. Remembers, by step, that the lines to come are the inside of a private key."""
+    """Makes log lines safe. Remembers, by step, what its lines before have announced: a key's body, a password."""
 
     def __init__(self) -> None:
-        self._inside: set[str] = set()
+        self._streams: dict[str, Stream] = {}
 
     def lines(self, step: str, text: str) -> Iterator[str]:
         """The safe lines of `text`; what lies between the first and last line of a private key is left out."""
-        if len(text) > sanitise.MAX_LINE:
-            text = sanitise.redact(text)
-        for line in sanitise.clean(text).split("\n"):
-            if not self._within_key(step, line):
-                yield sanitise.redact(line)
+        stream = self._streams.setdefault(step, Stream())
+        yield from _lines(stream, text)
+        if stream.idle:
+            self._streams.pop(step, None)
 
-    def _within_key(self, step: str, line: str) -> bool:
-        if step in self._inside:
-            if _KEY_BODY.fullmatch(line):
-                return True
-            self._inside.discard(step)
-            return bool(_KEY_ENDS.search(line))
-        if _KEY_BEGINS.search(line) and not _KEY_ENDS.search(line):
-            self._inside.add(step)
-        return False
+
+def _lines(stream: Stream, text: str) -> Iterator[str]:
+    for line in visible(text).split("\n"):
+        for left in stream.take(cut(line, _LOOKED_AT)):
+            yield cut(left)

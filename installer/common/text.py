@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer.common.sanitise import clean, redact
+from installer.common.scrub import safe
 
 if TYPE_CHECKING:
     pass
@@ -22,7 +22,7 @@ _SHOWN = 60
 
 def shown(text: str) -> str:
     """`text` from outside as it may stand in an error: one line, short, printable, without secrets."""
-    line = " ".join(clean(redact(text)).split())
+    line = " ".join(safe(text).split())
     line = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 

@@ -113,7 +113,7 @@ class _Handshake:
         self._say({"pid": os.getpid()})
 
     def failed(self, error: InstallerError) -> None:
-        self._say({"error": {key: safe(v) if isinstance(v, str) else v for key, v in error.as_dict().items()}})
+        self._say({"error": error.as_dict()})
 
     def close(self) -> None:
         if self._descriptor is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from installer.cluster.diagnosis import clock, images, known, preflight, static
 from installer.cluster.diagnosis.transcript import Transcript, read
 from installer.common.errors import InstallerError
-from installer.common.sanitise import redact
+from installer.common.scrub import safe
 from installer.node.program import Explain
 from installer.plan.model import InstallPlan
 from installer.ssh.connection import Result
@@ -149,8 +149,6 @@ class _Case:
     def _error(
         self, observed: str, hint: str, *, machine: str | None = None, retryable: bool = False
     ) -> InstallerError:
-        shown = redact(observed.strip())
+        shown = safe(observed.strip())  # before it is cut: half of a secret looks like none
         shown = shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-        return InstallerError(
-            self.operation, shown, machine=machine or self.machine, hint=redact(hint), retryable=retryable
-        )
+        return InstallerError(self.operation, shown, machine=machine or self.machine, hint=hint, retryable=retryable)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from installer.common import paths, yaml_editor, yaml_reader
-from installer.common.sanitise import redact
+from installer.common.scrub import holds_secret
 from installer.plan.questions.catalogue import QUESTIONS, UNASKED
 from installer.plan.questions.question import Answers, Kind
 
@@ -29,7 +29,7 @@ class Draft:
 def save_draft(answers: Answers, page: str) -> None:
     """Keep the answers. What looks like a secret, in a field where one was pasted by mistake, is left out."""
     known = [field for field in _FIELDS if field in answers]
-    kept = {field: answers[field] for field in known if redact(str(answers[field])) == str(answers[field])}
+    kept = {field: answers[field] for field in known if not holds_secret(str(answers[field]))}
     paths.write_private(_path(), yaml_editor.block({"craton": _FORMAT, "page": page, "answers": kept}))
 
 

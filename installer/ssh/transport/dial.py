@@ -11,7 +11,6 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
-from installer.common.sanitise import clean
 from installer.ssh.diagnosis import Climbed, passed, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys.verify import HostKeyError, HostKeys, ShownKey
@@ -141,10 +140,10 @@ def _forward(machine: str, transport: paramiko.Transport, endpoint: Endpoint, de
     try:
         return transport.open_channel("direct-tcpip", target, ("127.0.0.1", 0), timeout=deadline.patience)
     except paramiko.ChannelException as error:
-        seen = f"jump host {place(via)} cannot connect to {place(endpoint)}: {clean(error.text)}"
+        seen = f"jump host {place(via)} cannot connect to {place(endpoint)}: {error.text}"
         hint = "check that the machine runs, and that its address is one that the jump host reaches"
         if error.code == 1:
-            seen = f"jump host {place(via)} may not connect to {place(endpoint)}: {clean(error.text)}"
+            seen = f"jump host {place(via)} may not connect to {place(endpoint)}: {error.text}"
             hint = "on the jump host, set AllowTcpForwarding yes in sshd_config (and PermitOpen, if set)"
         raise InstallerError("connect", seen, machine=machine, hint=hint, retryable=error.code != 1) from None
     except (paramiko.SSHException, EOFError, OSError):
@@ -220,12 +219,12 @@ def _handshake_failure(machine: str, error: Exception | None) -> InstallerError:
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
         return InstallerError(
             "connect",
-            f"no algorithm that both sides accept: {clean(str(error))}",
+            f"no algorithm that both sides accept: {error!s}",
             machine=machine,
             hint="the server offers only broken algorithms (CBC, SHA-1): update its sshd",
         )
     if isinstance(error, (EOFError, OSError)) or error is None:
         return went_away(machine, "the server closed the connection during the key exchange")
-    seen = f"the key exchange failed: {clean(str(error))}"
+    seen = f"the key exchange failed: {error!s}"
     hint = "what answers may be no SSH server, or what passes is changed on the way: check the address and the port"
     return InstallerError("connect", seen, machine=machine, hint=hint, retryable=True)

@@ -10,7 +10,6 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
-from installer.common.sanitise import clean
 from installer.common.text import tilde
 from installer.ssh.keys.agent import AgentError
 from installer.ssh.keys.identities import Keyring, Keys, Offer
@@ -108,7 +107,7 @@ def _nobody_in(attempt: _Attempt) -> InstallerError:
     if attempt.methods and "publickey" not in attempt.methods:
         return _failure(
             attempt,
-            f"the server offers only {clean(' and '.join(attempt.methods))}; Craton logs in with keys",
+            f"the server offers only {' and '.join(attempt.methods)}; Craton logs in with keys",
             f"on the machine, put your public key into ~{attempt.user}/.ssh/authorized_keys (ssh-copy-id does it), "
             "and set PubkeyAuthentication yes in sshd_config",
         )
@@ -145,7 +144,7 @@ def _root_hint(user: str) -> str:
 def _not_enough(attempt: _Attempt, offer: Offer, answer: Answer) -> InstallerError:
     return _failure(
         attempt,
-        f"the server takes {_name(offer)} and asks for {clean(' and '.join(answer.methods))} as well; "
+        f"the server takes {_name(offer)} and asks for {' and '.join(answer.methods)} as well; "
         "Craton logs in with keys alone",
         f"set AuthenticationMethods publickey for user {attempt.user} in the machine's sshd_config",
     )
