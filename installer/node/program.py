@@ -56,6 +56,7 @@ A line `stage N OF TITLE` says which stage starts. Every verb may be run again: 
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from collections.abc import Callable
 from functools import cache
@@ -73,6 +74,8 @@ PATH = "/usr/local/sbin/craton-node"
 """By its whole path: not everybody's sudo looks there for commands."""
 BUILT_IN = "built-in"
 """What a stand-in says in place of its program's sum."""
+
+_STAGE = re.compile(r"stage ([0-9]{1,4}) ([0-9]{1,4}) (.+)")
 
 _HINTS = {
     28: "free space on the machine's disk (df -h), then resume",
@@ -124,16 +127,18 @@ def run_program(
     """
 
     def on_line(line: str) -> None:
-        words = line.split(" ", 3)
-        if words[0] == "stage" and len(words) == 4 and words[1].isdigit() and words[2].isdigit():
-            ctx.stage(int(words[1]), int(words[2]), words[3])
-            line = f"[{words[1]}/{words[2]}] {words[3]}"
+        if stage := _STAGE.fullmatch(line):
+            number, of, title = stage.groups()
+            ctx.stage(int(number), int(of), title)
+            line = f"[{number}/{of}] {title}"
         ctx.log(line)
 
     ctx.check_stop()
     connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
     line = command(connection, verb, *arguments)
-    result = connection.run(line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line)
+    result = connection.run(
+        line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line, secret=secret
+    )
     if result.status != 0:
         raise (explain and explain(result)) or _failure(machine, verb, result)
     return result.stdout

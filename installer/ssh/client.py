@@ -53,9 +53,10 @@ class SSHConnection:
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         until = Deadline(deadline)
-        session = Session(self._machine, stdin, until, Output(on_line), Output(on_line))
+        session = Session(self._machine, stdin, until, Output(on_line), Output(on_line), secret=secret)
         with watched(deadline + _GRACE, self._dialled.transport.close):
             try:
                 return session.run(self._dialled.transport, command)

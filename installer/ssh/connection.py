@@ -46,11 +46,13 @@ class Connection(Protocol):
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         """Run `command` in sh, whatever the user's login shell is, and whatever its exit status, return it.
 
         `deadline` is in seconds. `on_line` gets each sanitised line of stdout and stderr as it comes.
-        Raises InstallerError (retryable) if the connection breaks, and (not retryable) at the deadline.
+        Raises InstallerError (retryable) if the connection breaks, and (not retryable) at the deadline and for output
+        without end. Nothing that a `secret` command printed is in these errors.
         """
 
     def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:

@@ -58,6 +58,7 @@ class Master:
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         words = shlex.split(command.removeprefix("sudo -n "))
         data = stdin.encode() if isinstance(stdin, str) else stdin.read()

@@ -195,6 +195,7 @@ class _Connection:
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         assert isinstance(stdin, str)
         return self.cluster.answer(self.machine, shlex.split(command)[1:], stdin)

@@ -42,6 +42,7 @@ class ShellConnection:
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         self.commands.append(command)
         process = self.machine.start("sh", "-c", command)

@@ -12,13 +12,14 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
-from installer.common.sanitise import clean
 from installer.ssh.connection import Result
 from installer.ssh.transport.output import Output
 from installer.ssh.transport.quoting import for_any_shell
 
 _CHUNK = 32 * 1024 - 64
 """Bytes that paramiko puts into one packet, of OpenSSH's largest."""
+ALLOWED = 32 * 1024 * 1024
+"""Bytes that a command may print on both of its streams. One that prints more is out of order, and is ended."""
 _WINDOW = 0.02
 """Seconds in which the server may make room for more stdin, before its output is looked at again."""
 _ENDING = 1.0
@@ -28,8 +29,18 @@ _ENDING = 1.0
 class Session:
     """One command. Its methods raise TimeoutError at the deadline, and paramiko's own errors."""
 
-    def __init__(self, machine: str, stdin: str | BinaryIO, deadline: Deadline, stdout: Output, stderr: Output) -> None:
+    def __init__(
+        self,
+        machine: str,
+        stdin: str | BinaryIO,
+        deadline: Deadline,
+        stdout: Output,
+        stderr: Output,
+        *,
+        secret: bool = False,
+    ) -> None:
         self._machine = machine
+        self._secret = secret
         self._source = io.BytesIO(stdin.encode()) if isinstance(stdin, str) else stdin
         self._pending = b""
         self._deadline = deadline
@@ -114,13 +125,15 @@ class Session:
             raise InstallerError("run command", observed, machine=self._machine) from None
 
     def _read(self, channel: paramiko.Channel) -> bool:
-        """Take what is there of stdout and stderr; whether anything was."""
+        """Take what is there of stdout and stderr; whether anything was. Raises InstallerError if it is too much."""
         out = channel.recv_ready()
         if out:
             self._stdout.feed(channel.recv(_CHUNK))
         err = channel.recv_stderr_ready()
         if err:
             self._stderr.feed(channel.recv_stderr(_CHUNK))
+        if self._stdout.taken + self._stderr.taken > ALLOWED:
+            raise self._flooded()
         return out or err
 
     def read_until(self, channel: paramiko.Channel, enough: Callable[[], bool], deadline: Deadline) -> bool:
@@ -147,10 +160,18 @@ class Session:
     def _refused(self, error: paramiko.ChannelException) -> InstallerError:
         return InstallerError(
             "run command",
-            f"the server opens no session: {clean(error.text)}",
+            f"the server opens no session: {error.text}",
             machine=self._machine,
             hint="it may have too many open at once: raise MaxSessions in the machine's sshd_config (10 by default)",
             retryable=True,
+        )
+
+    def _flooded(self) -> InstallerError:
+        return InstallerError(
+            "run command",
+            f"it printed more than {ALLOWED // 1024**2} MiB and was stopped; {self.last()}",
+            machine=self._machine,
+            hint="No command of Craton's prints that much: see what does on the machine (craton ssh), then resume.",
         )
 
     def late(self) -> InstallerError:
@@ -174,5 +195,8 @@ class Session:
         )
 
     def last(self) -> str:
+        """The end of an error's words: the newest line, unless the command's output is nobody's to see."""
+        if self._secret:
+            return "its output is secret and not shown"
         last = self._stderr.last or self._stdout.last
         return f"last seen: {last}" if last else "nothing was seen yet"

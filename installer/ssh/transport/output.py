@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from installer.common.sanitise import clean
+from installer.common.sanitise import MAX_LINE, clean
 
 KEPT = 4 * 1024 * 1024
-"""Characters kept of one stream; of more than that the newest are kept."""
+"""Characters kept of one stream; of more than that the newest are kept. Each line counts for at least `_HELD`."""
+_HELD = 64
+"""Characters that a line takes in memory, be it empty."""
 _LONGEST = 64 * 1024
 """Bytes after which a line that does not end is taken as one."""
+_WORD = 4 * 1024
+"""Bytes before that in which a blank is looked for, so that no word ends up in two lines."""
+_LOOKED_AT = 4 * MAX_LINE
+"""Bytes of a line that are read: as many as the characters that are kept of it can have."""
+_LINE = 16
+"""Bytes that a line counts for at least: short ones cost more to take in than their bytes say."""
 
 
 class Output:
@@ -25,14 +33,18 @@ class Output:
         self._cut = 0
         self.last = ""
         """The newest line that is not blank."""
+        self.taken = 0
+        """Bytes that came; short lines count for more than they have."""
 
     def feed(self, data: bytes) -> None:
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             self._add(line, "\n")
         if len(self._partial) > _LONGEST:
-            self._add(self._partial, "\n")
-            self._partial = b""
+            blank = self._partial.rfind(b" ", len(self._partial) - _WORD)
+            end = len(self._partial) if blank < 0 else blank
+            self._add(self._partial[:end], "\n")
+            self._partial = self._partial[end:]
 
     def finish(self) -> None:
         """Take what came after the last newline as a line."""
@@ -46,11 +58,13 @@ class Output:
         return "".join([*cut, *self._lines])
 
     def _add(self, raw: bytes, end: str) -> None:
-        line = clean(raw.decode("utf-8", errors="replace"))
+        seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
+        line = clean(seen.decode("utf-8", errors="replace"))
+        self.taken += max(len(raw), _LINE)
         self._lines.append(line + end)
-        self._size += len(line) + len(end)
+        self._size += max(len(line) + len(end), _HELD)
         while self._size > self._kept:
-            self._size -= len(self._lines.popleft())
+            self._size -= max(len(self._lines.popleft()), _HELD)
             self._cut += 1
         if line.strip():
             self.last = line

@@ -268,6 +268,7 @@ class Shell:
         stdin: str | BinaryIO = "",
         deadline: float,
         on_line: Callable[[str], None] | None = None,
+        secret: bool = False,
     ) -> Result:
         assert command == "sudo -n sh -s"
         assert isinstance(stdin, str)

@@ -117,6 +117,17 @@ def test_a_command_that_outlives_its_deadline_is_left(connection: SSHConnection)
     assert connection.run("echo still here", deadline=PATIENCE).stdout == "still here\n"
 
 
+@pytest.mark.parametrize("command", ["echo opaque-0; exec sleep 60", "echo opaque-0 >&2; exec sleep 60"])
+def test_nothing_that_a_secret_command_printed_is_in_an_error(connection: SSHConnection, command: str) -> None:
+    with pytest.raises(InstallerError) as late:
+        connection.run(command, deadline=2, secret=True)
+    assert "opaque" not in str(late.value) + late.value.hint
+    assert "its output is secret and not shown" in late.value.observed
+    with pytest.raises(InstallerError) as killed:
+        connection.run("echo opaque-0; kill -KILL $$", deadline=30, secret=True)
+    assert "opaque" not in str(killed.value)
+
+
 def test_a_flood_is_bounded_in_time_and_memory(connection: SSHConnection) -> None:
     with pytest.raises(InstallerError, match="did not end within 2 s"):
         connection.run("yes", deadline=2)
