@@ -10,7 +10,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         from installer import __version__
 
-        print(f"craton {__version__}")
+        print(f"craton {__version__}")  # noqa: T201 (nothing of ours is imported for this)
         return
     from installer.cli.app import run
 

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
 from installer.common import paths
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
+from installer.common.scrub import safe
 from screens.keys import listed
 from screens.messages import EditPlan, WatchRun
 from screens.pages.base import CratonScreen
 from screens.theme import DARK, LIGHT, THEMES, preferred
+from screens.visible import OnlyVisible
 
 
 class CratonApp(App[int]):
@@ -42,10 +47,25 @@ class CratonApp(App[int]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-vast")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self._start = start
+        self._only_visible = OnlyVisible()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = preferred(os.environ)
         self.animation_level = "none"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._only_visible]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        super().notify(safe(message), title=safe(title), severity=severity, timeout=timeout, markup=False)
 
     def on_mount(self) -> None:
         self.push_screen(self._start())
@@ -113,8 +133,9 @@ class CratonApp(App[int]):
             super()._fatal_error()
             return
         log = paths.home() / "crash.log"
-        paths.write_private(log, traceback.format_exc())
-        self.panic(f"The screen stopped at an error of its own; an install in progress goes on. Details: {log}")
+        paths.write_private(log, safe(traceback.format_exc()))
+        words = f"The screen stopped at an error of its own; an install in progress goes on. Details: {log}"
+        self.panic(Text(safe(words)))
 
 
 def run(start: Callable[[], Screen[Any]]) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +14,10 @@ from installer.cli import backup, bundle, clusters, destroy, install, local, new
 from installer.cli.common import (
     Mode,
     mode_of,
-    tell,
 )
+from installer.common.console import result, result_json, tell
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.scrub import safe
 
 app = typer.Typer(
     name="craton",
@@ -44,7 +44,7 @@ def home(
     if version:
         from installer import __version__
 
-        print(f"craton {__version__}")
+        result(f"craton {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
         return
@@ -52,7 +52,7 @@ def home(
         from screens.app import run_home
 
         raise typer.Exit(run_home())
-    print(context.get_help())
+    result(context.get_help())
 
 
 app.command(name="new")(new.command(new.wizard))
@@ -64,16 +64,25 @@ def run() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        return _flushed(_exit_code(app(standalone_mode=False)))
     except SystemExit as exit_:
         return _flushed(_exit_code(exit_.code))
     except InstallerError as error:
         return _report(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _report(_internal(error))
-    return ExitCode.DONE
+        return _misuse(error) if hasattr(error, "format_message") else _report(_internal(error))
+
+
+def _misuse(error: Any) -> int:
+    """Say what typer found wrong with the command line, as typer does, but with the user's words made safe."""
+    from typer.rich_utils import rich_format_error
+
+    message = safe(error.format_message())
+    error.format_message = lambda: message
+    rich_format_error(error)
+    return int(error.exit_code)
 
 
 def _flushed(code: int) -> int:
@@ -104,9 +113,9 @@ def _internal(error: Exception) -> InstallerError:
 
 def _report(error: InstallerError) -> int:
     if os.environ.get("CRATON_DEBUG"):
-        traceback.print_exception(error)
+        tell("".join(traceback.format_exception(error)))
     if "--json" in sys.argv:
-        print(json.dumps({"error": error.as_dict()}))
+        result_json({"error": error.as_dict()})
     tell(f"error: {error}")
     if error.hint:
         tell(f"what to do: {error.hint}")

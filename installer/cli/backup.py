@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +20,10 @@ from installer.cli.common import (
     confirm,
     mode_of,
     pick,
-    tell,
     teller,
     unlock_keys,
 )
+from installer.common.console import result, result_json, shell_word, tell
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -69,9 +67,9 @@ def backup(
         archive = backing_up.take(world, path, teller(mode))
     of = archive.backup
     if as_json:
-        print(json.dumps({"file": str(path), "size": archive.size, "sha256": archive.sha256, "backup": asdict(of)}))
+        result_json({"file": str(path), "size": archive.size, "sha256": archive.sha256, "backup": asdict(of)})
     else:
-        print(
+        result(
             f"{path}\n  size      {archive.size / 1e6:.1f} MB\n  revision  {of.revision}\n  SHA-256   {archive.sha256}"
         )
 
@@ -104,9 +102,9 @@ def restore(
         if not yes:
             confirm(f"Type {cluster} to restore it:", mode, expected=cluster)
         restoring.restore(world, intent, tell)
-    print(f"{cluster} is at {intent.backup.clock} again, with one master: {intent.master}")
+    result(f"{cluster} is at {intent.backup.clock} again, with one master: {intent.master}")
     if intent.others:
-        print(f"  next      craton resume {cluster}  (the other masters join anew)")
+        result(f"  next      craton resume {cluster}  (the other masters join anew)")
 
 
 @contextmanager
@@ -177,7 +175,7 @@ def _write(cluster: str, output: Path | None, *, force: bool) -> None:
         tell(str(path))
         if plan.traits.stand_ins:
             tell("It is a stand-in's, and opens nothing.")
-    print(f"export KUBECONFIG={shlex.quote(str(path))}")
+    result(f"export KUBECONFIG={shell_word(str(path))}")
 
 
 def _merge(cluster: str, *, use: bool, force: bool) -> None:
@@ -194,8 +192,8 @@ def _merge(cluster: str, *, use: bool, force: bool) -> None:
     changed = kubeconfig.change(target, edit)
     tell(f"{target}: {_done('the context ' + cluster + ' is merged', changed)}")
     if changed.readable:
-        tell(f"warning: others can read {target}, and the key of {cluster} in it: chmod 600 {shlex.quote(str(target))}")
-    print(f"kubectl --context {cluster} get nodes")
+        tell(f"warning: others can read {target}, and the key of {cluster} in it: chmod 600 {shell_word(str(target))}")
+    result(f"kubectl --context {cluster} get nodes")
 
 
 def _remove(cluster: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from enum import Enum
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from installer.cli.common import AlwaysPlain, Json, Mode, PlanOrCluster, is_path, plan_path, teller
+from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def bundle(
     made = collect(plan, place, chosen, images(plan), tell)
     command = _next(made, target)
     if as_json:
-        print(json.dumps(_document(made, command), indent=2))
+        result_json(_document(made, command), indent=2)
     else:
-        print("\n".join(_summary(made, command, target)))
+        result("\n".join(_summary(made, command, target)))
 
 
 def _with_sums(path: Path, *, as_json: bool) -> InstallPlan:

@@ -23,6 +23,7 @@ from installer.cli.common import (
     plan_path,
     unlock_keys,
 )
+from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -35,9 +36,9 @@ def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  #
 
     found = clusters.summaries()
     if as_json:
-        print(json.dumps([clusters.summary_document(summary) for summary in found], indent=2))
+        result_json([clusters.summary_document(summary) for summary in found], indent=2)
     else:
-        print(outcome.clusters_table(found))
+        result(outcome.clusters_table(found))
 
 
 @app.command()
@@ -69,7 +70,7 @@ def check(
     report = health.check(name, machine, check)
     if html:
         html.write_text(page(report), encoding="utf-8")
-    print(json.dumps(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report))
+    result_json(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report)
     raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
 
 
@@ -86,7 +87,7 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
     found = survey(loaded, ClusterDirectory.of(loaded.name))
     ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
     document = mode is Mode.JSON
-    print(
+    result(
         json.dumps(connectivity.document(found), indent=2)
         if document
         else connectivity.text(found, ascii_only=ascii_only)

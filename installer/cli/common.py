@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from installer.common.console import result, tell
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ def mode_of(*, as_json: bool, plain: bool) -> Mode:
         return Mode.JSON
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     return Mode.SCREEN if terminal and not plain else Mode.PLAIN
-
-
-def tell(text: str) -> None:
-    """Say something to the person; stdout is left to results."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def teller(mode: Mode) -> Callable[[str], None]:
@@ -159,7 +155,7 @@ def show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> N
             code = follow.follow(directory, reader, follower_of(mode), tell)
     progress = clusters.progress(directory)
     if mode is Mode.SCREEN or (mode is Mode.PLAIN and not progress.running):
-        print("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
+        result("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
     raise typer.Exit(code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +19,8 @@ from installer.cli.common import (
     is_path,
     mode_of,
     settle_access,
-    tell,
 )
+from installer.common.console import result, result_json, tell
 from installer.common.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ def destroy(
         confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
     code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
     if mode is Mode.JSON:
-        print(json.dumps(outcome.receipt(cluster, progress), indent=2))
+        result_json(outcome.receipt(cluster, progress), indent=2)
     else:
-        print("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
+        result("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
     raise typer.Exit(code)
 
 

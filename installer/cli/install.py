@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from installer.cli.common import AnyCluster, Json, Mode, Plain, follower_of, mode_of, pick, tell
+from installer.cli.common import AnyCluster, Json, Mode, Plain, follower_of, mode_of, pick
 from installer.cli.run_options import Run, starts_a_run
+from installer.common.console import tell
 
 app = typer.Typer(pretty_exceptions_enable=False)
 

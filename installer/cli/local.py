@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from installer.common.console import result
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -78,4 +79,4 @@ def prune() -> None:
     except InstallerError:
         engine = None  # the cache can go without it
     removed = image.prune(engine)
-    print("\n".join(f"removed {what}" for what in removed) or "nothing to remove")
+    result("\n".join(f"removed {what}" for what in removed) or "nothing to remove")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Callable, Sequence
 
+from installer.common.console import ask_line, tell
+from installer.common.scrub import safe
 from installer.common.text import tilde
 from installer.operations.login.questions import (
     Answer,
@@ -54,9 +55,9 @@ def table(keys: Sequence[FoundKey]) -> str:
 
 
 def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:
-    _say(f"\n{'This host key is' if len(keys) == 1 else f'These {len(keys)} host keys are'} not known yet:\n")
-    _say(table(keys))
-    _say(
+    tell(f"\n{'This host key is' if len(keys) == 1 else f'These {len(keys)} host keys are'} not known yet:\n")
+    tell(table(keys))
+    tell(
         "\nCompare them with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machines. "
         "Whoever answers there with another key is not your machine."
     )
@@ -68,24 +69,24 @@ def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:
 
 def _show(key: FoundKey) -> bool:
     behind = f", on the way to {', '.join(key.machines)}" if key.machines != (key.name,) else ""
-    _say(f"\n  {key.title} at {key.address}{behind}\n    {key.type} {key.fingerprint}")
+    tell(f"\n  {key.title} at {key.address}{behind}\n    {key.type} {key.fingerprint}")
     return _choose(f"Is this the key of {key.title}?", ("yes", "no")) == "yes"
 
 
 def _ask_about_changed(key: FoundKey) -> bool:
-    _say(f"\nThe host key of {key.title} at {key.address} changed:")
-    _say(f"  before  {known_before(key)}")
-    _say(f"  now     {key.type} {key.fingerprint}")
-    _say("A machine that was rebuilt has a new key; so has one that answers in its place.")
+    tell(f"\nThe host key of {key.title} at {key.address} changed:")
+    tell(f"  before  {known_before(key)}")
+    tell(f"  now     {key.type} {key.fingerprint}")
+    tell("A machine that was rebuilt has a new key; so has one that answers in its place.")
     return _choose(f"Was {key.title} rebuilt?", ("yes", "no")) == "yes"
 
 
 def _ask_for_passphrase(question: Passphrase) -> str | None:
     if question.wrong:
-        _say("That is not its passphrase.")
+        tell("That is not its passphrase.")
     named = ", ".join(question.machines[:4]) + (" ..." if len(question.machines) > 4 else "")
     try:
-        return getpass.getpass(f"Passphrase of {tilde(question.path)}, for {named} (empty: do without): ") or None
+        return getpass.getpass(safe(f"Passphrase of {tilde(question.path)}, for {named} (empty: do without): ")) or None
     except EOFError:
         return None
 
@@ -95,16 +96,11 @@ def _choose(prompt: str, answers: Sequence[str], detail: str = "") -> str:
     by_letter = {answer[0]: answer for answer in answers}
     note = f"; {detail}" if detail else ""
     while True:
-        print(f"{prompt} ({'/'.join(answers)}{note}) [no] ", end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
+        line = ask_line(f"{prompt} ({'/'.join(answers)}{note}) [no]")
         said = line.strip().lower()
         if not line:
-            _say("no")
+            tell("no")
         if not said:
             return "no"
         if said in answers or said in by_letter:
             return by_letter[said[0]]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from installer.common.console import result, tell
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.questions.catalogue import flags
 from installer.plan.questions.question import Flag, Kind
@@ -121,8 +122,8 @@ def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
         _refuse_to_overwrite(path)
     planfile.save(path, plan)
     draft.discard_draft()
-    print(path)
-    print(f"next: craton review {path}, then craton apply {path}", file=sys.stderr)
+    result(str(path))
+    tell(f"next: craton review {path}, then craton apply {path}")
 
 
 def _refuse_to_overwrite(path: Path) -> None:

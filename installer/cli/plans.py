@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,8 +15,8 @@ from installer.cli.common import (
     is_path,
     mode_of,
     plan_path,
-    tell,
 )
+from installer.common.console import result_json, tell
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def review(
 
         raise typer.Exit(run_review(path, offline=offline))
     steps = pipeline.install_steps(plan)
-    print(json.dumps(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps))
+    result_json(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps)
 
 
 def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
@@ -81,4 +80,4 @@ def schema() -> None:
     """Print the JSON schema of plan files."""
     from installer.plan import planfile
 
-    print(json.dumps(planfile.schema(), indent=2))
+    result_json(planfile.schema(), indent=2)

@@ -8,7 +8,9 @@ from typing import Any
 
 import questionary
 
+from installer.common.console import result
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.scrub import safe
 from installer.plan.questions.answers import complete, problems
 from installer.plan.questions.catalogue import PAGES, page_of, question_of
 from installer.plan.questions.draft import save_draft
@@ -26,7 +28,7 @@ def ask(answers: Answers) -> dict[str, Any]:
         _ask_page(page, given)
     while wrong := problems(given):
         for field, text in wrong.items():
-            questionary.print(f"{question_of(field).title}: {text}")
+            result(f"{question_of(field).title}: {text}")
             given.pop(field, None)
             _ask_page(page_of(field), given)
     return complete(given)
@@ -36,8 +38,8 @@ def confirm(question: str, expected: str | None = None) -> bool:
     """Ask for a yes, or for `expected` to be typed. Raises InstallerError (interrupted) as `ask` does."""
     with _interruptible():
         if expected is None:
-            return bool(questionary.confirm(question, default=False, auto_enter=False).unsafe_ask())
-        return bool(questionary.text(question).unsafe_ask().strip() == expected)
+            return bool(questionary.confirm(safe(question), default=False, auto_enter=False).unsafe_ask())
+        return bool(questionary.text(safe(question)).unsafe_ask().strip() == expected)
 
 
 def _ask_page(page: Page, given: dict[str, Any]) -> None:
@@ -50,9 +52,9 @@ def _ask_page(page: Page, given: dict[str, Any]) -> None:
 
 
 def _explain(question: Question) -> None:
-    questionary.print(f"\n{question.why}")
+    result(f"\n{question.why}")
     for id, level, quote in question.quotes:
-        questionary.print(f"  {id} {level}: {quote}")
+        result(f"  {id} {level}: {quote}")
 
 
 def _text(question: Question, given: Answers) -> Any:
@@ -98,7 +100,7 @@ def _multi_choice(question: Question, given: Answers) -> Any:
 
 
 def _words(label: str, detail: str) -> str:
-    return f"{label} · {detail}" if detail else label
+    return safe(f"{label} · {detail}" if detail else label)
 
 
 _ASKING: dict[Kind, Callable[[Question, Answers], Any]] = {

@@ -27,6 +27,7 @@ from installer.cli.common import (
     show,
     teller,
 )
+from installer.common.console import result
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
@@ -52,7 +53,7 @@ class Run:
     def explain(self, text: str) -> None:
         """Say what is about to happen, unless a program reads."""
         if self.mode is not Mode.JSON:
-            print(text)
+            result(text)
 
     def confirm(self, question: str) -> None:
         """Ask, unless --yes was given. Raises InstallerError if the answer is no, or nobody can answer."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from installer.cli.common import AlwaysPlain, AnyCluster, Yes, can_ask, confirm, mode_of, pick, tell, unlock_keys
+from installer.cli.common import AlwaysPlain, AnyCluster, Yes, can_ask, confirm, mode_of, pick, unlock_keys
+from installer.common.console import result, tell
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -49,4 +50,4 @@ def gather(
         if can_ask(mode) and not yes:
             confirm(f"Save this as {path}?", mode)
 
-    print(support_bundle.gather(name, path, machines=machines, agree=agree))
+    result(str(support_bundle.gather(name, path, machines=machines, agree=agree)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TextIO
 
+from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine import process
@@ -106,10 +106,10 @@ class JsonLines:
     """One JSON document a line on stdout, and nothing else there."""
 
     def event(self, event: Event, progress: Progress) -> None:  # noqa: ARG002 (readers fold for themselves)
-        print(json.dumps(document(event)), flush=True)
+        result_json(document(event))
 
     def log(self, line: LogLine) -> None:
-        print(json.dumps(document(line)), flush=True)
+        result_json(document(line))
 
 
 class PlainLines:
@@ -152,13 +152,13 @@ class PlainLines:
         elif view.state is StepState.FAILED and view.error:
             machine = f"{view.error['machine']}: " if view.error.get("machine") else ""
             self._line(event, "failed", f"{where}{record.title}")
-            print(f"            {machine}{view.error['operation']}: {view.error['observed']}", file=self._out)
+            result(f"            {machine}{view.error['operation']}: {view.error['observed']}", self._out)
             if view.error.get("hint"):
-                print(f"            what to do: {view.error['hint']}", file=self._out, flush=True)
+                result(f"            what to do: {view.error['hint']}", self._out)
 
     def _line(self, event: Event, shape: str, text: str) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-        print(f"  {clock}  {self._shapes[shape]} {text}", file=self._out, flush=True)
+        result(f"  {clock}  {self._shapes[shape]} {text}", self._out)
 
 
 class Fold:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from installer.common.console import tell
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process, runner
@@ -128,7 +129,7 @@ def main(argv: list[str]) -> ExitCode:
     try:
         return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun, passphrases))
     except InstallerError as error:
-        print(error, file=sys.stderr)
+        tell(str(error))
         return error.exit_code or ExitCode.USAGE
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textual.app import SuspendNotSupported
 
+from installer.common.console import result
 from installer.common.paths import ClusterDirectory
 from screens.pages.base import CratonScreen
 from screens.pages.login import attempt_after_asking, plan_of_cluster
@@ -33,7 +34,7 @@ class Remote(CratonScreen[None]):
     def _lend_terminal(self, argv: list[str], machine: str) -> None:
         try:
             with self.app.suspend():
-                print(f"A shell on {machine}; exit or ctrl+d returns to craton.", flush=True)
+                result(f"A shell on {machine}; exit or ctrl+d returns to craton.")
                 subprocess.call(argv)
         except SuspendNotSupported:
             self.notify(f"This terminal cannot be lent. Run: {' '.join(argv)}", severity="warning", markup=False)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import asyncssh
 
+from installer.common.console import tell
 from installer.common.errors import InstallerError
 from installer.platforms.rehearsal.client import ADDRESS, LOCK
 from installer.platforms.rehearsal.records import Store
@@ -88,7 +89,7 @@ def main() -> None:
     try:
         asyncio.run(_live(directory, ready))
     except InstallerError as error:
-        print(f"{error}\n{error.hint}", file=sys.stderr)
+        tell(f"{error}\n{error.hint}")
         raise SystemExit(1) from None
 
 
