@@ -1,22 +1,30 @@
 # shellcheck shell=sh
 # What this program works on, and the packages that Kubernetes needs of the system.
 
-# Sets `family` to debian or redhat. Others are refused: what is done to a machine was tried on machines like it.
+# Sets `family` to debian or redhat, whose relatives are warned about. Others are refused: what is done to a machine was
+# tried on machines like it.
 check_system() {
-    ID='' VERSION_ID='' PRETTY_NAME=''
-    # shellcheck disable=SC1091 # the machine's own
-    [ ! -r /etc/os-release ] || . /etc/os-release
-    case $ID:$VERSION_ID in
-    debian:12 | debian:13 | ubuntu:22.04 | ubuntu:24.04) family=debian ;;
-    rhel:9* | rhel:10* | centos:9* | centos:10* | rocky:9* | rocky:10* | almalinux:9* | almalinux:10*) family=redhat ;;
-    *) fail "${PRETTY_NAME:-this system} is not supported: Debian 12 and 13, Ubuntu 22.04 and 24.04 are" ;;
-    esac
+    ID='' ID_LIKE='' VERSION_ID='' PRETTY_NAME=''
+    for release_file in /etc/os-release /usr/lib/os-release; do
+        # shellcheck disable=SC1090 # the machine's own
+        [ ! -r "$release_file" ] || { . "$release_file" && break; }
+    done
+    family='' untested=': Craton is not tested on it'
+    # shellcheck disable=SC2086 # a list of words
+    for id in "$ID" $ID_LIKE; do
+        case $id in
+        debian | ubuntu) family=debian && break ;;
+        rhel | fedora | centos | rocky | almalinux | ol | amzn) family=redhat && break ;;
+        esac
+    done
+    [ -n "$family" ] || fail "${PRETTY_NAME:-this system} is not supported: Debian 12 and 13, Ubuntu 22.04 and 24.04 are"
+    case $ID:$VERSION_ID in debian:12 | debian:13 | ubuntu:22.04 | ubuntu:24.04) untested='' ;; esac
     case $(architecture) in
     amd64 | arm64) ;;
     *) fail "the architecture $(architecture) is not supported: amd64 and arm64 are" ;;
     esac
     [ -d /run/systemd/system ] || fail 'systemd is not what runs this machine'
-    say "${PRETTY_NAME:-$ID $VERSION_ID}, $(architecture)"
+    say "${PRETTY_NAME:-$ID $VERSION_ID}, $(architecture)$untested"
 }
 
 # Command, package of Debian, package of RHEL. A command that is there needs no package.

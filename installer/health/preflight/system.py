@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from installer.common.systems import TESTED, Support, support
 from installer.health.check import Judgement, Subject
 from installer.health.checks.parsing import brief, pairs
 from installer.health.checks.probes import HOSTNAME
@@ -14,9 +15,6 @@ from installer.health.preflight.records import Records, records, whole
 from installer.plan.rules import Level
 from installer.steps.evidence import Unreadable
 
-SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
-"""Versions on which Craton is tested, by os-release's ID."""
-UNTESTED = ("rhel", "centos", "fedora", "rocky", "almalinux", "ol", "amzn")
 ARTIFACTS = ("amd64", "arm64")
 """Architectures for which everything that is installed is published."""
 SLOW_LOOKUP = 3
@@ -31,13 +29,16 @@ def _os(subject: Subject) -> Judgement:
     if not found.os_id:
         raise Unreadable("the machine has no os-release to say what it is")
     name = brief(found.os_name)
-    if found.os_version in SUPPORTED.get(found.os_id, ()):
+    supported = support(found.os_id, found.os_version, found.os_like)
+    if supported is Support.TESTED:
         return holds(name)
-    if found.os_id in SUPPORTED:
-        return warns(f"{name}: Craton is tested on {found.os_id} {' and '.join(SUPPORTED[found.os_id])}")
-    if {found.os_id, *found.os_like} & {*UNTESTED, *SUPPORTED}:
-        return warns(f"{name}: Craton is not tested on it")
-    return fails(f"{name} is not supported")
+    if found.os_id in TESTED:
+        return warns(f"{name}: Craton is tested on {found.os_id} {' and '.join(TESTED[found.os_id])}")
+    return (
+        warns(f"{name}: Craton is not tested on it")
+        if supported is Support.UNTESTED
+        else fails(f"{name} is not supported")
+    )
 
 
 def _architecture(subject: Subject) -> Judgement:
@@ -150,7 +151,7 @@ def _idle(subject: Subject) -> Judgement:
 
 CHECKS = (
     PreflightCheck("os", "operating system", Level.NEEDED, _os, (probes.SYSTEM,),
-        what="Debian 12 or 13, Ubuntu 22.04 or 24.04; relatives of theirs and of RHEL are not tested, others refused",
+        what="Debian 12 or 13, Ubuntu 22.04 or 24.04; derivatives, other releases and RHEL-likes are untested",
         remedy="install one of Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04"),
     PreflightCheck("architecture", "architecture", Level.NEEDED, _architecture, (probes.SYSTEM,),
         what="amd64 or arm64", remedy="take a machine with a 64-bit processor of Intel, AMD or ARM"),

@@ -344,8 +344,8 @@ def test_a_service_that_does_not_start_is_named(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("release", "said"),
     [
-        ("ID=debian\nVERSION_ID=11\nPRETTY_NAME='Debian 11'", "Debian 11 is not supported"),
         ("ID=alpine\nVERSION_ID=3.20\nPRETTY_NAME=Alpine", "Alpine is not supported"),
+        ("ID=void\nID_LIKE='* /etc/*'\nPRETTY_NAME=Void", "Void is not supported"),
         ("", "this system is not supported"),
     ],
 )
@@ -354,6 +354,21 @@ def test_other_systems_are_refused_before_anything_changes(bench: Bench, release
     before = bench.box.state()
     assert said in bench.refused(1)
     assert bench.box.state() == before
+
+
+@pytest.mark.parametrize(
+    "release",
+    [
+        "ID=debian\nVERSION_ID=11\nPRETTY_NAME='Some Linux'",
+        "ID=debian\nPRETTY_NAME='Some Linux'",
+        "ID=ubuntu\nVERSION_ID=26.04\nPRETTY_NAME='Some Linux'",
+        "ID=linuxmint\nID_LIKE='ubuntu debian'\nVERSION_ID=22\nPRETTY_NAME='Some Linux'",
+        "ID=raspbian\nID_LIKE=debian\nVERSION_ID=12\nPRETTY_NAME='Some Linux'",
+    ],
+)
+def test_relatives_of_debian_and_ubuntu_are_prepared_and_warned_about(bench: Bench, release: str) -> None:
+    bench.box.sh(f"cat >/etc/os-release <<'END'\n{release}\nEND\n")
+    assert "Some Linux, amd64: Craton is not tested on it" in bench.prepared()
 
 
 def test_a_package_that_no_source_has_is_named(bench: Bench) -> None:

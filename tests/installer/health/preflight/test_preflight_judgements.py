@@ -45,6 +45,7 @@ REPLACED: dict[tuple[str, str, str], list[tuple[str, str, Verdict, str, str]]] =
         ('VERSION_ID="13"', 'VERSION_ID="11"', WARN, "tested on debian 12 and 13", "Debian 12"),
         ("ID=debian", "ID=rocky\nos ID_LIKE='rhel centos'", WARN, "not tested", ""),
         ("ID=debian", "ID=linuxmint\nos ID_LIKE='ubuntu debian'", WARN, "not tested", ""),
+        ("ID=debian", "ID=devuan\nos ID_LIKE=debian", WARN, "not tested", ""),
         ("ID=debian", "ID=alpine", FAIL, "not supported", "Ubuntu 24.04"),
     ],
     ("architecture", WORKER, "system"): [
