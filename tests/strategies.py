@@ -93,8 +93,10 @@ _NAMES = st.from_regex(r"[a-z]([a-z0-9-]{0,5}[a-z0-9])?(\.example\.com)?", fullm
 _JUMPS = st.sampled_from(["bastion", "ops@bastion:2222", "a,ops@[2001:db8::9]:22"])
 _KEY_PATHS = st.sampled_from(["~/.ssh/id_ed25519", "/keys/my key, 'new' \"one\" \\ #1", "é"])
 _ROLES = ("master", "infra", "worker")
+_ADDRESSES = st.integers(1, 126).flatmap(lambda first: st.ip_addresses(network=f"{first}.0.0.0/8")).map(str)
+"""Some of those that a machine can have."""
 _WAYS: dict[str, st.SearchStrategy[Any]] = {
-    "user": _LABELS,
+    "user": _LABELS | st.sampled_from(["first.last", "Administrator", "user@realm", "DOMAIN\\user"]),
     "port": st.integers(1, 65535),
     "key": _KEY_PATHS,
     "jump": _JUMPS,
@@ -104,8 +106,8 @@ _WAYS: dict[str, st.SearchStrategy[Any]] = {
 
 def hosts() -> st.SearchStrategy[Host]:
     """Hosts with any of their fields, and addresses of every kind."""
-    addresses = _NAMES | st.ip_addresses(v=4).map(str) | st.sampled_from(["2001:db8::1", "2001:db8::a:1"])
-    internal = {"internal": st.ip_addresses(v=4).map(str), "role": st.sampled_from(_ROLES)}
+    addresses = _NAMES | _ADDRESSES | st.sampled_from(["2001:db8::1", "2001:db8::a:1"])
+    internal = {"internal": _ADDRESSES, "role": st.sampled_from(_ROLES)}
     fields = st.fixed_dictionaries({"address": addresses}, optional={**internal, **_WAYS})
     return fields.map(Host.model_validate)
 

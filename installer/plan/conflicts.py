@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from installer.plan import rules
+from installer.plan.addresses import reason_against
+from installer.plan.fields import can_be_made
 
 if TYPE_CHECKING:
     from installer.plan.settings import PlanSettings
@@ -80,10 +82,22 @@ def _inventory_addresses(plan: PlanSettings) -> Iterator[Conflict]:
             allowed = "enough: the other machines need an IPv4 address, given as `internal`"
             yield (*where, "internal"), f"the name '{host.address}' alone", allowed
             continue
+        if host.internal is None and (reason := reason_against(host.node_address)):
+            allowed = f"enough: {reason}, and the other machines need an address that they reach, given as `internal`"
+            yield (*where, "internal"), f"the address {host.address} alone", allowed
+            continue
         login = (host.address, host.port, host.jump)
         if twin := seen.get(host.node_address) or seen.get(login):
             yield (*where, "address"), f"'{host.address}'", f"a machine of its own: {twin} is listed above"
         seen |= {host.node_address: host.address, login: host.address}
+
+
+def _account_to_make(plan: PlanSettings) -> Iterator[Conflict]:
+    if not plan.traits.inventory and not can_be_made(plan.ssh.user):
+        allowed = (
+            "1 to 32 lowercase letters, digits, '_' and '-', no digit first: Craton makes this account on each machine"
+        )
+        yield ("ssh", "user"), f"'{plan.ssh.user}'", allowed
 
 
 def _inventory_within(plan: PlanSettings, network: str) -> Iterator[Conflict]:
@@ -142,6 +156,7 @@ _RULES: tuple[tuple[tuple[FieldPath, ...], Callable[[PlanSettings], Iterator[Con
     ((("ingress", "kind"), ("platform",), ("rehearsal",)), _no_balancer),
     ((_INVENTORY, ("platform",), ("masters",), ("workers",), ("ingress",)), _inventory_count),
     ((_INVENTORY, ("platform",)), _inventory_addresses),
+    ((("ssh", "user"), ("platform",)), _account_to_make),
     ((_INVENTORY, ("platform",), _PODS), partial(_inventory_within, network="pods")),
     ((_INVENTORY, ("platform",), _SERVICES), partial(_inventory_within, network="services")),
     ((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

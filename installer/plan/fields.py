@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, ip_address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from installer.common.sanitise import clean
+from installer.plan import addresses
 from installer.plan import rules as contract
 
 NAME_LIMIT = 20
@@ -28,6 +30,10 @@ _VERSION = re.compile(r"v1\.\d+\.\d+")
 
 
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+"""What useradd makes."""
+
+_LOGIN = re.compile(r"\w(?:[\w.+-]|[\\@](?=\w)){0,254}")
+"""What a directory service may call somebody: first.last, Administrator, user@realm, DOMAIN\\user."""
 
 
 _PUBLIC_KEY = re.compile(
@@ -89,9 +95,15 @@ def valid_release(value: object) -> str:
 
 
 def valid_account(value: object) -> str:
-    if isinstance(value, str) and _USER.fullmatch(value):
+    """An account that somebody can log in to; whether Craton can also make it is for `can_be_made` to say."""
+    if isinstance(value, str) and _LOGIN.fullmatch(value) and clean(value) == value:
         return value
-    raise refuse(value, "a Linux user name: 1 to 32 lowercase letters, digits, '_' and '-', no digit first")
+    raise refuse(value, r"an account name such as admin, first.last, user@realm or DOMAIN\user")
+
+
+def can_be_made(account: str) -> bool:
+    """Whether a Linux machine can be given this account."""
+    return _USER.fullmatch(account) is not None
 
 
 def valid_public_key(value: object) -> str | None:
@@ -112,37 +124,33 @@ _NUMERIC = re.compile(r":|^[0-9.]*\.[0-9.]*$")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
 
 
-_JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
+_JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._+@-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def valid_address(value: object) -> str:
-    if isinstance(value, str) and _HOST.fullmatch(value) and (not _NUMERIC.search(value) or _is_ip(value)):
+    """An IP address in its usual spelling, or a name as it is."""
+    allowed = "an IP address, a DNS name, or a Host of ~/.ssh/config"
+    if isinstance(value, str) and (address := addresses.parse(value)):
+        if reason := addresses.reason_against_ssh(address):
+            raise refuse(value, f"an address that SSH reaches: {reason}")
+        return str(address)
+    if isinstance(value, str) and _HOST.fullmatch(value) and not _NUMERIC.search(value):
         return value
-    raise refuse(value, "an IP address, a DNS name, or a Host of ~/.ssh/config")
-
-
-def _is_ip(value: str) -> bool:
-    try:
-        ip_address(value)
-    except ValueError:
-        return False
-    return True
+    raise refuse(value, allowed)
 
 
 def valid_internal(value: object) -> IPv4Address | None:
-    if value is None or isinstance(value, IPv4Address):
+    if value is None:
         return value
-    try:
-        return IPv4Address(value) if isinstance(value, str) else _not_internal(value)
-    except ValueError:
-        return _not_internal(value)
-
-
-def _not_internal(value: object) -> IPv4Address:
-    raise refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
+    address = addresses.parse(value) if isinstance(value, str) else value
+    if not isinstance(address, IPv4Address):
+        raise refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
+    if reason := addresses.reason_against(address):
+        raise refuse(value, f"an address by which other machines reach this one: {reason}")
+    return address
 
 
 def valid_jump(value: object) -> str | None:
@@ -203,11 +211,23 @@ def valid_may_rule(value: object) -> str:
     raise refuse(value, f"a MAY rule of the contract: {', '.join(choosable)}")
 
 
-Network = Annotated[
-    IPv4Network,
-    BeforeValidator(_network),
-    Field(json_schema_extra={"type": "string", "format": "ipv4-network"}),
-]
+def _network_of_people(value: object) -> IPv4Network:
+    network = _network(value)
+    if reason := addresses.reason_against_people(network):
+        raise refuse(value, f"a network that people can be in: {reason}")
+    return network
+
+
+def _network_of_cluster(value: object) -> IPv4Network:
+    network = _network(value)
+    if reason := addresses.reason_against(network):
+        raise refuse(value, f"a network that machines, pods or services can have: {reason}")
+    return network
+
+
+_IN_SCHEMA = Field(json_schema_extra={"type": "string", "format": "ipv4-network"})
+UserNetwork = Annotated[IPv4Network, BeforeValidator(_network_of_people), _IN_SCHEMA]
+ClusterNetwork = Annotated[IPv4Network, BeforeValidator(_network_of_cluster), _IN_SCHEMA]
 
 
 class Part(BaseModel):

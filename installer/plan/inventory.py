@@ -8,7 +8,6 @@ anything that starts as a path does) for a file of such lines, and `#` starts a 
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,15 +18,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from installer.common.text import shown
-from installer.plan import validation
+from installer.plan import inventory_file, validation
 from installer.plan.platforms.machines import Host
 from installer.plan.settings import MAX_WORKERS
 
 ALLOWED = "10.0.0.11, admin@host:2222, 10.0.0.[11-15], a Host of ~/.ssh/config, or @file"
 WORDS = ("role", "internal", "user", "port", "key", "jump")
 MAX_HOSTS = 2 * MAX_WORKERS
-_MAX_FILE = 1 << 19
-"""Bytes; a line for each of MAX_HOSTS machines."""
 _SHORT = 40
 """Characters of a path that is said as a whole."""
 
@@ -67,7 +64,7 @@ def parse(text: str) -> Inventory:
     """Read `text`, and the files that it names; raises nothing."""
     entries: list[Entry] = []
     offset = 0
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(inventory_file.seen(text).split("\n"), 1):
         for piece in _pieces(line):
             hosts, error = _from_file(piece.path) if piece.path else (piece.hosts, piece.error)
             start, end = offset + piece.start, offset + piece.end
@@ -122,7 +119,7 @@ _TOKEN = re.compile(
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'')
 _BARE = re.compile(r"[A-Za-z0-9@%+:./~_\[\]-]+")
 _RANGES = re.compile(r"\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]")
-_TARGET = re.compile(r"(?:(?P<user>[^@]*)@)?(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<name>.*?))(?::(?P<port>[^:]*))?")
+_TARGET = re.compile(r"(?:(?P<user>.*)@)?(?:\[(?P<v6>[^\]]*:[^\]]*)\]|(?P<name>.*?))(?::(?P<port>[^:]*))?")
 _PATH = re.compile(r"@|/|~|\.\.?/")
 
 
@@ -277,7 +274,7 @@ def _from_file(path: str) -> tuple[tuple[Host, ...], str]:
     """The machines in a file, and what is wrong with it, if anything."""
     name = shown(path if len(path) <= _SHORT else f"…/{Path(path).name}")
     try:
-        text = _text(Path(path).expanduser())
+        text = inventory_file.read(Path(path).expanduser())
     except (OSError, ValueError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or str(error)
         return (), f"{name}: {said}"
@@ -292,17 +289,3 @@ def _from_file(path: str) -> tuple[tuple[Host, ...], str]:
             errors += [f"line {number}: {mistake}"] if mistake else []
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return tuple(hosts), f"{name} {errors[0]}{more}" if errors else ""
-
-
-def _text(path: Path) -> str:
-    """The text of a file of ordinary size. Raises OSError, ValueError."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("not a file")
-    with path.open("rb") as file:
-        content = file.read(_MAX_FILE + 1)
-    if len(content) > _MAX_FILE:
-        raise ValueError(f"more than {_MAX_FILE >> 10} KiB")
-    try:
-        return content.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        raise ValueError("not UTF-8 text") from None

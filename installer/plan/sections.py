@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from installer.plan.fields import (
-    Network,
+    ClusterNetwork,
     Part,
+    UserNetwork,
     valid_account,
     valid_base_url,
     valid_checksums,
@@ -39,11 +40,11 @@ class Ingress(Part):
 class Networks(Part):
     """IPv4 networks; machines, pods and services must not overlap."""
 
-    user: Network = IPv4Network("127.0.0.0/8")
+    user: UserNetwork = IPv4Network("127.0.0.0/8")
     """Where people are: SSH and the API server are open to it (rule M1)."""
-    machines: Network = IPv4Network("10.10.0.0/16")
-    pods: Network = IPv4Network("10.244.0.0/16")
-    services: Network = IPv4Network("10.96.0.0/12")
+    machines: ClusterNetwork = IPv4Network("10.10.0.0/16")
+    pods: ClusterNetwork = IPv4Network("10.244.0.0/16")
+    services: ClusterNetwork = IPv4Network("10.96.0.0/12")
 
 
 class SSH(Part):

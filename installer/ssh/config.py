@@ -27,9 +27,7 @@ _SECONDS = 15.0
 """Seconds for one `ssh -G`; a `Match exec` of the user's may take its time."""
 _HOPS = 8
 """Jump hosts in a row, after which a configuration goes in circles."""
-_HOP = re.compile(
-    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?"
-)
+_HOP = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?")
 _TRUST = ("UserKnownHostsFile", "GlobalKnownHostsFile", "RevokedHostKeys", "KnownHostsCommand", "HostKeyAlias")
 """The settings that say where keys are known."""
 _YES = ("yes", "true")
@@ -67,7 +65,7 @@ def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> 
     The configuration that it names is written into the cluster's directory.
     """
     path = directory.path / "ssh_config"
-    write_private(path, _config(host, ssh) + _jump_keys(host, ssh, directory))
+    write_private(path, os.fsencode(_config(host, ssh) + _jump_keys(host, ssh, directory)))
     pinned = []
     if known_hosts.pinned(directory, machine):
         trust = {
@@ -81,11 +79,16 @@ def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> 
 
 def _options(host: Host) -> list[str]:
     """What the plan says of one machine, as arguments of `ssh`, which come before all files."""
-    given = {"User": host.user, "Port": host.port, "ProxyJump": host.jump}
-    arguments = [f"{name}={value}" for name, value in given.items() if value is not None]
+    arguments = _place(host.user, host.port, host.jump)
     if host.key is not None:
-        arguments += [f"IdentityFile={_quoted(host.key)}", "IdentitiesOnly=yes"]
-    return [word for argument in arguments for word in ("-o", argument)]
+        arguments += ["-o", f"IdentityFile={_quoted(host.key)}", "-o", "IdentitiesOnly=yes"]
+    return arguments
+
+
+def _place(user: str | None, port: int | str | None, jump: str | None) -> list[str]:
+    """What is given of a host, as arguments of `ssh`. Nothing in it may be quoted, and no plan allows what needs it."""
+    given = {"User": user, "Port": port, "ProxyJump": jump}
+    return [word for name, value in given.items() if value is not None for word in ("-o", f"{name}={value}")]
 
 
 def _config(host: Host, ssh: SSH) -> str:
@@ -201,8 +204,7 @@ def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
         return None
     before, _, last = hops.rpartition(",")
     hop = _parse_hop(last)
-    given = {"User": hop.user, "Port": hop.port, "ProxyJump": before or None}
-    arguments = [word for name, value in given.items() if value for word in ("-o", f"{name}={value}")]
+    arguments = _place(hop.user, hop.port, before or None)
     return _endpoint(hop.host, arguments, config, depth + 1)
 
 

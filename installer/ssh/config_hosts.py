@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -48,10 +49,10 @@ def _included(pattern: str, folder: Path) -> list[Path]:
 def _lines(config: Path) -> Iterator[tuple[str, list[str]]]:
     """(keyword in lower case, arguments) of each line; nothing of a file that cannot be read."""
     try:
-        text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+        text = os.fsdecode(config.read_bytes()) if config.is_file() else ""
     except OSError:
         return
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if found := _LINE.fullmatch(line):
             try:
                 yield found["keyword"].lower(), shlex.split(found["rest"], comments=True)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 import shlex
 from dataclasses import dataclass
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from installer.common.systems import TESTED_TEXT, Support, support
 from installer.ssh.connection import Connection, Result
 from installer.ssh.diagnosis import Climbed, passed
 
-SUPPORTED = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
-"""Releases by the ID of os-release(5)."""
-_SUPPORTED_TEXT = "Debian 12 or 13, Ubuntu 22.04 or 24.04"
-_RELATED = ("rhel", "fedora", "centos")
-"""IDs of systems that are said to be untested."""
+_SPECIAL = re.compile(r"[\\@!=:,()]")
+"""What stands behind a backslash in a name in sudoers(5)."""
 
 _FLOOD = 2000
 """Lines after which a shell is not listened to any more: the script below prints some thirty."""
@@ -118,7 +117,8 @@ def _no_shell(machine: str, user: str, result: Result) -> InstallerError:
 def _sudo(machine: str, user: str, sections: dict[str, str]) -> str:
     if sections.get("user") == "0":
         return "root needs none"
-    rule = f"echo '{user} ALL=(ALL) NOPASSWD:ALL' > /etc/sudoers.d/craton"
+    name = _SPECIAL.sub(r"\\\g<0>", user)
+    rule = _written(f"{name} ALL=(ALL) NOPASSWD:ALL", "/etc/sudoers.d/craton")
     allowed = next((name for name in sections if name.startswith("allowed ")), None)
     if allowed is None:
         raise _sudo_failure(machine, "sudo is not installed", f"as root: apt install sudo, then {rule}")
@@ -126,13 +126,19 @@ def _sudo(machine: str, user: str, sections: dict[str, str]) -> str:
         return "without a password"
     said = sections.get("sudo", "").partition("\n")[2].strip() or f"exit status {allowed.split()[1]}, no message"
     if "must have a tty" in said or "requiretty" in said:
-        seen = "sudo wants a terminal (requiretty)"
-        raise _sudo_failure(machine, seen, f"as root: echo 'Defaults:{user} !requiretty' > /etc/sudoers.d/craton-tty")
+        mended = _written(f"Defaults:{name} !requiretty", "/etc/sudoers.d/craton-tty")
+        raise _sudo_failure(machine, "sudo wants a terminal (requiretty)", f"as root: {mended}")
     if "password" in said or "authentication is required" in said:
         raise _sudo_failure(machine, f"sudo asks {user} for a password", f"as root on the machine: {rule}")
     if "not in the sudoers" in said or "not allowed" in said or "may not run" in said:
         raise _sudo_failure(machine, f"sudo refuses {user}: {_line(said)}", f"as root on the machine: {rule}")
     raise _sudo_failure(machine, f"sudo fails: {_line(said)}", "mend sudo on the machine: `sudo -n true` must succeed")
+
+
+def _written(line: str, path: str) -> str:
+    """A command that writes a line to a file. What `echo` makes of a backslash depends on the shell."""
+    program = r"printf '%s\n'" if "\\" in line else "echo"
+    return f"{program} {shlex.quote(line)} > {path}"
 
 
 def _sudo_failure(machine: str, seen: str, hint: str) -> InstallerError:
@@ -144,15 +150,14 @@ def _system(machine: str, sections: dict[str, str]) -> str:
     release = _os_release(sections.get("system", ""))
     id, version = release.get("ID", ""), release.get("VERSION_ID", "")
     name = release.get("PRETTY_NAME") or release.get("NAME") or kernel or "a system that does not say its name"
-    if kernel == "Linux" and version in SUPPORTED.get(id, ()):
-        return f"{name}, {architecture}"
-    if kernel == "Linux" and {id, *release.get("ID_LIKE", "").split()} & set(_RELATED):
-        return f"{name}, {architecture}: untested"
+    found = support(id, version, release.get("ID_LIKE", "").split()) if kernel == "Linux" else Support.NONE
+    if found is not Support.NONE:
+        return f"{name}, {architecture}{': Craton is not tested on it' if found is Support.UNTESTED else ''}"
     raise InstallerError(
         "check the system",
         f"{name} is not supported",
         machine=machine,
-        hint=f"install {_SUPPORTED_TEXT} on the machine",
+        hint=f"install {TESTED_TEXT} on the machine",
     )
 
 

@@ -86,15 +86,15 @@ def _free_services(answers: Answers) -> str:
     return defaults.free_network(answers, plan_defaults()["networks.services"], "172.21.0.0/16", "198.18.0.0/16")
 
 
-def _login_name(_answers: Answers) -> str | None:
-    """Who runs Craton, as OpenSSH takes it; None where that is no account of a plan."""
+def _login_name(_answers: Answers) -> str:
+    """Who runs Craton, as OpenSSH takes it; empty, so that the question must be answered, if a plan cannot say it."""
     from installer.plan import validation
 
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
-        return None
-    return None if validation.field_mistake("ssh.user", name) else name
+        return ""
+    return "" if validation.field_mistake("ssh.user", name) else name
 
 
 def _count(answers: Answers, field: str) -> int:
@@ -121,7 +121,7 @@ def _key_file(path: Path) -> str | None:
     from installer.plan import validation
 
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             line = file.read(16_384).strip()
     except (OSError, ValueError):
         return None

@@ -118,7 +118,7 @@ def _address(word: str) -> IPv4Address:
 
 def _read_routes() -> str:
     try:
-        return _ROUTES.read_text()
+        return _ROUTES.read_text(errors="replace")
     except OSError:
         return ""  # no Linux: docker runs in a virtual machine there, and its own networks are all that can clash
 

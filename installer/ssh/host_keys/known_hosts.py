@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from installer.common.errors import InstallerError
+from installer.common.text import tilde
 
 _HASHED = "|1|"
 
@@ -57,7 +58,7 @@ def read(path: Path) -> tuple[Line, ...]:
         return ()
     except OSError as error:
         # To pass over it would be to forget every key in it.
-        seen = f"{_tilde(path)} cannot be read: {error.strerror}"
+        seen = f"{tilde(path)} cannot be read: {error.strerror}"
         raise InstallerError(
             "check host key", seen, hint="check its owner and its mode, which should be 0600"
         ) from None
@@ -65,7 +66,7 @@ def read(path: Path) -> tuple[Line, ...]:
 
 def place(path: Path, number: int) -> str:
     """A line of a file, for people."""
-    return f"{_tilde(path)} line {number}"
+    return f"{tilde(path)} line {number}"
 
 
 def key_at(path: Path, number: int) -> str | None:
@@ -137,8 +138,3 @@ def _is_hash_of(host: str, hashed: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return hmac.compare_digest(hmac.new(salt, host.encode(), hashlib.sha1).digest(), digest)
-
-
-def _tilde(path: Path) -> str:
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

@@ -49,7 +49,7 @@ def read(path: Path) -> KeyFile | None:
         return None
     if b"PRIVATE KEY-----" not in data:
         try:
-            blob, comment = wire.from_line(data.decode("utf-8").strip())
+            blob, comment = wire.from_line(data.decode("utf-8", "replace").strip())
         except ValueError:
             raise KeyFileError(f"{tilde(path)} is not a key") from None
         return KeyFile(path, blob, comment, private=False, locked=False)
@@ -88,7 +88,7 @@ def _public_half(path: Path) -> tuple[bytes | None, str]:
     """What stands in the file beside a private key that ends in `.pub`, if there is one."""
     try:
         data = _read(path.with_name(path.name + ".pub"))
-        return wire.from_line(data.decode("utf-8")) if data else (None, "")
+        return wire.from_line(data.decode("utf-8", "replace")) if data else (None, "")
     except (ValueError, KeyFileError):
         return None, ""
 

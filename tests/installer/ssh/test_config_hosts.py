@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_every_name_without_a_pattern_is_listed_once_and_in_order(ssh: Path) -> 
         'Match host later exec "true"\nHost \'open\nHost last # Host never\n'
     )
     assert aliases() == ("bastion", "web-1", "db", "last")
+
+
+def test_files_whose_names_are_not_text_are_followed(ssh: Path, tmp_path: Path) -> None:
+    (ssh / "config").write_bytes(b"Include ~/cl\xe9\nHost m\xe9\nHost last\n")
+    Path(os.fsdecode(bytes(tmp_path) + b"/cl\xe9")).write_text("Host first\n")
+    assert aliases() == ("first", "last")
 
 
 def test_included_files_are_followed(ssh: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from installer.common.deadline import Deadline
+from installer.common.errors import InstallerError
+from installer.ssh.client import SSHConnection
 from installer.ssh.diagnose import RUNGS, Rung, climb
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Ladder, unheard
 from installer.ssh.endpoint import Credentials, Endpoint
 from installer.ssh.host_keys.verify import UnknownHostKey, host_keys
+from installer.ssh.host_probe import examine
 from installer.ssh.keys.identities import keyring
+from installer.ssh.transport.dial import dial
 from tests.doubles.sshd import SSHD, login_shell, programs, running_sshd, user_key
 from tests.patience import FOREVER, PATIENCE, with_enough_time
 
@@ -106,6 +112,35 @@ def test_what_sudo_says_is_understood(tmp_path: Path, says: str, seen: str, reme
     assert remedy in failed.remedy
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize(
+    ("says", "rest"), [("a password is required", " ALL=(ALL) NOPASSWD:ALL"), ("you must have a tty", " !requiretty")]
+)
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("ada", "ada"),
+        ("first.last", "first.last"),
+        ("user@realm", r"user\@realm"),
+        (r"DOMAIN\net", r"DOMAIN\\net"),
+        ("it's", "it's"),
+    ],
+)
+def test_the_rule_for_sudo_names_the_account_as_sudoers_does(
+    tmp_path: Path, user: str, name: str, says: str, rest: str, shell: str
+) -> None:
+    with _serving(tmp_path, sudo=f"echo 'sudo: sorry, {says}' >&2; exit 1") as (_, endpoint):
+        dialled = dial(MACHINE, endpoint, host_keys(endpoint), keyring(endpoint), Deadline(60))
+        connection = SSHConnection(MACHINE, dialled)
+        with pytest.raises(InstallerError) as caught:
+            examine(MACHINE, connection, user, Deadline(60), unheard)
+        connection.close()
+    command = caught.value.hint.partition(": ")[2].replace("/etc/sudoers.d", str(tmp_path))
+    subprocess.run([shell, "-c", command], check=True)
+    [written] = tmp_path.glob("craton*")
+    assert written.read_text() == f"{'Defaults:' if 'tty' in says else ''}{name}{rest}\n"
+
+
 def test_a_missing_sudo_is_said(tmp_path: Path) -> None:
     with _serving(tmp_path) as (_, endpoint):
         (tmp_path / "bin" / "sudo").unlink()
@@ -123,9 +158,15 @@ def test_a_missing_sudo_is_said(tmp_path: Path) -> None:
     [
         ("ID=debian\nVERSION_ID=13\nPRETTY_NAME='Debian 13'", "passed", "Debian 13, "),
         ("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=24.04\nPRETTY_NAME=U24", "passed", "U24, "),
-        ("ID=rocky\nID_LIKE='rhel centos fedora'\nVERSION_ID=9.4\nNAME=Rocky", "passed", ": untested"),
-        ("ID=debian\nVERSION_ID=11\nPRETTY_NAME='Debian 11'", "failed", "Debian 11 is not supported"),
-        ("ID=debian\nPRETTY_NAME='Debian sid'", "failed", "Debian sid is not supported"),
+        (
+            "ID=rocky\nID_LIKE='rhel centos fedora'\nVERSION_ID=9.4\nNAME=Rocky",
+            "passed",
+            ": Craton is not tested on it",
+        ),
+        ("ID=linuxmint\nID_LIKE='ubuntu debian'\nVERSION_ID=22\nNAME=Mint", "passed", ": Craton is not tested on it"),
+        ("ID=kali\nID_LIKE=debian\nNAME=Kali", "passed", ": Craton is not tested on it"),
+        ("ID=debian\nVERSION_ID=11\nPRETTY_NAME='Debian 11'", "passed", ": Craton is not tested on it"),
+        ("ID=debian\nPRETTY_NAME='Debian sid'", "passed", "Debian sid, "),
         ("ID=alpine\nVERSION_ID=3.20\nNAME='Alpine Linux'", "failed", "Alpine Linux is not supported"),
         ("ID='unclosed\nno line", "failed", "Linux is not supported"),
         ("", "failed", "Linux is not supported"),

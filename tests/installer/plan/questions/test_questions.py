@@ -367,3 +367,21 @@ def test_listing_the_flags_imports_nothing_heavy() -> None:
         "sys.exit(bool({'pydantic', 'ruamel.yaml', 'questionary', 'textual'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("ada", "ada"),
+        ("first.last", "first.last"),
+        ("Administrator", "Administrator"),
+        (r"DOM\ada", r"DOM\ada"),
+        ("a b", ""),
+    ],
+)
+def test_on_own_machines_whoever_runs_craton_logs_in_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, name: str, offered: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", name)
+    assert question_of("ssh.user").default(OWN) == offered
+    assert question_of("ssh.user").default({"platform": "rehearsal"}) == "craton"

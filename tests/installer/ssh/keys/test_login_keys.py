@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -102,6 +103,17 @@ def test_a_key_file_of_every_kind_and_form_lets_one_in(site: Site, kind: str, fo
     argv = ["ssh-keygen", "-q", "-p", "-P", "", "-N", "", "-m", form, "-f", str(site.path / "mine")]
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     site.log_in("missing", "mine")
+
+
+def test_a_key_file_whose_name_and_comment_are_not_text_lets_one_in(site: Site) -> None:
+    name = os.fsdecode(b"cl\xe9 \xff")
+    site.server.authorize(site.key("mine"))
+    (site.path / "mine").rename(site.path / name)
+    kind, blob, _ = (site.path / "mine.pub").read_bytes().split(b" ")
+    (site.path / f"{name}.pub").write_bytes(b"%s %s m\xfcller\n" % (kind, blob))
+    site.log_in(name)
+    agent = site.agent(name)
+    site.log_in(f"{name}.pub", agent=agent, only=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
