@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 
@@ -56,12 +55,6 @@ def about(seconds: float) -> str:
     if not hours:
         return f"{minutes} min"
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def tilde(path: Path) -> str:
-    """A path as it is typed: with ~ for the user's home directory."""
-    home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)
 
 
 def fit(text: str, width: int) -> str:

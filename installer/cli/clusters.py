@@ -25,6 +25,7 @@ from installer.cli.common import (
 )
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.text import takes_unicode
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -85,7 +86,7 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
     loaded, mode = planfile.load(plan_path(target)), mode_of(as_json=as_json, plain=True)
     unlock_keys(loaded, mode)
     found = survey(loaded, ClusterDirectory.of(loaded.name))
-    ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    ascii_only = not takes_unicode(sys.stdout)
     document = mode is Mode.JSON
     result(
         json.dumps(connectivity.document(found), indent=2)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from installer.common.console import ask_line, tell
 from installer.common.scrub import safe
-from installer.common.text import tilde
+from installer.common.text import columns, tilde
 from installer.operations.login.questions import (
     Answer,
     NewHostKeys,
@@ -49,9 +49,7 @@ def ask(question: Question) -> Answer:
 def table(keys: Sequence[FoundKey]) -> str:
     """Host keys, one a line under a heading, to be compared with those of the machines."""
     rows = [_COLUMNS, *((key.title, key.address, key.type, key.fingerprint) for key in keys)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line}".rstrip() for line in padded)
+    return "\n".join(columns(rows, indent="  "))
 
 
 def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TextIO
 
 from installer.common.scrub import safe
 
-if TYPE_CHECKING:
-    pass
-
 
 def tilde(path: Path) -> str:
-    """A path for people."""
+    """A path as it is typed: with ~ for the user's home directory."""
     home = Path.home()
-    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)
+
+
+def columns(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
+    """A line for each row, its words padded to columns two blanks apart; nothing at the end of a line."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows)
+    return [f"{indent}{line}".rstrip() for line in padded]
+
+
+def takes_unicode(out: TextIO) -> bool:
+    """Whether shapes such as ● can be written to `out`; else the words of `without_unicode` can."""
+    return (getattr(out, "encoding", None) or "ascii").lower().startswith("utf")
+
+
+_ASCII = str.maketrans({"●": "o", "▲": "!", "✕": "X", "◐": "*", "○": "-", "–": "-", "·": "-", "→": ">", "…": "~"})
+"""One letter each, so that columns stay aligned."""
+
+
+def without_unicode(text: str) -> str:
+    """`text` for terminals that show ASCII alone."""
+    return text.translate(_ASCII).encode("ascii", "replace").decode()
 
 
 _SHOWN = 60

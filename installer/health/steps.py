@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from installer.common.errors import InstallerError
-from installer.health.check import Finding, Verdict
+from installer.health.check import Verdict
 from installer.health.evaluate import evaluate_machine
 from installer.health.examine import judge
+from installer.health.findings import raise_on_failure
 from installer.health.gather import DEADLINE, gather
 from installer.health.reach import pairs
 from installer.health.report.model import save_report
@@ -49,7 +50,7 @@ class VerifyMachine(Proof):
 
         evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to stand", probe, every=2.0)
         pinned = pinned_keys.pinned(world.directory, self.machine)
-        _raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
+        raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class VerifyCluster(Proof):
         report = judge(ctx.world, {}, started)
         save_report(ctx.world.directory, report)
         ctx.publish("health", {"verdict": report.verdict, "headline": report.headline, "checked_at": report.checked_at})
-        _raise_on_failure(ctx, report.problems())
+        raise_on_failure(ctx, report.problems())
         broken = [rule for rule in report.broken_rules() if Verdict.FAIL in (rule.configured, rule.observed)]
         if broken:  # a broken SHOULD or MAY is a warning
             raise InstallerError(
@@ -70,18 +71,6 @@ class VerifyCluster(Proof):
                 hint="`craton check` shows which machines and pairs; mend the firewall, then resume",
             )
         return Observation(True, report.headline)
-
-
-def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
-    """Log what is not well; raise InstallerError for the first finding that fails."""
-    for finding in findings:
-        if finding.verdict in (Verdict.FAIL, Verdict.WARN):
-            ctx.log(f"{finding.verdict} {finding.check}: {finding.seen}")
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    if failed:
-        first, more = failed[0], len(failed) - 1
-        seen = f"{first.seen} (and {more} more)" if more else first.seen
-        raise InstallerError(f"check {first.check}", seen, machine=first.machine, hint=first.remedy)
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

@@ -10,6 +10,7 @@ from typing import Protocol, TextIO
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.common.text import takes_unicode
 from installer.engine import process
 from installer.engine.events import Event, EventType, LogLine, RunRecord, StepState, document
 from installer.engine.journal import Reader
@@ -117,8 +118,7 @@ class PlainLines:
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
-        encoding = (getattr(out, "encoding", None) or "ascii").lower()
-        self._shapes = _SHAPES if encoding.startswith("utf") else _LETTERS
+        self._shapes = _SHAPES if takes_unicode(out) else _LETTERS
 
     def event(self, event: Event, progress: Progress) -> None:
         if event.type is EventType.STEP:

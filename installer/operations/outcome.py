@@ -9,7 +9,7 @@ from typing import Any
 from installer.cluster.etcd import survives
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.common.text import count
+from installer.common.text import columns, count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.operations import lookup
@@ -139,7 +139,4 @@ def clusters_table(found: Sequence[ClusterSummary]) -> str:
                 f"pid {one.pid}" if one.pid else "-",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return "\n".join(columns(rows))

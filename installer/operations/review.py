@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, versions, wanted
-from installer.common.text import count
+from installer.common.text import columns, count
 from installer.plan import decisions, inventory, rules
 from installer.plan.decisions import Decision, State
 from installer.plan.diagram import diagram, facts
@@ -198,11 +198,13 @@ def _machine(machine: Machine, host: str) -> dict[str, Any]:
 
 
 def _machine_lines(plan: InstallPlan) -> Iterator[str]:
-    machines, own = topology(plan).machines, hosts(plan)
-    width = max(len(machine.name) for machine in machines)
-    for machine in machines:
-        host = host_words(own.get(machine.name))
-        yield f"{machine.name:{width}}  {machine.role:6}  {machine.address or GIVEN_LATER!s:15}  {host}".rstrip()
+    own = hosts(plan)
+    yield from columns(
+        [
+            (one.name, one.role, str(one.address or GIVEN_LATER).ljust(15), host_words(own.get(one.name)))
+            for one in topology(plan).machines
+        ]
+    )
 
 
 def _record_lines(plan: InstallPlan) -> Iterator[str]:

@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
+from installer.common.text import tilde
 from installer.operations.login.questions import Passphrase
 from screens import theme
-from screens.words import tilde
 
 _NAMED = 6
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
-from screens.words import tilde
+from installer.common.text import tilde
 
 
 class SaveDialog(ModalScreen[Path | None]):

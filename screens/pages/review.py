@@ -18,7 +18,7 @@ from textual.widgets import Footer, Static, TabbedContent, TabPane
 from installer.artifacts import checksums
 from installer.cluster import kubeadm
 from installer.common.errors import InstallerError
-from installer.common.text import count
+from installer.common.text import count, tilde
 from installer.operations import runs
 from installer.plan import planfile
 from installer.plan.topology import topology
@@ -36,7 +36,6 @@ from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.rows import Rows
 from screens.widgets.table import Column, Table
-from screens.words import tilde
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory

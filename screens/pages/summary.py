@@ -14,13 +14,13 @@ from textual.widgets import Footer, Static
 from installer.cluster.etcd import survives
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.common.text import count
+from installer.common.text import count, tilde
 from installer.engine.progress import Progress
 from installer.operations.outcome import hosts_lines
 from screens import theme
 from screens.pages.base import CratonScreen
 from screens.widgets.header import TitleBar
-from screens.words import MARK_OF_VERDICT, about, tilde
+from screens.words import MARK_OF_VERDICT, about
 
 if TYPE_CHECKING:
     from installer.health.report.model import Report

@@ -1,9 +1,12 @@
-"""The wizard: a page per subject, the cluster drawn as it takes shape, and every page kept as a draft."""
+"""The wizard: a page per subject, the cluster drawn as it takes shape, and every page kept as a draft.
+
+Over 300 lines because one screen is one class: its keys, its pages and its dialogs. Its state is in `models/wizard`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -16,30 +19,25 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
 from installer.common.errors import ExitCode
+from installer.common.text import tilde
 from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import Trials
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.questions import answers as answering
 from installer.plan.questions import draft
 from installer.plan.questions.catalogue import PAGES
-from screens import theme
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.dialogs.preview import PreviewDialog
 from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
+from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
-from screens.theme import Mark
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.inventory import InventoryText
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
-from screens.words import tilde
-
-REVIEW = len(PAGES)
-"""The page after the last question."""
 
 QUIET, ROUNDS = 3, 200
 """How often in a row no message may be under way before typing counts as done, and how often to look at most."""
@@ -80,14 +78,9 @@ class WizardScreen(CratonScreen[None]):
 
     def __init__(self, answers: Mapping[str, Any] | None = None, output: Path | None = None) -> None:
         super().__init__()
-        self._answers: dict[str, Any] = dict(answers or {})
+        self._state = WizardState(answers)
         self._output = output
-        self._page = 0
-        self._seen: set[int] = set()
-        self._problems: dict[str, str] = {}
         self._edits = False
-        self._given = dict(self._answers)
-        self._drafted = False
         self._typed = ""
         self._climber = connection_tests.Climber()
         self._trials = Trials(self._climber)
@@ -111,7 +104,7 @@ class WizardScreen(CratonScreen[None]):
         yield Footer()
 
     async def on_mount(self) -> None:
-        kept = None if self._answers else draft.load_draft()
+        kept = None if self._state.answers else draft.load_draft()
         await self._open(0)
         if kept:
             self.call_after_refresh(self._offer, kept)
@@ -127,10 +120,7 @@ class WizardScreen(CratonScreen[None]):
 
         async def decide(answer: str | None) -> None:
             if answer == "continue":
-                titles = [page.title for page in PAGES]
-                page = titles.index(kept.page) if kept.page in titles else 0
-                self._answers, self._seen, self._drafted = dict(kept.answers), set(range(page)), True
-                await self._open(page)
+                await self._open(self._state.take(kept))
             elif answer == "afresh":
                 draft.discard_draft()
             else:
@@ -147,20 +137,17 @@ class WizardScreen(CratonScreen[None]):
         self.end(ExitCode.INTERRUPTED)
 
     def keep(self) -> None:
-        if self._answers != self._given or self._page:
-            draft.save_draft(self._answers, PAGES[self._page].title)
-            self._drafted = True
+        self._state.keep()
 
     # The page
 
     async def _open(self, page: int) -> None:
         """Show the questions of a page; the one left counts as seen, and is kept."""
-        self._page = page
+        self._state.page = page
         fields = self.query_one("#fields", VerticalScroll)
         self._typed = next((field.editor.area.text for field in self._fields if field.editor), self._typed)
         await fields.remove_children()
-        full = answering.complete(self._answers)
-        known = {**full, **self._answers}
+        known = {**self._state.full, **self._state.answers}
         questions = PAGES[page].questions
         await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
         self._judge()
@@ -179,49 +166,23 @@ class WizardScreen(CratonScreen[None]):
 
     def _judge(self) -> None:
         """Look at the answers again: problems, what applies, the trail, the drawing."""
-        self._problems = answering.problems(self._answers)
-        full = answering.complete(self._answers)
+        state = self._state
+        state.judge()
+        full = state.full
         for field in self.query(QuestionField):
             field.display = field.question.applies(full)
-            field.show_problem(self._problems.get(field.question.field, ""))
-        shown = self._pages
-        self.query_one(Trail).show([*self._marks(), (theme.WAITING, "Review")], shown.index(self._page))
-        plan = answering.preview(self._answers)
+            field.show_problem(state.problems.get(field.question.field, ""))
+        self.query_one(Trail).show(state.marks(), state.pages.index(state.page))
+        plan = state.preview
         for field in self.query(QuestionField):
             if field.editor:
-                field.editor.show(partial(self._arrange, f"{plan.name}-"), plan.ssh)
-        self.query_one(Diagram).show(plan, _REPLACED if self._problems else "")
+                field.editor.show(partial(state.arranged, f"{plan.name}-"), plan.ssh)
+        self.query_one(Diagram).show(plan, _REPLACED if state.problems else "")
         self.query_one(TitleBar).notice = plan.traits.notice
         self.refresh_bindings()
 
-    def _arrange(self, prefix: str, machines: Sequence[Host]) -> dict[Host, str]:
-        names = answering.arranged(self._answers, machines)
-        return {host: name.removeprefix(prefix) for host, name in names.items()}
-
-    @property
-    def _pages(self) -> list[int]:
-        """Numbers of the pages that ask something, the open one among them."""
-        full = answering.complete(self._answers)
-        return [number for number, page in enumerate(PAGES) if page.asked(full) or number == self._page]
-
-    def _marks(self) -> list[tuple[Mark, str]]:
-        marks = []
-        for number in self._pages:
-            page = PAGES[number]
-            if (number in self._seen or number == self._page) and self._wrong(number):
-                mark = theme.FAILED
-            elif number == self._page:
-                mark = theme.RUNNING
-            else:
-                mark = theme.DONE if number in self._seen else theme.WAITING
-            marks.append((mark, page.title))
-        return marks
-
-    def _wrong(self, page: int) -> bool:
-        return any(question.field in self._problems for question in PAGES[page].questions)
-
     def on_question_field_answered(self, event: QuestionField.Answered) -> None:
-        self._answers[event.field] = event.value
+        self._state.answers[event.field] = event.value
         self._judge()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
@@ -233,7 +194,7 @@ class WizardScreen(CratonScreen[None]):
                 self.call_after_refresh(field.scroll_visible, animate=False)
 
     async def on_trail_asked(self, event: Trail.Asked) -> None:
-        pages = self._pages
+        pages = self._state.pages
         await self._turn_to(pages[event.page] if event.page < len(pages) else REVIEW)
 
     # Keys
@@ -250,12 +211,14 @@ class WizardScreen(CratonScreen[None]):
         fields = self._fields
         around = self.focused.ancestors_with_self if self.focused else []
         here = next((number for number, field in enumerate(fields) if field in around), 0)
-        if fields[here].question.field in self._problems:
+        if fields[here].question.field in self._state.problems:
             self.app.bell()
         elif here + 1 < len(fields):
             self._focus(here + 1)
-        elif self._wrong(self._page):
-            self._focus(next((n for n, field in enumerate(fields) if field.question.field in self._problems), here))
+        elif self._state.wrong(self._state.page):
+            self._focus(
+                next((n for n, field in enumerate(fields) if field.question.field in self._state.problems), here)
+            )
         else:
             await self.action_page(1)
 
@@ -270,14 +233,14 @@ class WizardScreen(CratonScreen[None]):
             await asyncio.sleep(0)
 
     async def action_back(self) -> None:
-        if self._page:
+        if self._state.page:
             await self.action_page(-1)
         else:
             self.leave()
 
     async def action_page(self, pages: int) -> None:
-        asked = self._pages
-        place = asked.index(self._page) + pages
+        asked = self._state.pages
+        place = asked.index(self._state.page) + pages
         if place >= 0:
             await self._turn_to(asked[place] if place < len(asked) else REVIEW)
 
@@ -288,19 +251,19 @@ class WizardScreen(CratonScreen[None]):
             await self._finish()
 
     async def _go(self, page: int) -> None:
-        self._seen.add(self._page)
+        self._state.seen.add(self._state.page)
         await self._open(page)
         self.keep()
 
     def action_preview(self) -> None:
-        plan = answering.preview(self._answers)
-        self.app.push_screen(PreviewDialog(plan, _REPLACED if self._problems else ""))
+        plan = self._state.preview
+        self.app.push_screen(PreviewDialog(plan, _REPLACED if self._state.problems else ""))
 
     # The plan
 
     async def _finish(self) -> None:
         """Save the plan and review it, or open the first page that has something to mend."""
-        self._seen = set(range(REVIEW))
+        self._state.seen = set(range(REVIEW))
         self.keep()
         plan = await self._plan()
         if plan is None:
@@ -313,11 +276,9 @@ class WizardScreen(CratonScreen[None]):
 
     async def _plan(self) -> InstallPlan | None:
         try:
-            return answering.plan_of(self._answers)
+            return answering.plan_of(self._state.answers)
         except answering.AnswersError as error:
-            wrong = [
-                number for number, page in enumerate(PAGES) if any(q.field in error.problems for q in page.questions)
-            ]
+            wrong = [number for number in range(REVIEW) if self._state.wrong(number, error.problems)]
             await self._open(wrong[0] if wrong else 0)
             self._show_missing(error.problems)
             return None
@@ -355,7 +316,7 @@ class WizardScreen(CratonScreen[None]):
     def _save_and_review(self, plan: InstallPlan, path: Path) -> None:
         def work() -> None:
             planfile.save(path, plan)
-            if self._drafted:
+            if self._state.drafted:
                 draft.discard_draft()
 
         self.attempt(work, lambda _: self._review(plan, path))

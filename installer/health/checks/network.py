@@ -11,7 +11,7 @@ from installer.health.checks import probes
 from installer.health.reach import pairs as reach
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan import rules
-from installer.plan.rules import Level
+from installer.plan.rules import Level, Role
 from installer.plan.topology import Machine, Record, Topology
 from installer.steps.evidence import Evidence, Unreadable
 
@@ -75,11 +75,12 @@ def _is_address(text: str) -> bool:
 def judge_record(
     topology: Topology, machine: Machine, record: Record, addresses: tuple[str, ...]
 ) -> tuple[Verdict, str]:
-    """Whether a name resolves to exactly the planned addresses on `machine`, or to any where the plan says none."""
+    """Whether a name resolves to exactly the planned addresses on `machine`, or to any behind a load balancer."""
     planned = set(topology.addresses_on(machine, record))
+    to_masters = record.rule == "D1" and machine.role is Role.MASTER
     if not addresses:
         return Verdict.FAIL, f"{record.name} ({record.rule}) does not resolve"
-    if not planned:
+    if topology.load_balancer and not to_masters:
         return Verdict.PASS, f"{record.name} resolves to {', '.join(addresses)} ({', '.join(record.targets)})"
     if planned == set(addresses):
         return Verdict.PASS, f"{record.name} resolves as planned"

@@ -6,6 +6,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from installer.common.text import without_unicode
 from installer.health.check import Finding, Verdict
 from installer.health.checks.catalogue import CHECKS
 from installer.health.report.model import Report, RuleStatus
@@ -24,8 +25,6 @@ MARKS = {
     Verdict.NOT_APPLICABLE: "–",
     Verdict.UNKNOWN: "?",
 }
-_ASCII = str.maketrans({"●": "o", "▲": "!", "✕": "X", "–": "-", "·": "-", "→": ">", "…": "~"})
-"""For terminals without Unicode; one letter each, so that columns stay where they are."""
 
 
 def render(report: Report, *, width: int = 100, ascii_only: bool = False) -> str:
@@ -39,7 +38,7 @@ def render(report: Report, *, width: int = 100, ascii_only: bool = False) -> str
         [legend],
     ]
     text = "\n\n".join("\n".join(section) for section in sections if section)
-    return text.translate(_ASCII).encode("ascii", "replace").decode() if ascii_only else text
+    return without_unicode(text) if ascii_only else text
 
 
 def checked(report: Report) -> str:

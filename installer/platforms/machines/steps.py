@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from installer.common.errors import InstallerError
-from installer.health.check import Finding, Verdict
+from installer.health.findings import raise_on_failure
 from installer.health.gather import DEADLINE, gather
 from installer.health.preflight import ALONE, PREFLIGHT, TOGETHER, at_work, evaluate_preflight, summary
 from installer.health.reach.prove import prove
@@ -20,8 +19,6 @@ from installer.steps.step import Context, Observation, Permanent, Phase, Proof, 
 
 _LADDER_SECONDS = 60.0
 _REACH_SECONDS = 300.0
-_SHOWN = 8
-"""Findings of several machines that an error names."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Examine(Proof):
         if at_work(world.plan, machine, evidence):
             return Observation(True, "claimed by this cluster: it was judged when it was bare")
         findings = evaluate_preflight(world.plan, world.topology, {self.machine: evidence}, checks=ALONE)
-        _raise_on_failure(ctx, findings)
+        raise_on_failure(ctx, findings)
         return Observation(True, summary(evidence))
 
 
@@ -79,7 +76,7 @@ class ExamineFleet(Proof):
     def observe(self, ctx: Context) -> Observation:
         world = ctx.world
         findings = evaluate_preflight(world.plan, world.topology, world.facts, checks=TOGETHER)
-        _raise_on_failure(ctx, findings)
+        raise_on_failure(ctx, findings)
         return Observation(True, f"{len(world.facts)} machines compared")
 
 
@@ -92,7 +89,7 @@ class ProveReach(Proof):
         if all(at_work(world.plan, machine, world.facts[machine.name]) for machine in world.topology.machines):
             return Observation(True, "every machine is claimed by this cluster: the proofs at the end try their ports")
         proof = prove(world.connect, world.topology, ctx.remaining(), ctx.log)
-        _raise_on_failure(ctx, proof.findings)
+        raise_on_failure(ctx, proof.findings)
         return Observation(True, f"{proof.covered} of {proof.total} pairs of machines tried")
 
 
@@ -119,32 +116,6 @@ def _resolve(name: str) -> list[str]:
     except OSError:
         return []
     return sorted({str(address[0]) for *_, address in found})
-
-
-def _raise_on_failure(ctx: Context, findings: Sequence[Finding]) -> None:
-    """Log what is not well; raise InstallerError with all that fails, one by one."""
-    for finding in findings:
-        if finding.verdict in (Verdict.FAIL, Verdict.WARN):
-            remedy = f"; {finding.remedy}" if finding.remedy else ""
-            ctx.log(f"{finding.verdict} {finding.check}: {finding.seen}{remedy}")
-    failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    if failed:
-        blamed = {finding.machine for finding in failed}
-        raise InstallerError(
-            f"check {failed[0].check}",
-            _told(failed, named=len(blamed) > 1),
-            machine=failed[0].machine if len(blamed) == 1 else None,
-            hint="; ".join(dict.fromkeys(finding.remedy for finding in failed if finding.remedy)),
-        )
-
-
-def _told(failed: Sequence[Finding], *, named: bool) -> str:
-    """What was seen, one by one; `named` says of which machine each time, and leaves what is too much to the log."""
-    if not named:
-        return "; ".join(finding.seen for finding in failed)
-    shown = [f"{finding.machine}: {finding.seen}" for finding in failed[:_SHOWN]]
-    more = [f"and {len(failed) - _SHOWN} more, in the log"] if len(failed) > _SHOWN else []
-    return "; ".join([*shown, *more])
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

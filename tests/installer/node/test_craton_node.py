@@ -56,7 +56,7 @@ def test_a_bare_machine_is_prepared_in_numbered_stages(bench: Bench) -> None:
 
 PREPARED = {
     "grep -c '10.10.0.11 demo-k8s.example.test' /etc/hosts": "1",
-    "grep -c '10.10.0.101 demo-worker-1' /etc/hosts": "1",
+    "grep -c '10.10.0.11 demo-master-1' /etc/hosts": "1",
     "head -2 /etc/hosts | tail -1": "10.1.1.1 mine",
     "cat /etc/modules-load.d/craton.conf | xargs": "overlay br_netfilter vxlan",
     "ls /sys/module | xargs": "overlay vxlan",
@@ -294,6 +294,15 @@ def test_a_new_plan_is_followed(bench: Bench) -> None:
     assert bench.box.status()["configuration"] == configuration_sum(newer.text)
     bench.undone()
     assert bench.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine"
+
+
+def test_a_machine_that_is_no_master_knows_its_own_name(bench: Bench) -> None:
+    bench.prepared()
+    other = bench.with_lines("MACHINE='demo-worker-1'", "ADDRESS='10.10.0.101'")
+    assert other.box.node("hosts", stdin=other.text).returncode == 0
+    hosts = bench.box.sh("cat /etc/hosts").splitlines()
+    assert hosts.count("10.10.0.101 demo-worker-1") == 1
+    assert hosts.count("10.10.0.11 demo-master-1") == 1
 
 
 def test_the_names_alone_are_renewed(bench: Bench) -> None:
