@@ -98,13 +98,14 @@ class Craton:
 
     def end_everything(self) -> None:
         """Kill the engines and rehearsal sites that this home's commands started."""
-        for pid in {*self._engines(), *self._sites()}:
+        for pid in {*self.engines(), *self._sites()}:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
 
-    def _engines(self) -> list[int]:
+    def engines(self) -> list[int]:
+        """Pids of the engines at work, read from their locks: starting a command to ask would take its time."""
         return [int(text) for path in self.home.glob("clusters/*/lock") if (text := path.read_text().strip()).isdigit()]
 
     def _sites(self) -> list[int]:

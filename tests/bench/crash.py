@@ -34,12 +34,12 @@ from installer.steps.step import Phase
 from tests.craton import Craton, alive
 from tests.doubles.local import bridge_mirror, local_plan, traces
 from tests.doubles.machines import CACHE, machine_image, the_engine
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 
 SECONDS = 300.0
 """How long stories are begun; the last one comes to its end."""
 KILLS = 5
-_END = 120.0
+_END = PATIENCE
 
 
 @dataclass(frozen=True)

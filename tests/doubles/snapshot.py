@@ -5,8 +5,10 @@ from __future__ import annotations
 from difflib import unified_diff
 
 from tests.doubles.machines import the_engine
+from tests.patience import PATIENCE
 
-# What changes by itself, or belongs to the computer that all machines share, is left out.
+# What changes by itself, or belongs to the computer that all machines share, is left out. Where systemd is too busy to
+# answer, the look fails: it would seem as if there were no units.
 _LOOK = r"""
 cd /
 echo '# files'
@@ -16,8 +18,10 @@ find etc root usr/local opt var/lib -xdev \( -path var/lib/systemd -o -path var/
     grep -v -E ' etc/machine-id |/meta\.db ' | sort
 find etc usr/local opt -xdev -type f -exec sha256sum {} + | sort -k 2
 echo '# units'
-systemctl list-unit-files --no-legend --plain | sort
-systemctl list-units --all --no-legend --plain --type=service,timer,socket,target |
+files=$(systemctl list-unit-files --no-legend --plain) || exit 1
+units=$(systemctl list-units --all --no-legend --plain --type=service,timer,socket,target) || exit 1
+echo "$files" | sort
+echo "$units" |
     awk '{ print $1, $2, $3, $4 }' |
     grep -v -E '^(user|session|run-|ssh@|sshd@|systemd-tmpfiles-clean|systemd-timedated)' | sort
 echo '# settings'
@@ -37,7 +41,7 @@ dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n'
 
 def snapshot(name: str) -> list[str]:
     """Files, units, kernel settings, firewall, mounts, modules, interfaces and packages of the machine, a line each."""
-    return the_engine().call("exec", name, "sh", "-c", _LOOK, machine=name).splitlines()
+    return the_engine().call("exec", name, "sh", "-c", _LOOK, machine=name, deadline=PATIENCE).splitlines()
 
 
 def difference(before: list[str], after: list[str]) -> str:

@@ -61,7 +61,7 @@ def kill_while_it_applies(craton: Craton, follower: subprocess.Popen[str], steps
             break
     for _ in range(more):
         follower.stdout.readline()
-    if pid := craton.cluster()["pid"]:
+    for pid in craton.engines():
         os.kill(pid, signal.SIGKILL)
     follower.communicate(timeout=PATIENCE)
 

@@ -116,8 +116,7 @@ def test_twenty_killed_engines_later_the_install_completes_and_nothing_was_done_
     for _ in range(20):
         follower = craton.start(*command, "--json", "--speed", "2")
         read_until_applying(follower, 1, chance.randint(0, 6))
-        pid = craton.cluster()["pid"]
-        if pid:
+        for pid in craton.engines():
             os.kill(pid, signal.SIGKILL)
         follower.communicate(timeout=PATIENCE)
         unfinished += craton.cluster()["state"] == "interrupted"
@@ -135,10 +134,12 @@ def test_an_install_outlives_its_terminal_and_refuses_a_second_engine(craton: Cr
     assert terminal.stdout.readline()
     os.killpg(terminal.pid, signal.SIGHUP)
     terminal.communicate(timeout=PATIENCE)
-    pid = craton.cluster()["pid"]
+    [pid] = craton.engines()
     assert alive(pid)
 
+    os.kill(pid, signal.SIGSTOP)  # it is at work for as long as the second command takes to start
     refused = craton.run("apply", str(plan), "--yes", expect=9)
+    os.kill(pid, signal.SIGCONT)
     assert str(pid) in refused.stderr
 
     watched = craton.events("watch", "demo")
@@ -153,7 +154,8 @@ def test_a_stopped_install_leaves_at_a_safe_point_and_resumes(craton: Craton) ->
     for line in terminal.stdout:
         if '"applying"' in line:
             break
-    os.kill(craton.cluster()["pid"], signal.SIGTERM)
+    [pid] = craton.engines()
+    os.kill(pid, signal.SIGTERM)
     terminal.communicate(timeout=PATIENCE)
     assert terminal.returncode == 8
     assert craton.cluster()["state"] == "interrupted"

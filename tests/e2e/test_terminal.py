@@ -94,7 +94,7 @@ def test_an_install_is_watched_left_running_and_watched_again(craton: Craton, te
     screen.expect("[Ll]eave it running")
     screen.press("enter")
     assert screen.wait() == 0
-    assert craton.cluster()["pid"]
+    assert craton.engines()
 
     watched = terminal("watch", "demo", columns=80, rows=24)
     watched.expect("demo is (up|installed)")
