@@ -36,7 +36,20 @@ def test_free(): ...
 def run_suite(directory: Path, ci: str) -> str:
     """What pytest says of SUITE at its end, on a computer without zsh and fish."""
     (directory / "test_suite.py").write_text(SUITE)
-    argv = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull, "-rs", "-q", str(directory)]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        os.devnull,
+        "-rs",
+        "-q",
+        str(directory),
+    ]
     environment = {"PATH": str(directory), "PYTHONPATH": str(ROOT), "CI": ci}
     return subprocess.run(argv, cwd=directory, env=environment, capture_output=True, text=True, check=False).stdout
 

@@ -78,6 +78,7 @@ def change(path: Path, edit: Callable[[str], str]) -> Changed:
     with _failures(path):
         path = path.resolve()  # a link stays one
         private_directory(path.parent)
+        _status(path)  # before the lock: beside a device, a user may make none, and would be told that instead
         with _locked(path):
             status = _status(path)
             before = _text(path) if status else ""

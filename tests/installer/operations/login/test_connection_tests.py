@@ -177,6 +177,7 @@ def _climb(climber: Climber, host: Host, tell: Callable[[Trial], None] = lambda 
         climber.close()
 
 
+@pytest.mark.needs("ssh")
 def test_a_port_where_nobody_listens_is_told_with_what_led_there(climber: Climber) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -190,6 +191,7 @@ def test_a_port_where_nobody_listens_is_told_with_what_led_there(climber: Climbe
     assert [one.at.id for one in told if one.at] == ["resolve", "connect"]
 
 
+@pytest.mark.needs("ssh")
 def test_a_configuration_that_openssh_refuses_is_told_in_its_machines_row(climber: Climber, tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text("NoSuchWord yes\n")
