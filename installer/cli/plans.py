@@ -16,7 +16,7 @@ from installer.cli.common import (
     mode_of,
     plan_path,
 )
-from installer.common.console import result_json, tell
+from installer.common.console import result, result_json, tell
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def review(
 
         raise typer.Exit(run_review(path, offline=offline))
     steps = pipeline.install_steps(plan)
-    result_json(reviewing.review(plan, steps), indent=2) if mode is Mode.JSON else reviewing.text(plan, steps)
+    if mode is Mode.JSON:
+        result_json(reviewing.review(plan, steps), indent=2)
+    else:
+        result(reviewing.text(plan, steps))
 
 
 def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
