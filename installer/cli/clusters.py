@@ -71,7 +71,10 @@ def check(
     report = health.check(name, machine, check)
     if html:
         html.write_text(page(report), encoding="utf-8")
-    result_json(report.as_dict(), indent=2) if mode is Mode.JSON else text.render(report)
+    if mode is Mode.JSON:
+        result_json(report.as_dict(), indent=2)
+    else:
+        result(text.render(report))
     raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
 
 

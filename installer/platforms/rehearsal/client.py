@@ -19,6 +19,8 @@ from installer.common.errors import InstallerError
 from installer.common.paths import home, private_directory
 
 ADDRESS, LOCK = "site.json", "lock"
+PROTOCOL = 2
+"""What a site says it speaks. One that an older Craton started says less: it is started again, with its machines."""
 """Files in a site's directory: where it listens, and what its process locks as long as it lives."""
 
 _DEADLINE = 120.0
@@ -66,16 +68,24 @@ class SiteClient:
 
     def alive(self) -> bool:
         """Whether the site's process answers."""
+        return self._greeting() is not None
+
+    def _greeting(self) -> dict[str, Any] | None:
+        """What the site's process says of itself; None if it does not answer."""
         try:
-            self.call("hello")
+            said = self.call("hello")
         except InstallerError:
-            return False
-        return True
+            return None
+        return said if isinstance(said, dict) else {}
 
     def start(self) -> None:
         """Start the site's process unless it answers; the machines on record come back. Raises InstallerError."""
-        if self.alive():
+        greeting = self._greeting()
+        if greeting is not None and greeting.get("protocol") == PROTOCOL:
             return
+        if greeting is not None:
+            self.call("shutdown")
+            self._await_end()
         private_directory(self.directory)
         log = self.directory / "site.log"
         # Where Craton runs from a source tree, the site must find the same tree.

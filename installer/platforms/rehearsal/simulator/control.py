@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from installer.common.paths import write_private
 from installer.plan.rules import Role
+from installer.platforms.rehearsal.client import PROTOCOL
 from installer.platforms.rehearsal.faults import Fault
 from installer.platforms.rehearsal.records import MachineRecord, Refused
 from installer.platforms.rehearsal.simulator.pace import Pace
@@ -94,7 +95,7 @@ class Control:
         return None if result is _CUT else {"result": result}
 
     async def _hello(self, _arguments: dict[str, Any]) -> Any:
-        return {"pid": os.getpid()}
+        return {"pid": os.getpid(), "protocol": PROTOCOL}
 
     async def _options(self, arguments: dict[str, Any]) -> Any:
         pace = Pace(arguments["speed"], arguments["seed"])
