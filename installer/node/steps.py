@@ -10,8 +10,10 @@ from installer.common.errors import InstallerError
 from installer.node.configuration import configuration, configuration_sum
 from installer.node.program import BUILT_IN, ensure_program, run_program, source_sum, status
 from installer.node.upload import upload
+from installer.node.waiting import wait_for_ssh
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
+from installer.ssh.connection import Result
 from installer.ssh.host_keys import pinned_keys
 from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
@@ -30,7 +32,7 @@ class Connect(Permanent):
         return Observation(True, "logged in; the host key is the pinned one")
 
     def apply(self, ctx: Context) -> None:
-        endpoint = ctx.world.platform.endpoint(self.machine)
+        endpoint = wait_for_ssh(ctx, self.machine, lambda _seconds: ctx.world.platform.endpoint(self.machine))
         if endpoint.host_key is None:
             raise InstallerError(
                 "pin the host key",
@@ -42,8 +44,7 @@ class Connect(Permanent):
         self._log_in(ctx)
 
     def _log_in(self, ctx: Context) -> None:
-        ctx.check_stop()
-        result = ctx.world.connect(self.machine, ctx.remaining()).run("hostname", deadline=ctx.remaining())
+        result = wait_for_ssh(ctx, self.machine, lambda seconds: _hostname(ctx, self.machine, seconds))
         if result.status != 0:
             raise InstallerError(
                 "log in",
@@ -52,6 +53,11 @@ class Connect(Permanent):
                 hint="the user's login shell must run commands; try `craton ssh`",
             )
         ctx.log(f"logged in to {result.stdout.strip()}")
+
+
+def _hostname(ctx: Context, machine: str, seconds: float) -> Result:
+    """Log in and ask for the machine's own name."""
+    return ctx.world.connect(machine, seconds).run("hostname", deadline=ctx.remaining())
 
 
 DOWNLOADING = 1800.0

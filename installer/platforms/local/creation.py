@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from installer.common.errors import InstallerError
 from installer.node import program
+from installer.node.waiting import greeted, wait_for_ssh
 from installer.platforms.cloud_init import File, UserData, make_host_key
 from installer.platforms.local import balancer, faults, image, machine, names, network
 from installer.platforms.local.engine import Engine
@@ -79,7 +79,7 @@ def _observation(name: str, ctx: Context) -> Observation:
     if not found.running:
         return Observation(False, f"the machine is {found.state}", remains=True)
     answers, seen = _greeted(found)
-    return Observation(bool(answers), seen, remains=True)
+    return Observation(answers, seen, remains=True)
 
 
 def _make(
@@ -105,31 +105,32 @@ def _make(
         # Looked for once more: another cluster's destroy may have taken the image meanwhile.
         machine.create(engine, spec, image.ensure(engine, ctx), user_data, ctx.log)
         ctx.log("created; waiting for its SSH server")
-    ctx.wait_until(f"the SSH server of {name}", lambda: _answers(engine, name), every=0.25)
+    if not wait_for_ssh(ctx, name, lambda _seconds: _answers(engine, name), every=0.25):
+        raise InstallerError("create the machine", "it is gone again", machine=name, retryable=True)
 
 
-def _answers(engine: Engine, name: str) -> tuple[bool | None, str]:
+def _answers(engine: Engine, name: str) -> bool:
+    """Whether the machine is there, with an SSH server that answers.
+
+    Raises InstallerError, retryable where it may answer later.
+    """
     found = machine.find(engine, name)
     if found is None:
-        raise InstallerError("create the machine", "it is gone again", machine=name, retryable=True)
+        return False
     if not found.running:
         observed = f"it is {found.state}; its console ends with: {_console(engine, name)}"
         hint = f"look at `{engine.name} logs {name}`, then resume"
         raise InstallerError("create the machine", observed, machine=name, hint=hint)
-    return _greeted(found)
+    answers, seen = _greeted(found)
+    if not answers:
+        raise InstallerError("wait for the machine's SSH server", seen, machine=name, retryable=True)
+    return True
 
 
-def _greeted(found: Found) -> tuple[bool | None, str]:
-    """Whether the SSH server says its first words."""
-    where = f"127.0.0.1:{found.port}"
+def _greeted(found: Found) -> tuple[bool, str]:
     if found.port is None:
-        return None, "its SSH port is not published yet"
-    try:
-        with socket.create_connection(("127.0.0.1", found.port), timeout=2.0) as connection:
-            greeting = connection.recv(4) == b"SSH-"
-    except OSError as error:
-        return None, f"{where}: {error.strerror or error}"
-    return (True, f"running, SSH at {where}") if greeting else (None, f"{where} says nothing yet")
+        return False, "its SSH port is not published yet"
+    return greeted("127.0.0.1", found.port)
 
 
 def _finished(engine: Engine, name: str) -> tuple[bool | None, str]:

@@ -1,0 +1,93 @@
+"""Waiting for SSH: what may pass is a reason to wait, all else ends it, and so does the deadline with the last one."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from installer.common.errors import InstallerError
+from installer.node.waiting import greeted, wait_for_ssh
+
+T = TypeVar("T")
+NO_ADDRESS = InstallerError("find the machine", "it has no address", retryable=True)
+REFUSED = InstallerError("connect", "connection refused", hint="look at its console", retryable=True)
+WRONG_KEY = InstallerError("verify the host key", "it is another key")
+
+
+@dataclass
+class Clock:
+    """Work of which each look takes a second."""
+
+    seconds: float
+    reasons: list[str] = field(default_factory=list)
+
+    def remaining(self) -> float:
+        return max(0.0, self.seconds)
+
+    def wait_until(self, what: str, probe: Callable[[], tuple[T | None, str]], every: float = 0.5) -> T:
+        while True:
+            value, seen = probe()
+            if value is not None:
+                return value
+            self.reasons.append(f"{what}: {seen}")
+            self.seconds -= 1
+
+    def log(self, line: str) -> None:
+        raise NotImplementedError
+
+    def check_stop(self) -> None:
+        raise NotImplementedError
+
+
+def attempts(*results: Any) -> Callable[[float], Any]:
+    left = list(results)
+
+    def attempt(_seconds: float) -> Any:
+        result = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(result, InstallerError):
+            raise result
+        return result
+
+    return attempt
+
+
+def test_reasons_are_shown_until_the_server_answers_however_many_they_are() -> None:
+    work = Clock(100)
+    assert wait_for_ssh(work, "a", attempts(*[NO_ADDRESS] * 9, REFUSED, "hello")) == "hello"
+    assert work.reasons == ["the SSH server of a: it has no address"] * 9 + ["the SSH server of a: connection refused"]
+
+
+def test_what_does_not_pass_ends_the_wait_at_once() -> None:
+    work = Clock(100)
+    with pytest.raises(InstallerError) as caught:
+        wait_for_ssh(work, "a", attempts(REFUSED, WRONG_KEY))
+    assert caught.value is WRONG_KEY
+    assert len(work.reasons) == 1
+
+
+def test_at_the_deadline_the_last_reason_is_the_error_with_its_hint() -> None:
+    work = Clock(3)
+    with pytest.raises(InstallerError) as caught:
+        wait_for_ssh(work, "a", attempts(NO_ADDRESS, REFUSED))
+    assert caught.value is REFUSED
+    assert len(work.reasons) == 3
+
+
+def test_nothing_that_is_false_is_taken_for_no_answer() -> None:
+    assert wait_for_ssh(Clock(1), "a", attempts(False)) is False
+
+
+def test_one_attempt_may_not_take_the_whole_deadline() -> None:
+    assert wait_for_ssh(Clock(1000), "a", lambda seconds: seconds) == 30.0
+
+
+def test_a_greeting_is_what_an_ssh_server_says_first() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    answers, seen = greeted("127.0.0.1", port)
+    assert not answers
+    assert seen == f"127.0.0.1:{port}: Connection refused"

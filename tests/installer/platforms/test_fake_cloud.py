@@ -1,0 +1,185 @@
+"""The real engine and the real steps on a cloud that gives addresses late and lists new machines later still."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.engine.context import Stop, Timing
+from installer.engine.events import Event, EventType, RunKind
+from installer.engine.journal import Journal, Reader
+from installer.engine.runner import run
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.catalogue import PLATFORMS
+from installer.plan.sections import Ingress
+from installer.plan.topology import topology
+from installer.platforms import open_platform
+from installer.platforms.rehearsal.client import SiteClient
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps import ids
+from installer.steps.step import Step
+from installer.steps.world import World
+from tests.doubles.fake_cloud import platform as cloud_platform
+from tests.doubles.fake_cloud import steps as cloud_steps
+from tests.doubles.fake_cloud.api import FakeCloud
+from tests.doubles.fake_cloud.platform import ACCOUNTS, NAME, TAG, TRAITS
+from tests.patience import PATIENCE
+
+TIMING = Timing(min_deadline=PATIENCE, first_wait=0.01, longest_wait=0.01)
+SPEED = 1000.0
+
+
+@dataclass
+class Account:
+    """One cluster in the cloud; each run opens platform and connections once more, as a process of its own does."""
+
+    cloud: FakeCloud
+    stop: Stop = field(default_factory=Stop)
+    events: list[Event] = field(default_factory=list)
+
+    def run(self, plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
+        directory = ClusterDirectory.of(plan.name)
+        ensure_key(directory)
+        platform = open_platform(plan)
+        world = World(plan, topology(plan), directory, platform, SSHConnections(platform.endpoint, directory))
+        before = sum(1 for _ in self._recorded(directory))
+        self.cloud.calls.clear()
+        self.stop = Stop()
+        try:
+            with Journal(directory.journal) as journal:
+                return asyncio.run(run(steps, world, journal, kind=kind, pace=SPEED, timing=TIMING, stop=self.stop))
+        finally:
+            world.close()
+            self.events = self._recorded(directory)[before:]
+
+    def install(self, plan: InstallPlan) -> ExitCode:
+        return self.run(plan, pipeline.install_steps(plan))
+
+    def destroy(self, plan: InstallPlan) -> ExitCode:
+        return self.run(plan, pipeline.destroy_steps(plan), RunKind.DESTROY)
+
+    @property
+    def applied(self) -> set[str]:
+        return {
+            event.step
+            for event in self.events
+            if event.type is EventType.STEP and event.data["state"] == "applying" and event.step
+        }
+
+    @property
+    def machines(self) -> list[str]:
+        return sorted(entry.name for entry in self.cloud.exists("machine"))
+
+    @staticmethod
+    def _recorded(directory: ClusterDirectory) -> list[Event]:
+        if not directory.journal.exists():
+            return []
+        with Reader(directory.journal) as reader:
+            return list(reader.events())
+
+
+@pytest.fixture
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
+    monkeypatch.setitem(PLATFORMS, NAME, TRAITS)
+    monkeypatch.setitem(sys.modules, f"installer.platforms.{NAME}.platform", cloud_platform)
+    monkeypatch.setitem(sys.modules, f"installer.platforms.{NAME}.steps", cloud_steps)
+    site = SiteClient("demo")
+    site.start()
+    site.call("options", speed=SPEED, seed=0, faults=[])
+    cloud = FakeCloud(site)
+    monkeypatch.setitem(ACCOUNTS, "demo", cloud)
+    yield Account(cloud)
+    site.stop()
+
+
+def demo(workers: int = 1, *, balancer: bool = False) -> InstallPlan:
+    ingress = Ingress(kind="load-balancer") if balancer else Ingress(kind="infra", infra=1)
+    return InstallPlan(name="demo", subdomain="example.com", platform=NAME, masters=1, workers=workers, ingress=ingress)
+
+
+def through_logins(plan: InstallPlan) -> tuple[Step, ...]:
+    """The steps until every machine answers."""
+    return tuple(
+        step for step in pipeline.install_steps(plan) if step.id.startswith(("network/", "machines/", "connect/"))
+    )
+
+
+@pytest.mark.parametrize("balancer", [False, True])
+def test_a_cluster_is_installed_and_a_second_install_applies_nothing(account: Account, balancer: bool) -> None:
+    plan = demo(balancer=balancer)
+    assert account.install(plan) is ExitCode.DONE, account.events[-3:]
+    assert account.machines == sorted(machine.name for machine in topology(plan).machines)
+    assert account.install(plan) is ExitCode.DONE
+    assert account.applied == set()
+    assert set(account.cloud.calls) == {"list_resources"}
+    assert account.cloud.calls["list_resources"] <= 2
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_run_that_ends_after_machines_were_made_and_before_it_knew_makes_no_twins(
+    account: Account, stopped: bool
+) -> None:
+    def lost() -> None:
+        raise InstallerError("create the machines", "the answer was lost")
+
+    account.cloud.after["create_machines"] = (lambda: account.stop.request()) if stopped else lost
+    plan = demo(workers=2)
+    ended = account.run(plan, through_logins(plan))
+    assert ended is (ExitCode.INTERRUPTED if stopped else ExitCode.MACHINES)
+    made = account.machines
+    assert made
+    assert account.run(plan, through_logins(plan)) is ExitCode.DONE
+    assert account.machines == sorted(machine.name for machine in topology(plan).machines)
+    assert set(made) <= set(account.machines)
+
+
+def test_a_worker_more_changes_nothing_on_other_machines(account: Account) -> None:
+    assert account.install(demo(workers=1)) is ExitCode.DONE
+    larger = demo(workers=2)
+    assert account.install(larger) is ExitCode.DONE
+    machine_of = {step.id: step.machine for step in pipeline.install_steps(larger)}
+    assert {machine_of[id] for id in account.applied} - {None} == {"demo-worker-2"}
+    assert {id for id in account.applied if machine_of[id] is None} <= {"machines/batch/worker"}
+    assert ids.joined("demo-worker-2") in account.applied
+
+
+def test_a_destroy_removes_what_no_step_of_its_plan_made(account: Account) -> None:
+    assert account.run(demo(workers=3), through_logins(demo(workers=3))) is ExitCode.DONE
+    account.cloud.create("volume", "pvc-77", {TAG: "demo"})
+    account.cloud.create("volume", "another-cluster's", {TAG: "other"})
+    assert account.destroy(demo(workers=1)) is ExitCode.DONE
+    assert account.machines == []
+    assert [entry.name for entry in account.cloud.exists("volume")] == ["another-cluster's"]
+    assert account.cloud.exists("network") == account.cloud.exists("firewall") == []
+
+
+def test_a_destroy_waits_for_machines_that_the_cloud_does_not_list_yet(account: Account) -> None:
+    plan = demo(workers=2)
+    account.cloud.after["create_machines"] = lambda: account.stop.request()
+    assert account.run(plan, through_logins(plan)) is ExitCode.INTERRUPTED
+    assert account.machines
+    assert account.destroy(plan) is ExitCode.DONE
+    assert account.cloud.exists("machine") == account.cloud.exists("network") == []
+
+
+def test_requests_grow_with_kinds_and_not_with_machines(account: Account) -> None:
+    counts = []
+    for workers in (1, 6):
+        plan = demo(workers=workers)
+        assert account.run(plan, through_logins(plan)) is ExitCode.DONE
+        made = dict(account.cloud.calls)
+        assert account.destroy(plan) is ExitCode.DONE
+        counts.append((made["create_machines"], made["create"], account.cloud.calls["delete"]))
+        # Each batch looks until its own machines have addresses, however many they are.
+        assert made["list_resources"] <= 40
+    assert counts[0] == counts[1]
