@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from installer import __version__
-from installer.plan.platforms.catalogue import PLATFORMS
+from installer.plan.platforms import PLATFORMS
 from tests.craton import ROOT
 
 PACKAGES = ("installer", "screens")

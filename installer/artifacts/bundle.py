@@ -68,7 +68,7 @@ def architectures(plan: InstallPlan, chosen: Sequence[str] = ()) -> tuple[str, .
     """
     known = tuple(architecture for architecture in ARCHITECTURES if not missing_sums(plan, architecture))
     own = _own_architecture()
-    default = (own,) if plan.platform == "local" and own in known else known
+    default = (own,) if plan.traits.here and own in known else known
     for architecture in chosen:
         if architecture not in known:
             source = plan.artifacts.mirror or "the publishers"

@@ -31,16 +31,17 @@ def _make(fault: str, cluster: str, machine: str) -> None:
 
 def _engine(cluster: str) -> Engine:
     from installer.operations import lookup
+    from installer.plan.platforms.local.settings import Local
     from installer.platforms.local.engine import open_engine
 
     plan = lookup.load(cluster)
-    if plan.platform != "local":
+    if not isinstance(plan.settings, Local):
         raise InstallerError(
             "find the machine",
             f"{cluster} is on the platform {plan.platform}: its machines are not on this computer",
             exit_code=ExitCode.USAGE,
         )
-    return open_engine(plan.local.engine)
+    return open_engine(plan.settings.engine)
 
 
 @app.command()

@@ -13,8 +13,8 @@ import typer
 
 from installer.common.console import result, tell
 from installer.common.errors import ExitCode, InstallerError
+from installer.plan.question import Flag, Kind
 from installer.plan.questions.catalogue import flags
-from installer.plan.questions.question import Flag, Kind
 
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan

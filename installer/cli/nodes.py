@@ -12,8 +12,8 @@ from installer.cli.run_options import Run, starts_a_run
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
+    from installer.plan.host import Host
     from installer.plan.model import InstallPlan
-    from installer.plan.platforms.machines import Host
 
 app = typer.Typer(pretty_exceptions_enable=False)
 nodes = typer.Typer(

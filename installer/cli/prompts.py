@@ -11,10 +11,11 @@ import questionary
 from installer.common.console import result
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.scrub import safe
+from installer.plan.question import Answers, Kind, Page, Question
+from installer.plan.questions import reading
 from installer.plan.questions.answers import complete, problems
 from installer.plan.questions.catalogue import PAGES, page_of, question_of
 from installer.plan.questions.draft import save_draft
-from installer.plan.questions.question import Answers, Kind, Page, Question
 
 
 def ask(answers: Answers) -> dict[str, Any]:
@@ -59,27 +60,27 @@ def _explain(question: Question) -> None:
 
 def _text(question: Question, given: Answers) -> Any:
     def check(text: str) -> bool | str:
-        return _error(question, question.parse(text), given) or True
+        return _error(question, reading.parse(question, text), given) or True
 
-    default = question.show(question.default(complete(given)))
+    default = reading.show(question, reading.default(question, complete(given)))
     answer = questionary.text(question.prompt, default=default, validate=check).unsafe_ask()
-    return question.parse(answer)
+    return reading.parse(question, answer)
 
 
 def _error(question: Question, value: object, given: Answers) -> str | None:
     """What is wrong with an answer, by itself or beside those given before it."""
-    return question.error(value) or problems({**given, question.field: value}).get(question.field)
+    return reading.error(question, value) or problems({**given, question.field: value}).get(question.field)
 
 
 def _yes_no(question: Question, given: Answers) -> Any:
-    default = bool(question.default(complete(given)))
+    default = bool(reading.default(question, complete(given)))
     return questionary.confirm(question.prompt, default=default, auto_enter=False).unsafe_ask()
 
 
 def _choice(question: Question, given: Answers) -> Any:
     earlier = complete(given)
     offered = question.choices(earlier)
-    default = question.default(earlier)
+    default = reading.default(question, earlier)
     choices = [
         questionary.Choice(_words(choice.label, choice.detail), choice.value, disabled=choice.unavailable or None)
         for choice in offered
@@ -91,7 +92,7 @@ def _choice(question: Question, given: Answers) -> Any:
 
 def _multi_choice(question: Question, given: Answers) -> Any:
     earlier = complete(given)
-    default = question.default(earlier)
+    default = reading.default(question, earlier)
     choices = [
         questionary.Choice(_words(choice.label, choice.detail), choice.value, checked=choice.value in default)
         for choice in question.choices(earlier)

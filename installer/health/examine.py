@@ -13,7 +13,6 @@ from installer.health.gather import DEADLINE, gather, probes_for
 from installer.health.report.model import Report
 from installer.health.report.partial import Recheck
 from installer.node import nftables
-from installer.node.firewall import enforced
 from installer.ssh.host_keys import pinned_keys
 from installer.steps.evidence import Unreadable
 
@@ -75,7 +74,7 @@ def judge(
 
 def _tables(world: World) -> dict[str, tuple[FirewallRule, ...]]:
     """What the machines' own tables let in, by machine; nothing where no machine is to have one."""
-    if not enforced(world.plan):
+    if not world.plan.firewall:
         return {}
     return {name: _table(evidence) for name, evidence in world.evidence.items()}
 

@@ -34,11 +34,6 @@ _SPARE = 5.0
 """Seconds of the window that confirming must leave unused: what comes too late is not tried."""
 
 
-def enforced(plan: InstallPlan) -> bool:
-    """Whether the machines themselves keep the contract's rules by a table of ours."""
-    return plan.local.firewall if plan.platform == "local" else plan.traits.inventory and plan.machines.firewall
-
-
 @dataclass(frozen=True, slots=True)
 class Entrance:
     """How this computer comes to a machine, as the machine sees it: from `client`, if it said, to sshd at `port`."""
@@ -170,13 +165,13 @@ class FirewallOwn(_Firewall):
 
 def last_preparation(plan: InstallPlan, machine: str) -> str:
     """Id of the step after which Kubernetes may start on `machine`: its firewall comes before anything listens."""
-    return ids.firewalled(machine) if enforced(plan) else ids.prepared(machine)
+    return ids.firewalled(machine) if plan.firewall else ids.prepared(machine)
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One step per machine where the plan wants a host firewall; none elsewhere."""
     action = FirewallOwn if plan.traits.inventory else Firewall
-    for machine in topology.machines if enforced(plan) else ():
+    for machine in topology.machines if plan.firewall else ():
         yield Step(
             id=ids.firewalled(machine.name),
             title=f"enforce the contract's firewall rules on {machine.name}",

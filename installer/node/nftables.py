@@ -94,8 +94,8 @@ def ruleset(
 
 
 def users(plan: InstallPlan) -> tuple[IPv4Network, ...]:
-    """The user's network as machines see it: this computer comes to its own machines from their bridge's address."""
-    bridge = (IPv4Network(plan.networks.machines[1]),) if plan.platform == "local" else ()
+    """The user's network as machines see it: this computer may come from their bridge's address."""
+    bridge = (IPv4Network(plan.networks.machines[1]),) if plan.traits.bridge else ()
     return tuple(collapse_addresses((plan.networks.user, *bridge)))
 
 

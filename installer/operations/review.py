@@ -14,8 +14,8 @@ from installer.common.text import columns, count
 from installer.plan import decisions, inventory, rules
 from installer.plan.decisions import Decision, State
 from installer.plan.diagram import diagram, facts
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.rules import Flow, Kind, Role, Traffic
 from installer.plan.topology import GIVEN_LATER, FirewallRule, Machine, hosts, topology
 from installer.steps.step import Step

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 _SOME = 6
 
@@ -18,6 +19,10 @@ class Risk(StrEnum):
     """An installed cluster cannot follow."""
 
 
+Judge = Callable[[Any, Any], tuple[Risk, str]]
+"""From a field's old and new value to the risk of the change, and why in a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One plan field that differs: `field` is its dotted path, `why` says in a sentence what the risk is."""
@@ -27,6 +32,22 @@ class Change:
     new: str
     risk: Risk
     why: str
+
+
+def always(risk: Risk, why: str) -> Judge:
+    """The same judgement whatever the values."""
+    return lambda _old, _new: (risk, why)
+
+
+def growing(noun: str, more: str = "") -> Judge:
+    """Of a number of machines: more can join, and fewer is another command's work."""
+
+    def judge(old: int | None, new: int | None) -> tuple[Risk, str]:
+        if (new or 0) > (old or 0):
+            return Risk.SAFE, f"new {noun} join{more}; nothing that runs is touched"
+        return Risk.REFUSED, "`craton nodes remove` takes machines out, one after the other"
+
+    return judge
 
 
 def some(words: Sequence[str]) -> str:

@@ -1,28 +1,32 @@
-"""The rules between fields of a plan: what each field allows by itself is said in plan.py."""
+"""The rules between fields of a plan, its platform's included. What each field allows by itself is in the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from installer.plan import rules
-from installer.plan.addresses import reason_against
+from installer.plan.conflict import SECTION, Conflict, ConflictRule, FieldPath
 from installer.plan.fields import can_be_made
 
 if TYPE_CHECKING:
     from installer.plan.settings import PlanSettings
 
-FieldPath = tuple[str | int, ...]
-Conflict = tuple[FieldPath, str, str]
-"""Where it can be mended, what was found, what is allowed."""
-
 
 def conflicts(plan: PlanSettings, unknown: Collection[FieldPath] = ()) -> Iterator[Conflict]:
     """Yield what breaks a rule between fields; rules that read a field of `unknown` are left out."""
-    for reads, rule in _RULES:
-        if not any(_overlap(path, read) for path in unknown for read in reads):
-            yield from rule(plan)
+    for rule in _RULES:
+        if _known(rule, plan, unknown):
+            yield from rule.find(plan)
+    for rule in plan.registration.conflicts:
+        if _known(rule, plan, unknown):
+            yield from rule.find(plan, plan.settings)
+
+
+def _known(rule: ConflictRule, plan: PlanSettings, unknown: Collection[FieldPath]) -> bool:
+    reads = [(plan.platform, *read[1:]) if read[0] == SECTION else read for read in rule.reads]
+    return not any(_overlap(path, read) for path in unknown for read in reads)
 
 
 def _overlap(one: FieldPath, other: FieldPath) -> bool:
@@ -57,57 +61,12 @@ def _no_balancer(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
-def _inventory_count(plan: PlanSettings) -> Iterator[Conflict]:
-    if not plan.traits.inventory:
-        return
-    where = ("machines", "inventory")
-    given, counts = len(plan.machines.inventory), {"master": plan.masters, "infra": plan.infra, "worker": plan.workers}
-    if given != plan.machine_count:
-        roles = ", ".join(f"{role} {number}" for role, number in counts.items())
-        yield where, f"a list of {given}", f"as long as the plan needs: {plan.machine_count} ({roles})"
-        return
-    for role, wanted in counts.items():
-        named = sum(host.role == role for host in plan.machines.inventory)
-        if named > wanted:
-            yield where, f"role {role} given {named} times", f"what the plan has: {role} {wanted}"
-
-
-def _inventory_addresses(plan: PlanSettings) -> Iterator[Conflict]:
-    if not plan.traits.inventory:
-        return
-    seen: dict[object, str] = {}
-    for number, host in enumerate(plan.machines.inventory):
-        where = ("machines", "inventory", number)
-        if host.node_address is None:
-            allowed = "enough: the other machines need an IPv4 address, given as `internal`"
-            yield (*where, "internal"), f"the name '{host.address}' alone", allowed
-            continue
-        if host.internal is None and (reason := reason_against(host.node_address)):
-            allowed = f"enough: {reason}, and the other machines need an address that they reach, given as `internal`"
-            yield (*where, "internal"), f"the address {host.address} alone", allowed
-            continue
-        login = (host.address, host.port, host.jump)
-        if twin := seen.get(host.node_address) or seen.get(login):
-            yield (*where, "address"), f"'{host.address}'", f"a machine of its own: {twin} is listed above"
-        seen |= {host.node_address: host.address, login: host.address}
-
-
 def _account_to_make(plan: PlanSettings) -> Iterator[Conflict]:
     if not plan.traits.inventory and not can_be_made(plan.ssh.user):
         allowed = (
             "1 to 32 lowercase letters, digits, '_' and '-', no digit first: Craton makes this account on each machine"
         )
         yield ("ssh", "user"), f"'{plan.ssh.user}'", allowed
-
-
-def _inventory_within(plan: PlanSettings, network: str) -> Iterator[Conflict]:
-    if not plan.traits.inventory:
-        return
-    given = getattr(plan.networks, network)
-    inside = [address for host in plan.machines.inventory if (address := host.node_address) and address in given]
-    if inside:
-        more = f" and {len(inside) - 1} more of the machines" if len(inside) > 1 else ", a machine"
-        yield ("networks", network), f"'{given}'", f"a network without {inside[0]}{more}"
 
 
 def _networks_overlap(plan: PlanSettings, one: str, other: str) -> Iterator[Conflict]:
@@ -149,21 +108,16 @@ def _services_out_of_range(plan: PlanSettings) -> Iterator[Conflict]:
 
 
 _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("networks", "services")
-_INVENTORY = ("machines", "inventory")
-_RULES: tuple[tuple[tuple[FieldPath, ...], Callable[[PlanSettings], Iterator[Conflict]]], ...] = (
-    ((("workers",), ("schedulable_masters",)), _nowhere_to_run),
-    ((("ingress",),), _infra_beside_balancer),
-    ((("ingress", "kind"), ("platform",), ("rehearsal",)), _no_balancer),
-    ((_INVENTORY, ("platform",), ("masters",), ("workers",), ("ingress",)), _inventory_count),
-    ((_INVENTORY, ("platform",)), _inventory_addresses),
-    ((("ssh", "user"), ("platform",)), _account_to_make),
-    ((_INVENTORY, ("platform",), _PODS), partial(_inventory_within, network="pods")),
-    ((_INVENTORY, ("platform",), _SERVICES), partial(_inventory_within, network="services")),
-    ((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),
-    ((_SERVICES, _MACHINES), partial(_networks_overlap, one="services", other="machines")),
-    ((_SERVICES, _PODS), partial(_networks_overlap, one="services", other="pods")),
-    ((_MACHINES, ("workers",), ("ingress",)), _machines_too_small),
-    ((_PODS, ("masters",), ("workers",), ("ingress",)), _pods_too_small),
-    ((_SERVICES,), _services_out_of_range),
+_RULES = (
+    ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
+    ConflictRule((("ingress",),), _infra_beside_balancer),
+    ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
+    ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
+    ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),
+    ConflictRule((_SERVICES, _MACHINES), partial(_networks_overlap, one="services", other="machines")),
+    ConflictRule((_SERVICES, _PODS), partial(_networks_overlap, one="services", other="pods")),
+    ConflictRule((_MACHINES, ("workers",), ("ingress",)), _machines_too_small),
+    ConflictRule((_PODS, ("masters",), ("workers",), ("ingress",)), _pods_too_small),
+    ConflictRule((_SERVICES,), _services_out_of_range),
 )
-"""Every rule between fields, with the fields that it reads."""
+"""Every rule between fields that all platforms have, with the fields that it reads."""

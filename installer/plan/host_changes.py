@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from installer.plan.change import Change, Risk, some
+from installer.plan.host import Host
 from installer.plan.inventory import data, show
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.topology import hosts
 
-INVENTORY = "machines.inventory"
 _WHY = {
     Risk.REFUSED: "a machine keeps its name and its hardware; `craton nodes remove` takes one out",
     Risk.CAREFUL: "Craton reaches a machine that runs by another address or as somebody else",
@@ -26,7 +25,8 @@ def machine_changes(old: InstallPlan, new: InstallPlan) -> tuple[Change, ...]:
     for risk in (Risk.REFUSED, Risk.CAREFUL, Risk.SAFE):
         names = [name for name, judged in risks.items() if judged is risk]
         if names:
-            found.append(Change(INVENTORY, _list(names, before), _list(names, after), risk, _WHY[risk]))
+            lists = _list(names, before), _list(names, after)
+            found.append(Change(new.traits.inventory_field, *lists, risk, _WHY[risk]))
     return tuple(found)
 
 

@@ -19,9 +19,12 @@ from pydantic import ValidationError
 
 from installer.common.text import shown
 from installer.plan import inventory_file, validation
-from installer.plan.platforms.machines import Host
-from installer.plan.settings import MAX_WORKERS
+from installer.plan.common_settings import MAX_WORKERS
+from installer.plan.host import Host
+from installer.plan.platforms import PLATFORMS
 
+_FIELD = next(one.traits.inventory_field for one in PLATFORMS.values() if one.traits.inventory)
+"""A list of machines in a plan; all of them hold the same."""
 ALLOWED = "10.0.0.11, admin@host:2222, 10.0.0.[11-15], a Host of ~/.ssh/config, or @file"
 WORDS = ("role", "internal", "user", "port", "key", "jump")
 MAX_HOSTS = 2 * MAX_WORKERS
@@ -249,7 +252,7 @@ def _host(fields: Mapping[str, str]) -> Host:
     try:
         return Host.model_validate(given)
     except ValidationError:
-        mistake = validation.field_mistake("machines.inventory", (given,))
+        mistake = validation.field_mistake(_FIELD, (given,))
         where = f"{mistake.field[-1]}: " if mistake and mistake.field[-1] != "address" else ""
         raise _MistakeError(f"{where}{mistake.text}" if mistake else "cannot be read") from None
 

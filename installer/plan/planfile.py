@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from installer.common.sanitise import clean
 from installer.common.text import shown
 from installer.plan import validation
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.catalogue import PLATFORMS
+from installer.plan.platforms import PLATFORMS
 
 MAX_SIZE = 1 << 19
 """Bytes; a plan has about 2,000, and 60 more for each machine that it lists. Parsing more would take too long."""
@@ -84,7 +85,7 @@ def dump(plan: InstallPlan) -> str:
     data = {key: value for key, value in data.items() if value != {}}
     parts = []
     for comment, fields in _GROUPS:
-        group = {field: data.pop(field) for field in (*fields, *_settings(fields)) if field in data}
+        group = {field: data.pop(field) for field in fields if field in data}
         if group:
             parts.append("".join(f"# {line}\n" for line in comment.splitlines()) + yaml_editor.block(group))
     if data:
@@ -124,13 +125,11 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "API server: <name>-k8s.<subdomain>. Console, Dex and the rest: <name>.<subdomain>.",
         ("name", "subdomain"),
     ),
-    ("Where the machines come from.", ("platform",)),
     (
-        "Your machines, once each: `address` is where SSH finds one, `internal` where the others do, if not there.\n"
-        "Those without a `role` become masters, then infra nodes, then workers, in this order.\n"
-        "With `firewall`, the contract's rules are enforced on the machines themselves.",
-        ("machines",),
+        "Where the machines come from.",
+        ("platform", *(name for name, platform in PLATFORMS.items() if not platform.comment)),
     ),
+    *((platform.comment, (name,)) for name, platform in PLATFORMS.items() if platform.comment),
     (
         "Masters run etcd and the control plane: 1, or 3 or 5 for high availability.\n"
         "Schedulable masters run user workloads too.",
@@ -151,19 +150,14 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Rules that the Generic Platform contract leaves to the user, and that are on.", ("may",)),
 )
-"""The file's order: a comment, and the fields below it. Settings of platforms that are not listed follow `platform`."""
-
-
-def _settings(fields: tuple[str, ...]) -> tuple[str, ...]:
-    grouped = {field for _, group in _GROUPS for field in group}
-    return tuple(name for name in PLATFORMS if name not in grouped) if "platform" in fields else ()
+"""The file's order: a comment, and the fields below it."""
 
 
 def _puzzling(plan: InstallPlan) -> list[str]:
     """Fields that mean nothing where this plan installs, and hold what they hold by default."""
-    from installer.plan.questions.catalogue import QUESTIONS, plan_defaults
+    from installer.plan.questions.catalogue import QUESTIONS
 
-    values, defaults = validation.values(plan), plan_defaults()
+    values, defaults = validation.values(plan), validation.defaults()
     meant = {"craton", *(question.field for question in QUESTIONS if question.applies(values))}
     return [field for field, value in values.items() if field not in meant and value == defaults[field]]
 
@@ -242,7 +236,7 @@ def _place(root: yaml_reader.Mapping, field: tuple[str | int, ...]) -> yaml_read
 
 
 def _updated(text: str, root: yaml_reader.Mapping, present: InstallPlan, plan: InstallPlan) -> str:
-    updated = yaml_editor.changed(text, root, yaml_editor.difference(_data(present), _data(plan)))
+    updated = yaml_editor.changed(text, root, yaml_editor.difference(_present(root, present, plan), _data(plan)))
     try:
         if loads(updated) == plan:
             return updated
@@ -250,6 +244,17 @@ def _updated(text: str, root: yaml_reader.Mapping, present: InstallPlan, plan: I
         pass
     # YAML can be written in ways that no edit of single values covers; the plan comes before its layout.
     return dump(plan)
+
+
+def _present(root: yaml_reader.Mapping, present: InstallPlan, plan: InstallPlan) -> dict[str, Any]:
+    """What the file holds of the fields of `plan`: sections of platforms that it does not name stay as they are."""
+    data = _data(present)
+    if plan.platform != present.platform:
+        del data[present.platform]
+        written = yaml_reader.data(root).get(plan.platform)
+        defaults = type(plan.settings)().model_dump(mode="json", exclude_none=True)
+        data[plan.platform] = {**defaults, **written} if isinstance(written, Mapping) else defaults
+    return data
 
 
 def _write(path: Path, text: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan import validation
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, hosts, topology
 
@@ -43,7 +43,7 @@ def with_hosts(plan: InstallPlan, added: Sequence[Host]) -> InstallPlan:
         hint = "say how many: --workers, --infra or --masters"
         raise _refused(_ADD, f"the platform {plan.platform} makes its machines itself", hint)
     roles = {host: Role(name.rsplit("-", 2)[1]) for name, host in hosts(plan).items()}
-    present = [host.model_copy(update={"role": str(roles[host])}) for host in plan.machines.inventory]
+    present = [host.model_copy(update={"role": str(roles[host])}) for host in plan.inventory]
     new = [host if host.role else host.model_copy(update={"role": str(Role.WORKER)}) for host in added]
     more = {role: sum(host.role == role for host in new) for role in Role}
     changed = _changed(_ADD, plan, more, [*present, *new])
@@ -75,7 +75,7 @@ def shrunk(plan: InstallPlan, names: Collection[str]) -> InstallPlan:
     _refuse_too_few(plan, fewer)
     own = hosts(plan)
     gone = {host for name, host in own.items() if name in names}
-    kept = [host for host in plan.machines.inventory if host not in gone] if own else None
+    kept = [host for host in plan.inventory if host not in gone] if own else None
     return _changed(_REMOVE, plan, fewer, kept)
 
 
@@ -129,7 +129,7 @@ def _changed(
     if plan.ingress.kind == "infra":
         data["ingress"]["infra"] += more[Role.INFRA]
     if inventory is not None:
-        data["machines"]["inventory"] = [host.model_dump(mode="json", exclude_none=True) for host in inventory]
+        data[plan.platform]["inventory"] = [host.model_dump(mode="json", exclude_none=True) for host in inventory]
     found = validation.validate(data)
     if isinstance(found, InstallPlan):
         return found

@@ -1,94 +1,101 @@
-"""The fields of an install plan. Rules between fields are in `conflicts`; `model` puts both together."""
+"""The fields of a plan with its platform, and the section that the platform has in it.
+
+A section has the platform's name as its key. That of the platform which the plan names is validated by the platform's
+own model, and the others are passed over: a plan can be rehearsed, and keep in its file what the real platform needs.
+
+Three settings mean the same wherever a platform has them: `inventory`, `firewall` and `load_balancers`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, SerializeAsAny, ValidationInfo, model_validator
+from pydantic_core import PydanticKnownError
 
-from installer.plan import rules
-from installer.plan.fields import (
-    DEFAULT_KUBERNETES,
-    NAME_LIMIT,
-    Part,
-    in_contract_order,
-    valid_may_rule,
-    valid_name,
-    valid_release,
-    valid_subdomain,
-    valid_whole_number,
-)
-from installer.plan.platforms.catalogue import PLATFORMS, valid_platform
-from installer.plan.platforms.local import Local
-from installer.plan.platforms.machines import Machines
-from installer.plan.platforms.rehearsal import Rehearsal
-from installer.plan.platforms.traits import PlatformTraits
-from installer.plan.sections import SSH, Artifacts, Ingress, Networks
+from installer.plan.common_settings import CommonSettings
+from installer.plan.fields import Part, refuse
+from installer.plan.host import Host
+from installer.plan.platforms import DEFAULT, PLATFORMS
+from installer.plan.registration import PlatformTraits, Registration
 
-FORMAT: Literal[1] = 1
-
-MAX_WORKERS = 5000
-"""Kubernetes' own limit of nodes in a cluster ("Considerations for large clusters")."""
+Settings = TypeVar("Settings", bound=Part)
 
 
-_MayRule = Annotated[str, BeforeValidator(valid_may_rule)]
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A platform's section on its way through pydantic, which tells validators of extra keys nothing about the key."""
+
+    platform: str
+    data: Any
 
 
-class PlanSettings(Part):
+def _valid_section(section: object, info: ValidationInfo) -> Part:
+    if not isinstance(section, _Section):
+        raise PydanticKnownError("extra_forbidden")
+    return PLATFORMS[section.platform].settings().model_validate(section.data, context=info.context)
+
+
+def _valid_platform(value: object) -> str:
+    if not isinstance(value, str) or value not in PLATFORMS:
+        raise refuse(value, " or ".join(PLATFORMS))
+    return value
+
+
+class PlanSettings(CommonSettings):
     """Every field of a plan, each valid by itself, and what follows from them."""
 
-    craton: Annotated[Literal[1], BeforeValidator(valid_whole_number)] = FORMAT
-    """Format of the plan file."""
-    name: Annotated[str, BeforeValidator(valid_name), Field(max_length=NAME_LIMIT)]
-    subdomain: Annotated[str, BeforeValidator(valid_subdomain)]
-    platform: Annotated[str, BeforeValidator(valid_platform), Field(json_schema_extra={"enum": list(PLATFORMS)})] = (
-        "rehearsal"
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[SerializeAsAny[Part], PlainValidator(_valid_section)]]
+
+    platform: Annotated[str, BeforeValidator(_valid_platform), Field(json_schema_extra={"enum": list(PLATFORMS)})] = (
+        DEFAULT
     )
-    masters: Annotated[Literal[1, 3, 5], BeforeValidator(valid_whole_number)] = 3
-    schedulable_masters: bool = False
-    """Masters run user workloads too (no NoSchedule taint)."""
-    workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 2
-    ingress: Ingress = Ingress(kind="infra", infra=1)
-    networks: Networks = Networks()
-    kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
-    ssh: SSH = SSH()
-    may: Annotated[tuple[Annotated[str, BeforeValidator(valid_may_rule)], ...], AfterValidator(in_contract_order)] = (
-        Field(
-            default=rules.default_may(),
-            json_schema_extra={"items": {"enum": list(rules.choosable())}},
-            strict=False,
-        )
-    )
-    """Ids of the contract's MAY rules that are switched on."""
-    artifacts: Artifacts = Artifacts()
-    machines: Machines = Machines()
-    local: Local = Local()
-    rehearsal: Rehearsal = Rehearsal()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_the_own_section(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        named = data.get("platform", DEFAULT)
+        kept = {key: value for key, value in data.items() if key not in PLATFORMS}
+        if isinstance(named, str) and named in PLATFORMS:
+            kept[named] = _Section(named, data.get(named, {}))
+        return kept
+
+    @property
+    def registration(self) -> Registration:
+        return PLATFORMS[self.platform]
 
     @property
     def traits(self) -> PlatformTraits:
-        return PLATFORMS[self.platform]
+        return self.registration.traits
+
+    @property
+    def settings(self) -> Part:
+        """The settings of the platform that this plan names."""
+        return self.settings_of(Part)
+
+    def settings_of(self, model: type[Settings]) -> Settings:
+        """The settings of the platform that this plan names, which are a `model`. Raises TypeError if they are not."""
+        found = self.__pydantic_extra__[self.platform]
+        if not isinstance(found, model):
+            raise TypeError(f"the settings of {self.platform} are no {model.__name__}")
+        return found
 
     @property
     def load_balancers(self) -> bool:
         """Whether load balancers are to be had where this plan installs."""
-        return self.rehearsal.load_balancers if self.platform == "rehearsal" else self.traits.load_balancers
+        return getattr(self.settings, "load_balancers", self.traits.load_balancers)
 
     @property
-    def infra(self) -> int:
-        """Number of infra nodes."""
-        return self.ingress.infra or 0
+    def firewall(self) -> bool:
+        """Whether the machines themselves keep the contract's rules, by a table of Craton's own."""
+        return getattr(self.settings, "firewall", False)
 
     @property
-    def machine_count(self) -> int:
-        return self.masters + self.infra + self.workers
-
-    @property
-    def api_host(self) -> str:
-        """Contract rule D1."""
-        return f"{self.name}-k8s.{self.subdomain}"
-
-    @property
-    def console_host(self) -> str:
-        """Contract rule D2."""
-        return f"{self.name}.{self.subdomain}"
+    def inventory(self) -> tuple[Host, ...]:
+        """The user's own machines; none where the platform makes them."""
+        return getattr(self.settings, "inventory", ())

@@ -10,8 +10,8 @@ from typing import Literal
 from installer.common.errors import InstallerError
 from installer.plan import decisions
 from installer.plan.decisions import State
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.rules import Kind, Peer, Role, Traffic
 
 # The first address of each role, counted from the start of the machines' network. Apart, so that adding
@@ -162,10 +162,10 @@ def hosts(plan: InstallPlan) -> dict[str, Host]:
     """
     if not plan.traits.inventory:
         return {}
-    free = [host for host in plan.machines.inventory if host.role is None]
+    free = [host for host in plan.inventory if host.role is None]
     found: dict[str, Host] = {}
     for role in Role:
-        named = [host for host in plan.machines.inventory if host.role == role]
+        named = [host for host in plan.inventory if host.role == role]
         missing = _count(plan, role) - len(named)
         named, free = [*named, *free[:missing]], free[missing:]
         found |= {_name(plan, role, number): host for number, host in enumerate(named, 1)}

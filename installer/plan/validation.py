@@ -10,15 +10,18 @@ from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from pydantic_core import ErrorDetails
 
 from installer.common.text import shown
 from installer.common.yaml_reader import BROKEN
 from installer.plan.model import InstallPlan
+from installer.plan.platforms import PLATFORMS
 
 MISSING = "missing"
 UNKNOWN_KEY = "unknown key"
 
+_MODE: JsonSchemaMode = "validation"
 _REPORTED = 100
 """Mistakes put into words; a file with more is no plan."""
 
@@ -77,8 +80,9 @@ def field_mistake(field: str, value: object) -> Mistake | None:
     data: Any = value
     for key in reversed(path):
         data = {key: data}
+    named = {"platform": path[0]} if path[0] in PLATFORMS else {}
     everything = {()}
-    _, errors = _attempt({**_PLACEHOLDERS, **data}, everything)
+    _, errors = _attempt({**_PLACEHOLDERS, **named, **data}, everything)
     return _mistake(errors[0], data) if errors else None
 
 
@@ -138,8 +142,18 @@ def _words(value: object) -> str:
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON schema of plan data."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **InstallPlan.model_json_schema()}
+    """The JSON schema of plan data, with the section of every platform."""
+    sections = {name: (platform.settings(), _MODE) for name, platform in PLATFORMS.items()}
+    found, shared = models_json_schema([(InstallPlan, _MODE), *sections.values()])
+    definitions = dict(shared["$defs"])
+    plan = definitions.pop(found[InstallPlan, _MODE]["$ref"].rpartition("/")[2])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": definitions,
+        **plan,
+        "properties": plan["properties"] | {name: found[section] for name, section in sections.items()},
+        "additionalProperties": False,
+    }
 
 
 def _allowed(names: list[str]) -> str:
@@ -191,10 +205,30 @@ def fields(prefix: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def values(plan: InstallPlan) -> dict[str, Any]:
-    """Every field's value in the plan, by dotted path, as a file holds it: lists as tuples, and no None in an item."""
-    dumped = plan.model_dump(mode="json")
+    """Every field's value in the plan, by dotted path, as a file holds it: lists as tuples, and no None in an item.
+
+    Of platforms, only the one that the plan names has fields here.
+    """
+    return _by_field(plan.model_dump(mode="json"), plan.platform)
+
+
+@cache
+def defaults() -> Mapping[str, Any]:
+    """The default of every field that has one, on every platform, by dotted path and as `values` gives it."""
+    common = InstallPlan.model_validate(_PLACEHOLDERS).model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for name, platform in PLATFORMS.items():
+        section = platform.settings()().model_dump(mode="json")
+        found |= _by_field({**common, name: section}, name)
+    return found
+
+
+def _by_field(dumped: Mapping[str, Any], platform: str) -> dict[str, Any]:
+    others = PLATFORMS.keys() - {platform}
     found = {}
     for field in fields():
+        if field.partition(".")[0] in others:
+            continue
         value: Any = dumped
         for key in field.split("."):
             value = value[key]

@@ -15,7 +15,7 @@ from typing import Literal
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.common.sanitise import clean
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh.endpoint import Credentials, Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys as known_hosts

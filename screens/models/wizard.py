@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.questions import answers as answering
 from installer.plan.questions import draft
 from installer.plan.questions.catalogue import PAGES

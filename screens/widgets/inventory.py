@@ -15,8 +15,8 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from installer.operations.login.connection_tests import Trial, Trials
+from installer.plan.host import Host
 from installer.plan.inventory import ALLOWED, Inventory, parse, replaced
-from installer.plan.platforms.machines import Host
 from installer.plan.sections import SSH
 from installer.ssh.config_hosts import aliases
 from screens import theme

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from installer.operations.login.connection_tests import State, Trial
+from installer.plan.host import Host
 from installer.plan.inventory import Inventory
-from installer.plan.platforms.machines import Host
 from installer.ssh.diagnosis import RUNGS, Rung
 from screens import theme
 from screens.theme import Mark

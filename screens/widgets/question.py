@@ -12,7 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from installer.operations.login.connection_tests import Trials
-from installer.plan.questions.question import Answers, Kind, Question
+from installer.plan.question import Answers, Kind, Question
+from installer.plan.questions import reading
 from screens import theme
 from screens.widgets.choices import Answer, Choices
 from screens.widgets.inventory import InventoryEditor
@@ -89,11 +90,11 @@ class QuestionField(Vertical):
         event.stop()
         if event.value != self._said:  # an input also tells of the default that it starts with
             self._said = event.value
-            self.post_message(self.Answered(self.question.field, self.question.parse(event.value)))
+            self.post_message(self.Answered(self.question.field, reading.parse(self.question, event.value)))
 
     def on_inventory_editor_changed(self, event: InventoryEditor.Changed) -> None:
         event.stop()
-        self.post_message(self.Answered(self.question.field, self.question.parse(event.text)))
+        self.post_message(self.Answered(self.question.field, reading.parse(self.question, event.text)))
 
     def on_choices_changed(self, event: Choices.Changed) -> None:
         event.stop()
@@ -103,9 +104,10 @@ class QuestionField(Vertical):
 
 
 def _control(question: Question, answers: Answers, trials: Trials, typed: str) -> Input | Choices | InventoryEditor:
-    value = answers.get(question.field, question.default(answers))
+    value = answers.get(question.field, reading.default(question, answers))
     if question.kind is Kind.INVENTORY:
-        return InventoryEditor(typed if question.parse(typed) == value else question.show(value), trials)
+        same = reading.parse(question, typed) == value
+        return InventoryEditor(typed if same else reading.show(question, value), trials)
     if question.kind is Kind.YES_NO:
         return Choices((Answer(True, "Yes"), Answer(False, "No")), (value,))
     if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):
@@ -115,12 +117,13 @@ def _control(question: Question, answers: Answers, trials: Trials, typed: str) -
             for choice in question.choices(answers)
         ]
         return Choices(offered, value if several else (value,), several=several)
-    return _Line(question.show(value), placeholder=question.allowed, compact=True, select_on_focus=True)
+    allowed = reading.allowed(question)
+    return _Line(reading.show(question, value), placeholder=allowed, compact=True, select_on_focus=True)
 
 
 def help_of(question: Question) -> str:
     """Why the question is asked, what may be answered, and the rules of the contract behind it."""
-    allowed = [f"Allowed: {question.allowed}"] if question.allowed else []
+    allowed = [f"Allowed: {words}"] if (words := reading.allowed(question)) else []
     quotes = [f"{id} {level}  “{quote}”" for id, level, quote in question.quotes]
     return "\n\n".join([question.why, *allowed, *quotes])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from installer.operations.login.connection_tests import State, Tell, Trial
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh.diagnosis import RUNGS, Rung, passed
 

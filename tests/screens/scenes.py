@@ -15,6 +15,7 @@ from installer.engine import process
 from installer.operations import clusters, lookup, runs
 from installer.operations.login import connection_tests
 from installer.plan.model import InstallPlan
+from installer.plan.questions import reading
 from installer.plan.questions.catalogue import question_of
 from screens.app import CratonApp
 from screens.models.subject import Subject
@@ -174,7 +175,7 @@ def _reached(patch: pytest.MonkeyPatch, world: World) -> None:
 
 def _machines(*keys: str, then: tuple[str, ...] = (), text: str = MACHINES, **more: Any) -> Scene:
     """The page of machines, with this list on it."""
-    listed = question_of("machines.inventory").parse(text)
+    listed = reading.parse(question_of("machines.inventory"), text)
     answers = {"name": "demo", "platform": "machines", "machines.inventory": listed}
     shown = ("What is the cluster's name?",)
     return Scene("empty", _wizard(**answers), shown, keys, then, ("screen.page(2)",), prepare=_reached, **more)

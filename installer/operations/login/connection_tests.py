@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh.diagnosis import RUNGS, Rung
 

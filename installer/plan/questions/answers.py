@@ -8,13 +8,13 @@ from typing import Any
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import shown
 from installer.plan import inventory, validation
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
+from installer.plan.question import Answers, Kind, Question
+from installer.plan.questions import reading
 from installer.plan.questions.catalogue import QUESTIONS, UNASKED, flags, question_of
-from installer.plan.questions.question import Answers
 from installer.plan.topology import hosts
 
-_INVENTORY = "machines.inventory"
 _SAID = 5
 """Mistakes in one field that are put into words."""
 
@@ -39,8 +39,9 @@ def complete(answers: Answers) -> dict[str, Any]:
     for question in QUESTIONS:
         later.pop(question.field, None)
         if question.applies(full):
-            value = answers[question.field] if question.field in answers else question.default({**later, **full})
-            if question.field in answers or value != "":
+            given = question.field in answers
+            value = answers[question.field] if given else reading.default(question, {**later, **full})
+            if given or value != "":
                 full[question.field] = value
     return full | {field: answers[field] for field in UNASKED if field in answers}
 
@@ -84,16 +85,19 @@ def preview(answers: Answers) -> InstallPlan:
 
 def arranged(answers: Answers, machines: Sequence[Host]) -> dict[Host, str]:
     """The names that these machines would get if they were the list, whether or not it can stand."""
-    full = complete({**answers, _INVENTORY: tuple(inventory.data(host) for host in machines)})
-    counts = {field: full.get(field) for field in ("masters", "workers", "ingress.infra")}
-    plan = preview({key: value for key, value in answers.items() if key != _INVENTORY})
-    if not plan.traits.inventory or not all(isinstance(value, int) for value in counts.values()):
+    asked = _inventory(answers)
+    if asked is None:
         return {}
+    full = complete({**answers, asked.field: tuple(inventory.data(host) for host in machines)})
+    counts = {field: full.get(field) for field in ("masters", "workers", "ingress.infra")}
+    if not all(isinstance(value, int) for value in counts.values()):
+        return {}
+    plan = preview({key: value for key, value in answers.items() if key != asked.field})
     changed = {
         "masters": counts["masters"],
         "workers": counts["workers"],
         "ingress": plan.ingress.model_copy(update={"infra": counts["ingress.infra"]}),
-        "machines": plan.machines.model_copy(update={"inventory": tuple(machines)}),
+        plan.platform: plan.settings.model_copy(update={"inventory": tuple(machines)}),
     }
     return {host: name for name, host in hosts(plan.model_copy(update=changed)).items()}
 
@@ -117,9 +121,9 @@ def answers_of_flags(values: Mapping[str, str | bool | None]) -> dict[str, Any]:
         if given is None:
             continue
         question = question_of(flag.field)
-        value = question.parse(given) if isinstance(given, str) else given
+        value = reading.parse(question, given) if isinstance(given, str) else given
         answers[flag.field] = value
-        if said := question.error(value):
+        if said := reading.error(question, value):
             wrong.append(f"{question.flag}: {said}")
     if wrong:
         raise InstallerError("read the flags", "; ".join(wrong), hint="craton new --help", exit_code=ExitCode.USAGE)
@@ -138,17 +142,26 @@ def _data(answers: Answers) -> dict[str, Any]:
     return data
 
 
+def _inventory(answers: Answers) -> Question | None:
+    """The question about the user's own machines, where it applies."""
+    return next((one for one in QUESTIONS if one.kind is Kind.INVENTORY and one.applies(answers)), None)
+
+
 def _unanswered(full: Answers) -> list[tuple[str, ...]]:
-    """The machines, while there are none: whether they suffice is a question for later."""
-    return [] if full.get(_INVENTORY) else [tuple(_INVENTORY.split("."))]
+    """What has no answer and no default, and the machines while there are none: a question for later."""
+    asked = _inventory(full)
+    lacking = [one.field for one in QUESTIONS if one.applies(full) and one.field not in full]
+    if asked and not full.get(asked.field):
+        lacking.append(asked.field)
+    return [tuple(field.split(".")) for field in lacking]
 
 
 def _missing(full: Answers) -> dict[str, str]:
     """What is to be said of machines that were not answered."""
-    question = question_of(_INVENTORY)
-    if full.get(_INVENTORY) or not question.applies(full):
+    question = _inventory(full)
+    if question is None or full.get(question.field):
         return {}
-    return {_INVENTORY: validation.sentence(validation.MISSING, question.allowed)}
+    return {question.field: validation.sentence(validation.MISSING, reading.allowed(question))}
 
 
 def _by_field(mistakes: tuple[validation.Mistake, ...], full: Answers) -> dict[str, str]:
@@ -167,17 +180,18 @@ def _together(texts: list[str]) -> str:
 def _said(mistake: validation.Mistake, full: Answers) -> tuple[str, str]:
     """The field that is asked for, and the mistake in words; one machine of several is named by its address."""
     names = [key for key in mistake.field if isinstance(key, str)]
-    field, given = ".".join(names), full.get(_INVENTORY)
-    if not field.startswith(_INVENTORY):
+    field, question = ".".join(names), _inventory(full)
+    if question is None or not field.startswith(question.field):
         return field, mistake.text
+    given = full.get(question.field)
     if isinstance(given, str):  # text with mistakes of its own, line by line
-        return _INVENTORY, question_of(_INVENTORY).error(given) or mistake.text
+        return question.field, reading.error(question, given) or mistake.text
     number = next((key for key in mistake.field if isinstance(key, int)), None)
     if number is None or not isinstance(given, tuple):
-        return _INVENTORY, mistake.text
+        return question.field, mistake.text
     item = given[number] if isinstance(given[number], Mapping) else {}
     words = [word for word in (str(item.get("address", "")), ".".join(names[2:])) if word]
-    return _INVENTORY, shown(" ".join(words)) + f": {mistake.text}"
+    return question.field, shown(" ".join(words)) + f": {mistake.text}"
 
 
 def _flags_of(problems: Mapping[str, str]) -> list[str]:

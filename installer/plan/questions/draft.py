@@ -10,8 +10,8 @@ from typing import Any
 
 from installer.common import paths, yaml_editor, yaml_reader
 from installer.common.scrub import holds_secret
+from installer.plan.question import Answers, Kind
 from installer.plan.questions.catalogue import QUESTIONS, UNASKED
-from installer.plan.questions.question import Answers, Kind
 
 _FORMAT = 1
 _MAX_SIZE = 1 << 19

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from installer.common.errors import InstallerError
 from installer.node import program
 from installer.node.waiting import greeted, wait_for_ssh
+from installer.plan.platforms.local.settings import Local
 from installer.platforms.cloud_init import File, UserData, make_host_key
 from installer.platforms.local import balancer, faults, image, machine, names, network
 from installer.platforms.local.engine import Engine
@@ -101,7 +102,7 @@ def _make(
         keys = (ensure_key(ctx.world.directory), *((plan.ssh.public_key,) if plan.ssh.public_key else ()))
         user_data = UserData(name, plan.ssh.user, keys, make_host_key(), files, commands)
         servers = network.host_name_servers()
-        spec = Spec(plan.name, name, address, names.network(plan.name), plan.local.memory, servers)
+        spec = Spec(plan.name, name, address, names.network(plan.name), plan.settings_of(Local).memory, servers)
         # Looked for once more: another cluster's destroy may have taken the image meanwhile.
         machine.create(engine, spec, image.ensure(engine, ctx), user_data, ctx.log)
         ctx.log("created; waiting for its SSH server")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.local.settings import Local
 from installer.plan.topology import FirewallRule, Topology
 from installer.platforms.local import machine, names, network
 from installer.platforms.local.engine import Engine, open_engine
@@ -38,7 +39,7 @@ class LocalPlatform:
         """The engine that the plan asks for. Raises InstallerError if there is none that works."""
         with self._lock:
             if self._engine is None:
-                self._engine = open_engine(self._plan.local.engine)
+                self._engine = open_engine(self._plan.settings_of(Local).engine)
             return self._engine
 
     def located(self, topology: Topology) -> Topology:

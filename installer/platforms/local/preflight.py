@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.local.settings import Local
 from installer.plan.rules import Role
 from installer.plan.topology import Topology
 from installer.platforms.local.computer import MODULES, Computer
@@ -76,7 +77,7 @@ def _memory(computer: Computer, needed: int, count: int) -> Iterator[Problem]:
 
 
 def _limits(plan: InstallPlan, topology: Topology) -> Iterator[Problem]:
-    limit = plan.local.memory
+    limit = plan.settings_of(Local).memory
     if limit is None:
         return
     greatest = max(MEMORY[machine.role] for machine in topology.machines)

@@ -6,7 +6,7 @@ import pytest
 
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.local import Local
+from installer.plan.platforms.local.settings import Local
 from installer.plan.rules import Role
 from installer.steps.step import Phase, Step
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from installer.artifacts.catalogue import wanted
 from installer.node.configuration import configuration, unproxied
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host, Machines
+from installer.plan.platforms.machines.settings import Machines
 from installer.plan.sections import Artifacts, Networks
 from installer.plan.topology import topology
 from tests.strategies import plans, repeatable

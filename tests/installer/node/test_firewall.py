@@ -13,7 +13,7 @@ import pytest
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.node.firewall import Entrance, FirewallOwn, Shown, enforced, read_entrance, read_show, steps
+from installer.node.firewall import Entrance, FirewallOwn, Shown, read_entrance, read_show, steps
 from installer.node.nftables import parse
 from installer.node.program import PATH, source
 from installer.plan.model import InstallPlan
@@ -307,16 +307,16 @@ def test_a_computer_outside_the_users_network_lets_itself_in(site: Site) -> None
 
 def test_there_is_a_step_per_machine_only_where_the_plan_wants_a_firewall() -> None:
     plan = own_machines()
-    assert enforced(plan)
+    assert plan.firewall
     assert [(step.id, step.needs) for step in steps(plan, topology(plan))] == [
         (f"firewall/{name}", (f"prepare/{name}",)) for name in ADDRESSES
     ]
-    inventory = plan.machines.model_copy(update={"firewall": False})
-    without = plan.model_copy(update={"machines": inventory})
+    without = plan.model_copy(update={"machines": plan.settings.model_copy(update={"firewall": False})})
     assert not list(steps(without, topology(without)))
     rehearsal = InstallPlan.model_validate({"name": "demo", "subdomain": "k8s.example.com"})
     assert not list(steps(rehearsal, topology(rehearsal)))
-    assert enforced(rehearsal.model_copy(update={"platform": "local"})), "on unless switched off"
+    local = InstallPlan(name="demo", subdomain="k8s.example.com", platform="local")
+    assert local.firewall, "on unless switched off"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from installer.common.errors import InstallerError
 from installer.node.program import PATH, ensure_program, read_status, source_sum, status
 from installer.node.steps import Claim, Prepare, PrepareOwn, steps
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host, Machines
+from installer.plan.platforms.machines.settings import Machines
 from installer.plan.sections import Artifacts
 from installer.plan.topology import topology
 from installer.steps.step import Permanent

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from installer.plan import validation
+from installer.plan.host import Host
 from installer.plan.inventory import parse
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.sections import SSH
 from installer.plan.validation import validate
 from installer.ssh import config

@@ -8,6 +8,8 @@ import pytest
 
 from installer.plan.changes import Risk, changes
 from installer.plan.model import InstallPlan
+from installer.plan.question import REFUSED, Kind
+from installer.plan.questions.catalogue import QUESTIONS, question_of
 
 BASE: dict[str, Any] = {"name": "demo", "subdomain": "example.test", "workers": 2}
 
@@ -38,11 +40,6 @@ def plan(**fields: Any) -> InstallPlan:
         ({"artifacts": {"mirror": "https://a.b"}}, "artifacts.mirror", Risk.SAFE),
         ({"artifacts": {"proxy": "https://a.b"}}, "artifacts.proxy", Risk.SAFE),
         ({"artifacts": {"sums": {"a": "0f" * 32}}}, "artifacts.sums", Risk.SAFE),
-        ({"machines": {"firewall": True}}, "machines.firewall", Risk.CAREFUL),
-        ({"machines": {"inventory": [{"address": "10.0.0.1"}]}}, "machines.inventory", Risk.SAFE),
-        ({"local": {"engine": "docker"}}, "local.engine", Risk.REFUSED),
-        ({"local": {"memory": 2048}}, "local.memory", Risk.SAFE),
-        ({"local": {"firewall": False}}, "local.firewall", Risk.CAREFUL),
         ({"rehearsal": {"load_balancers": False}}, "rehearsal.load_balancers", Risk.SAFE),
     ],
 )
@@ -51,6 +48,31 @@ def test_each_field_has_a_risk_and_says_why(fields: dict[str, Any], field: str, 
     assert (change.field, change.risk) == (field, risk)
     assert change.why
     assert change.old != change.new
+
+
+@pytest.mark.parametrize(
+    ("platform", "settings", "field", "risk"),
+    [
+        ("machines", {"firewall": True}, "machines.firewall", Risk.CAREFUL),
+        ("local", {"engine": "docker"}, "local.engine", Risk.REFUSED),
+        ("local", {"memory": 2048}, "local.memory", Risk.SAFE),
+        ("local", {"firewall": False}, "local.firewall", Risk.CAREFUL),
+        ("rehearsal", {"load_balancers": False}, "rehearsal.load_balancers", Risk.SAFE),
+    ],
+)
+def test_each_setting_of_a_platform_has_a_risk_where_the_plan_names_it(
+    platform: str, settings: dict[str, Any], field: str, risk: Risk
+) -> None:
+    inventory = {"inventory": HOSTS[:3]} if platform == "machines" else {}
+    before = {"platform": platform, "masters": 1, "workers": 1}
+    (change,) = changes(
+        plan(**before, **{platform: inventory}),
+        plan(**before, **{platform: {**inventory, **settings}}),
+    )
+    assert (change.field, change.risk) == (field, risk)
+    assert change.why
+    elsewhere = next(name for name in ("local", "rehearsal") if name != platform)
+    assert changes(plan(platform=elsewhere), plan(platform=elsewhere, **{platform: settings})) == (), "nothing reads it"
 
 
 def test_another_kind_of_ingress_is_refused_with_all_that_goes_with_it() -> None:
@@ -117,13 +139,10 @@ def test_sums_that_differ_are_said_by_file() -> None:
     assert (change.old, change.new) == ("kubelet 1e1e1e1e1e1e…", "kubelet 2d2d2d2d2d2d…, crictl 3c3c3c3c3c3c…")
 
 
-def test_every_field_of_the_plan_is_judged() -> None:
-    """A new field that nobody thought of is refused with the sentence for strangers: this names it."""
-    from installer.plan.changes import _JUDGES
-
-    assert {name for name in InstallPlan.model_fields if name != "craton"} == {
-        field.partition(".")[0] for field in _JUDGES
-    }
+def test_every_field_of_the_plan_is_judged_on_purpose() -> None:
+    """A field that nobody thought of is refused with the sentence for strangers: this names it."""
+    unjudged = {question.field for question in QUESTIONS if question.change is REFUSED}
+    assert unjudged == {field for field in unjudged if question_of(field).kind is Kind.INVENTORY}, "judged by machine"
 
 
 def test_the_same_plan_has_no_changes() -> None:

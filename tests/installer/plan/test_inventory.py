@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installer.plan.host import Host
 from installer.plan.inventory import MAX_HOSTS, data, parse, replaced, show
-from installer.plan.platforms.machines import Host
 from tests.strategies import hosts, repeatable
 
 

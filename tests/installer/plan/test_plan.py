@@ -11,6 +11,9 @@ from pydantic import ValidationError
 
 from installer.plan import validation
 from installer.plan.model import InstallPlan
+from installer.plan.platforms import PLATFORMS
+from installer.plan.platforms.local.settings import Local
+from installer.plan.platforms.machines.settings import Machines
 from installer.plan.validation import MISSING, validate
 from tests.strategies import machines_data, plan_data, plans, repeatable
 
@@ -28,6 +31,14 @@ def _nested(field: str, value: object) -> dict[str, Any]:
 def _mistakes(data: dict[str, Any]) -> dict[str, str]:
     found = validate({**BASE, **data})
     return {} if isinstance(found, InstallPlan) else {".".join(map(str, m.field)): m.text for m in found}
+
+
+def _mistakes_at(field: str, value: object) -> dict[str, str]:
+    """Mistakes of a plan with this field; of a platform's setting, those of the field alone."""
+    if field.partition(".")[0] not in PLATFORMS:
+        return _mistakes(_nested(field, value))
+    found = validation.field_mistake(field, value)
+    return {".".join(map(str, found.field)): found.text} if found else {}
 
 
 ALLOWED: dict[str, list[object]] = {
@@ -96,12 +107,12 @@ REFUSED: dict[str, list[object]] = {
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in ALLOWED.items() for value in values])
 def test_a_field_allows_a_sound_value(field: str, value: object) -> None:
-    assert _mistakes(_nested(field, value)) == {}
+    assert _mistakes_at(field, value) == {}
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in REFUSED.items() for value in values])
 def test_a_field_refuses_an_unsound_value_and_says_what_is_allowed(field: str, value: object) -> None:
-    found = _mistakes(_nested(field, value))
+    found = _mistakes_at(field, value)
     assert list(found) == [field]
     assert " is not " in found[field]
     assert "Input should" not in found[field]
@@ -135,7 +146,29 @@ WORDS: list[tuple[str, object, str]] = [
 
 @pytest.mark.parametrize(("field", "value", "words"), WORDS)
 def test_a_mistake_is_said_in_words(field: str, value: object, words: str) -> None:
-    assert _mistakes(_nested(field, value))[field].startswith(words)
+    assert _mistakes_at(field, value)[field].startswith(words)
+
+
+def test_a_plan_has_the_settings_of_the_platform_that_it_names() -> None:
+    plan = InstallPlan.model_validate({**BASE, "platform": "local", "local": {"memory": 2048}})
+    assert plan.settings_of(Local) == Local(memory=2048)
+    assert InstallPlan.model_validate({**BASE, "platform": "local"}).settings_of(Local) == Local()
+    with pytest.raises(TypeError):
+        plan.settings_of(Machines)
+
+
+@pytest.mark.parametrize("section", [{"engine": "rkt", "zzz": 1}, [], "yes", None])
+def test_a_section_is_judged_only_where_the_plan_names_its_platform(section: object) -> None:
+    assert _mistakes({"local": section}) == {}
+    assert validate({**BASE, "local": section}) == InstallPlan.model_validate(BASE)
+    found = _mistakes({"platform": "local", "local": section, "workers": -1})
+    assert "workers" in found
+    assert {field.partition(".")[0] for field in found} == {"workers", "local"}
+
+
+@pytest.mark.parametrize("platform", ["", "openstack", 1, None, [], {}])
+def test_a_platform_that_does_not_exist_is_one_mistake(platform: object) -> None:
+    assert list(_mistakes({"platform": platform, "local": {"engine": "rkt"}, "machines": {"zzz": 1}})) == ["platform"]
 
 
 def test_an_obsolete_rule_cannot_be_switched_on_and_the_reason_is_given() -> None:

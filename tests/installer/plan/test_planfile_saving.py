@@ -221,6 +221,18 @@ def test_a_list_of_machines_that_comes_stands_line_by_line(tmp_path: Path) -> No
     assert saved == f"{head}machines:\n  inventory: \n{lines} # none\n  firewall: false\n"
 
 
+def test_a_plan_that_is_rehearsed_keeps_what_its_own_platform_needs(tmp_path: Path) -> None:
+    """Settings of a platform that the plan does not name stay as they are, comments and all."""
+    text = planfile.dump(_plan(platform="machines", masters=1, workers=1, machines={"inventory": FOUR[:3]}))
+    text = text.replace("  inventory:", "  # Rack 4.\n  inventory:")
+    rehearsed = _plan(platform="rehearsal", masters=1, workers=1)
+    path = tmp_path / "plan.yaml"
+    saved = _save(path, text, rehearsed)
+    assert saved == text.replace("platform: machines", "platform: rehearsal")
+    real = _plan(platform="machines", masters=1, workers=1, machines={"inventory": FOUR[:3], "firewall": True})
+    assert _save(path, saved, real) == text.replace("firewall: false", "firewall: true")
+
+
 @repeatable
 @given(plan_data(), plans())
 def test_any_plan_is_saved_over_one_written_on_one_line(data: dict[str, Any], other: InstallPlan) -> None:

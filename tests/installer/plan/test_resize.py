@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan import resize
 from installer.plan.changes import Risk, changes
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
 from installer.plan.topology import hosts, topology
 from tests.strategies import repeatable
 

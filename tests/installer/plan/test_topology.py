@@ -64,7 +64,7 @@ def test_names_and_addresses_are_unique_and_addresses_are_own_or_usable_hosts_of
     assert len({machine.name for machine in machines}) == len(machines)
     assert len({machine.address for machine in machines}) == len(machines)
     if plan.traits.inventory:
-        assert {machine.address for machine in machines} == {host.node_address for host in plan.machines.inventory}
+        assert {machine.address for machine in machines} == {host.node_address for host in plan.inventory}
         return
     for machine in machines:
         assert machine.address in network

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from installer.plan.platforms.catalogue import PLATFORMS
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
@@ -18,7 +19,6 @@ from installer.engine.journal import Journal, Reader
 from installer.engine.runner import run
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.catalogue import PLATFORMS
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.platforms import open_platform

@@ -14,7 +14,7 @@ import pytest
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh import config
 from installer.ssh.connections import SSHConnections

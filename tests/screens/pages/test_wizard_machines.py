@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import Tell, Trial
 from installer.plan import planfile
-from installer.plan.platforms.machines import Host
-from installer.plan.questions import draft
+from installer.plan.host import Host
+from installer.plan.questions import draft, reading
 from installer.plan.questions.catalogue import question_of
 from installer.plan.sections import SSH
 from screens.app import CratonApp
@@ -49,7 +49,7 @@ def wizard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, climber: FakeClimber
     monkeypatch.setattr(widget, "IDLE", 60.0)
 
     def with_machines(text: str = "", **answers: Any) -> CratonApp:
-        listed = question_of("machines.inventory").parse(text)
+        listed = reading.parse(question_of("machines.inventory"), text)
         given = {"name": "demo", "platform": "machines", "subdomain": "example.test", "machines.inventory": listed}
         return CratonApp(lambda: WizardScreen({**given, **answers}))
 
@@ -215,7 +215,7 @@ async def test_what_was_typed_is_in_the_plan(wizard: Wizard, tmp_path: Path) -> 
         assert isinstance(pilot.app.screen, ReviewScreen)
     plan = planfile.load(tmp_path / "demo.yaml")
     assert (plan.masters, plan.infra, plan.workers, plan.ssh.user) == (3, 1, 2, "ada")
-    assert [host.address for host in plan.machines.inventory] == [*(f"10.0.0.{n}" for n in range(4, 9)), "web"]
+    assert [host.address for host in plan.inventory] == [*(f"10.0.0.{n}" for n in range(4, 9)), "web"]
 
 
 async def test_a_list_stands_as_it_was_typed_when_one_comes_back_to_it(wizard: Wizard) -> None:

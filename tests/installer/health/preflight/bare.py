@@ -8,8 +8,9 @@ from dataclasses import replace
 from installer.health.check import Finding
 from installer.health.preflight import PREFLIGHT, evaluate_preflight, probes, software
 from installer.health.preflight.check import PreflightCheck
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host, Machines
+from installer.plan.platforms.machines.settings import Machines
 from installer.plan.topology import Machine, topology
 from installer.steps.evidence import Evidence, Probed
 

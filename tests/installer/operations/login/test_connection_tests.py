@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from installer.operations.login.connection_tests import AT_ONCE, MOST_THREADS, Climber, State, Tell, Trial, Trials
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh.diagnosis import RUNGS, passed
 from installer.ssh.host_keys.pinned_keys import fingerprint

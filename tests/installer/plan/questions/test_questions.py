@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan import rules, validation
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.catalogue import PLATFORMS
+from installer.plan.platforms import PLATFORMS
+from installer.plan.question import Kind, Question
+from installer.plan.questions import reading
 from installer.plan.questions.answers import (
     AnswersError,
     answers_of,
@@ -25,8 +27,8 @@ from installer.plan.questions.answers import (
     preview,
     problems,
 )
-from installer.plan.questions.catalogue import PAGES, QUESTIONS, UNASKED, flags, own_public_key, page_of, question_of
-from installer.plan.questions.question import Kind, Question
+from installer.plan.questions.catalogue import PAGES, QUESTIONS, UNASKED, flags, page_of, question_of
+from installer.plan.questions.keys import own_public_key
 from tests.strategies import plans, repeatable
 
 OWN = {"platform": "machines"}
@@ -63,10 +65,10 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert all(id in rules.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
     full = next(full for platform in PLATFORMS if question.applies(full := complete({"platform": platform})))
-    default = question.default(full)
+    default = reading.default(question, full)
     if default != "":
-        assert question.error(default) is None
-        assert question.parse(question.show(default)) == default
+        assert reading.error(question, default) is None
+        assert reading.parse(question, reading.show(question, default)) == default
     if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):
         assert question.choices(full)
 
@@ -110,7 +112,7 @@ def test_answers_shown_and_typed_again_are_the_same_answers(plan: InstallPlan) -
         if field in UNASKED:
             continue
         question = question_of(field)
-        assert question.parse(question.show(value)) == value
+        assert reading.parse(question, reading.show(question, value)) == value
 
 
 PROBLEMS: list[tuple[dict[str, Any], str, str]] = [
@@ -139,7 +141,7 @@ def test_a_problem_is_found_where_it_can_be_mended(answers: dict[str, Any], fiel
 
 def _own(text: str, **answers: Any) -> dict[str, Any]:
     """Answers about machines of one's own, listed as `text`."""
-    machines = question_of("machines.inventory").parse(text)
+    machines = reading.parse(question_of("machines.inventory"), text)
     return {**OWN, "machines.inventory": machines, "subdomain": "example.test", **answers}
 
 
@@ -257,7 +259,7 @@ def test_rules_of_infra_nodes_are_offered_only_with_infra_nodes() -> None:
     assert "I4" in [choice.value for choice in question.choices({"ingress.kind": "infra"})]
     balanced = {"ingress.kind": "load-balancer"}
     assert "I4" not in [choice.value for choice in question.choices(balanced)]
-    assert question.default(balanced) == ("M6",)
+    assert reading.default(question, balanced) == ("M6",)
 
 
 _VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("10.10.0.0/16")
@@ -308,18 +310,18 @@ TYPED: list[tuple[str, str, object]] = [
 
 @pytest.mark.parametrize(("field", "text", "value"), TYPED)
 def test_typed_text_becomes_a_value(field: str, text: str, value: object) -> None:
-    assert question_of(field).parse(text) == value
+    assert reading.parse(question_of(field), text) == value
 
 
 def test_a_public_key_may_be_given_as_the_path_of_its_file(tmp_path: Path) -> None:
     question = question_of("ssh.public_key")
     (tmp_path / "id.pub").write_text(KEY + "\n")
     (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
-    assert question.parse(str(tmp_path / "id.pub")) == KEY
+    assert reading.parse(question, str(tmp_path / "id.pub")) == KEY
     for name in ("id", "missing.pub"):
         path = str(tmp_path / name)
-        assert question.parse(path) == path
-        assert question.error(path)
+        assert reading.parse(question, path) == path
+        assert reading.error(question, path)
 
 
 def test_the_users_first_usable_public_key_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -383,5 +385,5 @@ def test_on_own_machines_whoever_runs_craton_logs_in_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch, name: str, offered: str
 ) -> None:
     monkeypatch.setenv("LOGNAME", name)
-    assert question_of("ssh.user").default(OWN) == offered
-    assert question_of("ssh.user").default({"platform": "rehearsal"}) == "craton"
+    assert reading.default(question_of("ssh.user"), OWN) == offered
+    assert reading.default(question_of("ssh.user"), {"platform": "rehearsal"}) == "craton"

@@ -13,7 +13,7 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import home
-from installer.plan.platforms.local import Local
+from installer.plan.platforms.local.settings import Local
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.platforms.cloud_init import UserData, make_host_key

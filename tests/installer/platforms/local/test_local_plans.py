@@ -14,7 +14,7 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.local import Local
+from installer.plan.platforms.local.settings import Local
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.platforms import open_platform, platform_steps

@@ -14,8 +14,9 @@ from installer.common.paths import ClusterDirectory
 from installer.engine.journal import Reader
 from installer.node import program
 from installer.node.configuration import configuration
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host, Machines
+from installer.plan.platforms.machines.settings import Machines
 from installer.plan.sections import SSH, Artifacts, Networks
 from installer.plan.topology import topology
 from installer.platforms.local.process import Done

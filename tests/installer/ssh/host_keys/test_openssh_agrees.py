@@ -14,7 +14,7 @@ import pytest
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh import config
 from installer.ssh.host_keys import verify

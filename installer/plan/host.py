@@ -1,4 +1,4 @@
-"""Settings of the platform `machines`: your own machines over SSH."""
+"""A machine that the user has: where it is, and how to log in to it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,3 @@ class Host(Part):
             return IPv4Address(self.address)
         except ValueError:
             return None
-
-
-class Machines(Part):
-    """Settings of the platform `machines`."""
-
-    inventory: tuple[Host, ...] = Field(default=(), strict=False)
-    """Every machine once; their number is that of masters, infra nodes and workers together."""
-    firewall: bool = False
-    """Enforce the contract's rules on the machines themselves, by an nftables table of Craton's own."""

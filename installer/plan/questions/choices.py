@@ -1,0 +1,47 @@
+"""What there is to choose from, by the answers so far."""
+
+from __future__ import annotations
+
+from installer.plan import rules as contract
+from installer.plan.platforms import PLATFORMS
+from installer.plan.question import Answers, Choice
+from installer.plan.questions import defaults
+from installer.plan.questions.conditions import load_balancers
+
+
+def platforms(_answers: Answers) -> tuple[Choice, ...]:
+    found = [platform.traits for platform in PLATFORMS.values()]
+    return tuple(Choice(traits.name, traits.title, traits.summary) for traits in found)
+
+
+def masters(answers: Answers) -> tuple[Choice, ...]:
+    size = len(defaults.machines(answers))
+    details = {1: "no high availability", 3: "survives the loss of 1", 5: "survives the loss of 2"}
+
+    def unavailable(count: int) -> str:
+        return f"{size} machines are too few: one is an infra node" if count > 1 and 0 < size <= count else ""
+
+    return tuple(Choice(count, str(count), detail, unavailable(count)) for count, detail in details.items())
+
+
+def ingress(answers: Answers) -> tuple[Choice, ...]:
+    none_here = "" if load_balancers(answers) else f"there is no load balancer here. {contract.INFRA_SENTENCE}"
+    return (
+        Choice("infra", "Infra nodes", "machines of their own serve the console and Dex on ports 80 and 443"),
+        Choice(
+            "load-balancer",
+            "Load balancer",
+            "the platform's own, in front of the masters' node ports 32000-32002",
+            unavailable=none_here,
+        ),
+    )
+
+
+def may_rules(answers: Answers) -> tuple[Choice, ...]:
+    rules = [contract.RULES[id] for id in contract.choosable()]
+    infra = answers.get("ingress.kind", "infra") == "infra"
+    return tuple(
+        Choice(rule.id, f"{rule.id} {rule.purpose}", f"obsolete: {rule.obsolete}" if rule.obsolete else rule.quote)
+        for rule in rules
+        if infra or contract.Role.INFRA not in rule.roles
+    )

@@ -1,0 +1,42 @@
+"""When a question applies: what the answers so far say of the platform."""
+
+from __future__ import annotations
+
+from installer.plan.platforms import DEFAULT, PLATFORMS
+from installer.plan.question import Answers
+from installer.plan.registration import PlatformTraits
+
+
+def traits_of(answers: Answers) -> PlatformTraits | None:
+    """What is known of the platform that was answered, or None if there is no such platform."""
+    name = answers.get("platform", DEFAULT)
+    return PLATFORMS[name].traits if isinstance(name, str) and name in PLATFORMS else None
+
+
+def own_machines(answers: Answers) -> bool:
+    """The user has the machines."""
+    traits = traits_of(answers)
+    return traits is not None and traits.inventory
+
+
+def made_machines(answers: Answers) -> bool:
+    """The platform makes the machines."""
+    return not own_machines(answers)
+
+
+def real_machines(answers: Answers) -> bool:
+    """The machines are no stand-ins."""
+    traits = traits_of(answers)
+    return traits is not None and not traits.stand_ins
+
+
+def stand_ins(answers: Answers) -> bool:
+    """The machines are stand-ins."""
+    traits = traits_of(answers)
+    return traits is not None and traits.stand_ins
+
+
+def load_balancers(answers: Answers) -> bool:
+    """Load balancers are to be had where the answers install."""
+    traits = traits_of(answers) or PLATFORMS[DEFAULT].traits
+    return answers.get(f"{traits.name}.load_balancers", traits.load_balancers) is not False

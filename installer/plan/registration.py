@@ -1,0 +1,64 @@
+"""All that the rest of the product knows of a platform: a value in the package of that platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from installer.plan.change import Judge
+from installer.plan.conflict import ConflictRule
+from installer.plan.question import Question
+
+if TYPE_CHECKING:
+    from installer.plan.fields import Part
+
+
+@dataclass(frozen=True)
+class PlatformTraits:
+    """What sets a platform apart, for everybody who would otherwise have to ask for it by name."""
+
+    name: str
+    title: str
+    summary: str
+    cloud: bool = False
+    """Nodes call the platform's API (contract rule M12)."""
+    inventory: bool = False
+    """Its machines are the user's own, listed in the setting `inventory`: they keep name and address, and are never
+    deleted."""
+    assigns_addresses: bool = False
+    """Machines and load balancers get their addresses from the platform, once they exist."""
+    load_balancers: bool = True
+    """Whether there are load balancers; a setting `load_balancers` says so for each plan."""
+    here: bool = False
+    """Its machines run on this computer's processors, and so have its architecture."""
+    bridge: bool = False
+    """This computer reaches the machines from a bridge, which has the first address of their network."""
+    stand_ins: bool = False
+    """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""
+    notice: str = ""
+    """What every screen about a cluster of this platform says, or empty."""
+    cost: str = "cost unknown"
+    """What its machines cost, as far as that is known before the platform is asked."""
+
+    @property
+    def inventory_field(self) -> str:
+        """Where a plan lists its machines, as a dotted path."""
+        return f"{self.name}.inventory"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One platform. It is read for `craton --help`, too: pydantic and clients are imported in functions alone."""
+
+    traits: PlatformTraits
+    settings: Callable[[], type[Part]]
+    """Imports the model of the plan's section that has the platform's name. Each of its fields has a default."""
+    comment: str = ""
+    """What a new plan file says above that section."""
+    questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)
+    """By the page of the wizard that they come last on; another title is a page of its own, after "Platform"."""
+    conflicts: tuple[ConflictRule, ...] = ()
+    """Rules between its settings and the rest of the plan."""
+    changes: Mapping[str, Judge] = field(default_factory=dict)
+    """The risk of changing fields that every plan has, where this platform judges it in its own way."""
