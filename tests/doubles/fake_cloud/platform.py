@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from installer.plan.platforms.traits import PlatformTraits
-
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
+from installer.plan.registration import PlatformTraits
 from installer.plan.topology import FirewallRule, Topology
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
-from installer.plan.platforms.catalogue import PLATFORMS
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
@@ -18,7 +18,10 @@ from installer.engine.events import Event, EventType, RunKind
 from installer.engine.journal import Journal, Reader
 from installer.engine.runner import run
 from installer.operations import pipeline
+from installer.plan.fields import Part
 from installer.plan.model import InstallPlan
+from installer.plan.platforms import PLATFORMS
+from installer.plan.registration import Registration
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.platforms import open_platform
@@ -90,7 +93,7 @@ class Account:
 @pytest.fixture
 def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
-    monkeypatch.setitem(PLATFORMS, NAME, TRAITS)
+    monkeypatch.setitem(cast(dict[str, Registration], PLATFORMS), NAME, Registration(TRAITS, lambda: Part))
     monkeypatch.setitem(sys.modules, f"installer.platforms.{NAME}.platform", cloud_platform)
     monkeypatch.setitem(sys.modules, f"installer.platforms.{NAME}.steps", cloud_steps)
     site = SiteClient("demo")
