@@ -227,7 +227,7 @@ async def test_a_directory_is_no_place_for_a_plan(review: Review, tmp_path: Path
         await pilot.press("ctrl+s", "ctrl+u", *str(tmp_path), "enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, SaveDialog)
-        assert "is a directory" in visible(pilot)
+        assert "isadirectory" in "".join(visible(pilot).split())  # a long path wraps the line
 
 
 @pytest.mark.parametrize("key", ["q", "escape"])
