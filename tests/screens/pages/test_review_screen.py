@@ -225,7 +225,7 @@ async def test_a_directory_is_no_place_for_a_plan(review: Review, tmp_path: Path
     async with review(Subject(plan())).run_test() as pilot:
         await settle(pilot)
         await pilot.press("ctrl+s", "ctrl+u", *str(tmp_path), "enter")
-        await pilot.pause()
+        await settle(pilot)
         assert isinstance(pilot.app.screen, SaveDialog)
         assert "isadirectory" in "".join(visible(pilot).split())  # a long path wraps the line
 
