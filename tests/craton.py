@@ -106,10 +106,20 @@ class Craton:
 
     def engines(self) -> list[int]:
         """Pids of the engines at work, read from their locks: starting a command to ask would take its time."""
-        return [int(text) for path in self.home.glob("clusters/*/lock") if (text := path.read_text().strip()).isdigit()]
+        written = [path.read_text().strip() for path in self.home.glob("clusters/*/lock")]
+        return [int(text) for text in written if text.isdigit() and self._started(int(text))]
 
     def _sites(self) -> list[int]:
-        return [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]
+        written = [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]
+        return [pid for pid in written if self._started(pid)]
+
+    def _started(self, pid: int) -> bool:
+        """Whether this home's commands started the process: its pid may be another's by now."""
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return f"CRATON_HOME={self.home}".encode() in environment
 
 
 def alive(pid: int) -> bool:
