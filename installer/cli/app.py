@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -15,8 +15,9 @@ from installer.cli.common import (
     Mode,
     mode_of,
 )
+from installer.common import streams
 from installer.common.console import result, result_json, tell
-from installer.common.errors import ExitCode, InstallerError
+from installer.common.errors import ExitCode, FileError, InstallerError
 from installer.common.scrub import safe
 
 app = typer.Typer(
@@ -58,21 +59,28 @@ def home(
 app.command(name="new")(new.command(new.wizard))
 
 
-def run() -> int:
-    """Run the command line and return the exit code; errors become words on stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+def run(*, can_print: bool = True) -> int:
+    """Run the command line and return the exit code; errors become words on stderr.
+
+    Where standard output can't be written to from the beginning, nothing is begun.
+    """
     try:
-        return _flushed(_exit_code(app(standalone_mode=False)))
-    except SystemExit as exit_:
-        return _flushed(_exit_code(exit_.code))
-    except InstallerError as error:
-        return _report(error)
+        if not can_print:
+            raise streams.not_written("standard output is closed")
+        code = _code_of_command()
+        sys.stdout.flush()
+        return code
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except Exception as error:
-        return _misuse(error) if hasattr(error, "format_message") else _report(_internal(error))
+        return _misuse(error) if hasattr(error, "format_message") else report(error)
+
+
+def _code_of_command() -> int:
+    try:
+        return _exit_code(app(standalone_mode=False))
+    except SystemExit as exit_:
+        return _exit_code(exit_.code)
 
 
 def _misuse(error: Any) -> int:
@@ -85,15 +93,6 @@ def _misuse(error: Any) -> int:
     return int(error.exit_code)
 
 
-def _flushed(code: int) -> int:
-    """`code`, after what was printed has left; a reader that went away is no error."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
-
-
 def _exit_code(code: object) -> int:
     """typer ends with 130 after ctrl+c and with 1 after ctrl+d or an abort; both are an interruption."""
     if code in (1, 130):
@@ -101,9 +100,13 @@ def _exit_code(code: object) -> int:
     return code if isinstance(code, int) else ExitCode.DONE
 
 
-def _internal(error: Exception) -> InstallerError:
-    if os.environ.get("CRATON_DEBUG"):
-        raise error
+def _in_words(error: Exception) -> InstallerError:
+    if isinstance(error, InstallerError):
+        return error
+    if isinstance(error, OSError) and error.filename:
+        return FileError(error, str(error.filename))
+    if isinstance(error, FileNotFoundError):  # which only the current directory is, without a name
+        return FileError(error, "the current directory")
     return InstallerError(
         "run the command",
         f"internal error: {type(error).__name__}: {error}",
@@ -111,11 +114,14 @@ def _internal(error: Exception) -> InstallerError:
     )
 
 
-def _report(error: InstallerError) -> int:
+def report(failure: Exception) -> int:
+    """Say on stderr what went wrong; return the exit code."""
+    error = _in_words(failure)
     if os.environ.get("CRATON_DEBUG"):
-        tell("".join(traceback.format_exception(error)))
+        tell("".join(traceback.format_exception(failure)))
     if "--json" in sys.argv:
-        result_json({"error": error.as_dict()})
+        with suppress(InstallerError):  # what went wrong before is worth more than that this can't be written
+            result_json({"error": error.as_dict()})
     tell(f"error: {error}")
     if error.hint:
         tell(f"what to do: {error.hint}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, TextIO
 
+from installer.common import streams
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
@@ -34,7 +35,8 @@ class Follower(Protocol):
 def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell: Callable[[str], None]) -> ExitCode:
     """Show the newest run until it ends and return its exit code.
 
-    Ctrl+c asks the engine to stop at the next safe point, a second one leaves it running (exit code 8).
+    Ctrl+c asks the engine to stop at the next safe point, a second one leaves it running (exit code 8). It is left
+    running as well when nobody reads standard output any more.
     Raises InstallerError if the engine's process dies without having ended its run.
     """
     progress = Progress.of(reader.steps())
@@ -50,6 +52,8 @@ def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell
                 follower.event(item, progress)
             if progress.exit_code is not None:
                 return ExitCode(progress.exit_code)
+            if streams.reader_has_gone():
+                return ExitCode.INTERRUPTED
             time.sleep(_POLL)
         except KeyboardInterrupt:
             interrupts += 1
