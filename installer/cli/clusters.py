@@ -21,6 +21,7 @@ from installer.cli.common import (
     mode_of,
     pick,
     plan_path,
+    tell_home,
     unlock_keys,
 )
 from installer.common.console import result, result_json
@@ -109,8 +110,10 @@ def ssh(
     command: Annotated[list[str] | None, typer.Argument(help="Run this instead of a shell.")] = None,
 ) -> None:
     """Open a shell on a machine with OpenSSH, with the cluster's key and pinned host keys."""
-    from installer.operations import shell
+    from installer.operations import lookup, shell
 
+    if lookup.load(cluster).traits.inventory:
+        tell_home()
     argv = [*shell.ssh_command(cluster, machine), *(command or [])]
     try:
         os.execvp(argv[0], argv)  # noqa: S606 (the user's own ssh, without a shell)

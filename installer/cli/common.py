@@ -174,6 +174,7 @@ def settle_access(
     from installer.common.text import count
     from installer.operations.login import questions
 
+    tell_home()
     if mode is not Mode.JSON:
         tell(f"looking at {count(plan.machine_count, 'machine')} over SSH ...")
     answer = login_prompts.ask if asks and can_ask(mode) else questions.refuse if required else questions.leave
@@ -183,13 +184,24 @@ def settle_access(
 
 def unlock_keys(plan: InstallPlan, mode: Mode) -> None:
     """Ask for the passphrases of key files that own machines take, unless there is nobody to ask."""
-    if not plan.traits.inventory or not can_ask(mode):
+    if not plan.traits.inventory:
+        return
+    tell_home()
+    if not can_ask(mode):
         return
     from installer.cli import login_prompts
     from installer.common.paths import ClusterDirectory
     from installer.operations.login import questions
 
     login_prompts.settle(questions.passphrases(plan, ClusterDirectory.of(plan.name)), login_prompts.ask)
+
+
+def tell_home() -> None:
+    """Say whose ~/.ssh is read, where there are two."""
+    from installer.common import homes
+
+    if said := homes.difference():
+        tell(f"note: {said}")
 
 
 def can_ask(mode: Mode) -> bool:

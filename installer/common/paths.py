@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.common.errors import file_errors
+from installer.common.errors import ExitCode, InstallerError, file_errors
 from installer.common.files import private_directory, write_private
 from installer.common.homes import expanded, user_home
 from installer.common.ownership import refuse_foreign
 
 __all__ = ["ClusterDirectory", "clusters", "home", "private_directory", "write_private"]
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
 
 def home() -> Path:
     """`CRATON_HOME`, or the platform's data directory (`~/.local/share/craton` on Linux).
 
-    Raises InstallerError if somebody else could change what is in it, or if there is no home directory.
+    Raises InstallerError if somebody else could change what is in it, if its name can't be used, or if there is no
+    home directory.
     """
     given = os.environ.get("CRATON_HOME")
     path = Path(os.path.abspath(expanded(given) if given else _data_directory()))  # noqa: PTH100 (no `..` goes by a link)
+    if _CONTROL.search(str(path)):
+        raise InstallerError(
+            "use CRATON_HOME",
+            f"there is a line break or another control character in {str(path)!r}",
+            hint="Give CRATON_HOME another name.",
+            exit_code=ExitCode.USAGE,
+        )
     refuse_foreign(path)
     return path
 

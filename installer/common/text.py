@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from installer.common.errors import InstallerError
+from installer.common.homes import user_home
 from installer.common.scrub import safe
 
 
 def tilde(path: Path) -> str:
     """A path as it is typed: with ~ for the user's home directory."""
-    home = Path.home()
+    try:
+        home = user_home()
+    except InstallerError:
+        return str(path)
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) and path != home else str(path)
 
 

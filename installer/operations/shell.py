@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from installer.operations.lookup import existing, load, machine_name
 from installer.operations.session import open_world
-
-if TYPE_CHECKING:
-    pass
 
 
 def ssh_command(cluster: str, machine: str) -> list[str]:
@@ -17,7 +12,7 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
     The user's own machines are reached by the user's own keys and jump hosts, all others by the cluster's key.
     """
     from installer.plan.topology import hosts
-    from installer.ssh import config
+    from installer.ssh import config, words
 
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
@@ -26,10 +21,12 @@ def ssh_command(cluster: str, machine: str) -> list[str]:
             return config.command(host, world.plan.ssh, name, directory)
         endpoint = world.platform.endpoint(name)
     options = {
+        "IdentityFile": words.file_name(directory.key),
         "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(directory.known_hosts),
+        "UserKnownHostsFile": words.file_name(directory.known_hosts),
         "HostKeyAlias": name,
         "StrictHostKeyChecking": "yes",
     }
     flags = [flag for key, value in options.items() for flag in ("-o", f"{key}={value}")]
-    return ["ssh", "-i", str(directory.key), *flags, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.address}"]
+    ssh = words.program(directory.path)
+    return [*ssh, *flags, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.address}"]

@@ -17,6 +17,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from installer.common.errors import InstallerError
+from installer.common.homes import expanded
 from installer.common.text import shown
 from installer.plan import inventory_file, validation
 from installer.plan.common_settings import MAX_WORKERS
@@ -277,9 +279,9 @@ def _from_file(path: str) -> tuple[tuple[Host, ...], str]:
     """The machines in a file, and what is wrong with it, if anything."""
     name = shown(path if len(path) <= _SHORT else f"…/{Path(path).name}")
     try:
-        text = inventory_file.read(Path(path).expanduser())
-    except (OSError, ValueError, RuntimeError) as error:
-        said = getattr(error, "strerror", None) or str(error)
+        text = inventory_file.read(expanded(path))
+    except (OSError, ValueError, InstallerError) as error:
+        said = getattr(error, "strerror", None) or getattr(error, "observed", None) or str(error)
         return (), f"{name}: {said}"
     if "PRIVATE KEY" in text:
         return (), f"{name}: a private key is not a list of machines"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from installer.common.errors import InstallerError
+from installer.common.homes import account_name, expanded_by_ssh, is_openssh_home, ssh_home
 from installer.common.paths import ClusterDirectory, write_private
 from installer.common.sanitise import clean
 from installer.plan.host import Host
@@ -21,6 +21,7 @@ from installer.ssh.endpoint import Credentials, Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys as known_hosts
 from installer.ssh.host_keys.exchange import missing
 from installer.ssh.host_keys.verify import jump_name
+from installer.ssh.words import file_name, included, program, word
 
 _OPERATION = "read ~/.ssh/config"
 _SECONDS = 15.0
@@ -56,7 +57,7 @@ def endpoint(host: Host, ssh: SSH) -> Endpoint:
 
     Raises InstallerError if there is no `ssh`, if it refuses the configuration, or asks for what Craton does not do.
     """
-    return _endpoint(host.address, _options(host), _config(host, ssh), 0)
+    return _endpoint(host.address, _options(host), _config(host, ssh) + _known_hosts(), 0)
 
 
 def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> list[str]:
@@ -65,23 +66,24 @@ def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> 
     The configuration that it names is written into the cluster's directory.
     """
     path = directory.path / "ssh_config"
-    write_private(path, os.fsencode(_config(host, ssh) + _jump_keys(host, ssh, directory)))
+    parts = _config(host, ssh), _jump_keys(host, ssh, directory), _own_keys(host, ssh), _known_hosts()
+    write_private(path, os.fsencode("".join(parts)))
     pinned = []
     if known_hosts.pinned(directory, machine):
         trust = {
-            "UserKnownHostsFile": _quoted(str(directory.known_hosts)),
+            "UserKnownHostsFile": file_name(directory.known_hosts),
             "HostKeyAlias": machine,
             "StrictHostKeyChecking": "yes",
         }
         pinned = [word for name, value in trust.items() for word in ("-o", f"{name}={value}")]
-    return ["ssh", "-F", str(path), *_options(host), *pinned, host.address]
+    return [*program(directory.path), "-F", str(path), *_options(host), *pinned, host.address]
 
 
 def _options(host: Host) -> list[str]:
     """What the plan says of one machine, as arguments of `ssh`, which come before all files."""
     arguments = _place(host.user, host.port, host.jump)
     if host.key is not None:
-        arguments += ["-o", f"IdentityFile={_quoted(host.key)}", "-o", "IdentitiesOnly=yes"]
+        arguments += ["-o", f"IdentityFile={word(host.key)}", "-o", "IdentitiesOnly=yes"]
     return arguments
 
 
@@ -97,19 +99,39 @@ def _config(host: Host, ssh: SSH) -> str:
     Jump hosts are not machines of the plan: of its `ssh` they get the key alone, behind all others.
     """
     lines = [
-        f"Include {_quoted(f'{Path.home()}/.ssh/config')}",
+        f"Include {included(ssh_home() / '.ssh' / 'config')}",
         "Include /etc/ssh/ssh_config",
         f"Match originalhost {host.address}",
         f"  Port {ssh.port}",
         f"  User {ssh.user}",
     ]
     if ssh.key is not None:
-        lines += [f"  IdentityFile {_quoted(ssh.key)}", "  IdentitiesOnly yes"]
+        lines += [f"  IdentityFile {word(ssh.key)}", "  IdentitiesOnly yes"]
     if ssh.jump is not None:
         lines.append(f"  ProxyJump {ssh.jump}")
     if key := host.key or ssh.key:
         lines.append(f"Match !originalhost {host.address}")
-        lines += [f"  IdentityFile {_quoted(path)}" for path in (*(f"~/.ssh/{name}" for name in _DEFAULTS), key)]
+        lines += [f"  IdentityFile {word(path)}" for path in (*(f"~/.ssh/{name}" for name in _DEFAULTS), key)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _known_hosts() -> str:
+    """Lines that name the user's files of host keys, where OpenSSH would look for them in another home."""
+    if is_openssh_home():
+        return ""
+    files = " ".join(file_name(ssh_home() / ".ssh" / name) for name in ("known_hosts", "known_hosts2"))
+    return f"Match all\n  UserKnownHostsFile {files}\n"
+
+
+def _own_keys(host: Host, ssh: SSH) -> str:
+    """Lines that name the user's private keys, where OpenSSH would look for them in another home."""
+    if is_openssh_home():
+        return ""
+    files = _ask(host.address, _options(host), _config(host, ssh)).get("identityfile", ())
+    own = [word(str(expanded_by_ssh(file))) for file in files if file.startswith("~/")]
+    usual = [word(str(ssh_home() / ".ssh" / name)) for name in _DEFAULTS]
+    lines = [f"Match originalhost {host.address}", *(f"  IdentityFile {key}" for key in own)]
+    lines += [f"Match !originalhost {host.address}", *(f"  IdentityFile {key}" for key in usual)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -123,15 +145,9 @@ def _jump_keys(host: Host, ssh: SSH, directory: ClusterDirectory) -> str:
         name = jump_name(hop)
         if known_hosts.pinned(directory, name):
             text += f"Match host {hop.address}\n  HostKeyAlias {name}\n"
-            text += f"  UserKnownHostsFile {_quoted(str(directory.known_hosts))}\n"
+            text += f"  UserKnownHostsFile {file_name(directory.known_hosts)}\n"
         hop = hop.jump
     return text
-
-
-def _quoted(text: str) -> str:
-    """One word of a configuration (ssh_config(5))."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpoint:
@@ -268,7 +284,7 @@ def _tokens(name: str, answer: Answer) -> Mapping[str, str]:
     here = socket.gethostname()
     return {
         "%": "%",
-        "d": str(Path.home()),
+        "d": str(ssh_home()),
         "h": _first(answer, "hostname"),
         "i": str(os.getuid()),
         "k": _first(answer, "hostkeyalias") or name,
@@ -277,7 +293,7 @@ def _tokens(name: str, answer: Answer) -> Mapping[str, str]:
         "n": name,
         "p": _first(answer, "port"),
         "r": _first(answer, "user"),
-        "u": getpass.getuser(),
+        "u": account_name() or str(os.getuid()),
     }
 
 
@@ -285,4 +301,4 @@ def _path(text: str, expand: Mapping[str, str]) -> Path:
     """A path in which `~`, `%x` and `${NAME}` stand for what OpenSSH takes them for."""
     text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
     text = re.sub(r"%(.)", lambda found: expand.get(found[1], found[0]), text)
-    return Path(text).expanduser()
+    return expanded_by_ssh(text)

@@ -8,6 +8,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from installer.common.errors import InstallerError
+from installer.common.homes import ssh_home
+
 _DEPTH = 16
 """Files that include each other, as in OpenSSH."""
 _LINE = re.compile(r"\s*(?P<keyword>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*)")
@@ -21,8 +24,8 @@ def aliases(config: Path | None = None) -> tuple[str, ...]:
 
 def _home() -> Path:
     try:
-        return Path.home()
-    except RuntimeError:  # no such home directory
+        return ssh_home()
+    except InstallerError:  # no such home directory
         return Path("/")
 
 

@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
+from installer.common.errors import InstallerError
+from installer.common.homes import expanded
 from installer.common.text import tilde
 
 
@@ -45,7 +47,10 @@ class SaveDialog(ModalScreen[Path | None]):
 
 
 def _path(value: str) -> Path:
-    return Path(value.strip()).expanduser().absolute()
+    try:
+        return expanded(value.strip()).absolute()
+    except InstallerError:  # no such account: as a shell takes it
+        return Path(value.strip()).absolute()
 
 
 def _remark(path: Path) -> str:

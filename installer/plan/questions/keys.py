@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from installer.common.errors import InstallerError
+from installer.common.homes import expanded, ssh_home
 from installer.plan.question import Answers
 
 # installer.plan.validation is imported where it is used: --help needs no pydantic.
@@ -11,8 +13,12 @@ from installer.plan.question import Answers
 
 def own_public_key(_answers: Answers | None = None) -> str | None:
     """The user's first usable public key in ~/.ssh, or None: Craton makes its own for each cluster anyway."""
+    try:
+        folder = ssh_home() / ".ssh"
+    except InstallerError:  # no such home directory
+        return None
     for name in ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub"):
-        found = _key_file(Path.home() / ".ssh" / name)
+        found = _key_file(folder / name)
         if found:
             return found
     return None
@@ -36,7 +42,7 @@ def read_key(text: str) -> str | None:
         return None
     if " " not in text and text.startswith(("/", "~", ".")):
         try:
-            return _key_file(Path(text).expanduser()) or text
-        except RuntimeError:  # no such home directory
+            return _key_file(expanded(text)) or text
+        except InstallerError:  # no such home directory
             return text
     return text

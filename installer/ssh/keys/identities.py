@@ -12,6 +12,7 @@ from typing import Literal
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from installer.common.homes import expanded_by_ssh
 from installer.common.paths import ClusterDirectory
 from installer.common.sanitise import clean
 from installer.common.text import tilde
@@ -115,7 +116,7 @@ passphrases: Mapping[str, str] = MappingProxyType(_passphrases)
 
 def remember(path: Path | str, passphrase: str) -> None:
     """Unlock a key file for as long as this process lives. Raises InstallerError if the passphrase is wrong."""
-    path = Path(path).expanduser()
+    path = expanded_by_ssh(str(path))
     key = PrivateKey(path, passphrase)
     try:
         _ = key.blob
