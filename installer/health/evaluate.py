@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from installer.common.errors import InstallerError
+from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Subject, Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.reach import pairs as reach
 from installer.health.report import compliance
 from installer.health.report.model import Report

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from installer.common.errors import InstallerError
-from installer.health.checks.catalogue import CHECKS
+from installer.health.catalogue import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.gather import DEADLINE, gather, probes_for
 from installer.health.report.model import Report

@@ -61,9 +61,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from installer.common.errors import InstallerError
+from installer.health.catalogue import CHECKS
 from installer.health.check import Check
-from installer.health.checks.catalogue import CHECKS
-from installer.health.checks.probes import asset
+from installer.health.probing import asset
 from installer.ssh.connection import as_root
 from installer.steps.evidence import Evidence, Probe, Probed, last_line
 

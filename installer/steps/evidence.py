@@ -32,6 +32,8 @@ class Probe:
     roles: tuple[Role, ...] = EVERY_ROLE
     seconds: int = 10
     quick: bool = False
+    healthy: str = ""
+    """What a healthy machine prints. A rehearsal's stand-ins say it where they have no state to answer from."""
 
 
 @dataclass(frozen=True, slots=True)

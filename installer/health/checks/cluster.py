@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.health.check import Check, Judgement, Subject, Verdict
-from installer.health.checks import probes
-from installer.health.checks.parsing import brief, document
+from installer.health.parsing import brief, document
+from installer.health.probing import api_host, asset, line
 from installer.plan import rules as contract
 from installer.plan.rules import Kind, Level, Role
-from installer.plan.topology import MASTER_TAINT, Topology
-from installer.steps.evidence import Evidence, Unreadable
+from installer.plan.topology import MASTER_TAINT, Machine, Topology
+from installer.steps.evidence import Evidence, Probe, Unreadable
 
 _MASTER = (Role.MASTER,)
 _ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 _PASSING = ("node.kubernetes.io/not-ready=", "node.kubernetes.io/unreachable=")
 """Taints that Kubernetes takes off a node within seconds of its being Ready."""
+
+PLACE = 2
+
+_PKI = "/etc/kubernetes/pki"
+
+
+def _ask_apiserver(_machine: Machine, topology: Topology) -> str:
+    # This machine's own API server, under the name that its certificate is sure to carry.
+    host = api_host(topology)
+    url = shlex.quote(f"https://{host}:6443/readyz")
+    local = shlex.quote(f"{host}:6443:127.0.0.1")
+    return f"curl -sS --noproxy '*' --max-time 8 --cacert {_PKI}/ca.crt --resolve {local} {url}"
+
+
+def _ask_nodes(machine: Machine, _topology: Topology) -> str:
+    # This machine's own API server: the name may lead to a master that is down.
+    return f"server={shlex.quote(f'https://{machine.located}:6443')}\n" + asset("nodes.sh")
+
+
+APISERVER = Probe("apiserver", _ask_apiserver, _MASTER)
+ETCD_HEALTH = line("etcd-health", "curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:2381/health", _MASTER)
+ETCD_MEMBERS = line(
+    "etcd-members",
+    f"curl -sS --noproxy '*' --max-time 8 --cacert {_PKI}/etcd/ca.crt "
+    f"--cert {_PKI}/etcd/healthcheck-client.crt --key {_PKI}/etcd/healthcheck-client.key "
+    "-X POST -d '{}' https://127.0.0.1:2379/v3/cluster/member/list",
+    _MASTER,
+)
+NODES = Probe("nodes", _ask_nodes, _MASTER, seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +173,9 @@ def _members(text: str) -> dict[str, bool]:
 
 
 CHECKS = (
-    Check("etcd", "etcd", Level.NEEDED, _etcd, (probes.ETCD_HEALTH, probes.ETCD_MEMBERS), _MASTER),
-    Check("api", "api", Level.NEEDED, _api, (probes.APISERVER,), _MASTER),
-    Check("node", "node", Level.MUST, _node_state, (probes.NODES,), alone=False),
-    Check("labels", "labels", Level.MUST, _labels, (probes.NODES,), alone=False),
-    Check("taints", "taints", Level.MAY, _taints, (probes.NODES,), alone=False),
+    Check("etcd", "etcd", Level.NEEDED, _etcd, (ETCD_HEALTH, ETCD_MEMBERS), _MASTER),
+    Check("api", "api", Level.NEEDED, _api, (APISERVER,), _MASTER),
+    Check("node", "node", Level.MUST, _node_state, (NODES,), alone=False),
+    Check("labels", "labels", Level.MUST, _labels, (NODES,), alone=False),
+    Check("taints", "taints", Level.MAY, _taints, (NODES,), alone=False),
 )

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from statistics import median
 
 from installer.health.check import Check, Judgement, Subject, Verdict, worst
-from installer.health.checks import probes
-from installer.health.checks.parsing import brief, number, pairs
+from installer.health.parsing import brief, number, pairs
+from installer.health.probing import line, quick_asset, quick_line
 from installer.plan.rules import Level, Role
 from installer.plan.topology import Topology
 from installer.steps.evidence import Evidence, Unreadable
@@ -22,6 +22,20 @@ MODULES = ("overlay", "br_netfilter", "vxlan")
 SYSCTLS = ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
 CLOCK_WARN, CLOCK_FAIL = 1.0, 30.0
 """Seconds."""
+
+PLACE = 1
+
+_SHOW = 'while read -r key rest; do echo "$key $rest";'
+"""Begins a loop over the lines of a short file, by the shell alone."""
+CLOCK = quick_line("clock", "exec date +%s.%N")
+HOSTNAME = quick_line("hostname", 'read -r name </proc/sys/kernel/hostname && echo "$name"')
+MEMORY = quick_line("memory", f"{_SHOW} [ $key != Cached: ] || break; done </proc/meminfo")
+DISK = quick_asset("disk")
+SWAP = quick_line("swap", f"{_SHOW} done </proc/swaps")
+KERNEL_MODULES = quick_asset("modules")
+KERNEL_SETTINGS = quick_asset("sysctls")
+CONTAINERD = line("containerd", "systemctl is-active containerd")
+KUBELET = line("kubelet", "curl -sS --noproxy '*' --max-time 5 http://127.0.0.1:10248/healthz")
 
 
 def _ssh(subject: Subject) -> Judgement:
@@ -174,18 +188,18 @@ def _kubelet(subject: Subject) -> Judgement:
     return Verdict.FAIL, f"not healthy: {brief(said)}", "journalctl -u kubelet says why"
 
 
-SSH = Check("ssh", "ssh", Level.NEEDED, _ssh, (probes.CLOCK,))
+SSH = Check("ssh", "ssh", Level.NEEDED, _ssh, (CLOCK,))
 """Whether a machine answers at all, to the quickest of questions."""
 
 CHECKS = (
     SSH,
-    Check("host-key", "host key", Level.NEEDED, _host_key, (probes.CLOCK,)),
-    Check("clock", "clock", Level.NEEDED, _clock, (probes.CLOCK,), alone=False),
-    Check("hostname", "host name", Level.NEEDED, _hostname, (probes.HOSTNAME,)),
-    Check("memory", "memory", Level.NEEDED, _memory, (probes.MEMORY,)),
-    Check("disk", "disk", Level.NEEDED, _disk, (probes.DISK,)),
-    Check("swap", "swap", Level.NEEDED, _swap, (probes.SWAP, probes.KUBELET)),
-    Check("kernel", "kernel", Level.NEEDED, _kernel, (probes.MODULES, probes.SYSCTLS)),
-    Check("containerd", "containerd", Level.NEEDED, _containerd, (probes.CONTAINERD,)),
-    Check("kubelet", "kubelet", Level.MUST, _kubelet, (probes.KUBELET,)),
+    Check("host-key", "host key", Level.NEEDED, _host_key, (CLOCK,)),
+    Check("clock", "clock", Level.NEEDED, _clock, (CLOCK,), alone=False),
+    Check("hostname", "host name", Level.NEEDED, _hostname, (HOSTNAME,)),
+    Check("memory", "memory", Level.NEEDED, _memory, (MEMORY,)),
+    Check("disk", "disk", Level.NEEDED, _disk, (DISK,)),
+    Check("swap", "swap", Level.NEEDED, _swap, (SWAP, KUBELET)),
+    Check("kernel", "kernel", Level.NEEDED, _kernel, (KERNEL_MODULES, KERNEL_SETTINGS)),
+    Check("containerd", "containerd", Level.NEEDED, _containerd, (CONTAINERD,)),
+    Check("kubelet", "kubelet", Level.MUST, _kubelet, (KUBELET,)),
 )

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address
 
 from installer.health.check import Check, Finding, Judgement, Subject, Verdict, worst
-from installer.health.checks import probes
+from installer.health.probing import asset, line
 from installer.health.reach import pairs as reach
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan import rules
 from installer.plan.rules import Level, Role
 from installer.plan.topology import Machine, Record, Topology
-from installer.steps.evidence import Evidence, Unreadable
+from installer.steps.evidence import Evidence, Probe, Unreadable
+
+PLACE = 3
 
 _SHOWN = 3
+
+
+def _ask_names(_machine: Machine, topology: Topology) -> str:
+    names = " ".join(shlex.quote(record.name) for record in topology.records)
+    return f"set -- {names}\n" + asset("names.sh")
+
+
+def _ask_reach(machine: Machine, topology: Topology) -> str:
+    targets = reach.targets(machine, topology)
+    flows = dict.fromkeys((target.protocol, target.address, target.port) for target in targets)
+    lines = "".join(f"# target {protocol} {address} {port}\n" for protocol, address, port in flows)
+    return f"{asset('reach.sh')}reach <<'targets'\n{lines}targets\n"
+
+
+NAMES = Probe("names", _ask_names)
+FIREWALL = line(
+    "firewall",
+    # In short lines: what a machine says in one that is very long is cut.
+    "[ ! -e /etc/craton/firewall.nft ] || nft -j list table inet craton 2>/dev/null | sed 's/, /,\\n/g'",
+)
+"""The machine's own table of the contract's rules, where it has one; judged rule by rule, not by a check."""
+REACH = Probe("reach", _ask_reach, seconds=60)
 
 
 def _by_target(topology: Topology, evidence: Mapping[str, Evidence]) -> Mapping[str, list[Pair]]:
@@ -121,6 +146,6 @@ def record_holds(finding: Finding, rule: str) -> bool | None:
 
 
 CHECKS = (
-    Check("ports", "ports", Level.MUST, _ports, (probes.REACH, probes.FIREWALL), alone=False),
-    Check("names", "names", Level.NAME, _names, (probes.NAMES,)),
+    Check("ports", "ports", Level.MUST, _ports, (REACH, FIREWALL), alone=False),
+    Check("names", "names", Level.NAME, _names, (NAMES,)),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from installer.health.checks.parsing import brief, number, pairs
-from installer.health.checks.probes import MEMORY
+from installer.health.checks.host import MEMORY
+from installer.health.parsing import brief, number, pairs
 from installer.health.preflight import probes
 from installer.health.preflight.records import Records, listed, records, size, whole
 from installer.plan.model import InstallPlan

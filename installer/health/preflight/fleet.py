@@ -8,8 +8,8 @@ from ipaddress import IPv4Address
 
 from installer.health.check import Judgement, Subject
 from installer.health.checks import host
-from installer.health.checks.parsing import brief
-from installer.health.checks.probes import CLOCK, HOSTNAME
+from installer.health.checks.host import CLOCK, HOSTNAME
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import system

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network
 
 from installer.health.check import Judgement, Subject
-from installer.health.checks.parsing import brief
-from installer.health.checks.probes import api_host
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.records import Records, listed, network, records, whole
 from installer.health.preflight.system import SLOW_LOOKUP
+from installer.health.probing import api_host
 from installer.plan.rules import Level
 from installer.steps.evidence import Unreadable
 

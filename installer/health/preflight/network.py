@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from installer.health.check import Judgement, Subject
-from installer.health.checks.parsing import brief
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.interfaces import Interfaces, interfaces

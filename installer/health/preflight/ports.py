@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from installer.health.check import Judgement, Subject, Verdict
-from installer.health.checks.parsing import brief
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work

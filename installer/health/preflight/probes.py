@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from installer.health.checks.probes import api_host, asset
 from installer.health.preflight.needed import RIGHT, needed
+from installer.health.probing import api_host, asset
 from installer.steps.evidence import Probe
 
 if TYPE_CHECKING:

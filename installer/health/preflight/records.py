@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
-from installer.health.checks.parsing import brief
+from installer.health.parsing import brief
 from installer.steps.evidence import Evidence, Probe, Unreadable
 
 

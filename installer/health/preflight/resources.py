@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from installer.health.check import Judgement, Subject, worst
 from installer.health.checks import host
-from installer.health.checks.parsing import brief
-from installer.health.checks.probes import MEMORY, SWAP
+from installer.health.checks.host import MEMORY, SWAP
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import memory, system

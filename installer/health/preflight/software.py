@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from installer.health.check import Judgement, Subject
-from installer.health.checks.parsing import brief
+from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work, claim

@@ -6,8 +6,8 @@ import re
 
 from installer.common.systems import TESTED, Support, support
 from installer.health.check import Judgement, Subject
-from installer.health.checks.parsing import brief, pairs
-from installer.health.checks.probes import HOSTNAME
+from installer.health.checks.host import HOSTNAME
+from installer.health.parsing import brief, pairs
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import ARCHITECTURES, system

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.health.catalogue import CHECKS
 from installer.health.check import Check, Finding
-from installer.health.checks import host, probes
-from installer.health.checks.catalogue import CHECKS
+from installer.health.checks import cluster, host, network
 from installer.health.reach.pairs import Pair
 from installer.health.report.model import Report, RuleStatus
 from installer.plan import rules as contract
@@ -43,14 +43,14 @@ class Recheck:
 
     def pairs(self, fresh: tuple[Pair, ...]) -> tuple[Pair, ...]:
         """Who reaches whom: from `fresh` if that was asked, of all machines then."""
-        return fresh if self._asks_for(probes.REACH) else self.last.reach
+        return fresh if self._asks_for(network.REACH) else self.last.reach
 
     def rules(self, fresh: tuple[RuleStatus, ...]) -> tuple[RuleStatus, ...]:
         """The contract's rules from `fresh`, which was judged by what `findings` and `pairs` return.
 
         Labels and taints are seen in the Node objects alone: those rules stay if nobody was asked for them.
         """
-        if self._asks_for(probes.NODES):
+        if self._asks_for(cluster.NODES):
             return fresh
         last = {(rule.id, rule.planned): rule for rule in self.last.rules}
         return tuple(last.get((rule.id, rule.planned), rule) if _is_on_nodes(rule) else rule for rule in fresh)

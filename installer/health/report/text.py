@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from installer.common.text import without_unicode
+from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.report.model import Report, RuleStatus
 from installer.plan.decisions import State
 

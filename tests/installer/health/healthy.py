@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from installer.health.catalogue import CHECKS
 from installer.health.check import Check, Finding, Subject
-from installer.health.checks.catalogue import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.reach import pairs
 from installer.health.report.model import Report

@@ -19,9 +19,11 @@ from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.common.sanitise import MAX_LINE
 from installer.health import gather
+from installer.health.catalogue import CHECKS
 from installer.health.check import Check, Subject, Verdict
-from installer.health.checks import probes
-from installer.health.checks.catalogue import CHECKS
+from installer.health.checks.cluster import NODES
+from installer.health.checks.network import FIREWALL
+from installer.health.probing import asset
 from installer.health.reach import pairs
 from installer.plan.rules import Level
 from installer.plan.topology import Machine, Topology
@@ -185,7 +187,7 @@ def test_nodes_are_told_one_a_line(tmp_path: Path, api_server: str) -> None:
         "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://another.invalid'}}]\n"
         "contexts: [{name: x, context: {cluster: c}}]\ncurrent-context: x\n"
     )
-    command = f"server={api_server}\n" + probes.asset("nodes.sh").replace("/etc/kubernetes/admin.conf", str(config))
+    command = f"server={api_server}\n" + asset("nodes.sh").replace("/etc/kubernetes/admin.conf", str(config))
     environment = {**os.environ, "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE, env=environment)
     assert done.stdout.splitlines() == [
@@ -195,7 +197,7 @@ def test_nodes_are_told_one_a_line(tmp_path: Path, api_server: str) -> None:
 
 
 def test_nodes_are_asked_of_the_machines_own_api_server() -> None:
-    assert probes.NODES.command(MASTER, healthy.TOPOLOGY).startswith("server=https://10.10.0.11:6443\n")
+    assert NODES.command(MASTER, healthy.TOPOLOGY).startswith("server=https://10.10.0.11:6443\n")
 
 
 def test_a_long_table_of_the_firewall_comes_in_lines_that_nobody_cuts(tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ def test_a_long_table_of_the_firewall_comes_in_lines_that_nobody_cuts(tmp_path: 
     (tmp_path / "table").write_text(table)
     (tmp_path / "nft").write_text(f"#!/bin/sh\necho '# Warning: not all is told' >&2\ncat {tmp_path}/table\n")
     (tmp_path / "nft").chmod(0o755)
-    command = probes.FIREWALL.command(MASTER, healthy.TOPOLOGY).replace("/etc/craton/firewall.nft", str(tmp_path))
+    command = FIREWALL.command(MASTER, healthy.TOPOLOGY).replace("/etc/craton/firewall.nft", str(tmp_path))
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["sh", "-c", f"{{ {command}; }} 2>&1"], capture_output=True, text=True, env=environment)
     assert max(map(len, done.stdout.splitlines())) < MAX_LINE < len(table)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from installer.health import gather
+from installer.health.catalogue import CHECKS
 from installer.health.check import Subject, Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.report.html import page
 from installer.health.report.model import Report
 from installer.health.report.text import render

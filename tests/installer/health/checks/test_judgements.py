@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from installer.health.catalogue import CHECKS
 from installer.health.check import Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.plan.rules import Role
 from tests.installer.health.healthy import (
     HOST_KEY,

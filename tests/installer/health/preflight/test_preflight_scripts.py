@@ -15,8 +15,8 @@ import pytest
 from installer.common.paths import ClusterDirectory
 from installer.health import gather
 from installer.health.check import Finding, Verdict
-from installer.health.checks.probes import asset
 from installer.health.preflight import PREFLIGHT, evaluate_preflight, facts, probes
+from installer.health.probing import asset
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.evidence import Evidence

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.health.checks import probes
+from installer.health.probing import asset
 from tests.patience import PATIENCE
 
 TOOLS = [
@@ -24,7 +24,7 @@ _NEEDED = ("sh", "timeout", "sleep", "awk", "head", "cat", "env")
 
 def reached(*targets: str, path: str | None = None) -> dict[str, str]:
     """The result by target (`tcp 127.0.0.1 80`), with only the commands under `path` if given."""
-    script = probes.asset("reach.sh") + "reach <<'targets'\n" + "".join(f"# target {one}\n" for one in targets)
+    script = asset("reach.sh") + "reach <<'targets'\n" + "".join(f"# target {one}\n" for one in targets)
     environment = {"PATH": path or "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     done = subprocess.run(
         ["/bin/sh", "-c", script + "targets\n"], capture_output=True, text=True, timeout=PATIENCE, env=environment

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.health.checks.probes import REACH
+from installer.health.checks.network import REACH
 from installer.health.reach import pairs
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role, Traffic

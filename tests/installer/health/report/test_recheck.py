@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.health.catalogue import CHECKS
 from installer.health.check import Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.gather import probes_for
 from installer.health.report.model import Report

@@ -13,8 +13,8 @@ import pytest
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.evaluate import evaluate, evaluate_machine
 from installer.health.report.compliance import covers
 from installer.health.report.html import page

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from installer.common.errors import ExitCode
+from installer.health.catalogue import CHECKS
 from installer.health.check import Verdict
-from installer.health.checks.catalogue import CHECKS
 from installer.health.examine import examine
 from installer.health.reach.flows import Outcome
 from installer.health.reach.pairs import Reached

@@ -21,7 +21,7 @@ from installer.cluster.kubeadm import (
 )
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.health.checks.catalogue import CHECKS
+from installer.health.catalogue import CHECKS
 from installer.health.gather import gather
 from installer.node.configuration import configuration, configuration_sum
 from installer.plan.topology import Machine
