@@ -7,9 +7,11 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
 
+TYPE_CHECKING = False  # `--version` comes through here, and importing typing would take most of its time
 if TYPE_CHECKING:
+    from typing import Any, TextIO
+
     from installer.common.errors import InstallerError
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2

@@ -20,7 +20,7 @@ platform: machines
 masters: 1
 workers: 1
 machines:
-  inventory: [{address: 127.0.0.11}, {address: 127.0.0.12}, {address: 127.0.0.13}]
+  inventory: [{address: 10.0.0.11}, {address: 10.0.0.12}, {address: 10.0.0.13}]
 artifacts:
   mirror: MIRROR
 """
