@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
+from installer.common.text import shown
 from installer.node.configuration import configuration, configuration_sum
 from installer.node.program import BUILT_IN, ensure_program, run_program, source_sum, status
 from installer.node.upload import upload
@@ -98,9 +100,21 @@ class _Prepare:
     def _upload(self, ctx: Context, directory: Path, text: str) -> None:
         """Upload what the machine would fetch otherwise."""
         for path in run_program(ctx, self.machine, "needed", stdin=text, secret=True).split():
+            self._refuse_others(path)
             ctx.log(f"uploading {path}")
             target = f"/var/lib/craton/artifacts/{path}"
             upload(ctx, self.machine, directory / path, target, sha256=self.plan.artifacts.sums.get(path))
+
+    def _refuse_others(self, path: str) -> None:
+        """A machine gets the plan's artifacts, and no other file of this computer that it may ask for."""
+        known = {artifact.path for architecture in ARCHITECTURES for artifact in wanted(self.plan, architecture)}
+        if path not in known | self.plan.artifacts.sums.keys():
+            raise InstallerError(
+                "upload",
+                f"the machine asks for {shown(path)}, which the plan does not install",
+                machine=self.machine,
+                hint="Something else runs there as craton-node: see what with craton ssh before you go on.",
+            )
 
     def _configuration(self, ctx: Context) -> str:
         return configuration(self.plan, ctx.world.topology, self.machine)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.node import steps as node_steps
 from installer.node.program import PATH, ensure_program, read_status, source_sum, status
 from installer.node.steps import Claim, Prepare, PrepareOwn, steps
 from installer.plan.host import Host
@@ -16,8 +19,11 @@ from installer.plan.platforms.machines.settings import Machines
 from installer.plan.sections import Artifacts
 from installer.plan.topology import topology
 from installer.steps.step import Permanent
+from installer.steps.world import World
 from tests.doubles.mirror import published
 from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
+from tests.doubles.planned_platform import PLANNED
+from tests.doubles.rehearsal import StepContext
 from tests.doubles.shell_connection import MachineContext, ShellConnection
 from tests.patience import PATIENCE
 
@@ -170,3 +176,19 @@ def test_only_what_goes_with_its_machine_is_not_undone() -> None:
 
     assert actions(OWN) == {False}
     assert actions(PLAN) == {True}
+
+
+@pytest.mark.parametrize(
+    "asked", ["/etc/shadow", "../../.ssh/id_ed25519", "release/../../secret", "release/v1.36.2/notes"]
+)
+def test_a_machine_is_given_no_file_that_the_plan_does_not_install(
+    asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded: list[object] = []
+    monkeypatch.setattr(node_steps, "ensure_program", lambda *_: {"program": "uploaded"})
+    monkeypatch.setattr(node_steps, "run_program", lambda *_, **__: f"{asked}\n")
+    monkeypatch.setattr(node_steps, "upload", lambda *given, **_: uploaded.append(given))
+    world = World(OWN, topology(OWN), ClusterDirectory.of("demo"), PLANNED, cast(Any, None), artifacts=tmp_path)
+    with pytest.raises(InstallerError, match="which the plan does not install"):
+        Prepare(OWN, MACHINE).bring(StepContext(world, PATIENCE))
+    assert uploaded == []
