@@ -26,8 +26,9 @@ from installer.artifacts.catalogue import (
     read_image_sums,
     wanted,
 )
-from installer.artifacts.checksums_http import retrieve
-from installer.artifacts.http import Failure, Work, ask, download, not_written
+from installer.artifacts.checksum_files import retrieve
+from installer.artifacts.file_download import download, not_written
+from installer.artifacts.http import Failure, Work, ask
 from installer.artifacts.image_archive import contents
 from installer.artifacts.images import Lookup
 from installer.artifacts.parallel import Task, run_all
@@ -200,7 +201,7 @@ def _collect_files(
 
 def _fetch(title: str, url: str, target: Path, sha256: str, work: Work) -> None:
     try:
-        download(lambda headers: ask(url, headers), target, sha256, work, largest=_LARGEST)
+        download(lambda headers: ask(url, work, headers), target, sha256, work, largest=_LARGEST)
     except Failure as failure:
         raise _failed(title, url, failure) from None
 

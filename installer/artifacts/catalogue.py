@@ -157,7 +157,7 @@ def image_archives(plan: InstallPlan, role: Role = Role.MASTER) -> tuple[str, ..
 
 def read_image_sums(directory: Path) -> dict[str, str]:
     """SHA-256 sums of the archives of images in a directory of `--artifacts`, by path; none without a file of them."""
-    from installer.artifacts.checksums_http import read_directory
+    from installer.artifacts.checksum_files import read_directory
 
     place = str(directory / IMAGE_SUMS)
     return {path: found for text in read_directory({"": place}).values() for path, found in _image_sums(text, place)}
@@ -176,7 +176,7 @@ def read_sums(plan: InstallPlan, directory: Path | None = None, deadline: float 
     environment's proxies are used. Architectures of which nothing is there are left out. `deadline` is in seconds.
     Raises InstallerError naming the address and what was seen.
     """
-    from installer.artifacts.checksums_http import read_directory, retrieve
+    from installer.artifacts.checksum_files import read_directory, retrieve
 
     mirror = plan.artifacts.mirror
     artifacts = [artifact for architecture in ARCHITECTURES for artifact in wanted(plan, architecture)]

@@ -1,26 +1,29 @@
-"""Requests to HTTP servers, and files from there: resumed, checked against their sums, put in place in one step.
+"""Requests to HTTP servers, by one policy for sums, files, images and tokens.
 
-Proxies and trusted certificates are those of this computer's environment.
+* Only http and https addresses are asked, and from https no redirect leads to http (`web_address.followed`).
+* A token goes to the address that it is for, and to none that it redirects to.
+* The environment's proxies are used, unless no_proxy covers the address (`proxies.route`).
+* An answer counts once it has come to its end, and only if its length is what was announced.
+* What may pass is tried again, until the work's deadline at the latest.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPMessage, HTTPResponse
-from pathlib import Path
-from typing import IO, TypeVar, cast
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from http.client import HTTPException, HTTPResponse
+from typing import TypeVar, cast
+from urllib.error import URLError
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, Request
 
 from installer import __version__
+from installer.artifacts import proxies
+from installer.common import web_address
 from installer.common.deadline import Deadline
-from installer.common.errors import ExitCode, InstallerError
-from installer.common.sanitise import clean
+from installer.common.scrub import safe
 
 T = TypeVar("T")
 Headers = Mapping[str, str]
@@ -33,7 +36,13 @@ _PAUSE = 0.5
 """Seconds before what may pass is tried again; doubled each time that nothing more came, up to `_LONGEST`."""
 _LONGEST = 4.0
 _CHUNK = 256 * 1024
+_LONGEST_WORDS = 500
+"""Characters of what was seen that are shown: a server may say more."""
+_REDIRECTS = 10
+_MOVED = frozenset({301, 302, 303, 307, 308})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_ABSENT = frozenset({404, 410})
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Failure(Exception):  # noqa: N818 (whoever knows what was wanted makes an error of it)
@@ -49,9 +58,9 @@ class Failure(Exception):  # noqa: N818 (whoever knows what was wanted makes an 
         passing: bool = False,
         hint: str = "",
     ) -> None:
-        super().__init__(observed)
-        self.observed = clean(observed)
-        """Words of the server may be in it."""
+        self.observed = " ".join(safe(observed).split())[:_LONGEST_WORDS]
+        """One line; words of the server may be in it."""
+        super().__init__(self.observed)
         self.status = status
         self.url = url
         self.challenge = challenge
@@ -59,6 +68,17 @@ class Failure(Exception):  # noqa: N818 (whoever knows what was wanted makes an 
         self.passing = passing
         """Whether trying again may help."""
         self.hint = hint
+        self.route = ""
+        """Why it went through a proxy or not, as a sentence; empty where no proxy is set."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether the server says that there is no such thing."""
+        return self.status in _ABSENT
+
+    def hints(self, otherwise: str) -> str:
+        """What to do: its own hint, or `otherwise`, and by which way it was asked."""
+        return "; ".join(filter(None, (self.hint or otherwise, self.route)))
 
 
 class Stopped(Exception):  # noqa: N818 (somebody wanted it so)
@@ -82,35 +102,70 @@ class Work:
             raise Failure(f"not done within {self.deadline.seconds:.0f} s")
 
 
-def ask(url: str, headers: Headers = {}, token: str | None = None) -> HTTPResponse:  # noqa: B006 (it is only read)
-    """GET `url` once and give the answer to read. A token goes to that address alone, to none that it redirects to."""
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise Failure(f"{url} is no http or https address")
+def ask(url: str, work: Work, headers: Headers = {}, token: str | None = None) -> HTTPResponse:  # noqa: B006 (only read)
+    """GET `url` once, follow redirects, and give the answer (status 200 or 206) to read. Raises Failure."""
+    for _ in range(_REDIRECTS + 1):
+        answer = _ask_one(url, work, headers, token)
+        if answer.status not in _MOVED:
+            return answer
+        with answer:
+            location = answer.headers.get("Location")
+        if not location:
+            raise Failure(f"HTTP status {answer.status} without an address to go to", status=answer.status, url=url)
+        try:
+            url, token = web_address.followed(url, location), None
+        except ValueError as error:
+            raise Failure(f"it redirects to {location}, which is {error}", url=url) from None
+    raise Failure(f"it redirects more than {_REDIRECTS} times", url=url)
+
+
+def _ask_one(url: str, work: Work, headers: Headers, token: str | None) -> HTTPResponse:
+    """GET `url` and give the answer: one to read, or a redirect. Raises Failure."""
+    try:
+        address = web_address.parse(url)
+    except ValueError as error:
+        raise Failure(f"{url} is {error}") from None
+    try:
+        route = proxies.route(address)
+    except ValueError as error:
+        raise Failure(str(error), hint="correct it, or unset it") from None
     request = Request(url, headers={"User-Agent": f"craton/{__version__}", **headers})  # noqa: S310 (checked above)
     if token is not None:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
+    route.use(request)
     try:
-        return cast(HTTPResponse, build_opener(_Redirects()).open(request, timeout=_SILENCE))
-    except HTTPError as error:
-        error.close()
-        challenge = error.headers.get("WWW-Authenticate") or ""
-        passing = error.code in _PASSING
-        observed = f"HTTP status {error.code}"
-        raise Failure(observed, status=error.code, url=error.url, challenge=challenge, passing=passing) from None
+        return _open(request, min(_SILENCE, work.deadline.patience))
+    except Failure as failure:
+        failure.route = route.reason
+        raise
+
+
+def _open(request: Request, timeout: float) -> HTTPResponse:
+    try:
+        answer = cast(HTTPResponse, _opener().open(request, timeout=timeout))
     except URLError as error:
         raise _unreachable(error.reason) from None
     except (OSError, HTTPException) as error:
         raise _unreachable(error) from None
+    if answer.status in (200, 206) or answer.status in _MOVED:
+        return answer
+    answer.close()
+    challenges = answer.headers.get_all("WWW-Authenticate") or [""]
+    raise Failure(
+        f"HTTP status {answer.status}",
+        status=answer.status,
+        url=request.full_url,
+        challenge=next((each for each in challenges if each.lower().startswith("bearer ")), challenges[0]),
+        passing=answer.status in _PASSING,
+    )
 
 
-class _Redirects(HTTPRedirectHandler):
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        scheme = urlsplit(newurl).scheme
-        if scheme != "https" and (req.type, scheme) != ("http", "http"):
-            raise Failure(f"it redirects to {newurl}, which anybody on the way could change")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def _opener() -> OpenerDirector:
+    """One that only asks: redirects, proxies, statuses and the like are decided here."""
+    opener = OpenerDirector()
+    opener.add_handler(HTTPHandler())
+    opener.add_handler(HTTPSHandler())
+    return opener
 
 
 def _unreachable(reason: object) -> Failure:
@@ -118,6 +173,8 @@ def _unreachable(reason: object) -> Failure:
     if isinstance(reason, ssl.SSLCertVerificationError):
         hint = "trust its certificate authority on this computer (SSL_CERT_FILE names a file of them)"
         return Failure(f"its certificate is not trusted: {reason.verify_message}", hint=hint)
+    if isinstance(reason, HTTPException):
+        observed = f"its answer is not HTTP: {type(reason).__name__} {reason}"
     return Failure(observed, passing=True)
 
 
@@ -138,75 +195,45 @@ def tried(attempt: Callable[[], T], work: Work, reached: Callable[[], int] = lam
 
 
 def read(get: Get, work: Work, *, largest: int) -> bytes:
-    """All of a small answer. Raises Failure, also if it is larger than `largest` bytes."""
+    """All of a small answer. Raises Failure, also if it is larger than `largest` bytes, or compressed unasked."""
     return tried(lambda: _read_once(get, work, largest), work)
 
 
 def _read_once(get: Get, work: Work, largest: int) -> bytes:
     data = bytearray()
     with get({}) as answer:
-        while chunk := _next(answer, work):
+        if answer.status != 200:
+            raise Failure("it answers with a part of what was asked for")
+        encoding = answer.headers.get("Content-Encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            raise Failure(f"its answer is compressed ({encoding}), which was not asked for")
+        announced = length(answer, largest)
+        while chunk := next_chunk(answer, work):
             data += chunk
             if len(data) > largest:
-                raise Failure(f"more than {largest} bytes")
-    _check_length(answer, len(data))
+                raise too_large(largest)
+    check_whole(len(data), announced)
     return bytes(data)
 
 
-def download(get: Get, target: Path, sha256: str, work: Work, *, largest: int) -> None:
-    """The file `target` with this SHA-256 sum; what came of it before is at `target`.part, and is not asked for again.
-
-    Raises Failure, also if it is larger than `largest` bytes or has another sum, and InstallerError if it cannot be
-    written.
-    """
-    part = target.with_name(f"{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        resumed = part.exists()
-        while True:
-            tried(lambda: _append(get, part, work, largest), work, lambda: _size(part))
-            with part.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found == sha256:
-                part.replace(target)
-                return
-            part.unlink()
-            if not resumed:
-                raise Failure(f"it has the SHA-256 sum {found}, expected {sha256}")
-            resumed = False  # what was there before may be the head of another file: from the start, once
-    except OSError as error:
-        raise not_written(target, error) from None
+def length(answer: HTTPResponse, largest: int) -> int | None:
+    """How many bytes an answer announces; None if it says nothing. Raises Failure: nonsense, or more than `largest`."""
+    said = {each.strip() for each in answer.headers.get_all("Content-Length") or ()}
+    if not said or answer.chunked:  # then the chunks say where it ends (RFC 9112, section 6.3)
+        return None
+    if len(said) > 1 or not _LENGTH.fullmatch(min(said)):
+        raise Failure(f"its Content-Length is {', '.join(sorted(said))!r}, which is no number of bytes")
+    if int(min(said)) > largest:
+        raise too_large(largest)
+    return int(min(said))
 
 
-def not_written(target: Path, error: OSError) -> InstallerError:
-    hint = "free space there (df -h), or write elsewhere; the same command again goes on where this one stopped"
-    return InstallerError(f"write {target}", error.strerror or str(error), hint=hint, exit_code=ExitCode.PREFLIGHT)
+def too_large(largest: int) -> Failure:
+    return Failure(f"it is larger than {largest} bytes")
 
 
-def _append(get: Get, part: Path, work: Work, largest: int) -> None:
-    start = _size(part)
-    try:
-        answer = get({"Range": f"bytes={start}-"} if start else {})
-    except Failure as failure:
-        if failure.status == 416 and start:
-            return  # all of it had come already
-        raise
-    with answer:
-        if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            raise Failure("it answers with another part of the file than was asked for")
-        came = start if answer.status == 206 else 0
-        offset = came
-        with part.open("ab" if came else "wb") as file:
-            while chunk := _next(answer, work):
-                came += len(chunk)
-                if came > largest:
-                    raise Failure(f"it is larger than {largest} bytes")
-                file.write(chunk)
-                file.flush()  # what came stays, however this ends
-    _check_length(answer, came - offset)
-
-
-def _next(answer: HTTPResponse, work: Work) -> bytes:
+def next_chunk(answer: HTTPResponse, work: Work) -> bytes:
+    """The next few bytes of an answer; none at its end. Raises Failure or Stopped."""
     work.check()
     try:
         chunk = answer.read1(_CHUNK)
@@ -216,14 +243,7 @@ def _next(answer: HTTPResponse, work: Work) -> bytes:
     return chunk
 
 
-def _check_length(answer: HTTPResponse, came: int) -> None:
-    announced = int(answer.headers.get("Content-Length") or came)
-    if came < announced:
+def check_whole(came: int, announced: int | None) -> None:
+    """Raises Failure if less came than was announced."""
+    if announced is not None and came < announced:
         raise Failure(f"broke off after {came} of {announced} bytes", passing=True)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

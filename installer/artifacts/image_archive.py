@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from installer.artifacts.registry import INDEX, Descriptor, Manifest, Reference
+from installer.common import json_reader
 
 _NAME = "io.containerd.image.name"
 _LARGEST_DOCUMENT = 4 * 1024 * 1024
@@ -111,4 +112,4 @@ def _architectures(archive: tarfile.TarFile, names: Sequence[str], entry: dict[s
 
 def _json(archive: tarfile.TarFile, name: str) -> Any:
     file = archive.extractfile(name)
-    return json.loads(file.read(_LARGEST_DOCUMENT)) if file else []
+    return json_reader.parse(file.read(_LARGEST_DOCUMENT)) if file else []

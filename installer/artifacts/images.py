@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from installer.artifacts.catalogue import IMAGE_SUMS, read_image_sums
-from installer.artifacts.http import Failure, Work, download, not_written
+from installer.artifacts.file_download import download, not_written
+from installer.artifacts.http import Failure, Work
 from installer.artifacts.image_archive import contents, file_name, write
 from installer.artifacts.parallel import Task, amount, run_all
 from installer.artifacts.registry import Descriptor, Manifest, Reference, Repository, repositories
@@ -116,6 +117,8 @@ def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, tell: Tell
 
         def at(place: Repository) -> None:
             download(place.blob(blob), target, blob.sha256, work, largest=blob.size)
+            if (size := target.stat().st_size) != blob.size:
+                raise Failure(f"it has {size} bytes, and the manifest says {blob.size}")
 
         _first(image.places, at, f"{image.reference.name}: {blob.digest}")
 
@@ -141,7 +144,7 @@ def _first(places: Sequence[Repository], attempt: Callable[[Repository], T], tit
 def failed(title: str, observed: str, failure: Failure) -> InstallerError:
     """Retryable if nobody answered: others will not, either."""
     nobody = failure.passing and not failure.status
-    hint = failure.hint or (_OFFLINE if nobody else _REFUSED)
+    hint = failure.hints(_OFFLINE if nobody else _REFUSED)
     return InstallerError(f"get {title}", observed, hint=hint, exit_code=ExitCode.PREFLIGHT, retryable=nobody)
 
 

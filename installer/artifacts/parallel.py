@@ -44,6 +44,8 @@ def run_all(tasks: Sequence[Task], work: Work, tell: Callable[[str], None]) -> N
     try:
         while done < len(tasks):
             task, error = crew.next(max(0.0, spoken + _EVERY - time.monotonic()))
+            if task is None and not work.deadline.left:  # what hangs does not look at the time itself
+                raise _late(work, crew.running)
             if task is None:
                 tell(f"  {done} of {len(tasks)}, {amount(crew.received)} so far; now {crew.running}")
                 spoken = time.monotonic()
@@ -117,6 +119,12 @@ def _outcome(task: Task) -> Exception | None:
     except Exception as error:
         return error
     return None
+
+
+def _late(work: Work, running: str) -> InstallerError:
+    observed = f"not done within {work.deadline.seconds:.0f} s: {running}"
+    hint = "check the network; what came so far is kept: run the same command again"
+    return InstallerError("download", observed, hint=hint, exit_code=ExitCode.PREFLIGHT)
 
 
 def _together(failures: Sequence[InstallerError]) -> InstallerError:

@@ -6,18 +6,19 @@ Nobody logs in: registries that ask for a token get asked for one by their token
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
-from urllib.request import parse_http_list, parse_keqv_list
+from urllib.request import parse_http_list
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from installer.artifacts.http import Failure, Get, Headers, Work, ask, read
+from installer.common import json_reader
+from installer.common.web_address import followed, origin
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFESTS = (
@@ -35,6 +36,7 @@ _NAME = re.compile(
     r"(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?",
     re.ASCII,
 )
+_TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3})(:\d+)?")
 
 
@@ -184,34 +186,38 @@ class Repository:
     def _ask(self, url: str, headers: Headers) -> HTTPResponse:
         """With a token where one is asked for, be it only after a redirect; a token goes to no other host."""
         for _ in range(4):
-            token = self._tokens.get(_origin(url))
+            token = self._tokens.get(origin(url))
             try:
-                return ask(url, headers, token)
+                return ask(url, self.work, headers, token)
             except Failure as failure:
                 if failure.status != 401:
                     raise
-                sent = token if _origin(url) == _origin(failure.url) else None
+                sent = token if origin(url) == origin(failure.url) else None
                 url, refused = failure.url, failure
-                if self._tokens.get(_origin(url)) == sent:  # there is none, or it has run out
-                    self._tokens[_origin(url)] = self._token(failure)
+                if self._tokens.get(origin(url)) == sent:  # there is none, or it has run out
+                    self._tokens[origin(url)] = self._token(failure)
         raise refused
 
     def _token(self, failure: Failure) -> str:
         """An anonymous token for what was refused (distribution specification, token authentication)."""
-        scheme, _, rest = failure.challenge.partition(" ")
-        said = parse_keqv_list([item for item in parse_http_list(rest) if "=" in item])
-        if scheme.lower() != "bearer" or "realm" not in said:
+        said = _challenge(failure.challenge)
+        if not said.get("realm"):
             raise Failure("HTTP status 401: it wants a user and a password", status=401, url=failure.url)
+        try:
+            realm = followed(failure.url, said["realm"])
+        except ValueError as error:
+            observed = f"it sends to a token server at {said['realm']}, which is {error}"
+            raise Failure(observed, status=401, url=failure.url) from None
         scope = said.get("scope") or f"repository:{self.reference.repository}:pull"
         query = urlencode({name: said[name] for name in ("service",) if name in said} | {"scope": scope})
-        server = said["realm"] + ("&" if urlsplit(said["realm"]).query else "?") + query
+        server = realm + ("&" if urlsplit(realm).query else "?") + query
+        where = f"its token server {realm}"
         try:
-            found = json.loads(read(lambda headers: ask(server, headers), self.work, largest=_LARGEST_DOCUMENT))
-            token = found.get("token") or found["access_token"]
-        except (ValueError, KeyError, AttributeError):
-            token = None
-        if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
-            raise Failure(f"its token server {said['realm']} gives no token", status=401, url=failure.url)
+            token = _token(read(lambda headers: ask(server, self.work, headers), self.work, largest=_LARGEST_DOCUMENT))
+        except Failure as failed:
+            raise Failure(f"{where}: {failed.observed}", status=failed.status, hint=failed.hint) from None
+        if not token:
+            raise Failure(f"{where} gives no token", status=401, url=failure.url)
         return token
 
 
@@ -229,6 +235,20 @@ def _manifest(document: _Document, data: bytes, architecture: str) -> Manifest:
     return Manifest(architecture, document.media_type or _MANIFESTS[1], data, (document.config, *document.layers))
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _challenge(text: str) -> dict[str, str]:
+    """The parameters of a Bearer challenge; none of any other, and of one that cannot be read."""
+    scheme, _, rest = text.partition(" ")
+    if scheme.lower() != "bearer":
+        return {}
+    pairs = (item.partition("=") for item in parse_http_list(rest))
+    return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def _token(answer: bytes) -> str:
+    """The token in a token server's answer; empty if there is none."""
+    try:
+        found = json_reader.parse(answer)
+        token = found.get("token") or found["access_token"]
+    except (ValueError, KeyError, AttributeError):
+        return ""
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else ""

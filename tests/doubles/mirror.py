@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import socket
+import ssl
 import tarfile
 import threading
 from collections import defaultdict
@@ -38,6 +39,7 @@ class Mirror:
     """`files` by path. `faults` of a path strike one request each, in order:
 
     an int is a status; `cut` sends half of what was asked for and closes; `stall` sends half and then nothing.
+    `moved` says where a path is to be found instead.
     """
 
     files: dict[str, bytes]
@@ -45,12 +47,16 @@ class Mirror:
     port: int = 0
     asked: list[Asked] = field(default_factory=list)
     faults: dict[str, list[int | str]] = field(default_factory=lambda: defaultdict(list))
+    moved: dict[str, str] = field(default_factory=dict)
+    challenge: str = ""
+    """What it answers instead, to everything: that a token is wanted."""
     ranges: bool = True
+    tls: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        return f"http://{self.address}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}"
 
     def requests(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
@@ -67,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.mirror.asked.append(Asked(path, start, bool(address.scheme)))
         fault = self.mirror.faults[path].pop(0) if self.mirror.faults[path] else None
         content = self.mirror.files.get(path)
+        if self.mirror.challenge:
+            return self._say(401, b"", {"WWW-Authenticate": self.mirror.challenge})
+        if path in self.mirror.moved:
+            return self._say(302, b"", {"Location": self.mirror.moved[path]})
         if isinstance(fault, int) or content is None:
             self._say(fault if isinstance(fault, int) else 404, b"<html>no such thing</html>\n")
         elif start and start >= len(content):
@@ -76,6 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(206, content[start:], headers, fault)
         else:
             self._say(200, content, {}, fault)
+        return None
 
     def _start(self) -> int:
         asked = self.headers.get("Range", "")
@@ -117,11 +128,15 @@ _IP_FREEBIND = 15
 
 
 @contextmanager
-def running_mirror(files: Mapping[str, bytes], address: str = "127.0.0.1") -> Iterator[Mirror]:
-    mirror = Mirror(dict(files), address)
+def running_mirror(
+    files: Mapping[str, bytes], address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[Mirror]:
+    mirror = Mirror(dict(files), address, tls=tls is not None)
     handler = type("Handler", (_Handler,), {"mirror": mirror})
     server = _Server((address, 0), handler)
     mirror.port = server.server_address[1]
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 from collections.abc import Iterator
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from installer.artifacts import checksum_files, http
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
+    IMAGE_SUMS,
     image_archives,
     missing_sums,
     parse_sum,
+    read_image_sums,
     read_sums,
     versions,
     wanted,
@@ -24,6 +28,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.sections import Artifacts
 from tests.doubles.mirror import Mirror, published, running_mirror
+from tests.doubles.raw_http import answering, said
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 A, B = "a" * 64, "b" * 64
@@ -186,6 +191,51 @@ def test_a_server_that_says_nothing_is_given_up_at_the_deadline(mirror: Mirror) 
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(InstallerError, match=r"GET http://127\.0\.0\.1:1/.*: Connection refused"):
         read_sums(plan_with(mirror="http://127.0.0.1:1"), deadline=0.3)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(b"x", "Content-Length: abc"),
+        said(b"", "Location: http://[", status="302 Found"),
+        said(gzip.compress(b"0" * 10_000_000), "Content-Encoding: gzip"),
+        said(f"{A}\n".encode("utf-16")),
+        said(b"0" * 1_000_000),
+        said(b"", status="204 No Content"),
+        b"no HTTP at all",
+    ],
+)
+def test_a_file_that_cannot_be_read_never_counts_as_absent(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_PAUSE", 0.01)
+    monkeypatch.setattr(http, "_LONGEST", 0.02)
+    with answering(answer) as url, pytest.raises(InstallerError, match=f"^read the sums: (GET )?{url}/") as caught:
+        read_sums(plan_with(mirror=url))
+    assert "404" not in caught.value.observed
+    assert "does not exist" not in caught.value.observed
+    assert caught.value.hint
+    assert caught.value.exit_code is ExitCode.PREFLIGHT
+
+
+def test_even_a_mistake_of_our_own_does_not_make_a_file_absent(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_kwargs: object) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(checksum_files, "read", broken)
+    with pytest.raises(ZeroDivisionError):
+        read_sums(plan_with(mirror=mirror.url))
+
+
+def test_sums_with_a_byte_order_mark_are_read(mirror: Mirror) -> None:
+    mirror.files[IMAGE_SUMS] = b"\xef\xbb\xbf" + f"{A}  all.tar\r\n".encode()
+    assert read_sums(plan_with(mirror=mirror.url))["images/all.tar"] == A
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfea\x00", b"x" * 300_000])
+def test_files_of_a_directory_are_read_with_the_same_care(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / IMAGE_SUMS).write_bytes(content)
+    with pytest.raises(InstallerError, match=r"images/SHA256SUMS cannot be read: (it is not UTF-8 text|more than)"):
+        read_image_sums(tmp_path)
 
 
 def test_the_environments_proxy_is_used(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.request import Request
 
 import pytest
 
 from installer.artifacts import http as web
+from installer.artifacts.file_download import download
 from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from tests.doubles.mirror import Mirror, running_mirror
+from tests.doubles.raw_http import answering, said
+from tests.doubles.tls import server_context
 from tests.patience import PATIENCE
 
 DATA = bytes(range(256)) * 4000
@@ -46,11 +48,11 @@ def work() -> web.Work:
 
 
 def getter(url: str) -> web.Get:
-    return lambda headers: web.ask(url, headers)
+    return lambda headers: web.ask(url, work(), headers)
 
 
 def fetch(mirror: Mirror, target: Path, sha256: str = SUM, largest: int = len(DATA)) -> None:
-    web.download(getter(f"{mirror.url}/file"), target, sha256, work(), largest=largest)
+    download(getter(f"{mirror.url}/file"), target, sha256, work(), largest=largest)
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(mirror: Mirror, target: Path) -> None:
@@ -108,7 +110,7 @@ def test_another_sum_leaves_nothing_behind(mirror: Mirror, target: Path) -> None
 def test_more_than_was_announced_is_not_read(mirror: Mirror, target: Path) -> None:
     with pytest.raises(web.Failure, match="larger than 1000 bytes"):
         fetch(mirror, target, largest=1000)
-    with pytest.raises(web.Failure, match="more than 1000 bytes"):
+    with pytest.raises(web.Failure, match="larger than 1000 bytes"):
         web.read(getter(f"{mirror.url}/file"), work(), largest=1000)
 
 
@@ -141,14 +143,14 @@ def test_a_stop_keeps_what_came(mirror: Mirror, target: Path) -> None:
     wanted = work()
     wanted.received = lambda _count: wanted.stop.set()
     with pytest.raises(web.Stopped):
-        web.download(getter(f"{mirror.url}/file"), target, SUM, wanted, largest=len(DATA))
+        download(getter(f"{mirror.url}/file"), target, SUM, wanted, largest=len(DATA))
     assert 0 < target.with_name("file.part").stat().st_size < len(DATA)
 
 
 def test_nothing_is_waited_for_beyond_the_deadline(mirror: Mirror, target: Path) -> None:
     mirror.faults["file"] = [503] * 20
     with pytest.raises(web.Failure):
-        web.download(getter(f"{mirror.url}/file"), target, SUM, web.Work(Deadline(0.0)), largest=len(DATA))
+        download(getter(f"{mirror.url}/file"), target, SUM, web.Work(Deadline(0.0)), largest=len(DATA))
     assert mirror.asked == []
 
 
@@ -188,7 +190,7 @@ def test_a_token_stays_with_the_host_that_it_is_for(
 ) -> None:
     second, elsewhere = redirected(f"{mirror.url}/file")
     first, there = redirected(second)
-    with web.ask(first, {}, "secret") as answer:
+    with web.ask(first, work(), {}, "secret") as answer:
         assert answer.read() == DATA
     assert there == ["Bearer secret"]
     assert elsewhere == [None]
@@ -198,13 +200,124 @@ def test_a_token_stays_with_the_host_that_it_is_for(
 def test_redirects_lead_to_the_web_alone(redirected: Callable[[str], tuple[str, list[str | None]]], to: str) -> None:
     url, _ = redirected(to)
     with pytest.raises(web.Failure):
-        web.ask(url)
+        web.ask(url, work())
 
 
-def test_no_redirect_leads_from_https_to_http() -> None:
-    request = Request("https://registry.test/v2/")
-    with pytest.raises(web.Failure, match="anybody on the way could change"):
-        web._Redirects().redirect_request(request, None, 302, "", None, "http://other.test/")  # type: ignore[arg-type]
+@pytest.fixture
+def encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
+    """A mirror with a certificate that this computer trusts."""
+    context, authority = server_context(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with running_mirror({"file": DATA}, tls=context) as mirror:
+        yield mirror
+
+
+def test_no_redirect_leads_from_https_to_http(encrypted: Mirror, mirror: Mirror, target: Path) -> None:
+    encrypted.moved["file"] = f"{mirror.url}/file"
+    with pytest.raises(web.Failure, match=f"it redirects to {mirror.url}/file, which is unencrypted"):
+        fetch(encrypted, target)
+    with pytest.raises(web.Failure, match="which is unencrypted"):
+        web.read(getter(f"{encrypted.url}/file"), work(), largest=len(DATA))
+    assert mirror.asked == []
+
+
+def test_no_redirect_leads_to_http_by_way_of_https(encrypted: Mirror, mirror: Mirror, target: Path) -> None:
+    mirror.moved["file"] = f"{encrypted.url}/moved"
+    encrypted.moved["moved"] = f"{mirror.url}/again"
+    with pytest.raises(web.Failure, match="which is unencrypted"):
+        fetch(mirror, target)
+
+
+def test_redirects_lead_to_https_and_from_there_to_https(encrypted: Mirror, mirror: Mirror, target: Path) -> None:
+    mirror.moved["file"] = f"{encrypted.url}/moved"
+    encrypted.moved["moved"] = "/file"
+    fetch(mirror, target)
+    assert target.read_bytes() == DATA
+
+
+def test_redirects_without_end_are_given_up(mirror: Mirror) -> None:
+    mirror.moved["file"] = "/file"
+    with pytest.raises(web.Failure, match="more than 10 times"):
+        web.ask(f"{mirror.url}/file", work())
+
+
+def test_a_certificate_that_is_not_trusted_is_said(tmp_path: Path) -> None:
+    context, _ = server_context(tmp_path)
+    with (
+        running_mirror({}, tls=context) as stranger,
+        pytest.raises(web.Failure, match="certificate is not trusted") as caught,
+    ):
+        web.ask(f"{stranger.url}/file", work())
+    assert "SSL_CERT_FILE" in caught.value.hint
+
+
+GARBAGE = [
+    "http://[", "http://[::1", "http://a:99999/", "http://", "//", "http://user:secret@127.0.0.1/", "gopher://x/",
+    "http://" + "a" * 70 + ".test/", "file:///etc/passwd", "javascript:alert(1)", "http://a..b/", "\xff\xfe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("to", GARBAGE)
+def test_a_redirect_to_nowhere_is_a_failure(to: str) -> None:
+    with answering(said(b"", f"Location: {to}", status="302 Found")) as url, pytest.raises(web.Failure) as caught:
+        web.read(getter(url), work(), largest=10)
+    assert caught.value.observed
+    assert "secret" not in caught.value.observed
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(b"12345", "Content-Length: abc"),
+        said(b"12345", "Content-Length: -5"),
+        said(b"12345", "Content-Length: +5"),
+        said(b"12345", "Content-Length: 5_0"),
+        said(b"12345", "Content-Length: 0x5"),
+        said(b"12345", "Content-Length: 5, 7"),
+        said(b"12345", "Content-Length: 5", "Content-Length: 6"),
+        said(b"12345", "Content-Length: 9"),
+        said(b"12345", "Content-Length: 99999999999999999"),
+        said(b"12345", "Content-Length: " + "9" * 10_000),
+        said(b"12345", "Content-Length: 1e3"),
+        said(b"12345", "Content-Encoding: gzip"),
+        said(b"12345", "Content-Encoding: br, gzip"),
+        said(b"12345", "Content-Length: 5", status="206 Partial Content"),
+        said(b"12345", status="203 Non-Authoritative"),
+        said(b"zzz\r\n12345", "Transfer-Encoding: chunked"),
+        said(b"9\r\n12345", "Transfer-Encoding: chunked"),
+        said(b"-5\r\n12345", "Transfer-Encoding: chunked"),
+        said(b"", status="302 Found"),
+        said(b"", status="304 Not Modified"),
+        said(b"", status="999 \x1b]0;title\x07"),
+        said(b"", *[f"X-{n}: x" for n in range(200)]),
+        said(b"", "X: " + "x" * 70_000),
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"\x1b[2Jnot http\r\n\r\n",
+        b"\x00" * 1000,
+        b"",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_a_failure(answer: bytes, target: Path) -> None:
+    with answering(answer) as url:
+        with pytest.raises(web.Failure) as caught:
+            web.read(getter(url), work(), largest=1000)
+        with pytest.raises(web.Failure):
+            download(getter(url), target, "0" * 64, work(), largest=1000)
+    assert caught.value.observed.isprintable()
+    assert len(caught.value.observed) < 600
+    assert not caught.value.absent
+    assert not target.exists()
+
+
+def test_lengths_are_optional_and_may_be_said_twice() -> None:
+    for headers in ([], ["Content-Length: 5", "Content-Length: 5"], ["Content-Encoding: identity"]):
+        with answering(said(b"12345", *headers)) as url:
+            assert web.read(getter(url), work(), largest=5) == b"12345"
+
+
+def test_a_server_without_end_is_left_at_the_limit() -> None:
+    with answering(said(b"x" * 5_000_000)) as url, pytest.raises(web.Failure, match="larger than 1000 bytes"):
+        web.read(getter(url), work(), largest=1000)
 
 
 def test_words_of_a_server_do_not_reach_the_terminal_as_they_are(
@@ -212,19 +325,19 @@ def test_words_of_a_server_do_not_reach_the_terminal_as_they_are(
 ) -> None:
     url, _ = redirected("https2://x/\x1b]0;title\x07\x1b[31m")
     with pytest.raises(web.Failure) as caught:
-        web.ask(url)
+        web.ask(url, work())
     assert "\x1b" not in caught.value.observed
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.test/x", "/etc/passwd"])
 def test_only_the_web_is_asked(url: str) -> None:
     with pytest.raises(web.Failure, match="no http or https address"):
-        web.ask(url)
+        web.ask(url, work())
 
 
 def test_nobody_there_may_pass() -> None:
     def refused(_headers: web.Headers) -> HTTPResponse:
-        return web.ask("http://127.0.0.1:9/")
+        return web.ask("http://127.0.0.1:9/", work())
 
     with pytest.raises(web.Failure, match="refused") as caught:
         web.read(refused, work(), largest=10)

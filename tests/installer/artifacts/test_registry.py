@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from installer.artifacts import http as web
+from installer.artifacts.file_download import download
 from installer.artifacts.registry import Manifest, Reference, Repository, repositories
 from installer.common.deadline import Deadline
 from tests.doubles.mirror import running_mirror
+from tests.doubles.raw_http import answering, said
 from tests.doubles.registries import Front, Registry, running_front, running_registry
+from tests.doubles.tls import server_context
 from tests.patience import PATIENCE
 
 BOTH = ("amd64", "arm64")
@@ -43,7 +46,7 @@ def repository(name: str, mirror: str | None = None) -> Repository:
 
 def fetch(place: Repository, manifest: Manifest, directory: Path) -> None:
     for blob in manifest.blobs:
-        web.download(place.blob(blob), directory / blob.sha256, blob.sha256, place.work, largest=blob.size)
+        download(place.blob(blob), directory / blob.sha256, blob.sha256, place.work, largest=blob.size)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,13 @@ def test_a_registry_behind_a_redirect_is_asked_with_a_token_of_its_own(front: Fr
         ('Basic realm="private"', "wants a user and a password"),
         ("", "wants a user and a password"),
         ('Bearer realm="file:///etc/passwd",service="x"', "no http or https address"),
+        ('Bearer realm="http://[",service="x"', "no http or https address"),
+        ('Bearer realm="http://me:pw@127.0.0.1/",service="x"', "an address with a user in it"),
+        ("Bearer realm=", "wants a user and a password"),
+        ('Bearer realm="', "wants a user and a password"),
+        ("Bearer =,=,,", "wants a user and a password"),
+        ("Bearer", "wants a user and a password"),
+        ('Bearer realm="relative"', "HTTP status 401"),
         ('Bearer realm="REALM",service="another"', "HTTP status 400"),
     ],
 )
@@ -174,6 +184,13 @@ def test_a_blob_with_another_digest_is_refused(registry: Registry, tmp_path: Pat
         b'{"manifests": [{"digest": "../../etc/passwd", "size": 1}]}',
         b'{"manifests": [{"digest": "sha256:' + b"0" * 64 + b'", "size": -1}]}',
         b'{"config": {"digest": "sha256:' + b"0" * 64 + b'", "size": 99999999999999}, "layers": []}',
+        b'{"config": {"digest": "sha256:' + b"0" * 64 + b'", "size": ' + b"9" * 10_000 + b'}, "layers": []}',
+        b'{"config": {"digest": "sha256:' + b"0" * 64 + b'", "size": NaN}, "layers": []}',
+        b'{"manifests": ' + b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xff\xfe{}",
+        b'{"mediaType": "\xff"}',
+        b'{"mediaType": "\\ud800"}',
     ],
 )
 def test_an_answer_that_is_no_manifest_is_refused(answer: bytes) -> None:
@@ -190,3 +207,28 @@ def test_a_manifest_with_another_digest_than_it_was_asked_for_is_refused() -> No
         pytest.raises(web.Failure, match=f"{digest} has the digest sha256:44136f"),
     ):
         repository(f"registry.test/pause@{digest}", mirror.url).find(("amd64",))
+
+
+TOKENS = [
+    b"", b"[]", b"null", b"<html>", b'{"token": 1}', b'{"token": ""}', b'{"token": "a\\nb"}', b'{"token": "\\ud800"}',
+    b'{"token":' + b"[" * 100_000, b'{"token": ' + b"9" * 10_000 + b"}", b'{"token": NaN}', b"\xff\xfe\x00",
+    b'{"token": "' + b"x" * 100_000 + b'"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", TOKENS)
+def test_an_answer_that_is_no_token_is_refused(answer: bytes) -> None:
+    with answering(said(answer)) as server:
+        challenge = said(b"", f'WWW-Authenticate: Bearer realm="{server}/token"', status="401 Unauthorized")
+        with answering(challenge) as url, pytest.raises(web.Failure, match=r"its token server .* gives no token"):
+            repository("registry.test/pause:1", url).find(("amd64",))
+
+
+def test_no_token_is_asked_for_over_a_downgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, authority = server_context(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with running_mirror({}) as plain, running_mirror({}, tls=context) as encrypted:
+        encrypted.challenge = f'Bearer realm="{plain.url}/token"'
+        with pytest.raises(web.Failure, match="which is unencrypted"):
+            repository("registry.test/pause:1", encrypted.url).find(("amd64",))
+        assert plain.asked == []

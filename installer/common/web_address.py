@@ -1,0 +1,48 @@
+"""Addresses of HTTP servers: read with care, and what one may lead to."""
+
+from __future__ import annotations
+
+import string
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+
+def parse(url: str) -> SplitResult:
+    """The parts of an http or https address without user and password. Raises ValueError, which says what is wrong."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        sound = parts.scheme in ("http", "https") and host and parts.port != 0 and url.isascii() and url.isprintable()
+    except ValueError:
+        sound = False
+    if not sound or " " in url:
+        raise ValueError("no http or https address")
+    if "@" in parts.netloc:
+        raise ValueError("an address with a user in it")
+    return parts
+
+
+def port(parts: SplitResult) -> int:
+    """The port that an address means."""
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of an address, such as https://registry.test:443."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def followed(url: str, reference: str) -> str:
+    """The address that a server at `url` sends its readers on to. Raises ValueError, which says what is wrong.
+
+    `reference` is as a header has it, and may be relative. From https nothing leads to http.
+    """
+    quoted = quote(reference.strip(), safe=string.punctuation, encoding="latin-1", errors="replace")
+    try:
+        target = urljoin(url, quoted)
+    except ValueError:
+        target = quoted
+    parts = parse(target)
+    if urlsplit(url).scheme == "https" and parts.scheme != "https":
+        raise ValueError("unencrypted: anybody on the way could change what comes from there")
+    return target
