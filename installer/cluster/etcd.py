@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.node.program import run_program
 from installer.plan.topology import Topology
@@ -30,7 +30,7 @@ class Member:
 
 def parse_members(text: str) -> tuple[Member, ...]:
     """etcd's member list (JSON of `/v3/cluster/member/list`). Raises ValueError if it is none."""
-    document = json.loads(text)
+    document = json_reader.parse(text)
     members = document.get("members") if isinstance(document, dict) else None
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
         raise ValueError("no members in it")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import drain, masters, pods
+from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.node.program import run_program
 from installer.plan.rules import RULES, Kind
@@ -92,8 +92,8 @@ def object_of(said: str) -> dict[str, Any] | None:
     if not said.strip():
         return None
     try:
-        found: dict[str, Any] = json.loads(said)
-    except json.JSONDecodeError as error:
+        found: dict[str, Any] = json_reader.parse(said)
+    except ValueError as error:
         raise InstallerError("read kubectl's answer", f"it is no JSON: {error}", retryable=True) from None
     return found
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from installer.cluster import masters
+from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.steps.step import Context
 
@@ -20,7 +20,7 @@ def troubles_on(ctx: Context, node: str) -> list[str]:
     """What keeps pods on `node` from running; empty if nothing is known to."""
     try:
         said = masters.kubectl(ctx, "get", "pods", "-A", "--field-selector", f"spec.nodeName={node}", "-o", "json")
-        return troubles(json.loads(said))[:_SHOWN]
+        return troubles(json_reader.parse(said))[:_SHOWN]
     except (InstallerError, ValueError):  # what was waited for is told all the same
         return []
 

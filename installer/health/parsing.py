@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from installer.common import json_reader
 from installer.steps.evidence import Unreadable
 
 _WORDS = 80
@@ -23,8 +23,8 @@ def number(text: str, what: str) -> float:
 def document(text: str, what: str) -> Mapping[str, Any]:
     """A JSON object."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = json_reader.parse(text)
+    except ValueError:
         raise Unreadable(f"{what} gave no JSON: {brief(text)}") from None
     if not isinstance(value, dict):
         raise Unreadable(f"{what} gave no JSON object: {brief(text)}")

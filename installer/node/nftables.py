@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, collapse_addresses
 from typing import Any
 
+from installer.common import json_reader
 from installer.plan import rules as contract
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Peer, Traffic
@@ -162,12 +162,12 @@ def parse(text: str) -> tuple[FirewallRule, ...]:
     if not text.strip():
         return ()
     try:
-        items = json.loads(text)["nftables"]
+        items = json_reader.parse(text)["nftables"]
         chains = [item["chain"] for item in items if "chain" in item]
         rules = [item["rule"] for item in items if "rule" in item]
         opened = any(chain["name"] == "output" and chain.get("policy") == "accept" for chain in chains)
         found = [read for rule in rules if rule["chain"] == "input" and (read := _read(rule))]
-    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"not a table as nft lists it: {error}") from None
     everything = FirewallRule(POLICY, "out", _EVERY_PORT, (Peer.ALL,))
     return (*_joined(found), *((everything,) if opened else ()))

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from installer.cluster import masters
 from installer.cluster.masters import Condition
+from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import private_directory
 from installer.node.download import download
@@ -208,7 +209,7 @@ def read(path: Path) -> Backup:
     with _opened(path) as archive:
         try:
             member = archive.extractfile(RECORD)
-            return Backup(**json.loads(member.read() if member else b""))
+            return Backup(**json_reader.parse(member.read() if member else b""))
         except (KeyError, TypeError, ValueError):
             raise _no_backup(path, f"it holds no {RECORD} that can be read") from None
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from installer.common import json_reader
 from installer.health.check import Finding, Verdict, worst
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan.decisions import State
@@ -182,6 +183,6 @@ def save_report(directory: ClusterDirectory, report: Report) -> None:
 def last_report(directory: ClusterDirectory) -> Report | None:
     """The report saved last, or None if there is none that this version can read."""
     try:
-        return Report.from_dict(json.loads(directory.report.read_text(encoding="utf-8")))
+        return Report.from_dict(json_reader.parse(directory.report.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

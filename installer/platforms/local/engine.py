@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.local import process
 from installer.platforms.local.process import Done
@@ -58,8 +58,8 @@ class Engine:
             return []
         found = self.attempt(kind, "inspect", *names)
         try:
-            documents = json.loads(found.stdout or "[]")
-        except json.JSONDecodeError:
+            documents = json_reader.parse(found.stdout or "[]")
+        except ValueError:
             observed = f"its answer is no JSON: {found.reason}"
             raise InstallerError(f"{self.name} {kind} inspect", observed) from None
         return list(documents)
