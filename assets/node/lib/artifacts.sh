@@ -96,14 +96,20 @@ download() {
 
 download_once() {
     size_before=$(size_of "$2") status=0
-    code=$(curl -sS -f -L --proto '=http,https' --connect-timeout 15 --speed-limit 1024 --speed-time 30 \
-        --max-time $((download_end - $(date +%s) + 1)) -C - -o "$2" -w '%{http_code}' "$1" 2>"$STATE/curl.err") || status=$?
+    # From https nothing leads to http, as on the installer's computer.
+    case $1 in https://*) schemes=https ;; *) schemes=http,https ;; esac
+    code=$(curl -sS -f -L --proto "=$schemes" --proto-redir "=$schemes" --max-redirs 10 \
+        --connect-timeout 15 --speed-limit 1024 --speed-time 30 --max-time $((download_end - $(date +%s) + 1)) \
+        -C - -o "$2" -w '%{http_code} %{url_effective}' "$1" 2>"$STATE/curl.err") || status=$?
+    led_to=${code#* } code=${code%% *}
     download_seen=$(tail -n 1 "$STATE/curl.err")
     rm -f "$STATE/curl.err"
     [ "$(size_of "$2")" -le "$size_before" ] || download_wait=1
     case $status:$code in
     0:* | *:416) return 0 ;; # 416: all of it had come already
     23:*) failed_write "$2" ;;
+    1:*) end "$UNREACHABLE" "GET $1: it redirects to $led_to, which is not $schemes" ;;
+    3:* | 47:*) end "$UNREACHABLE" "GET $1: $download_seen" ;; # a redirect to no address, or too many
     33:*) rm -f "$2" ;; # the server cannot resume
     22:408 | 22:425 | 22:429 | 22:5*) download_seen="HTTP status $code" ;;
     22:*) end "$UNREACHABLE" "GET $1: HTTP status $code" ;;

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.doubles.mirror import script
+from tests.doubles.mirror import running_mirror, script
 from tests.doubles.node_bench import Bench, node_bench, path_of
+from tests.doubles.raw_http import answering, said
+from tests.doubles.tls import server_context
 
 KUBEADM = path_of("kubeadm")
 HALF = "half"
@@ -53,6 +55,54 @@ def test_what_does_not_pass_is_told_at_once(bench: Bench, status: int) -> None:
     bench.mirror.faults[KUBEADM] = [status]
     assert bench.refused(69) == f"craton-node: GET {bench.mirror.url}/{KUBEADM}: HTTP status {status}"
     assert len(bench.mirror.requests(KUBEADM)) == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("ftp://127.0.0.1/x", "it redirects to ftp://127.0.0.1/x, which is not http,https"),
+        ("file:///etc/passwd", "it redirects to file:///etc/passwd, which is not http,https"),
+        ("http://[", ""),
+        (f"/{KUBEADM}", "Maximum (10) redirects followed"),
+    ],
+)
+def test_redirects_lead_to_the_web_alone(bench: Bench, to: str, said: str) -> None:
+    bench.mirror.moved[KUBEADM] = to
+    refused = bench.refused(69)
+    assert refused.startswith(f"craton-node: GET {bench.mirror.url}/{KUBEADM}: ")
+    assert said in refused
+
+
+def test_redirects_from_https_lead_to_https_alone(bench: Bench, tmp_path: Path) -> None:
+    context, authority = server_context(tmp_path)
+    bench.box.run("sh", "-c", "cat >/etc/ssl/certs/ca-certificates.crt", stdin=authority.read_text())
+    with running_mirror(bench.mirror.files, tls=context) as encrypted:
+        text = bench.text.replace(f"{bench.mirror.url}/{KUBEADM}", f"{encrypted.url}/{KUBEADM}")
+        encrypted.moved[KUBEADM] = f"{bench.mirror.url}/{KUBEADM}"
+        said = replace(bench, text=text).refused(69)
+        assert f"it redirects to {bench.mirror.url}/{KUBEADM}, which is not https" in said
+        assert not bench.mirror.requests(KUBEADM)
+        encrypted.moved[KUBEADM] = f"{encrypted.url}/elsewhere"
+        encrypted.files["elsewhere"] = encrypted.files[KUBEADM]
+        replace(bench, text=text).prepared()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(b"x", "Content-Length: abc"),
+        said(b"x", "Content-Length: -1"),
+        said(b"x" * 100, "Content-Length: 99999999999999999999"),
+        b"no HTTP\r\n\r\n",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_given_up(bench: Bench, answer: bytes) -> None:
+    with answering(answer) as url:
+        text = bench.text.replace(f"{bench.mirror.url}/{KUBEADM}", f"{url}/{KUBEADM}")
+        ended = replace(bench, text=text).with_lines("DOWNLOAD_SECONDS='1'").prepare()
+    assert ended.returncode in (65, 69)
+    assert ended.stderr.splitlines()[-1].startswith("craton-node: ")
+    assert not bench.box.sh("ls /usr/local/bin/kubeadm 2>/dev/null || :")
 
 
 def test_a_server_that_is_not_there_is_given_up_at_the_deadline(bench: Bench) -> None:
