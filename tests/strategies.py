@@ -128,6 +128,7 @@ def machines_data(draw: st.DrawFn) -> dict[str, Any]:
         "artifacts": {
             "mirror": draw(urls),
             "proxy": draw(urls),
+            "no_proxy": draw(st.none() | st.just("10.0.0.0/8,.example.com")),
             "sums": draw(st.dictionaries(paths, st.just("0f" * 32))),
         },
     }

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, pause_image, wanted
+from installer.common import no_proxy, web_address
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology
@@ -63,7 +64,21 @@ def names_on(topology: Topology, machine: Machine) -> Iterator[tuple[str, str]]:
 
 
 def unproxied(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
-    """Where machines go without the proxy: themselves, the masters, pods, services, and the cluster's own names."""
+    """Where machines go without the proxy: masters, pods, services, the cluster's own names, and what the plan adds.
+
+    A mirror that any of it covers is named by itself as well: curl before 7.86 knows no networks and no ports here.
+    """
+    added = no_proxy.entries(plan.artifacts.no_proxy or "")
+    if "*" in added:
+        return ("*",)  # curl knows it only where it stands alone
+    everything = (*_own(plan, topology), *added)
+    mirror = web_address.parse(plan.artifacts.mirror) if plan.artifacts.mirror else None
+    if mirror and mirror.hostname and no_proxy.matching(mirror.hostname, web_address.port(mirror), everything):
+        everything = (*everything, mirror.hostname)
+    return tuple(dict.fromkeys(everything))
+
+
+def _own(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     machines = (
         tuple(str(master.located) for master in topology.of_role(Role.MASTER))
         if plan.traits.inventory

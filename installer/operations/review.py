@@ -71,6 +71,17 @@ def _downloads(plan: InstallPlan) -> Iterator[Download]:
         yield Download(name, "", "", f"{mirror}/{path}" if mirror else f"--artifacts: {path}", sums[path])
 
 
+def warnings(plan: InstallPlan) -> tuple[str, ...]:
+    """What to know before installing, in a sentence or two each; usually nothing."""
+    mirror = plan.artifacts.mirror or ""
+    if plan.traits.stand_ins or not mirror.startswith("http://"):
+        return ()
+    return (
+        f"The mirror {mirror} is not encrypted. Anybody between you and it can change the sums that you review, "
+        "and with them what is installed. Use https, or compare the sums with the publishers' before you install.",
+    )
+
+
 def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:
     """Every rule of the contract, in its order."""
     return tuple(_ruling(decision, plan) for decision in decisions.decisions(plan))
@@ -83,6 +94,7 @@ def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
     return {
         "plan": plan.model_dump(mode="json"),
         "summary": {"machines": machines, "survives": survives, "cost": cost, "notice": plan.traits.notice},
+        "warnings": list(warnings(plan)),
         "names": {"api": plan.api_host, "console": plan.console_host},
         "machines": [_machine(machine, host_words(own.get(machine.name))) for machine in shape.machines],
         "rules": [asdict(ruling) | {"applies": ruling.state == State.ON} for ruling in rulings(plan)],
@@ -115,7 +127,8 @@ def overview(plan: InstallPlan) -> str:
     """What is about to be installed, on one screen: name, platform, machines, the drawing."""
     notice = [plan.traits.notice] if plan.traits.notice else []
     heading = f"{plan.name} on {plan.platform}, Kubernetes {plan.kubernetes}"
-    return "\n".join([heading, *notice, " · ".join(facts(plan)), "", *diagram(plan)])
+    warned = [f"warning: {warning}" for warning in warnings(plan)]
+    return "\n".join([heading, *notice, " · ".join(facts(plan)), *warned, "", *diagram(plan)])
 
 
 def peers_words(rule: FirewallRule) -> str:

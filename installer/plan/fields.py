@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from installer.common import no_proxy, web_address
 from installer.common.sanitise import clean
 from installer.plan import addresses
 from installer.plan import rules as contract
@@ -127,6 +128,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9])?")
 _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._+@-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._:-]*\]?(:[0-9]{1,5})?")
 
 
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -174,11 +176,28 @@ def valid_base_url(value: object) -> str | None:
     )
     if value is None:
         return None
-    if not isinstance(value, str) or not re.fullmatch(
-        r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?", value
-    ):
+    if not isinstance(value, str) or not _BASE_URL.fullmatch(value) or not _is_web_address(value):
         raise refuse("an address with a password" if "@" in str(value) else value, allowed)
     return value
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        web_address.parse(value)
+    except ValueError:
+        return False
+    return True
+
+
+def valid_no_proxy(value: object) -> str | None:
+    """Entries as programs on the machines understand them, separated by commas."""
+    allowed = "names, addresses and networks, separated by commas, such as 10.0.0.0/8,.example.com"
+    if value is None:
+        return None
+    found = no_proxy.entries(value) if isinstance(value, str) else ()
+    if not found or not all(map(no_proxy.is_entry, found)):
+        raise refuse(value, allowed)
+    return ",".join(map(no_proxy.canonical, found))
 
 
 def valid_checksums(value: object) -> dict[str, str]:

@@ -16,6 +16,7 @@ from installer.plan.fields import (
     valid_checksums,
     valid_jump,
     valid_key_path,
+    valid_no_proxy,
     valid_public_key,
 )
 
@@ -68,10 +69,12 @@ class Artifacts(Part):
     """Base address of a mirror; None for the projects' own download sites."""
     proxy: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """HTTP proxy through which machines download."""
+    no_proxy: Annotated[str | None, BeforeValidator(valid_no_proxy)] = None
+    """What machines reach without the proxy, besides each other: names, addresses and networks, separated by commas."""
     sums: Annotated[dict[str, str], BeforeValidator(valid_checksums)] = Field(default_factory=dict)
     """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
     sums_from: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """The mirror that gave `sums`; None for the publishers themselves."""
 
     def __hash__(self) -> int:
-        return hash((self.mirror, self.proxy, frozenset(self.sums.items()), self.sums_from))
+        return hash((self.mirror, self.proxy, self.no_proxy, frozenset(self.sums.items()), self.sums_from))

@@ -20,6 +20,7 @@ from installer.cluster import kubeadm
 from installer.common.errors import InstallerError
 from installer.common.text import count, tilde
 from installer.operations import runs
+from installer.operations.review import warnings
 from installer.plan import planfile
 from installer.plan.topology import topology
 from installer.steps.platform import RunOptions
@@ -81,6 +82,8 @@ class ReviewScreen(CratonScreen[None]):
         #facts { margin-top: 1; height: auto; }
         #changes { margin-bottom: 1; height: auto; display: none; }
         .-differs #changes { display: block; }
+        #warnings { margin-bottom: 1; height: auto; }
+        #warnings.-none { display: none; }
     }
     """
 
@@ -95,6 +98,7 @@ class ReviewScreen(CratonScreen[None]):
         with TabbedContent():
             with TabPane("Overview", id="overview"), VerticalScroll():
                 yield Static(id="changes")
+                yield Static(_warnings(plan), id="warnings", classes="" if warnings(plan) else "-none")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
             with TabPane("Machines", id="machines"):
@@ -277,6 +281,10 @@ def _gather(subject: Subject) -> tuple[Gathered, Sequence[Column], review_rows.R
     if gathered.ran and not gathered.differences:
         return gathered, review_rows.RAN_COLUMNS, review_rows.ran(gathered)
     return gathered, review_rows.STEP_COLUMNS, review_rows.planned(gathered.steps)
+
+
+def _warnings(plan: InstallPlan) -> Content:
+    return Content("\n").join([theme.content(theme.WARNING, warning) for warning in warnings(plan)])
 
 
 def _differences(gathered: Gathered) -> Content:

@@ -30,6 +30,11 @@ def real_machines(answers: Answers) -> bool:
     return traits is not None and not traits.stand_ins
 
 
+def behind_a_proxy(answers: Answers) -> bool:
+    """The machines download through a proxy."""
+    return real_machines(answers) and bool(answers.get("artifacts.proxy"))
+
+
 def stand_ins(answers: Answers) -> bool:
     """The machines are stand-ins."""
     traits = traits_of(answers)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,7 @@ def test_a_redirect_to_nowhere_is_a_failure(to: str) -> None:
         b"\x00" * 1000,
         b"",
     ],
+    ids=count(),
 )
 def test_an_answer_that_makes_no_sense_is_a_failure(answer: bytes, target: Path) -> None:
     with answering(answer) as url:

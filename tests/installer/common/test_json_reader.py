@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from installer.common.json_reader import parse
@@ -17,6 +19,7 @@ def test_documents_are_read() -> None:
         b"", b"{", b"<html>", b"\xff\xfe\x00", b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000,
         b"9" * 10_000, b'{"a": -' + b"9" * 10_000 + b"}", b"NaN", b'{"a": Infinity}', b"[-Infinity]",
     ],
+    ids=count(),
 )  # fmt: skip
 def test_whatever_is_wrong_is_one_kind_of_error(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 (the words are the decoder's)

@@ -119,3 +119,28 @@ def test_nothing_of_the_cluster_goes_through_the_proxy() -> None:
         "demo-k8s.example.test,demo.example.test"
     ]
     assert "10.0.0.1" in unproxied(OWN, topology(OWN))
+
+
+@pytest.mark.parametrize(
+    ("given", "mirror", "found"),
+    [
+        ("10.9.0.0/16", "http://10.9.1.2:8080/k", ["10.9.0.0/16", "10.9.1.2"]),
+        ("*.lan, Build.test", "https://mirror.lan", [".lan", "Build.test", "mirror.lan"]),
+        ("mirror.test:8080", "http://mirror.test:8080", ["mirror.test:8080", "mirror.test"]),
+        ("mirror.test:8080", "http://mirror.test", ["mirror.test:8080"]),
+        ("[fd00::]/8", "http://[fd00::1]", ["fd00::/8", "fd00::1"]),
+        (None, "http://10.10.0.5", ["10.10.0.5"]),
+        (None, "http://mirror.test", []),
+    ],
+)
+def test_machines_reach_without_the_proxy_what_the_plan_says(given: str | None, mirror: str, found: list[str]) -> None:
+    bare = Artifacts(proxy="http://proxy.test:3128")
+    own = unproxied(PLAN.model_copy(update={"artifacts": bare}), topology(PLAN))
+    artifacts = Artifacts(proxy="http://proxy.test:3128", no_proxy=given, mirror=mirror)
+    plan = PLAN.model_copy(update={"artifacts": artifacts})
+    assert lines(plan, "NO_PROXY") == [",".join([*own, *found])]
+
+
+def test_a_star_stands_alone_as_curl_wants_it() -> None:
+    plan = PLAN.model_copy(update={"artifacts": Artifacts(proxy="http://proxy.test:3128", no_proxy=".lan,*")})
+    assert lines(plan, "NO_PROXY") == ["*"]

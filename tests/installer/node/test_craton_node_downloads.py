@@ -95,6 +95,7 @@ def test_redirects_from_https_lead_to_https_alone(bench: Bench, tmp_path: Path) 
         said(b"x" * 100, "Content-Length: 99999999999999999999"),
         b"no HTTP\r\n\r\n",
     ],
+    ids=["words", "negative", "huge", "no HTTP"],
 )
 def test_an_answer_that_makes_no_sense_is_given_up(bench: Bench, answer: bytes) -> None:
     with answering(answer) as url:

@@ -127,3 +127,20 @@ def test_the_text_has_every_section_and_no_line_with_blanks_at_its_end() -> None
 def test_the_overview_says_what_is_about_to_happen() -> None:
     assert "6 machines · survives the loss of 1 master · $0 (rehearsal)" in overview(plan())
     assert "rehearsal · nothing leaves this computer" in overview(plan())
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "warned"),
+    [
+        ({"mirror": "http://mirror.test"}, True),
+        ({"mirror": "http://127.0.0.1:8080/k"}, True),
+        ({"mirror": "https://mirror.test"}, False),
+        ({}, False),
+    ],
+)
+def test_a_mirror_without_encryption_is_warned_of_everywhere(artifacts: dict[str, str], warned: bool) -> None:
+    found = plan(**OWN, artifacts=artifacts)
+    words = "is not encrypted. Anybody between you and it can change the sums"
+    assert any(words in warning for warning in review(found, STEPS)["warnings"]) is warned
+    assert (words in text(found, STEPS)) is warned
+    assert (words in overview(found)) is warned

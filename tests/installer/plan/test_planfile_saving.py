@@ -134,7 +134,7 @@ def test_any_plan_is_saved_over_any_other_with_the_comments_kept(one: InstallPla
     assert above == set(re.findall("# above [0-9]+", saved))
     gone = set(re.findall("# behind [0-9]+", text)) - set(re.findall("# behind [0-9]+", saved))
     left_out = (other.ingress.infra, other.ssh.public_key, other.ssh.key, other.ssh.jump, other.artifacts.mirror,
-                other.artifacts.proxy)  # fmt: skip
+                other.artifacts.proxy, other.artifacts.no_proxy)  # fmt: skip
     assert len(gone) <= sum(part is None for part in left_out)
 
 

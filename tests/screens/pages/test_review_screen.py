@@ -281,6 +281,7 @@ async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(revi
         async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
             await settle(pilot)
             assert "recorded the sums of 14 artifacts" in said(pilot)
+            assert f"The mirror {mirror.url} is not encrypted" in visible(pilot)
             await pilot.press(str(TABS.index("artifacts") + 1))
             await pilot.pause()
             shown = visible(pilot)

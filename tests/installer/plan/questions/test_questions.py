@@ -64,7 +64,9 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert question.why.endswith((".", '"')) or '"' in question.why
     assert all(id in rules.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
-    full = next(full for platform in PLATFORMS if question.applies(full := complete({"platform": platform})))
+    behind_a_proxy = {"artifacts.proxy": "http://proxy.test:3128"}
+    everywhere = (complete({"platform": platform} | behind_a_proxy) for platform in PLATFORMS)
+    full = next(answers for answers in everywhere if question.applies(answers))
     default = reading.default(question, full)
     if default != "":
         assert reading.error(question, default) is None
@@ -90,6 +92,8 @@ def test_questions_that_do_not_apply_are_not_asked() -> None:
     assert "networks.machines" not in asked("Advanced", OWN)
     assert "artifacts.mirror" not in asked("Advanced", {})
     assert {"artifacts.mirror", "artifacts.proxy"} <= set(asked("Advanced", {"platform": "local"}))
+    assert "artifacts.no_proxy" not in asked("Advanced", {"platform": "local"})
+    assert "artifacts.no_proxy" in asked("Advanced", {"platform": "local", "artifacts.proxy": "http://proxy.test"})
 
 
 def test_no_answers_make_the_demo_plan() -> None:
