@@ -122,13 +122,14 @@ def machines_data(draw: st.DrawFn) -> dict[str, Any]:
     inventory = [_inventory_item(draw, number, role) for number, role in enumerate(draw(st.permutations(roles)))]
     paths = st.sampled_from(["release/v1.36.2/bin/linux/amd64/kubeadm", "cni: #1"])
     urls = st.none() | st.sampled_from(["https://mirror.example.com", "http://10.0.0.1:3128"])
+    proxy = draw(urls)  # without one, `no_proxy` means nothing, and the wizard leaves it out
     choices: dict[str, Any] = {
         "networks": {key: value for key, value in _networks(draw).items() if key != "machines"},
         "ssh": draw(st.fixed_dictionaries({}, optional=_WAYS)),
         "artifacts": {
             "mirror": draw(urls),
-            "proxy": draw(urls),
-            "no_proxy": draw(st.none() | st.just("10.0.0.0/8,.example.com")),
+            "proxy": proxy,
+            "no_proxy": draw(st.none() | st.just("10.0.0.0/8,.example.com")) if proxy else None,
             "sums": draw(st.dictionaries(paths, st.just("0f" * 32))),
         },
     }

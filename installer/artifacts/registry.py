@@ -215,7 +215,7 @@ class Repository:
         try:
             token = _token(read(lambda headers: ask(server, self.work, headers), self.work, largest=_LARGEST_DOCUMENT))
         except Failure as failed:
-            raise Failure(f"{where}: {failed.observed}", status=failed.status, hint=failed.hint) from None
+            raise Failure(f"{where} ({failed.observed})", status=failed.status, hint=failed.hint) from None
         if not token:
             raise Failure(f"{where} gives no token", status=401, url=failure.url)
         return token
