@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import locale
 import os
+import pwd
 import shutil
 import tempfile
 import time
@@ -244,6 +245,8 @@ def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
     }
     for variable, value in environment.items():
         patch.setenv(variable, value)
+    account = pwd.struct_passwd(("ada", "x", os.getuid(), os.getgid(), "Ada", str(root), "/bin/bash"))
+    patch.setattr(pwd, "getpwuid", lambda _uid: account)  # whose ~/.ssh may have keys, which would be suggested
     patch.setattr(time, "localtime", time.gmtime)
     patch.chdir(root)
 
