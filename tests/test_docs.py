@@ -13,7 +13,7 @@ import typer
 from installer.cli.app import app
 from installer.common.errors import ExitCode
 from installer.plan.rules import RULES
-from installer.ssh.diagnosis import RUNGS
+from installer.ssh.diagnosis import STAGES
 from tests.craton import ROOT
 from tests.needs import require
 
@@ -108,13 +108,13 @@ def test_exit_codes_in_a_troubleshooting_table_exist(page: str) -> None:
     assert {int(code) for code in re.findall(r"exit (?:code )?(\d+)", text)} <= {int(code) for code in ExitCode}
 
 
-def test_own_machines_names_every_rung_and_every_stage() -> None:
+def test_own_machines_names_every_stage_and_every_stage() -> None:
     text = (ROOT / "docs/own-machines.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
     program = (ROOT / "assets/node/craton-node").read_text(encoding="utf-8")
     stages = re.findall(r"^ +stage \d+ \$of '?([A-Za-z ]+?)'? [a-z_]+$", program, re.MULTILINE)
     assert len(stages) == 12
-    for names in ([rung.id for rung in RUNGS], stages):
+    for names in ([stage.id for stage in STAGES], stages):
         assert "\n".join(names) in "\n".join(rows)
 
 

@@ -97,7 +97,7 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
         if document
         else connectivity.text(found, ascii_only=ascii_only)
     )
-    raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.ladders) else ExitCode.PREFLIGHT)
+    raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.diagnoses) else ExitCode.PREFLIGHT)
 
 
 app.command(name="ladder", hidden=True)(diagnose)  # the command's old name

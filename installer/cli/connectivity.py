@@ -1,4 +1,4 @@
-"""Every machine's ladder as plain text or JSON: which rungs hold, what was seen, what mends the one that fails."""
+"""Every machine's diagnosis as plain text or JSON: which stages hold, what was seen, what mends the one that fails."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from installer.common.text import count
 from installer.operations.login.survey import Survey
-from installer.ssh.diagnose import Rung
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnose import Stage
+from installer.ssh.diagnosis import Diagnosis
 
 _SHAPES = {"passed": "●", "failed": "✕", "not reached": "○"}
 _LETTERS = {"passed": "ok", "failed": "!!", "not reached": "--"}
@@ -17,10 +17,10 @@ _LETTERS = {"passed": "ok", "failed": "!!", "not reached": "--"}
 
 
 def text(found: Survey, *, width: int = 100, ascii_only: bool = False) -> str:
-    """The ladders in lines of at most `width` characters where words allow; at the end, how many were reached."""
+    """The diagnoses in lines of at most `width` characters where words allow; at the end, how many were reached."""
     shapes = _LETTERS if ascii_only else _SHAPES
-    blocks = ["\n".join(_ladder(ladder, shapes, width)) for ladder in found.ladders.values()]
-    reached = f"{len(found.fine)} of {count(len(found.ladders), 'machine')} reached"
+    blocks = ["\n".join(_diagnosis(diagnosis, shapes, width)) for diagnosis in found.diagnoses.values()]
+    reached = f"{len(found.fine)} of {count(len(found.diagnoses), 'machine')} reached"
     return "\n\n".join([*blocks, reached])
 
 
@@ -31,33 +31,33 @@ def document(found: Survey) -> dict[str, Any]:
         "machines": [
             {
                 "machine": name,
-                "host_key": ladder.host_key,
-                "error": ladder.error.as_dict() if ladder.error else None,
-                "rungs": [_rung(rung) for rung in ladder.rungs],
+                "host_key": diagnosis.host_key,
+                "error": diagnosis.error.as_dict() if diagnosis.error else None,
+                "stages": [_stage(stage) for stage in diagnosis.stages],
             }
-            for name, ladder in found.ladders.items()
+            for name, diagnosis in found.diagnoses.items()
         ],
     }
 
 
-def _rung(rung: Rung) -> dict[str, str]:
+def _stage(stage: Stage) -> dict[str, str]:
     return {
-        "id": rung.id,
-        "title": rung.title,
-        "verdict": rung.verdict,
-        "seen": rung.seen,
-        "remedy": rung.remedy,
+        "id": stage.id,
+        "title": stage.title,
+        "verdict": stage.verdict,
+        "seen": stage.seen,
+        "remedy": stage.remedy,
     }
 
 
-def _ladder(ladder: Ladder, shapes: dict[str, str], width: int) -> Iterator[str]:
-    yield f"{shapes['failed' if ladder.error else 'passed']} {ladder.machine}"
-    longest = max(len(rung.title) for rung in ladder.rungs)
-    for rung in ladder.rungs:
-        head = f"    {shapes[rung.verdict]} {rung.title:{longest}}  "
-        yield from _wrapped(head, rung.seen, width)
-        if rung.remedy:
-            yield from _wrapped(f"{' ' * (len(head) - 2)}{'>' if shapes is _LETTERS else '→'} ", rung.remedy, width)
+def _diagnosis(diagnosis: Diagnosis, shapes: dict[str, str], width: int) -> Iterator[str]:
+    yield f"{shapes['failed' if diagnosis.error else 'passed']} {diagnosis.machine}"
+    longest = max(len(stage.title) for stage in diagnosis.stages)
+    for stage in diagnosis.stages:
+        head = f"    {shapes[stage.verdict]} {stage.title:{longest}}  "
+        yield from _wrapped(head, stage.seen, width)
+        if stage.remedy:
+            yield from _wrapped(f"{' ' * (len(head) - 2)}{'>' if shapes is _LETTERS else '→'} ", stage.remedy, width)
 
 
 def _wrapped(head: str, words: str, width: int) -> list[str]:

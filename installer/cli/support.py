@@ -14,7 +14,7 @@ from installer.common.console import result, tell
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
-    from installer.operations.support_bundle import Entry
+    from installer.operations.support_bundle import BundledFile
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -45,7 +45,7 @@ def gather(
             unlock_keys(lookup.load(name), mode)
         tell(f"asking the machines of {name} ...")
 
-    def agree(entries: Sequence[Entry]) -> None:
+    def agree(entries: Sequence[BundledFile]) -> None:
         tell("\n".join(support.listing(entries)))
         if can_ask(mode) and not yes:
             confirm(f"Save this as {path}?", mode)

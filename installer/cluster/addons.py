@@ -38,7 +38,7 @@ class Addon(Permanent):
         return Observation(0 < desired <= ready, f"{ready} of {desired} pods of {wanted.daemon_set} are ready")
 
     def apply(self, ctx: Context) -> None:
-        master = masters.speaker(ctx)
+        master = masters.reachable_master(ctx)
         try:
             run_program(ctx, master, "addon", self.name, stdin=manifests.addon(self.plan, self.name).text)
         except InstallerError as error:

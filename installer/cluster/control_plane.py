@@ -37,6 +37,6 @@ class Init(Permanent):
         ctx.world.directory.kubeconfig.unlink(missing_ok=True)
         facts = kubeadm.facts_of(status(ctx, self.machine.name))
         key = kubeadm.new_encryption_key()
-        parcel = kubeadm.init_parcel(self.plan, ctx.world.topology, ctx.world.machine(self.machine.name), facts, key)
+        payload = kubeadm.init_payload(self.plan, ctx.world.topology, ctx.world.machine(self.machine.name), facts, key)
         explain = explain_init(self.plan, self.machine.name)
-        run_program(ctx, self.machine.name, "init", stdin=parcel, explain=explain)
+        run_program(ctx, self.machine.name, "init", stdin=payload, explain=explain)

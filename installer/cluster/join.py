@@ -31,7 +31,7 @@ class Join(Permanent):
         if seen.member:
             masters.wait_until_up(ctx, self.machine)
             return
-        master = masters.speaker(ctx, besides=self.machine.name)
+        master = masters.reachable_master(ctx, besides=self.machine.name)
         if not self._stands(seen):
             self._make_room(ctx, master, seen)
         self._join(ctx, master)
@@ -58,9 +58,9 @@ class Join(Permanent):
 
     def _join(self, ctx: Context, master: str) -> None:
         facts = kubeadm.facts_of(status(ctx, self.machine.name))
-        parcel = kubeadm.join_parcel(self.plan, ctx.world.machine(self.machine.name), facts, _invitation(ctx, master))
+        payload = kubeadm.join_payload(self.plan, ctx.world.machine(self.machine.name), facts, _invitation(ctx, master))
         explain = explain_join(self.plan, self.machine.name, master)
-        run_program(ctx, self.machine.name, "join", stdin=parcel, explain=explain)
+        run_program(ctx, self.machine.name, "join", stdin=payload, explain=explain)
 
 
 def observe_membership(ctx: Context, machine: Machine) -> Observation:

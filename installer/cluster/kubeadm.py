@@ -1,6 +1,6 @@
-"""kubeadm's configuration, derived from a plan (API kubeadm.k8s.io/v1beta4), and the parcels in which it travels.
+"""kubeadm's configuration, derived from a plan (API kubeadm.k8s.io/v1beta4), and the payloads in which it travels.
 
-A parcel is what `craton-node init` and `join` read: several files, each after a line `#file NAME`.
+A payload is what `craton-node init` and `join` read: several files, each after a line `#file NAME`.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ def new_encryption_key() -> str:
     return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
-def init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
+def init_payload(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
     """What `craton-node init` reads on the first master. Secret.
 
     Raises InstallerError while a master has no address.
     """
     for master in topology.of_role(Role.MASTER):
         _ = master.located
-    return _init_parcel(plan, topology, machine, facts, encryption_key)
+    return _init_payload(plan, topology, machine, facts, encryption_key)
 
 
-def _init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
+def _init_payload(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
     init = render(
         "kubeadm/init.yaml",
         **_registration(machine, facts),
@@ -75,10 +75,10 @@ def _init_parcel(plan: InstallPlan, topology: Topology, machine: Machine, facts:
         read_only_port=_READ_ONLY_PORT if "M7" in plan.may else 0,
         conntrack={"maxPerCore": 0} if facts.container else {},
     )
-    return parcel({"kubeadm.yaml": init} | _api_server_files(encryption_key))
+    return payload({"kubeadm.yaml": init} | _api_server_files(encryption_key))
 
 
-def join_parcel(plan: InstallPlan, machine: Machine, facts: Facts, invitation: Invitation) -> str:
+def join_payload(plan: InstallPlan, machine: Machine, facts: Facts, invitation: Invitation) -> str:
     """What `craton-node join` reads. Secret. Raises InstallerError while the machine has no address."""
     _ = machine.located
     join = render(
@@ -89,16 +89,16 @@ def join_parcel(plan: InstallPlan, machine: Machine, facts: Facts, invitation: I
         ca_hash=invitation.ca_hash,
     )
     if machine.role is not Role.MASTER:
-        return parcel({"kubeadm.yaml": join})
+        return payload({"kubeadm.yaml": join})
     control_plane = render(
         "kubeadm/join-master.yaml", address=_shown_address(machine), certificate_key=invitation.certificate_key
     )
-    return parcel({"kubeadm.yaml": join + control_plane} | _api_server_files(invitation.encryption_key))
+    return payload({"kubeadm.yaml": join + control_plane} | _api_server_files(invitation.encryption_key))
 
 
 def shown(plan: InstallPlan, topology: Topology) -> str:
-    """The first master's parcel for people to read: as a virtual machine gets it, with words in place of the key."""
-    return _init_parcel(plan, topology, topology.first_master, Facts(), _NO_KEY)
+    """The first master's payload for people to read: as a virtual machine gets it, with words in place of the key."""
+    return _init_payload(plan, topology, topology.first_master, Facts(), _NO_KEY)
 
 
 def certificate_names(plan: InstallPlan, topology: Topology) -> list[str]:
@@ -110,19 +110,19 @@ def certificate_names(plan: InstallPlan, topology: Topology) -> list[str]:
     return [*names, "localhost", "127.0.0.1"]
 
 
-def parcel(files: Mapping[str, str]) -> str:
+def payload(files: Mapping[str, str]) -> str:
     """The files as one text. Raises ValueError if they could not be told apart again."""
     for name, text in files.items():
         if not _NAME.fullmatch(name) or _FILE.search(text) or not text.endswith("\n"):
-            raise ValueError(f"{name!r} cannot travel in a parcel")
+            raise ValueError(f"{name!r} cannot travel in a payload")
     return "".join(f"#file {name}\n{text}" for name, text in files.items())
 
 
-def read_parcel(text: str) -> dict[str, str]:
-    """The files of a parcel by name. Raises ValueError if it is none."""
+def read_payload(text: str) -> dict[str, str]:
+    """The files of a payload by name. Raises ValueError if it is none."""
     before, *found = _FILE.split(text)
     if before or not found:
-        raise ValueError("no parcel: it does not begin with a line `#file NAME`")
+        raise ValueError("no payload: it does not begin with a line `#file NAME`")
     return dict(zip(found[::2], found[1::2], strict=True))
 
 

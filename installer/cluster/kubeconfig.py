@@ -33,7 +33,7 @@ class Kubeconfig:
         return Observation(True, f"{path} leads to {access.server}")
 
     def apply(self, ctx: Context) -> None:
-        master = masters.speaker(ctx)
+        master = masters.reachable_master(ctx)
         try:
             access = admin_access.read(run_program(ctx, master, "kubeconfig", secret=True), self.plan)
         except AccessError as error:

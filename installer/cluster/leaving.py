@@ -26,11 +26,11 @@ class SpareThem(Proof):
     leaving: tuple[Machine, ...]
 
     def observe(self, ctx: Context) -> Observation:
-        speaker = masters.speaker(ctx, besides=self.leaving[0].name)
+        reachable_master = masters.reachable_master(ctx, besides=self.leaving[0].name)
         going = [machine.name for machine in self.leaving if machine.role is Role.MASTER]
         if going:
-            _members_out(ctx, speaker, going)
-        return Observation(True, f"{speaker} speaks for the cluster")
+            _members_out(ctx, reachable_master, going)
+        return Observation(True, f"{reachable_master} speaks for the cluster")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Drained(Permanent):
             return
         found = nodes.node_of(ctx, self.machine.name)
         if found is not None:
-            drain.drain(ctx, found, master=masters.speaker(ctx, besides=self.machine.name), force=self.force)
+            drain.drain(ctx, found, master=masters.reachable_master(ctx, besides=self.machine.name), force=self.force)
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class OutOfEtcd(Permanent):
     """Names of the masters that are to leave, this one included."""
 
     def observe(self, ctx: Context) -> Observation:
-        master = masters.speaker(ctx, besides=self.machine.name)
+        master = masters.reachable_master(ctx, besides=self.machine.name)
         is_member = any(member.name == self.machine.name for member in etcd.members_of(ctx, master))
         return Observation(not is_member, "a member of etcd" if is_member else "no member of etcd")
 
     def apply(self, ctx: Context) -> None:
-        master = masters.speaker(ctx, besides=self.machine.name)
+        master = masters.reachable_master(ctx, besides=self.machine.name)
         for member in _members_out(ctx, master, self.leaving):
             ctx.log(f"taking the member {member.name} out of etcd")
             run_program(ctx, master, "etcd", "remove", member.id)
@@ -112,7 +112,7 @@ class Forgotten(Permanent):
         return Observation(found is None, "no Node object" if found is None else "its Node object is there")
 
     def apply(self, ctx: Context) -> None:
-        nodes.remove(ctx, masters.speaker(ctx, besides=self.machine.name), self.machine.name)
+        nodes.remove(ctx, masters.reachable_master(ctx, besides=self.machine.name), self.machine.name)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def established(ctx: Context, besides: str = "") -> str | None:
     return _first(ctx, besides)[0]
 
 
-def speaker(ctx: Context, besides: str = "") -> str:
+def reachable_master(ctx: Context, besides: str = "") -> str:
     """As `established`. Raises InstallerError, which names the master to mend, if there is none."""
     found, troubles = _first(ctx, besides)
     if found is None:
@@ -136,16 +136,16 @@ def kubectl(ctx: Context, *arguments: str, stdin: str = "") -> str:
     Raises InstallerError naming that master.
     """
     world = ctx.world
-    if asked := world.speaker:
+    if asked := world.reachable_master:
         try:
             return run_program(ctx, asked, "kubectl", *arguments, stdin=stdin, secret=True)
         except InstallerError:
-            world.speaker = speaker(ctx)
-            if world.speaker == asked:
+            world.reachable_master = reachable_master(ctx)
+            if world.reachable_master == asked:
                 raise
     else:
-        world.speaker = speaker(ctx)
-    return run_program(ctx, world.speaker, "kubectl", *arguments, stdin=stdin, secret=True)
+        world.reachable_master = reachable_master(ctx)
+    return run_program(ctx, world.reachable_master, "kubectl", *arguments, stdin=stdin, secret=True)
 
 
 def wait_until_up(ctx: Context, machine: Machine) -> Condition:

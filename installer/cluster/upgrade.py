@@ -113,7 +113,7 @@ class Drained(Permanent):
     def apply(self, ctx: Context) -> None:
         found = nodes.node_of(ctx, self.machine)
         if found is not None:
-            drain.drain(ctx, found, master=masters.speaker(ctx))
+            drain.drain(ctx, found, master=masters.reachable_master(ctx))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _well(ctx: Context) -> tuple[str | None, str]:
         found = {node["metadata"]["name"]: node for node in listed.get("items", ())}
         names = [machine.name for machine in ctx.world.topology.machines]
         troubles = [_node_trouble(ctx, name, found.get(name)) for name in names]
-        troubles.append(_etcd_trouble(ctx, masters.speaker(ctx)))
+        troubles.append(_etcd_trouble(ctx, masters.reachable_master(ctx)))
     except InstallerError as error:
         return None, str(error)
     seen = "; ".join(filter(None, troubles))

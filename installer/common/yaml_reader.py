@@ -45,7 +45,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MappingEntry:
     """A key and its value. `span` is that of the key."""
 
     span: Span
@@ -55,7 +55,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Mapping:
     span: Span
-    entries: dict[str, Entry]
+    entries: dict[str, MappingEntry]
     flow: bool
 
 
@@ -203,7 +203,7 @@ class Reader:
     def _mapping(self, start: Event, stream: Iterator[Event], span: Span) -> Mapping:
         from ruamel.yaml import events
 
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
         end = span.end
         while not isinstance(event := next(stream), events.MappingEndEvent):
             key = self._key(event, stream)
@@ -212,7 +212,7 @@ class Reader:
             if key is not None and key in entries:
                 self._flaw(event, f"a key given twice (first in line {entries[key].span.line})", "allowed")
             elif key is not None:
-                entries[key] = Entry(span_of(event), value)
+                entries[key] = MappingEntry(span_of(event), value)
             end = max(end, value.span.end)
             self.path.pop()
         return Mapping(_until(span, event, end, start.flow_style), entries, start.flow_style)

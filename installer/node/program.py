@@ -16,7 +16,7 @@ Verbs (arguments; what stdin holds; what stdout says):
                   and `left KIND NAME WHY`
     firewall apply|confirm|remove|show       see installer.node.firewall
 
-Of a machine in its cluster (a parcel is several files on stdin, each after a line `#file NAME`):
+Of a machine in its cluster (a payload is several files on stdin, each after a line `#file NAME`):
 
     condition     what this machine is in its cluster, lines `key=value`: member (the cluster's name, `another`, or
                   empty), begun (init or join, while one began and has not come to its end), kubelet (`ok`, or in one
@@ -24,10 +24,10 @@ Of a machine in its cluster (a parcel is several files on stdin, each after a li
                   whose container runs), api (`ok`, or why not; masters), version (the release of its API server's
                   manifest; masters), kubelet_version, kubeadm_version, busy (`yes` while another craton-node changes
                   the machine, or `no`)
-    init          a parcel: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
+    init          a payload: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
                   authentication.yaml, audit-policy.yaml; on the first master
     invite        lines `token=`, `ca_hash=`, `certificate_key=`, `encryption_key=`; secret; on a master
-    join          a parcel: kubeadm.yaml (JoinConfiguration) with what `invite` said; of masters the other files, too
+    join          a payload: kubeadm.yaml (JoinConfiguration) with what `invite` said; of masters the other files, too
     addon NAME    applies the manifests of an addon (overlay, ingress) from stdin; on a master
     kubectl ARG...                  kubectl with the administrator's credentials; on a master
     kubeconfig    the administrator's kubeconfig; secret; on a master

@@ -31,18 +31,18 @@ _LOG_LINES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BundledFile:
     """A file of a bundle; `size` in bytes."""
 
     name: str
     size: int
 
 
-Agree = Callable[[Sequence[Entry]], None]
+Agree = Callable[[Sequence[BundledFile]], None]
 """Is told what a bundle holds before it is saved; whatever it raises keeps it from being saved."""
 
 
-def agreed(_entries: Sequence[Entry]) -> None: ...
+def agreed(_entries: Sequence[BundledFile]) -> None: ...
 
 
 def gather(cluster: str, output: Path, *, machines: bool = True, agree: Agree = agreed) -> Path:
@@ -90,7 +90,7 @@ def bundle(
     return output
 
 
-def _write(file: io.BufferedWriter, cluster: str, contents: Iterable[tuple[str, str]]) -> list[Entry]:
+def _write(file: io.BufferedWriter, cluster: str, contents: Iterable[tuple[str, str]]) -> list[BundledFile]:
     now, entries = int(time.time()), []
     with tarfile.open(fileobj=file, mode="w:gz") as archive:
         for name, text in contents:
@@ -98,11 +98,11 @@ def _write(file: io.BufferedWriter, cluster: str, contents: Iterable[tuple[str, 
             entry = tarfile.TarInfo(f"{cluster}/{name}")
             entry.size, entry.mtime, entry.mode = len(content), now, 0o600
             archive.addfile(entry, io.BytesIO(content))
-            entries.append(Entry(entry.name, entry.size))
+            entries.append(BundledFile(entry.name, entry.size))
     return entries
 
 
-def listing(entries: Sequence[Entry]) -> list[str]:
+def listing(entries: Sequence[BundledFile]) -> list[str]:
     """What a bundle holds, a line each, sizes in kB."""
     return [f"{entry.size / 1000:9.1f} kB  {entry.name}" for entry in entries]
 

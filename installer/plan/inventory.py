@@ -35,7 +35,7 @@ _SHORT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedMachine:
     """One machine of a text, or several written as one, at [`start`, `end`) of it.
 
     `error` says what is wrong, and is empty if nothing is; `hosts` holds what could be read all the same.
@@ -53,7 +53,7 @@ class Entry:
 class Inventory:
     """A text as it was read, entry by entry."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ListedMachine, ...]
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -67,13 +67,13 @@ class Inventory:
 
 def parse(text: str) -> Inventory:
     """Read `text`, and the files that it names; raises nothing."""
-    entries: list[Entry] = []
+    entries: list[ListedMachine] = []
     offset = 0
     for number, line in enumerate(inventory_file.seen(text).split("\n"), 1):
         for piece in _pieces(line):
             hosts, error = _from_file(piece.path) if piece.path else (piece.hosts, piece.error)
             start, end = offset + piece.start, offset + piece.end
-            entries.append(Entry(number, start, end, text[start:end], hosts, error))
+            entries.append(ListedMachine(number, start, end, text[start:end], hosts, error))
         offset += len(line) + 1
     return Inventory(tuple(entries))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from installer.ssh.diagnosis import Ladder
+    from installer.ssh.diagnosis import Diagnosis
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class Connections(Protocol):
     def get(self, machine: str, deadline: float) -> Connection:
         """Raises InstallerError: refused, dropped, host key changed, key not accepted, deadline."""
 
-    def climb(self, machine: str, deadline: float) -> Ladder:
-        """Try every rung of the ladder to `machine` anew; never raises InstallerError. The connection is kept."""
+    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
+        """Try every stage of the diagnosis to `machine` anew; never raises InstallerError. The connection is kept."""
 
     def fresh(self, machine: str, deadline: float) -> Connection:
         """A connection beside the shared one, opened now; whoever asks for it closes it. Raises as `get` does."""

@@ -9,7 +9,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.ssh.client import SSHConnection
-from installer.ssh.diagnosis import Climbed, unheard
+from installer.ssh.diagnosis import OnStage, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import verify
 from installer.ssh.keys.identities import Keyrings
@@ -17,7 +17,7 @@ from installer.ssh.transport.dial import Jumps, dial
 from installer.ssh.transport.pool import Pool
 
 if TYPE_CHECKING:
-    from installer.ssh.diagnosis import Ladder
+    from installer.ssh.diagnosis import Diagnosis
 
 
 class SSHConnections:
@@ -35,14 +35,14 @@ class SSHConnections:
         until = Deadline(deadline)
         return self._machines.get(machine, machine, until, lambda: self._dial(machine, until))
 
-    def climb(self, machine: str, deadline: float, climbed: Climbed = unheard) -> Ladder:
-        """Try every rung; the connection at the top of the ladder is kept, as if it had been asked for by `get`."""
-        from installer.ssh.diagnose import climb_open
+    def diagnose(self, machine: str, deadline: float, on_stage: OnStage = unheard) -> Diagnosis:
+        """Try every stage; the connection at the top of the diagnosis is kept, as if it had been asked for by `get`."""
+        from installer.ssh.diagnose import diagnose_open
 
-        def open(until: Deadline, hear: Climbed) -> SSHConnection:
+        def open(until: Deadline, hear: OnStage) -> SSHConnection:
             return self._machines.renew(machine, machine, until, lambda: self._dial(machine, until, hear))
 
-        return climb_open(machine, open, deadline, climbed)[0]
+        return diagnose_open(machine, open, deadline, on_stage)[0]
 
     def fresh(self, machine: str, deadline: float) -> SSHConnection:
         """A connection beside the shared one, opened now; whoever asks for it closes it."""
@@ -52,12 +52,12 @@ class SSHConnections:
         self._machines.close()
         self._jumps.close()
 
-    def _dial(self, machine: str, deadline: Deadline, climbed: Climbed = unheard) -> SSHConnection:
+    def _dial(self, machine: str, deadline: Deadline, on_stage: OnStage = unheard) -> SSHConnection:
         endpoint = self._endpoints(machine)
         known = verify.known(self._directory, machine, endpoint)
         keyring = self._keyrings.of(endpoint)
         try:
-            return SSHConnection(machine, dial(machine, endpoint, known, keyring, deadline, climbed, self._jumps))
+            return SSHConnection(machine, dial(machine, endpoint, known, keyring, deadline, on_stage, self._jumps))
         except InstallerError:
             self._keyrings.forget()
             raise

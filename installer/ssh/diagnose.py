@@ -1,4 +1,4 @@
-"""The ladder from a machine's name to a machine that can be worked on: climbed rung by rung, told rung by rung."""
+"""Tries every stage between a machine's name and a machine that can be worked on, and reports each as it passes."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from dataclasses import replace
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.ssh.client import SSHConnection
-from installer.ssh.diagnosis import RUNGS, Climbed, Ladder, Rung, unheard
+from installer.ssh.diagnosis import STAGES, Diagnosis, OnStage, Stage, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys.verify import HostKeys
 from installer.ssh.host_probe import examine
 from installer.ssh.keys.identities import Keyring
 from installer.ssh.transport.dial import Jumps, dial
 
-__all__ = ["RUNGS", "Ladder", "Rung", "climb"]
+__all__ = ["STAGES", "Diagnosis", "Stage", "diagnose"]
 
 
-def climb(
+def diagnose(
     machine: str,
     endpoint: Endpoint,
     trust: HostKeys,
     keyring: Keyring,
     deadline: float,
-    climbed: Climbed = unheard,
+    on_stage: OnStage = unheard,
     jumps: Jumps | None = None,
-) -> Ladder:
-    """Try every rung within `deadline` seconds. Raises nothing that a user can act on: it is in the ladder.
+) -> Diagnosis:
+    """Try every stage within `deadline` seconds. Raises nothing that a user can act on: it is in the diagnosis.
 
-    `climbed` hears of every rung that holds as soon as it does. `jumps` shares jump hosts between ladders.
+    `on_stage` hears of every stage that holds as soon as it does. `jumps` shares jump hosts between diagnoses.
     """
 
-    def open(until: Deadline, hear: Climbed) -> SSHConnection:
+    def open(until: Deadline, hear: OnStage) -> SSHConnection:
         return SSHConnection(machine, dial(machine, endpoint, trust, keyring, until, hear, jumps))
 
-    ladder, connection = climb_open(machine, open, deadline, climbed)
+    diagnosis, connection = diagnose_open(machine, open, deadline, on_stage)
     if connection is not None:
         connection.close()
-    return ladder
+    return diagnosis
 
 
-def climb_open(
+def diagnose_open(
     machine: str,
-    open: Callable[[Deadline, Climbed], SSHConnection],
+    open: Callable[[Deadline, OnStage], SSHConnection],
     deadline: float,
-    climbed: Climbed = unheard,
-) -> tuple[Ladder, SSHConnection | None]:
-    """As `climb`, and leave the connection to whoever gave `open`, which tells of the rungs up to the login."""
-    held: list[Rung] = []
+    on_stage: OnStage = unheard,
+) -> tuple[Diagnosis, SSHConnection | None]:
+    """As `diagnose`, and leave the connection to whoever gave `open`, which tells of the stages up to the login."""
+    held: list[Stage] = []
     until = Deadline(deadline)
 
-    def hear(rung: Rung) -> None:
-        held.append(rung)
-        climbed(rung)
+    def hear(stage: Stage) -> None:
+        held.append(stage)
+        on_stage(stage)
 
     connection: SSHConnection | None = None
     error: InstallerError | None = None
@@ -62,11 +62,11 @@ def climb_open(
         examine(machine, connection, connection.user, until, hear)
     except InstallerError as failure:
         error = failure
-    return Ladder(machine, _told(held, error), error, connection.host_key if connection else None), connection
+    return Diagnosis(machine, _told(held, error), error, connection.host_key if connection else None), connection
 
 
-def _told(held: list[Rung], error: InstallerError | None) -> tuple[Rung, ...]:
-    rest = RUNGS[len(held) :]
+def _told(held: list[Stage], error: InstallerError | None) -> tuple[Stage, ...]:
+    rest = STAGES[len(held) :]
     if error is None or not rest:
         return tuple(held)
     return (*held, replace(rest[0], verdict="failed", seen=error.observed, remedy=error.hint), *rest[1:])

@@ -1,4 +1,4 @@
-"""The rungs of the ladder from a machine's name to a machine that can be worked on, in the order they are climbed."""
+"""The stages between a machine's name and a machine that can be worked on, in the order they are tried."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from installer.common.errors import InstallerError
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
-    """Every rung in order, with what was seen of it."""
+class Diagnosis:
+    """Every stage in order, with what was seen of it."""
 
     machine: str
-    rungs: tuple[Rung, ...]
+    stages: tuple[Stage, ...]
     error: InstallerError | None = None
     host_key: str | None = None
     """The key that the server proved to have and that was trusted, as `TYPE BASE64`."""
 
     @property
-    def failed(self) -> Rung | None:
-        """The rung that did not hold; those behind it were not reached."""
-        return next((rung for rung in self.rungs if rung.verdict == "failed"), None)
+    def failed(self) -> Stage | None:
+        """The stage that did not hold; those behind it were not reached."""
+        return next((stage for stage in self.stages if stage.verdict == "failed"), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One rung: `seen` says what was observed, `remedy` what mends it; both are empty until it was reached."""
+class Stage:
+    """One stage: `seen` says what was observed, `remedy` what mends it; both are empty until it was reached."""
 
     id: str
     title: str
@@ -36,25 +36,25 @@ class Rung:
     remedy: str = ""
 
 
-RUNGS = (
-    Rung("resolve", "its name resolves"),
-    Rung("connect", "it takes connections"),
-    Rung("banner", "an SSH server answers"),
-    Rung("host key", "its host key is known"),
-    Rung("log in", "it takes a key of ours"),
-    Rung("shell", "its login shell runs commands"),
-    Rung("sudo", "sudo needs no password"),
-    Rung("system", "its system is supported"),
+STAGES = (
+    Stage("resolve", "its name resolves"),
+    Stage("connect", "it takes connections"),
+    Stage("banner", "an SSH server answers"),
+    Stage("host key", "its host key is known"),
+    Stage("log in", "it takes a key of ours"),
+    Stage("shell", "its login shell runs commands"),
+    Stage("sudo", "sudo needs no password"),
+    Stage("system", "its system is supported"),
 )
 
-Climbed = Callable[[Rung], None]
-"""Told of every rung as soon as it holds."""
+OnStage = Callable[[Stage], None]
+"""Told of every stage as soon as it holds."""
 
 
-def passed(id: str, seen: str) -> Rung:
-    """The rung of that id, which holds. Raises StopIteration if there is none."""
-    return replace(next(rung for rung in RUNGS if rung.id == id), verdict="passed", seen=seen)
+def passed(id: str, seen: str) -> Stage:
+    """The stage of that id, which holds. Raises StopIteration if there is none."""
+    return replace(next(stage for stage in STAGES if stage.id == id), verdict="passed", seen=seen)
 
 
-def unheard(_rung: Rung) -> None:
-    """For whoever wants to hear of no rung."""
+def unheard(_stage: Stage) -> None:
+    """For whoever wants to hear of no stage."""

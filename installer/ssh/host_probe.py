@@ -1,4 +1,4 @@
-"""The upper rungs, in one round trip: the login shell, sudo, and the system that runs there."""
+"""The upper stages, in one round trip: the login shell, sudo, and the system that runs there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.systems import TESTED_TEXT, Support, support
 from installer.ssh.connection import Connection, Result
-from installer.ssh.diagnosis import Climbed, passed
+from installer.ssh.diagnosis import OnStage, passed
 
 _SPECIAL = re.compile(r"[\\@!=:,()]")
 """What stands behind a backslash in a name in sudoers(5)."""
@@ -41,8 +41,8 @@ class _Said:
     noise: str
 
 
-def examine(machine: str, connection: Connection, user: str, deadline: Deadline, climbed: Climbed) -> None:
-    """Climb the rungs shell, sudo and system; `climbed` hears of each that holds. Raises InstallerError."""
+def examine(machine: str, connection: Connection, user: str, deadline: Deadline, on_stage: OnStage) -> None:
+    """Try the stages shell, sudo and system; `on_stage` hears of each that holds. Raises InstallerError."""
     nonce = secrets.token_hex(8)
     lines = itertools.count()
 
@@ -53,10 +53,10 @@ def examine(machine: str, connection: Connection, user: str, deadline: Deadline,
     script = _SCRIPT.replace("NONCE", nonce)
     result = connection.run("sh -s", stdin=script, deadline=deadline.patience, on_line=end_flood)
     said = _parse(result.stdout, nonce)
-    climbed(passed("shell", _shell(machine, user, result, said)))
+    on_stage(passed("shell", _shell(machine, user, result, said)))
     assert said is not None
-    climbed(passed("sudo", _sudo(machine, user, said.sections)))
-    climbed(passed("system", _system(machine, said.sections)))
+    on_stage(passed("sudo", _sudo(machine, user, said.sections)))
+    on_stage(passed("system", _system(machine, said.sections)))
 
 
 def _parse(stdout: str, nonce: str) -> _Said | None:

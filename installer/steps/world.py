@@ -26,7 +26,7 @@ class World:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
-    speaker: str = ""
+    reachable_master: str = ""
     """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None
     """Directory on this computer from which machines get their artifacts, in a mirror's layout."""

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from installer.common.text import count
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Diagnosis
 from screens import theme
 
 
@@ -26,14 +26,14 @@ class ReachingDialog(ModalScreen[None]):
     class Looked(Message):
         """One machine was looked at."""
 
-        def __init__(self, ladder: Ladder) -> None:
+        def __init__(self, diagnosis: Diagnosis) -> None:
             super().__init__()
-            self.ladder = ladder
+            self.diagnosis = diagnosis
 
     def __init__(self, machines: int) -> None:
         super().__init__()
         self._machines = machines
-        self._ladders: dict[str, Ladder] = {}
+        self._diagnoses: dict[str, Diagnosis] = {}
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -41,17 +41,17 @@ class ReachingDialog(ModalScreen[None]):
             yield Static(self._words(), id="looked")
         yield Footer(show_command_palette=False)
 
-    def hear(self, ladder: Ladder) -> None:
+    def hear(self, diagnosis: Diagnosis) -> None:
         """A machine was looked at; safe to call from any thread."""
-        self.post_message(self.Looked(ladder))
+        self.post_message(self.Looked(diagnosis))
 
     def on_reaching_dialog_looked(self, message: Looked) -> None:
-        self._ladders[message.ladder.machine] = message.ladder
+        self._diagnoses[message.diagnosis.machine] = message.diagnosis
         self.query_one("#looked", Static).update(self._words())
 
     def _words(self) -> Content:
-        reached = sum(not ladder.error for ladder in self._ladders.values())
-        others = len(self._ladders) - reached
+        reached = sum(not diagnosis.error for diagnosis in self._diagnoses.values())
+        others = len(self._diagnoses) - reached
         words = theme.content(theme.RUNNING, f"{reached} of {self._machines} reached")
         if others:
             words += Content("   ") + theme.content(theme.WARNING, f"{others} not yet")

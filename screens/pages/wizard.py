@@ -82,8 +82,8 @@ class WizardScreen(CratonScreen[None]):
         self._output = output
         self._edits = False
         self._typed = ""
-        self._climber = connection_tests.Climber()
-        self._trials = Trials(self._climber)
+        self._tester = connection_tests.ConnectionTester()
+        self._trials = Trials(self._tester)
 
     @classmethod
     def editing(cls, plan: InstallPlan, path: Path | None) -> WizardScreen:
@@ -131,7 +131,7 @@ class WizardScreen(CratonScreen[None]):
     def on_unmount(self) -> None:
         self._trials.close()
         # Closing a jump host's connection may take a while, and nobody waits for it.
-        Thread(target=self._climber.close, daemon=True).start()
+        Thread(target=self._tester.close, daemon=True).start()
 
     def quit(self) -> None:
         self.end(ExitCode.INTERRUPTED)

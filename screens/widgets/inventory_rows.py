@@ -10,7 +10,7 @@ from textual.content import Content
 from installer.operations.login.connection_tests import State, Trial
 from installer.plan.host import Host
 from installer.plan.inventory import Inventory
-from installer.ssh.diagnosis import RUNGS, Rung
+from installer.ssh.diagnosis import STAGES, Stage
 from screens import theme
 from screens.theme import Mark
 from screens.widgets.table import Column, Row, cell, marked
@@ -25,13 +25,13 @@ COLUMNS = (
 )
 MARKS = {
     State.WAITING: theme.WAITING,
-    State.CLIMBING: theme.RUNNING,
+    State.CONNECTING: theme.RUNNING,
     State.READY: theme.DONE,
     State.ASKS: theme.WARNING,
     State.FAILED: theme.FAILED,
 }
-_TITLES = max(len(rung.title) for rung in RUNGS)
-_RUNG_MARKS = {"passed": theme.DONE, "failed": theme.FAILED, "not reached": theme.WAITING}
+_TITLES = max(len(stage.title) for stage in STAGES)
+_STAGE_MARKS = {"passed": theme.DONE, "failed": theme.FAILED, "not reached": theme.WAITING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _words(trial: Trial) -> str:
         return trial.asks
     if trial.state is State.FAILED and trial.at:
         return f"{trial.at.id}: {trial.at.seen}"
-    if trial.state is State.CLIMBING and trial.at:
+    if trial.state is State.CONNECTING and trial.at:
         return trial.at.id
     return str(trial.state)
 
@@ -113,44 +113,44 @@ def tally(found: Sequence[Line], trial_of: Callable[[Host], Trial | None]) -> li
         trial = trial_of(line.host) if line.host else None
         if trial:
             counts[trial.state] = counts.get(trial.state, 0) + 1
-    words = {State.ASKS: "to be asked", State.CLIMBING: "under way"}
-    order = (State.FAILED, State.ASKS, State.CLIMBING, State.WAITING, State.READY)
+    words = {State.ASKS: "to be asked", State.CONNECTING: "under way"}
+    order = (State.FAILED, State.ASKS, State.CONNECTING, State.WAITING, State.READY)
     return [(MARKS[state], counts[state], words.get(state, str(state))) for state in order if state in counts]
 
 
 def describe(line: Line, trial: Trial | None, *, short: bool) -> Content:
-    """Every rung with what was seen, and what mends the one that does not hold; where it is `short`, that one alone."""
+    """Every stage with what was seen, and the remedy of the failed one; only the failed one if `short`."""
     if line.host is None:
         return Content(line.error)
     if trial is None or trial.state is State.WAITING:
         return Content.styled("It is tried as soon as its line is complete.", "$faint")
     if not short:
-        return Content("\n").join(piece for rung in trial.rungs for piece in _rung(rung, trial))
-    brief = [theme.content(_mark(rung, trial), f"{rung.id:9}") for rung in trial.rungs]
+        return Content("\n").join(piece for stage in trial.stages for piece in _stage(stage, trial))
+    brief = [theme.content(_mark(stage, trial), f"{stage.id:9}") for stage in trial.stages]
     marks = [Content(" ").join(brief[start : start + 4]) for start in range(0, len(brief), 4)]
-    at = [rung for rung in (trial.at,) if rung and rung.seen]
+    at = [stage for stage in (trial.at,) if stage and stage.seen]
     return Content("\n").join(
-        [*marks, *(piece for rung in at for piece in (Content(rung.seen), *_remedy(rung, trial)))]
+        [*marks, *(piece for stage in at for piece in (Content(stage.seen), *_remedy(stage, trial)))]
     )
 
 
-def _rung(rung: Rung, trial: Trial) -> list[Content]:
-    title = Content.styled(f" {rung.title:{_TITLES}}", "" if rung.verdict != "not reached" else "$faint")
-    line = theme.content(_mark(rung, trial)) + title
+def _stage(stage: Stage, trial: Trial) -> list[Content]:
+    title = Content.styled(f" {stage.title:{_TITLES}}", "" if stage.verdict != "not reached" else "$faint")
+    line = theme.content(_mark(stage, trial)) + title
     return [
-        line + Content.styled(f"  {rung.seen}", "$faint" if rung.verdict == "passed" else "$foreground"),
-        *_remedy(rung, trial),
+        line + Content.styled(f"  {stage.seen}", "$faint" if stage.verdict == "passed" else "$foreground"),
+        *_remedy(stage, trial),
     ]
 
 
-def _remedy(rung: Rung, trial: Trial) -> list[Content]:
-    if not rung.remedy:
+def _remedy(stage: Stage, trial: Trial) -> list[Content]:
+    if not stage.remedy:
         return []
-    words = f"It is asked once, before the install. {rung.remedy}" if trial.asks else rung.remedy
+    words = f"It is asked once, before the install. {stage.remedy}" if trial.asks else stage.remedy
     return [Content.styled(f"  {words}", "$faint")]
 
 
-def _mark(rung: Rung, trial: Trial) -> Mark:
-    if rung is trial.at and trial.state in (State.ASKS, State.CLIMBING):
+def _mark(stage: Stage, trial: Trial) -> Mark:
+    if stage is trial.at and trial.state in (State.ASKS, State.CONNECTING):
         return MARKS[trial.state]
-    return _RUNG_MARKS[rung.verdict]
+    return _STAGE_MARKS[stage.verdict]

@@ -49,7 +49,7 @@ class ByHand:
         for machine in self.topology.machines:
             self._images(machine)
         key = kubeadm.new_encryption_key()
-        self._put(first, kubeadm.init_parcel(plan, self.topology, first, self._facts(first), key))
+        self._put(first, kubeadm.init_payload(plan, self.topology, first, self._facts(first), key))
         self._timed(f"kubeadm init on {first.name}", lambda: self._kubeadm(first, "init"))
         self._timed("flannel", lambda: self._on(first, f"{ADMIN} apply -f -", manifests(plan, "overlay")))
         others = [machine for machine in self.topology.machines if machine is not first]
@@ -88,7 +88,7 @@ class ByHand:
         words = self._on(first, "kubeadm token create --print-join-command").split()
         token, sum = words[words.index("--token") + 1], words[words.index("--discovery-token-ca-cert-hash") + 1]
         invitation = kubeadm.Invitation(token, sum, certificates, key)
-        self._put(machine, kubeadm.join_parcel(self.plan, machine, self._facts(machine), invitation))
+        self._put(machine, kubeadm.join_payload(self.plan, machine, self._facts(machine), invitation))
         self._kubeadm(machine, "join")
 
     def _kubeadm(self, machine: Machine, verb: str) -> None:
@@ -102,8 +102,8 @@ class ByHand:
     def _facts(self, machine: Machine) -> kubeadm.Facts:
         return kubeadm.facts_of(read_fields(self._on(machine, "craton-node status")))
 
-    def _put(self, machine: Machine, parcel: str) -> None:
-        files = kubeadm.read_parcel(parcel)
+    def _put(self, machine: Machine, payload: str) -> None:
+        files = kubeadm.read_payload(payload)
         for name, text in files.items():
             path = "/root/kubeadm.yaml" if name == "kubeadm.yaml" else f"/etc/kubernetes/craton/{name}"
             self._on(machine, f"mkdir -p /etc/kubernetes/craton && cat >{path}", text)

@@ -1,6 +1,6 @@
 """The facts and all per-machine checks of 100 machines over real SSH, beside tools that do less on the same machines.
 
-A hundred sshd listen on loopback. Craton climbs every ladder, gathers every fact and judges it. The others ask the
+A hundred sshd listen on loopback. Craton tests every diagnosis, gathers every fact and judges it. The others ask the
 same and look at nothing: a bare paramiko loop, `ansible -m raw` and `pyinfra exec` run Craton's own script, in one
 round trip each; Ansible without that script runs a raw task for each probe. The loop with `true` in the script's place
 shows what a connection alone costs. Each is a process of its own, so that its start-up counts, and so does what it
@@ -80,7 +80,7 @@ def plan(servers: Sequence[SSHD]) -> InstallPlan:
 
 
 def craton(plan_path: Path) -> None:
-    """Every rung, every fact and every check of every machine, as the phase `check` of an install does it."""
+    """Every stage, every fact and every check of every machine, as the phase `check` of an install does it."""
     from installer.common.paths import ClusterDirectory
     from installer.health.check import Verdict
     from installer.health.gather import gather
@@ -92,9 +92,9 @@ def craton(plan_path: Path) -> None:
     with open_world(bench, ClusterDirectory(plan_path.parent / "bench")) as world:
 
         def ask(machine: str) -> None:
-            ladder = world.connections.climb(machine, 120)
-            if ladder.error:
-                raise ladder.error
+            diagnosis = world.connections.diagnose(machine, 120)
+            if diagnosis.error:
+                raise diagnosis.error
             asked = world.topology.machine(machine)
             world.facts[machine] = gather(world.connect(machine, 120), asked, world.topology, 120, PREFLIGHT)
 
@@ -263,7 +263,7 @@ def contenders(directory: Path, others: Path) -> dict[str, tuple[list[str], Call
 
     playbook = [str(others / "ansible-playbook"), "-i", f"{directory}/hosts.ini", "-f", str(AT_ONCE)]
     return {
-        "craton: ladder, facts and checks": ([*module, "craton", plan_path], lambda said: every in said),
+        "craton: diagnosis, facts and checks": ([*module, "craton", plan_path], lambda said: every in said),
         "bare paramiko: the same script": ([*module, "bare", plan_path], lambda said: every in said),
         "bare paramiko: true": ([*module, "true", plan_path], lambda said: every in said),
         f"ansible -m raw -f {AT_ONCE}: the same script": ([*ansible, "-a", raw], reached),

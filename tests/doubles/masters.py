@@ -16,7 +16,7 @@ from installer.node.program import PATH
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result, Running
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Diagnosis
 from installer.steps.world import World
 from tests.doubles.planned_platform import PLANNED
 
@@ -165,7 +165,7 @@ class Masters:
     def fresh(self, machine: str, deadline: float) -> Master:
         return self.get(machine, deadline)
 
-    def climb(self, machine: str, deadline: float) -> Ladder:
+    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, topology
 from installer.ssh.connection import Result, Running
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Diagnosis
 from installer.steps.world import World
 from tests.doubles.kubeconfigs import given_by_master
 from tests.doubles.planned_platform import PLANNED
@@ -171,7 +171,7 @@ class _Connections:
             raise InstallerError("connect", why, machine=machine, retryable=True)
         return _Connection(self.cluster, machine)
 
-    def climb(self, machine: str, deadline: float) -> Ladder:
+    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
         raise NotImplementedError
 
     def fresh(self, machine: str, deadline: float) -> _Connection:

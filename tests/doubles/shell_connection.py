@@ -12,7 +12,7 @@ from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result, Running
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Diagnosis
 from installer.steps.world import World
 from tests.doubles.bare_machine import BareMachine
 from tests.doubles.planned_platform import PLANNED
@@ -60,7 +60,7 @@ class ShellConnection:
                 on_line(line)
         return Result(process.returncode, out, err)
 
-    def climb(self, machine: str, deadline: float) -> Ladder:
+    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
         raise NotImplementedError
 
     def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:

@@ -69,10 +69,10 @@ def _banner(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class Hostile:
-    """`rung` is where the ladder ends, `told` what is seen there (one of the lines), `mends` a part of the remedy."""
+    """`stage` is the one that fails, `told` what is seen there (one of the lines), `mends` a part of the remedy."""
 
     make: Make
-    rung: str
+    stage: str
     told: str
     mends: str
 
@@ -153,8 +153,8 @@ def _known(tmp_path: Path, make: Make | None = None) -> Iterator[Fleet]:
         yield fleet
 
 
-def _climbed(user: Craton, fleet: Fleet, expect: int) -> list[dict[str, Any]]:
-    """The ladders of master, infra and worker, of which the first two are never blamed."""
+def _diagnosed(user: Craton, fleet: Fleet, expect: int) -> list[dict[str, Any]]:
+    """The diagnoses of master, infra and worker, of which the first two are never blamed."""
     done = user.run("diagnose", str(fleet.path), "--json", expect=expect)
     assert not re.sub(r"^note: HOME is .*\n", "", done.stderr)  # whose account's home is another
     found = json.loads(done.stdout)
@@ -164,36 +164,36 @@ def _climbed(user: Craton, fleet: Fleet, expect: int) -> list[dict[str, Any]]:
 
 
 def _worker(user: Craton, fleet: Fleet) -> dict[str, Any]:
-    """The ladder of the worker, which alone is blamed."""
-    worker = _climbed(user, fleet, REFUSED)[2]
+    """The diagnosis of the worker, which alone is blamed."""
+    worker = _diagnosed(user, fleet, REFUSED)[2]
     assert worker["error"]["machine"] == WORKER
     return worker
 
 
 def _failed(worker: dict[str, Any]) -> dict[str, str]:
-    """The one rung that does not hold: those before it do, those behind it were not tried."""
-    verdicts = [rung["verdict"] for rung in worker["rungs"]]
+    """The one stage that does not hold: those before it do, those behind it were not tried."""
+    verdicts = [stage["verdict"] for stage in worker["stages"]]
     at = verdicts.index("failed")
     assert verdicts == ["passed"] * at + ["failed"] + ["not reached"] * (len(verdicts) - at - 1)
-    rung: dict[str, str] = worker["rungs"][at]
-    return rung
+    stage: dict[str, str] = worker["stages"][at]
+    return stage
 
 
 @pytest.mark.parametrize("trait", HOSTILE)
 def test_a_hostile_machine_ends_in_its_own_finding(user: Craton, tmp_path: Path, trait: str) -> None:
     hostile = HOSTILE[trait]
     with _known(tmp_path, hostile.make) as fleet:
-        rung = _failed(_worker(user, fleet))
-    assert rung["id"] == hostile.rung
-    assert hostile.told in rung["seen"]
-    assert hostile.mends in rung["remedy"]
-    assert all(text.isprintable() for text in rung.values())
+        stage = _failed(_worker(user, fleet))
+    assert stage["id"] == hostile.stage
+    assert hostile.told in stage["seen"]
+    assert hostile.mends in stage["remedy"]
+    assert all(text.isprintable() for text in stage.values())
 
 
 @pytest.mark.parametrize("trait", HARMLESS)
 def test_what_is_only_odd_is_no_matter(user: Craton, tmp_path: Path, trait: str) -> None:
     with _known(tmp_path, HARMLESS[trait]) as fleet:
-        assert _climbed(user, fleet, 0)[2]["error"] is None
+        assert _diagnosed(user, fleet, 0)[2]["error"] is None
 
 
 def test_a_wrong_host_key_is_told_with_both_fingerprints_and_whence(user: Craton, tmp_path: Path) -> None:
@@ -201,19 +201,19 @@ def test_a_wrong_host_key_is_told_with_both_fingerprints_and_whence(user: Craton
         fleet.know(MASTER)
         fleet.know(INFRA)
         fleet.know(WORKER, fleet.servers[MASTER].host_key)
-        rung = _failed(_worker(user, fleet))
-        assert rung["id"] == "host key"
+        stage = _failed(_worker(user, fleet))
+        assert stage["id"] == "host key"
         for part in (fleet.fingerprint(MASTER), fleet.fingerprint(WORKER), "known_hosts line 3"):
-            assert part in rung["seen"]
+            assert part in stage["seen"]
 
 
 def test_a_revoked_host_key_is_told_as_such(user: Craton, tmp_path: Path) -> None:
     with _known(tmp_path) as fleet:
         with fleet.known_hosts.open("a") as file:
             file.write(f"@revoked * {fleet.servers[WORKER].host_key}\n")
-        rung = _failed(_worker(user, fleet))
-    assert rung["id"] == "host key"
-    assert "revoked" in rung["seen"]
+        stage = _failed(_worker(user, fleet))
+    assert stage["id"] == "host key"
+    assert "revoked" in stage["seen"]
 
 
 def test_a_host_key_that_changed_since_it_was_accepted_ends_a_run_before_it_begins(
@@ -296,11 +296,11 @@ def test_what_is_no_sshd_ends_in_its_own_finding(user: Craton, tmp_path: Path, t
     with _known(tmp_path) as fleet:
         fleet.servers[WORKER].stop()
         with _serving(fleet.servers[WORKER].port, serve):
-            rung = _failed(_worker(user, fleet))
-    assert rung["id"] in ("banner", "host key")
-    assert told in rung["seen"]
-    assert mends in rung["remedy"]
-    assert rung["seen"].isprintable()
+            stage = _failed(_worker(user, fleet))
+    assert stage["id"] in ("banner", "host key")
+    assert told in stage["seen"]
+    assert mends in stage["remedy"]
+    assert stage["seen"].isprintable()
 
 
 def test_machines_that_hang_are_left_at_the_deadline_side_by_side(user: Craton, tmp_path: Path) -> None:

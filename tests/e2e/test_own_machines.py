@@ -38,7 +38,7 @@ def directory(user: Craton) -> ClusterDirectory:
 
 
 def logged_in(user: Craton) -> set[str]:
-    """The machines whose ladder the engine climbed to the top."""
+    """The machines whose diagnosis the engine on_stage to the top."""
     with Reader(directory(user).journal) as reader:
         done = [step for step in reader.steps() if step.state is StepState.DONE]
     return {step.machine or "" for step in done if step.id.startswith("check/ssh/")}
@@ -117,7 +117,7 @@ def test_a_person_who_says_no_starts_nothing(user: Craton, fleet: Fleet) -> None
     assert not directory(user).journal.exists()
 
 
-def test_the_ladder_tells_rung_by_rung_what_holds_and_what_mends_the_rest(user: Craton, fleet: Fleet) -> None:
+def test_the_diagnosis_tells_stage_by_stage_what_holds_and_what_mends_the_rest(user: Craton, fleet: Fleet) -> None:
     fleet.know(MASTER)
     fleet.know(INFRA)
     fleet.servers[INFRA].authorize()
@@ -133,7 +133,7 @@ def test_the_ladder_tells_rung_by_rung_what_holds_and_what_mends_the_rest(user: 
     assert sum_ == "1 of 3 machines reached"
 
 
-def test_the_ladder_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
+def test_the_diagnosis_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
     for machine in fleet.servers:
         fleet.know(machine)
     found = json.loads(user.run("diagnose", str(fleet.path), "--json").stdout)
@@ -141,7 +141,7 @@ def test_the_ladder_as_json_is_for_programs(user: Craton, fleet: Fleet) -> None:
     machine = found["machines"][0]
     assert machine["machine"] == MASTER
     assert machine["host_key"] == fleet.servers[MASTER].host_key
-    assert {rung["verdict"] for rung in machine["rungs"]} == {"passed"}
+    assert {stage["verdict"] for stage in machine["stages"]} == {"passed"}
     fleet.servers[WORKER].process.terminate()
     fleet.servers[WORKER].process.wait(PATIENCE)
     found = user.json("diagnose", str(fleet.path), expect=REFUSED)

@@ -14,7 +14,7 @@ from tests.craton import Craton
 from tests.patience import PATIENCE
 
 COMMANDS = [
-    "--version", "--help", "list --json", "review plan.yaml", "review plan.yaml --json", "schema", "ladder plan.yaml",
+    "--version", "--help", "list --json", "review plan.yaml", "review plan.yaml --json", "schema", "diagnose plan.yaml",
     "watch nobody --json", "nonsense", "new --yes --name more --subdomain example.test --force -o more.yaml",
 ]  # fmt: skip
 FULL = os.strerror(errno.ENOSPC)

@@ -27,7 +27,7 @@ from screens.pages.progress import ProgressScreen
 from screens.pages.review import ReviewScreen
 from screens.pages.run import RunScreen
 from screens.pages.wizard import WizardScreen
-from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
+from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.screens.stand_ins import summary, visible
 from tests.screens.watching import until
 from tests.screens.world import World, plan, undo
@@ -170,7 +170,7 @@ def _reached(patch: pytest.MonkeyPatch, world: World) -> None:
         "10.0.0.13": ("log in", *REFUSED),
         "10.0.0.15": ("banner", "...", ""),
     }
-    patch.setattr(connection_tests, "Climber", lambda: FakeClimber(ends))
+    patch.setattr(connection_tests, "ConnectionTester", lambda: FakeConnectionTester(ends))
 
 
 def _machines(*keys: str, then: tuple[str, ...] = (), text: str = MACHINES, **more: Any) -> Scene:

@@ -47,7 +47,7 @@ class _Case:
     operation: str
     machine: str
     master: str
-    table: tuple[known.Known, ...]
+    table: tuple[known.ErrorPattern, ...]
     now: Now
 
     def explain(self, result: Result) -> InstallerError | None:
@@ -119,7 +119,7 @@ class _Case:
         hint = hint or f"see `crictl logs` of {ended.name} on the machine (craton gather collects it); then resume"
         return self._error(static.container_words(ended), hint)
 
-    def _known(self, said: Transcript, table: tuple[known.Known, ...], ahead: float) -> InstallerError | None:
+    def _known(self, said: Transcript, table: tuple[known.ErrorPattern, ...], ahead: float) -> InstallerError | None:
         names = {
             "machine": self.machine,
             "master": self.master,

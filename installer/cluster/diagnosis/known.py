@@ -15,7 +15,7 @@ _API = (
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ErrorPattern:
     """An error. Its texts may hold {machine}, {master}, {api}, {release} and the names of the pattern's groups."""
 
     pattern: str
@@ -28,14 +28,14 @@ class Known:
 
 
 DISCOVERY = (
-    Known(
+    ErrorPattern(
         r"none of the public keys .* (?:is|are) pinned",
         "the API that answers at {api} is another cluster's: its certificate authority has not the hash that "
         "{master} gave",
         "{machine} reaches another cluster under the name {api}: see `getent hosts {api}` on it and mend /etc/hosts "
         "or DNS; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"failed to verify JWS signature|could not find a JWS signature|token id .* is invalid for this cluster or "
         r"it has expired",
         "the invitation that {master} made is not known at {api} (any more): the bootstrap token ended before the "
@@ -44,39 +44,39 @@ DISCOVERY = (
         "that kube-controller-manager runs on {master}, and that {machine} resolves {api} as {master} does",
         retryable=True,
     ),
-    Known(
+    ErrorPattern(
         r"lookup (?P<name>\S+?)(?: on \S+)?: (?:no such host|server misbehaving|i/o timeout)",
         "{machine} cannot resolve {name}, the API's name",
         "see `getent hosts {name}` on {machine}: Craton writes it to /etc/hosts; if it is gone there, look for what "
         "rewrites the file, or make the DNS record; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"no route to host|network is unreachable",
         "{machine} has no route to the API at {api}",
         "see `ip route get` for {master}'s address on {machine}, and for a firewall that rejects "
         "(icmp-host-prohibited); then resume",
     ),
-    Known(
+    ErrorPattern(
         r"dial tcp (?P<where>\S+): connect: connection refused",
         "the API server of {master} does not run: {where} refuses connections",
         "see `crictl ps -a` and `journalctl -u kubelet` on {master} (craton gather collects them); when it answers "
         "again, resume",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         r"certificate signed by unknown authority",
         "what answers at {api} has a certificate of another authority than {master}'s cluster",
         "another cluster or a proxy answers there: see `getent hosts {api}` on {machine}, and its proxy settings; "
         "then resume",
     ),
-    Known(
+    ErrorPattern(
         r"certificate is (?:valid for|not valid for any names).*",
         "the API server's certificate does not have the name that {machine} asked for: it {0}",
         "`kubeadm init phase certs apiserver` on {master}, once its old apiserver.crt and .key are put aside, makes "
         "one with the plan's names; then resume",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         rf"(?s)(?:{_API}).*(?:context deadline exceeded|i/o timeout|Client\.Timeout|TLS handshake timeout|timed? ?out|"
         r"http2: client connection lost|EOF|connection reset|would exceed context deadline|unexpected error when "
         r"reading response)",
@@ -86,7 +86,7 @@ DISCOVERY = (
         "check); then resume",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         r"etcdserver: (?:request timed out|no leader|leader changed|too many requests)|the server was unable to "
         r"return a response|InternalError|ServiceUnavailable|the server is currently unable|apiserver not ready",
         "the API server of {master} answers with errors of its own: {0}",
@@ -96,13 +96,13 @@ DISCOVERY = (
 )
 
 JOIN = (
-    Known(
+    ErrorPattern(
         r"a Node with name \"(?P<node>[^\"]*)\" and status \"Ready\" already exists",
         "a node with the name {node} is Ready in the cluster already: another machine has it",
         "find the machine that calls itself {node} (`kubectl get node {node} -o wide` shows its address) and rename "
         "or stop it; `kubectl delete node {node}` if it is gone; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"Secret \"kubeadm-certs\" was not found|error to get token reference|error downloading the secret",
         "the control plane's certificates are no longer in the cluster's Secret kubeadm-certs: they stay there for "
         "two hours",
@@ -110,7 +110,7 @@ JOIN = (
         on_master=True,
         retryable=True,
     ),
-    Known(
+    ErrorPattern(
         r"error decoding secret data with provided key|cipher: message authentication failed|error decoding "
         r"certificate key",
         "the certificates in the cluster's Secret kubeadm-certs are locked with another key than the one that "
@@ -119,14 +119,14 @@ JOIN = (
         on_master=True,
         retryable=True,
     ),
-    Known(
+    ErrorPattern(
         r"can only promote a learner member which is in sync|the etcd member \S+ is not started|learner|failed to "
         r"get member \S+ status",
         "etcd on {machine} did not catch up with the other members: {0}",
         "see that tcp 2379 and 2380 are open between {machine} and the masters, both ways, and how fast the disks "
         "and the network are (etcd's log: craton gather); a resume takes the half member out and joins again",
     ),
-    Known(
+    ErrorPattern(
         r"(?s)etcd cluster is not healthy|timeout waiting for etcd cluster|error syncing endpoints with etcd|error "
         r"creating etcd client|etcdserver: |the status of member \S+ is not available|member \S+ is not healthy|"
         r"check-etcd|could not retrieve the list of etcd endpoints|unhealthy cluster",
@@ -135,20 +135,20 @@ JOIN = (
         "gone for good have to be removed (`craton nodes remove`); then resume",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         r"failed while waiting for TLS bootstrap",
         "the kubelet of {machine} was not given its certificate in time",
         "see that kube-controller-manager runs on {master} and signs (`kubectl get csr`), and whose clock is off "
         "(`timedatectl`); `journalctl -u kubelet` on {machine} says what it waits for; then resume",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         r"unable to add a new control plane instance.*",
         "the cluster cannot take another master: {0}",
         "it was not made by Craton with this plan: look at the ConfigMap kubeadm-config in kube-system",
         on_master=True,
     ),
-    Known(
+    ErrorPattern(
         r"Unauthorized|is forbidden",
         "the cluster does not let {machine} in: {error}",
         "resume: each try has a new token. If it happens again, see whose clock is off (`timedatectl`), and whether "
@@ -159,30 +159,30 @@ JOIN = (
 )
 
 CONFIGURATION = (
-    Known(
+    ErrorPattern(
         r"only supports deploying clusters with the control plane version >= (?P<least>\S+?)\. Current version: "
         r"(?P<asked>\S+)",
         "kubeadm on {machine} installs no release before {least}, and the cluster's is {asked}",
         "kubeadm has to be of the plan's release ({release}): prepare the machine again; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"version skew|is not a supported version|kubeadm version .* can only|unsupported .*kubelet version",
         "kubeadm or the kubelet of {machine} does not go with the cluster's release: {error}",
         "prepare the machine again with the plan's release ({release}); then resume",
     ),
-    Known(
+    ErrorPattern(
         r"unknown field.*|error unmarshaling configuration.*|strict decoding error.*|unknown configuration.*|old API "
         r"spec.*|experimental API spec.*",
         "kubeadm on {machine} does not take its configuration: {0}",
         "kubeadm is most likely of another release than the plan's ({release}): `kubeadm version` on the machine; "
         "prepare it again, then resume",
     ),
-    Known(
+    ErrorPattern(
         r"unable to read config from|could not apply patches|failed to patch.*|error reading patches",
         "kubeadm on {machine} cannot use its files: {error}",
         "look at /var/lib/craton on the machine, and whether its disk is full (df -h); then resume",
     ),
-    Known(
+    ErrorPattern(
         r"no space left on device|read-only file system|permission denied",
         "{machine} cannot be written to: {error}",
         "see `df -h`, `df -i` and `dmesg` on the machine; then resume",
@@ -190,12 +190,12 @@ CONFIGURATION = (
 )
 
 CONTROL_PLANE = (
-    Known(
+    ErrorPattern(
         r"failed while waiting for the kubelet to start|10248/healthz",
         "the kubelet of {machine} does not become healthy",
         "`journalctl -u kubelet` on {machine} says why (craton gather collects it); then resume",
     ),
-    Known(
+    ErrorPattern(
         r"cannot obtain client without bootstrap|failed while waiting for the control plane to start|"
         r"(?:kube-apiserver|kube-controller-manager|kube-scheduler) check failed",
         "the control plane of {machine} did not come up: {error}",
@@ -205,60 +205,60 @@ CONTROL_PLANE = (
 )
 
 UPGRADE = (
-    Known(
+    ErrorPattern(
         r"Specified version to upgrade to \"(?P<asked>[^\"]*)\" is too high",
         "{asked} is more than one minor release away: kubeadm goes from one to the next alone",
         "upgrade to the minor release in between first (`craton upgrade`)",
     ),
-    Known(
+    ErrorPattern(
         r"Specified version to (?:up|down)grade to \"(?P<asked>[^\"]*)\" is (?:equal to or lower|too low).*",
         "the cluster is newer than {asked} already, and kubeadm does not go back",
         "put the cluster's release into the plan; `kubectl version` says which it is",
     ),
-    Known(
+    ErrorPattern(
         r"Specified version to upgrade to \"(?P<asked>[^\"]*)\" is (?:at least one minor release )?higher than the "
         r"kubeadm|Kubeadm version \S+ can only be used to upgrade",
         "kubeadm on {machine} is not of the release that is asked for ({release})",
         "another kubeadm stands in PATH, or the new one was not brought: `kubeadm version` on the machine; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"kubelets in this cluster that are too old that have these versions (?P<versions>.*)",
         "kubelets are too old for the new control plane: {versions}",
         "the nodes that lag behind have to be brought to the cluster's present release first (`kubectl get nodes`); "
         "then resume",
     ),
-    Known(
+    ErrorPattern(
         r"static Pod hash for component (?P<component>\S+) on Node (?P<node>\S+) did not change after (?P<after>\S+?):",
         "{component} on {machine} did not restart with its new manifest within {after}; kubeadm put the old one back",
         "see `journalctl -u kubelet` and `crictl ps -a` on {machine} (craton gather collects them): an image that "
         "is not there, or a slow disk; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"fatal error (?:when trying to upgrade|upgrading|rolling back).*etcd.*",
         "etcd on {machine} did not come up in its new release: {0}",
         "kubeadm keeps a copy of its database in /etc/kubernetes/tmp; see etcd's log (craton gather), free space "
         "(df -h); then resume",
     ),
-    Known(
+    ErrorPattern(
         r"couldn't upgrade control plane\. kubeadm has tried to recover everything into the earlier state\. Errors "
         r"faced: (?P<faced>(?s:.*))",
         "the control plane of {machine} did not come up in its new release, and kubeadm put the old one back: {faced}",
         "see `crictl ps -a` and `crictl logs` on {machine} (craton gather collects them) for the component that "
         "ended; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"failed to renew certificates?.*",
         "kubeadm could not renew the certificates of {machine}: {0}",
         "`kubeadm certs check-expiration` on the machine says which; see that the authorities' keys are in "
         "/etc/kubernetes/pki; then resume",
     ),
-    Known(
+    ErrorPattern(
         r"ConfigMap \"kubeadm-config\".* not found",
         "the cluster has no ConfigMap kubeadm-config in kube-system",
         "bring it back from a backup, or with `kubeadm init phase upload-config kubeadm` on the first master; then "
         "resume",
     ),
-    Known(
+    ErrorPattern(
         r"dial tcp (?P<where>\S+): connect: connection refused|(?:Get|Post|Put|Patch) \"https://.*",
         "the API server does not answer {machine}: {error}",
         "see `crictl ps -a` and `journalctl -u kubelet` on the machine; when `craton check` finds the API well, resume",
@@ -266,7 +266,7 @@ UPGRADE = (
 )
 
 
-def find(error: str, table: tuple[Known, ...], names: dict[str, str]) -> tuple[Known, str, str] | None:
+def find(error: str, table: tuple[ErrorPattern, ...], names: dict[str, str]) -> tuple[ErrorPattern, str, str] | None:
     """The first entry of `table` that knows `error`, with its two texts filled in."""
     for known in table:
         found = re.search(known.pattern, error)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh.diagnosis import RUNGS, Rung
+from installer.ssh.diagnosis import STAGES, Stage
 
 if TYPE_CHECKING:
-    from installer.ssh.diagnosis import Ladder
+    from installer.ssh.diagnosis import Diagnosis
     from installer.ssh.endpoint import Endpoint
 
 AT_ONCE = 8
@@ -27,7 +27,7 @@ SECONDS = 15.0
 
 class State(StrEnum):
     WAITING = "waiting"
-    CLIMBING = "climbing"
+    CONNECTING = "connecting"
     READY = "ready"
     ASKS = "asks"
     """Something is to be asked before an install, and is not asked here: a new host key, a passphrase."""
@@ -36,24 +36,25 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How far a machine was reached: every rung, and what is known of the way to it."""
+    """How far a machine was reached: every stage, and what is known of the way to it."""
 
     state: State = State.WAITING
-    rungs: tuple[Rung, ...] = RUNGS
+    stages: tuple[Stage, ...] = STAGES
     asks: str = ""
     """What is to be asked, such as `new host key SHA256:...`."""
     user: str = ""
     port: int | None = None
 
     @property
-    def at(self) -> Rung | None:
-        """The first rung that does not hold."""
-        return next((rung for rung in self.rungs if rung.verdict != "passed"), None)
+    def at(self) -> Stage | None:
+        """The first stage that does not hold."""
+        return next((stage for stage in self.stages if stage.verdict != "passed"), None)
 
     @property
     def address(self) -> IPv4Address | None:
         """The IPv4 address that the machine's name stands for, where it was resolved here."""
-        resolved = next((rung.seen for rung in self.rungs if rung.id == "resolve" and rung.verdict == "passed"), "")
+        reached = (stage.seen for stage in self.stages if stage.id == "resolve" and stage.verdict == "passed")
+        resolved = next(reached, "")
         for word in resolved.split(", "):
             try:
                 found = IPv4Address(word)
@@ -65,12 +66,12 @@ class Trial:
 
 
 Tell = Callable[[Trial], None]
-Climb = Callable[[Host, SSH, Tell], Trial]
+ConnectionTest = Callable[[Host, SSH, Tell], Trial]
 """Tries one machine and returns how it ended; tells on the way. Raises nothing."""
 
 
-class Climber:
-    """Climbs as an install will: by ~/.ssh/config, the user's keys and known hosts. Pins nothing, asks nothing."""
+class ConnectionTester:
+    """Tests as an install will: by ~/.ssh/config, the user's keys and known hosts. Pins nothing, asks nothing."""
 
     def __init__(self) -> None:
         from installer.ssh.transport.dial import Jumps
@@ -80,26 +81,26 @@ class Climber:
     def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
         from installer.common.errors import InstallerError
         from installer.ssh import config
-        from installer.ssh.diagnose import climb
+        from installer.ssh.diagnose import diagnose
         from installer.ssh.host_keys import verify
         from installer.ssh.keys.identities import keyring
 
-        trial = Trial(State.CLIMBING)
+        trial = Trial(State.CONNECTING)
         try:
             endpoint = config.endpoint(host, ssh)
         except InstallerError as error:
             return grounded(error.observed, error.hint)
         trial = _towards(endpoint, trial)
-        held: list[Rung] = []
+        held: list[Stage] = []
 
-        def heard(rung: Rung) -> None:
-            held.append(rung)
-            tell(replace(trial, rungs=(*held, *RUNGS[len(held) :])))
+        def heard(stage: Stage) -> None:
+            held.append(stage)
+            tell(replace(trial, stages=(*held, *STAGES[len(held) :])))
 
         tell(trial)
         # The keys are looked for each time: one may have been added to the agent since.
         known, keys = verify.host_keys(endpoint), keyring(endpoint)
-        return _ended(trial, climb(host.address, endpoint, known, keys, SECONDS, heard, self._jumps))
+        return _ended(trial, diagnose(host.address, endpoint, known, keys, SECONDS, heard, self._jumps))
 
     def close(self) -> None:
         self._jumps.close()
@@ -107,26 +108,26 @@ class Climber:
 
 def grounded(seen: str, remedy: str = "") -> Trial:
     """The trial of a machine of which nobody knows where it stands."""
-    failed = replace(RUNGS[0], verdict="failed", seen=seen, remedy=remedy)
-    return Trial(State.FAILED, (failed, *RUNGS[1:]))
+    failed = replace(STAGES[0], verdict="failed", seen=seen, remedy=remedy)
+    return Trial(State.FAILED, (failed, *STAGES[1:]))
 
 
 def _towards(endpoint: Endpoint, trial: Trial) -> Trial:
     return replace(trial, user=endpoint.user, port=endpoint.port)
 
 
-def _ended(trial: Trial, ladder: Ladder) -> Trial:
+def _ended(trial: Trial, diagnosis: Diagnosis) -> Trial:
     from installer.ssh.host_keys.pinned_keys import fingerprint
     from installer.ssh.host_keys.verify import UnknownHostKey
     from installer.ssh.transport.login import KeyLocked
 
     asks = ""
-    if isinstance(ladder.error, UnknownHostKey):
-        asks = f"new host key {fingerprint(ladder.error.shown)}"
-    elif isinstance(ladder.error, KeyLocked):
-        asks = f"passphrase of {', '.join(path.name for path in ladder.error.paths)}"
-    state = State.ASKS if asks else State.FAILED if ladder.error else State.READY
-    return replace(trial, state=state, rungs=ladder.rungs, asks=asks)
+    if isinstance(diagnosis.error, UnknownHostKey):
+        asks = f"new host key {fingerprint(diagnosis.error.shown)}"
+    elif isinstance(diagnosis.error, KeyLocked):
+        asks = f"passphrase of {', '.join(path.name for path in diagnosis.error.paths)}"
+    state = State.ASKS if asks else State.FAILED if diagnosis.error else State.READY
+    return replace(trial, state=state, stages=diagnosis.stages, asks=asks)
 
 
 _Key = tuple[Host, SSH]
@@ -138,8 +139,8 @@ class Trials:
     A machine is tried once for each way to reach it; one that is not wanted any more gives its place away at once.
     """
 
-    def __init__(self, climb: Climb) -> None:
-        self._climb = climb
+    def __init__(self, diagnose: ConnectionTest) -> None:
+        self._diagnose = diagnose
         self._lock = threading.Lock()
         self._queue: dict[_Key, None] = {}
         self._wanted: frozenset[_Key] = frozenset()
@@ -195,7 +196,7 @@ class Trials:
                 self.version += 1
 
         try:
-            trial = self._climb(*key, tell)
+            trial = self._diagnose(*key, tell)
         except Exception as error:  # the interpreter would print it across the screen
             trial = grounded(f"{type(error).__name__}: {error}", "this is a mistake in Craton: please tell its authors")
         tell(trial)

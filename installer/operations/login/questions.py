@@ -15,7 +15,7 @@ from installer.operations.login.survey import FoundKey, Survey, accept, survey
 from installer.plan.model import InstallPlan
 from installer.plan.topology import hosts
 from installer.platforms import open_platform
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnosis import Diagnosis
 from installer.ssh.host_keys.pinned_keys import fingerprint
 from installer.ssh.keys import identities
 from installer.steps.platform import Platform
@@ -61,7 +61,7 @@ def questions(
     *,
     accept_new: bool = False,
     required: bool = True,
-    on_change: Callable[[Ladder], object] = lambda _: None,
+    on_change: Callable[[Diagnosis], object] = lambda _: None,
 ) -> Questions:
     """Look at the machines of a plan with an inventory, and ask until nothing more is to be asked about them.
 

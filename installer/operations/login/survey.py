@@ -13,8 +13,8 @@ from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.platforms import open_platform
-from installer.ssh.diagnose import RUNGS, climb
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnose import STAGES, diagnose
+from installer.ssh.diagnosis import Diagnosis
 from installer.ssh.host_keys import pinned_keys, verify
 from installer.ssh.host_keys.pinned_keys import fingerprint
 from installer.ssh.host_keys.verify import ChangedHostKey, HostKeyError, UnknownHostKey
@@ -23,7 +23,7 @@ from installer.ssh.transport.dial import Jumps
 
 E = TypeVar("E", bound=InstallerError)
 
-CLIMBERS = 32
+WORKERS = 32
 """Machines that are looked at side by side."""
 SECONDS = 20.0
 """The deadline for each machine."""
@@ -63,9 +63,9 @@ class FoundKey:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a look at the machines came to: each one's ladder by its name, in the plan's order."""
+    """What a look at the machines came to: each one's diagnosis by its name, in the plan's order."""
 
-    ladders: Mapping[str, Ladder]
+    diagnoses: Mapping[str, Diagnosis]
 
     @property
     def unknown(self) -> tuple[FoundKey, ...]:
@@ -89,61 +89,61 @@ class Survey:
     def failed(self) -> tuple[str, ...]:
         """Machines that failed otherwise than by an unknown or changed host key."""
         waiting = {machine for machine, _ in (*self._errors(UnknownHostKey), *self._errors(ChangedHostKey))}
-        return tuple(name for name, ladder in self.ladders.items() if ladder.error and name not in waiting)
+        return tuple(name for name, diagnosis in self.diagnoses.items() if diagnosis.error and name not in waiting)
 
     @property
     def fine(self) -> tuple[str, ...]:
-        """Machines that stand on the highest rung."""
-        return tuple(name for name, ladder in self.ladders.items() if not ladder.error)
+        """Machines that stand on the highest stage."""
+        return tuple(name for name, diagnosis in self.diagnoses.items() if not diagnosis.error)
 
     def renewed(self, other: Survey) -> Survey:
         """This survey, with what `other` found later of some of the machines."""
-        return Survey({**self.ladders, **other.ladders})
+        return Survey({**self.diagnoses, **other.diagnoses})
 
     def _errors(self, kind: type[E]) -> Iterator[tuple[str, E]]:
-        for machine, ladder in self.ladders.items():
-            if isinstance(ladder.error, kind):
-                yield machine, ladder.error
+        for machine, diagnosis in self.diagnoses.items():
+            if isinstance(diagnosis.error, kind):
+                yield machine, diagnosis.error
 
 
 def survey(
     plan: InstallPlan,
     directory: ClusterDirectory,
     deadline: float = SECONDS,
-    on_change: Callable[[Ladder], object] = lambda _: None,
+    on_change: Callable[[Diagnosis], object] = lambda _: None,
     machines: Collection[str] | None = None,
 ) -> Survey:
-    """Climb every machine of the plan, or those named, side by side, for `deadline` seconds each.
+    """Try every machine of the plan, or those named, side by side, for `deadline` seconds each.
 
-    `on_change` gets each machine's ladder when it is done, on a thread of its own. Changes nothing on the machines,
-    and raises nothing about one of them: that is in its ladder.
+    `on_change` gets each machine's diagnosis when it is done, on a thread of its own. Changes nothing on the machines,
+    and raises nothing about one of them: that is in its diagnosis.
     """
     names = [machine.name for machine in topology(plan).machines if machines is None or machine.name in machines]
     keyrings, jumps, platform = Keyrings(directory), Jumps(), open_platform(plan)
 
-    def look(name: str) -> Ladder:
+    def look(name: str) -> Diagnosis:
         try:
             endpoint = platform.endpoint(name)
             known = verify.known(directory, name, endpoint)
-            ladder = climb(name, endpoint, known, keyrings.of(endpoint), deadline, jumps=jumps)
+            diagnosis = diagnose(name, endpoint, known, keyrings.of(endpoint), deadline, jumps=jumps)
         except InstallerError as error:
-            ladder = _grounded(name, error)
-        on_change(ladder)
-        return ladder
+            diagnosis = _grounded(name, error)
+        on_change(diagnosis)
+        return diagnosis
 
     try:
-        with ThreadPoolExecutor(CLIMBERS, thread_name_prefix="survey") as pool:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="survey") as pool:
             return Survey(dict(zip(names, pool.map(look, names), strict=True)))
     finally:
         jumps.close()
         platform.close()
 
 
-def _grounded(machine: str, error: InstallerError) -> Ladder:
-    """The ladder of a machine of which nobody knows where it stands."""
-    first, *rest = RUNGS
+def _grounded(machine: str, error: InstallerError) -> Diagnosis:
+    """The diagnosis of a machine of which nobody knows where it stands."""
+    first, *rest = STAGES
     failed = replace(first, verdict="failed", seen=error.observed, remedy=error.hint)
-    return Ladder(machine, (failed, *rest), error)
+    return Diagnosis(machine, (failed, *rest), error)
 
 
 def accept(directory: ClusterDirectory, found: Survey, names: Collection[str]) -> None:

@@ -17,36 +17,36 @@ from installer.ssh.host_keys import pinned_keys
 from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Proof, Step
 
-_LADDER_SECONDS = 60.0
+_DIAGNOSIS_SECONDS = 60.0
 _REACH_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Climb(Permanent):
-    """Log in to the machine, rung by rung, and pin its host key, which has to be known by then."""
+class LogIn(Permanent):
+    """Log in to the machine, stage by stage, and pin its host key, which has to be known by then."""
 
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
         if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
-        return Observation(True, self._climb(ctx))
+        return Observation(True, self._diagnose(ctx))
 
     def apply(self, ctx: Context) -> None:
-        self._climb(ctx)
+        self._diagnose(ctx)
 
-    def _climb(self, ctx: Context) -> str:
-        """Every rung, each with a line in the log; the key that was shown is pinned. Raises why one fails."""
+    def _diagnose(self, ctx: Context) -> str:
+        """Every stage, each with a line in the log; the key that was shown is pinned. Raises why one fails."""
         ctx.check_stop()
-        ladder = ctx.world.connections.climb(self.machine, ctx.remaining())
-        for number, rung in enumerate(ladder.rungs, 1):
-            ctx.stage(number, len(ladder.rungs), rung.title)
-            ctx.log(f"{rung.title}: {rung.seen}")
-        if ladder.error:
-            raise ladder.error
-        assert ladder.host_key, "who is at the top has seen the key"
-        pinned_keys.pin(ctx.world.directory, self.machine, ladder.host_key)
-        return f"every rung of {len(ladder.rungs)} holds"
+        diagnosis = ctx.world.connections.diagnose(self.machine, ctx.remaining())
+        for number, stage in enumerate(diagnosis.stages, 1):
+            ctx.stage(number, len(diagnosis.stages), stage.title)
+            ctx.log(f"{stage.title}: {stage.seen}")
+        if diagnosis.error:
+            raise diagnosis.error
+        assert diagnosis.host_key, "who is at the top has seen the key"
+        pinned_keys.pin(ctx.world.directory, self.machine, diagnosis.host_key)
+        return f"every stage of {len(diagnosis.stages)} holds"
 
 
 @dataclass(frozen=True)
@@ -166,13 +166,13 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 def _checks(machine: Machine) -> Iterator[Step]:
     yield Step(
         id=f"check/ssh/{machine.name}",
-        title=f"log in to {machine.name}, rung by rung",
+        title=f"log in to {machine.name}, stage by stage",
         phase=Phase.CHECK,
         machine=machine.name,
-        action=Climb(machine.name),
+        action=LogIn(machine.name),
         weight=1.0,
         limit="ssh",
-        deadline=_LADDER_SECONDS,
+        deadline=_DIAGNOSIS_SECONDS,
     )
     yield Step(
         id=ids.checked_facts(machine.name),

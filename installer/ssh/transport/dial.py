@@ -1,4 +1,4 @@
-"""From an endpoint to an authenticated SSH transport, rung by rung, every way to fail with a message of its own."""
+"""From an endpoint to an authenticated SSH transport, stage by stage, every way to fail with a message of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
-from installer.ssh.diagnosis import Climbed, passed, unheard
+from installer.ssh.diagnosis import OnStage, passed, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys.verify import HostKeyError, HostKeys, ShownKey
 from installer.ssh.keys.identities import Keyring
@@ -67,20 +67,20 @@ def dial(
     trust: HostKeys,
     keyring: Keyring,
     deadline: Deadline,
-    climbed: Climbed = unheard,
+    on_stage: OnStage = unheard,
     jumps: Jumps | None = None,
 ) -> Dialled:
-    """Connect, check the host key, log in; `climbed` hears of every rung that holds.
+    """Connect, check the host key, log in; `on_stage` hears of every stage that holds.
 
     Jump hosts are reached through `jumps`, or by connections that end with this one.
     Raises InstallerError, HostKeyError and KeyLocked among them; one that is not about identity may be retryable.
     """
     way = Jumps() if endpoint.jump and jumps is None else None
     try:
-        stream = _reach(machine, endpoint, trust, keyring, deadline, climbed, jumps or way)
-        transport, shown = _introduce(machine, stream, trust, deadline, climbed)
+        stream = _reach(machine, endpoint, trust, keyring, deadline, on_stage, jumps or way)
+        transport, shown = _introduce(machine, stream, trust, deadline, on_stage)
         try:
-            climbed(passed("log in", log_in(machine, transport, endpoint.user, keyring, deadline)))
+            on_stage(passed("log in", log_in(machine, transport, endpoint.user, keyring, deadline)))
         except BaseException:
             transport.close()
             raise
@@ -100,7 +100,7 @@ def _reach(
     trust: HostKeys,
     keyring: Keyring,
     deadline: Deadline,
-    climbed: Climbed,
+    on_stage: OnStage,
     jumps: Jumps | None,
 ) -> Stream:
     """A stream to the server, by TCP or through its jump host."""
@@ -108,11 +108,11 @@ def _reach(
     if via is None or jumps is None:
         addresses = resolve(machine, endpoint, deadline)
         found = ", ".join(dict.fromkeys(str(address[0]) for *_, address in addresses))
-        climbed(passed("resolve", found))
+        on_stage(passed("resolve", found))
         connection = connect(machine, endpoint, addresses, deadline)
-        climbed(passed("connect", place(endpoint)))
+        on_stage(passed("connect", place(endpoint)))
         return connection
-    climbed(passed("resolve", f"left to the jump host {place(via)}"))
+    on_stage(passed("resolve", f"left to the jump host {place(via)}"))
     jump_trust, jump_keyring = trust.jump, keyring.jump
     assert jump_trust is not None, "what is known of a machine includes its jump host"
     assert jump_keyring is not None, "so do its keys"
@@ -129,7 +129,7 @@ def _reach(
         error.observed = f"jump host {place(via)}: {error.observed}"
         raise
     channel = _forward(machine, jump.transport, endpoint, deadline)
-    climbed(passed("connect", f"{place(endpoint)} through {place(via)}"))
+    on_stage(passed("connect", f"{place(endpoint)} through {place(via)}"))
     return channel
 
 
@@ -175,19 +175,19 @@ class _Transport(paramiko.Transport):
 
 
 def _introduce(
-    machine: str, stream: Stream, trust: HostKeys, deadline: Deadline, climbed: Climbed
+    machine: str, stream: Stream, trust: HostKeys, deadline: Deadline, on_stage: OnStage
 ) -> tuple[paramiko.Transport, ShownKey]:
     """The server's banner and key exchange, up to a host key that is trusted."""
     try:
         banner = await_banner(machine, stream, deadline)
-        climbed(passed("banner", version(banner)))
+        on_stage(passed("banner", version(banner)))
         transport = _Transport(Replay(stream, banner), trust.algorithms(deadline))
     except BaseException:
         stream.close()
         raise
     try:
         shown = _handshake(machine, transport, deadline)
-        climbed(passed("host key", trust.judge(machine, shown, deadline, _peer(stream))))
+        on_stage(passed("host key", trust.judge(machine, shown, deadline, _peer(stream))))
     except BaseException:
         transport.close()
         raise

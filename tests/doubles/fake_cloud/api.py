@@ -25,7 +25,7 @@ class DependencyViolationError(InstallerError):
 
 
 @dataclass(frozen=True)
-class Entry:
+class CloudResource:
     """One resource as a listing shows it; `needs` are ids of what cannot be deleted before it."""
 
     id: str
@@ -51,17 +51,17 @@ class FakeCloud:
     site: SiteClient
     calls: Counter[str] = field(default_factory=Counter)
     after: dict[str, Callable[[], None]] = field(default_factory=dict)
-    _entries: dict[str, Entry] = field(default_factory=dict)
+    _entries: dict[str, CloudResource] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _listings: int = 0
     _made: int = 0
 
-    def exists(self, kind: str) -> list[Entry]:
+    def exists(self, kind: str) -> list[CloudResource]:
         """What really exists, listed or not: for tests, and no request."""
         return [entry for entry in self._entries.values() if entry.kind == kind]
 
-    def list_resources(self, tag: str, value: str) -> list[Entry]:
+    def list_resources(self, tag: str, value: str) -> list[CloudResource]:
         """Everything with the tag that is listed by now."""
         with self._request("list_resources"):
             self._listings += 1
@@ -88,7 +88,7 @@ class FakeCloud:
 
     def create(
         self, kind: str, name: str, tags: Mapping[str, str], *, needs: Sequence[str] = (), value: Any = None
-    ) -> Entry:
+    ) -> CloudResource:
         """A network, firewall group, balancer, record or volume. Names of one kind are unique, listed or not."""
         with self._request("create"):
             for other in self._entries.values():
@@ -107,8 +107,8 @@ class FakeCloud:
         token: str,
         tags: Mapping[str, str],
         *,
-        group: Entry,
-        network: Entry,
+        group: CloudResource,
+        network: CloudResource,
         user: str,
         keys: Sequence[str],
     ) -> list[str]:
@@ -148,9 +148,9 @@ class FakeCloud:
                 elif entry.kind in ("firewall", "dns", "load-balancer"):
                     self.site.call("remove", kind=entry.kind, name=entry.name)
 
-    def _add(self, kind: str, name: str, tags: Mapping[str, str], needs: Sequence[str], **more: Any) -> Entry:
+    def _add(self, kind: str, name: str, tags: Mapping[str, str], needs: Sequence[str], **more: Any) -> CloudResource:
         self._made += 1
-        entry = Entry(
+        entry = CloudResource(
             f"{kind}-{self._made:04d}", kind, name, dict(tags), needs=tuple(needs), born=self._listings, **more
         )
         self._entries[entry.id] = entry

@@ -16,7 +16,7 @@ from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.work import Work
-from tests.doubles.fake_cloud.api import DependencyViolationError, Entry, FakeCloud
+from tests.doubles.fake_cloud.api import CloudResource, DependencyViolationError, FakeCloud
 
 NAME = "fakecloud"
 TRAITS = PlatformTraits(NAME, "Fake cloud", "a cloud in this process", assigns_addresses=True, stand_ins=True)
@@ -33,7 +33,7 @@ class CloudPlatform:
         self._plan = plan
         self.cloud = cloud
         self._lock = threading.Lock()
-        self._listing: tuple[Entry, ...] = ()
+        self._listing: tuple[CloudResource, ...] = ()
         self._version = 0
 
     @property
@@ -41,7 +41,7 @@ class CloudPlatform:
         """Of the listing that is kept; 0 before the first."""
         return self._version
 
-    def listing(self, newer_than: int = 0) -> tuple[Entry, ...]:
+    def listing(self, newer_than: int = 0) -> tuple[CloudResource, ...]:
         """What exists. Threads that have all seen the same version share one request for the next."""
         with self._lock:
             if self._version <= newer_than:
@@ -49,7 +49,7 @@ class CloudPlatform:
                 self._version += 1
             return self._listing
 
-    def one(self, kind: str, name: str) -> Entry | None:
+    def one(self, kind: str, name: str) -> CloudResource | None:
         return next((entry for entry in self.listing() if (entry.kind, entry.name) == (kind, name)), None)
 
     def changed(self) -> None:
@@ -128,7 +128,7 @@ class CloudPlatform:
         """Nothing is held open."""
 
 
-def _address(entry: Entry | None) -> IPv4Address | None:
+def _address(entry: CloudResource | None) -> IPv4Address | None:
     return IPv4Address(entry.address) if entry and entry.address else None
 
 

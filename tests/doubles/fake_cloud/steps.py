@@ -15,7 +15,7 @@ from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps import ids
 from installer.steps.step import Context, Observation, Phase, Proof, Step
-from tests.doubles.fake_cloud.api import Entry
+from tests.doubles.fake_cloud.api import CloudResource
 from tests.doubles.fake_cloud.platform import LIMIT, TAG, CloudPlatform
 
 NETWORK = "network/network"
@@ -158,7 +158,7 @@ def _network_step(id: str, action: Thing, *needs: str) -> Step:
     return Step(id, f"create {action.kind} {action.name}", Phase.NETWORK, action, needs=needs, limit=LIMIT)
 
 
-def _network(ctx: Context) -> Entry:
+def _network(ctx: Context) -> CloudResource:
     found = _platform(ctx).one("network", ctx.world.plan.name)
     if found is None:
         raise InstallerError("find the network", "there is none", hint="resume: its step makes it")

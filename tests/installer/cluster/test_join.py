@@ -8,7 +8,7 @@ import pytest
 
 from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
-from installer.cluster.kubeadm import read_parcel
+from installer.cluster.kubeadm import read_payload
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
@@ -51,10 +51,10 @@ def test_the_first_master_founds_the_cluster_once(cluster: FakeCluster) -> None:
 
 def test_every_cluster_has_an_encryption_key_of_its_own(cluster: FakeCluster) -> None:
     run(init(), cluster)
-    first = read_parcel(cluster.sent[f"{FIRST} init"])["encryption.yaml"]
+    first = read_payload(cluster.sent[f"{FIRST} init"])["encryption.yaml"]
     cluster.machines[FIRST].member = ""
     run(init(), cluster)
-    assert read_parcel(cluster.sent[f"{FIRST} init"])["encryption.yaml"] != first
+    assert read_payload(cluster.sent[f"{FIRST} init"])["encryption.yaml"] != first
 
 
 def test_the_kubeconfig_of_an_earlier_cluster_goes_when_a_new_one_begins(cluster: FakeCluster) -> None:
@@ -71,7 +71,7 @@ def test_masters_join_with_the_keys_that_a_master_told(cluster: FakeCluster) -> 
         "master-1 kubectl delete node demo-master-2 --ignore-not-found",
         "master-2 join",
     ]
-    sent = read_parcel(cluster.sent[f"{SECOND} join"])
+    sent = read_payload(cluster.sent[f"{SECOND} join"])
     assert "abcdef.0123456789abcdef" in sent["kubeadm.yaml"]
     assert "Y2M=" in sent["encryption.yaml"]
 

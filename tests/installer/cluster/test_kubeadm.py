@@ -30,12 +30,12 @@ def documents(text: str) -> dict[str, Any]:
 
 def init(plan: InstallPlan = PLAN, facts: Facts = Facts()) -> dict[str, Any]:  # noqa: B008 (frozen)
     shape = topology(plan)
-    return documents("\n---\n".join(kubeadm.read_parcel(
-        kubeadm.init_parcel(plan, shape, shape.first_master, facts, KEY)).values()))  # fmt: skip
+    return documents("\n---\n".join(kubeadm.read_payload(
+        kubeadm.init_payload(plan, shape, shape.first_master, facts, KEY)).values()))  # fmt: skip
 
 
 def join(machine: str, facts: Facts = Facts()) -> dict[str, str]:  # noqa: B008
-    return kubeadm.read_parcel(kubeadm.join_parcel(PLAN, MACHINES[machine], facts, INVITATION))
+    return kubeadm.read_payload(kubeadm.join_payload(PLAN, MACHINES[machine], facts, INVITATION))
 
 
 def test_the_first_master_is_told_version_names_and_networks() -> None:
@@ -79,8 +79,8 @@ def test_secrets_are_encrypted_first_and_read_without() -> None:
     assert resource["resources"] == ["secrets"]
     assert secretbox["secretbox"]["keys"] == [{"name": "craton", "secret": KEY}]
     assert identity == {"identity": {}}
-    assert kubeadm.read_parcel(kubeadm.init_parcel(PLAN, SHAPE, SHAPE.first_master, Facts(), KEY))["encryption.yaml"] \
-        == join("demo-master-2")["encryption.yaml"]  # fmt: skip
+    first = kubeadm.read_payload(kubeadm.init_payload(PLAN, SHAPE, SHAPE.first_master, Facts(), KEY))
+    assert first["encryption.yaml"] == join("demo-master-2")["encryption.yaml"]
 
 
 def test_only_health_and_what_a_join_reads_first_is_open_to_anybody() -> None:
@@ -164,33 +164,33 @@ def test_every_cluster_has_a_key_of_its_own() -> None:
 
 
 def test_people_are_shown_the_configuration_without_its_key() -> None:
-    shown = kubeadm.read_parcel(kubeadm.shown(PLAN, SHAPE))
+    shown = kubeadm.read_payload(kubeadm.shown(PLAN, SHAPE))
     assert set(shown) == MASTERS_FILES
     assert "<made when the cluster is>" in shown["encryption.yaml"]
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z.-]{1,12}", fullmatch=True), st.text().map(lambda text: text + "\n")))
-def test_a_parcel_is_read_as_it_was_packed(files: dict[str, str]) -> None:
-    packed = kubeadm.parcel(files)
-    assert not files or kubeadm.read_parcel(packed) == files
+def test_a_payload_is_read_as_it_was_packed(files: dict[str, str]) -> None:
+    packed = kubeadm.payload(files)
+    assert not files or kubeadm.read_payload(packed) == files
 
 
 @pytest.mark.parametrize("files", [{"a b": "x\n"}, {"": "x\n"}, {"a": "x\n#file b\n"}, {"a": "no end of line"}])
 def test_what_cannot_be_told_apart_again_is_not_packed(files: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="cannot travel"):
-        kubeadm.parcel(files)
+        kubeadm.payload(files)
 
 
 @pytest.mark.parametrize("text", ["", "kind: Policy\n", "words\n#file a\nx\n"])
-def test_what_is_no_parcel_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no parcel"):
-        kubeadm.read_parcel(text)
+def test_what_is_no_payload_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no payload"):
+        kubeadm.read_payload(text)
 
 
 @given(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"])))
 def test_no_word_of_an_invitation_breaks_out_of_its_quotes(word: str) -> None:
     invitation = kubeadm.Invitation(word, word, word, word)
-    files = kubeadm.read_parcel(kubeadm.join_parcel(PLAN, MACHINES["demo-master-2"], Facts(), invitation))
+    files = kubeadm.read_payload(kubeadm.join_payload(PLAN, MACHINES["demo-master-2"], Facts(), invitation))
     joining = documents(files["kubeadm.yaml"])["JoinConfiguration"]
     assert joining["discovery"]["bootstrapToken"]["token"] == word
     assert joining["controlPlane"]["certificateKey"] == word

@@ -67,16 +67,16 @@ def test_the_first_master_that_works_speaks_for_the_cluster(cluster: FakeCluster
     assert masters.established(cluster.context(), besides=FIRST) == SECOND
     cluster.machines[FIRST].unreachable = "connection refused"
     cluster.machines[SECOND].api = "connection refused"
-    assert masters.established(cluster.context()) == masters.speaker(cluster.context()) == THIRD
+    assert masters.established(cluster.context()) == masters.reachable_master(cluster.context()) == THIRD
 
 
 def test_without_any_that_works_the_master_to_mend_is_named(cluster: FakeCluster) -> None:
     with pytest.raises(InstallerError, match="it is no member of demo") as caught:
-        masters.speaker(cluster.context())
+        masters.reachable_master(cluster.context())
     assert caught.value.machine == FIRST
     cluster.founded(SECOND).machines[SECOND].api = "connection refused"
     with pytest.raises(InstallerError, match="its API server does not work: API server: connection refused") as caught:
-        masters.speaker(cluster.context())
+        masters.reachable_master(cluster.context())
     assert (caught.value.machine, caught.value.retryable) == (SECOND, True)
 
 

@@ -34,7 +34,7 @@ kind: Policy
 """
 JOIN = "#file kubeadm.yaml\nkind: JoinConfiguration\ntoken: abc\n"
 JOIN_MASTER = JOIN + "controlPlane:\n" + INIT[INIT.index("#file encryption") :]
-PARCELS = {"init": INIT, "join": JOIN}
+PAYLOADS = {"init": INIT, "join": JOIN}
 
 
 @pytest.fixture
@@ -98,21 +98,21 @@ def test_what_is_secret_stays_where_it_belongs(master: BareMachine) -> None:
         "/var/lib/craton/certificate-key\n/run/stand-in/uploaded\n"
     )
     assert master.sh("stat -c %a /var/lib/craton/certificate-key") == "600\n"
-    assert master.sh("ls /var/lib/craton/kubeadm.yaml /var/lib/craton/parcel 2>/dev/null || :") == ""
+    assert master.sh("ls /var/lib/craton/kubeadm.yaml /var/lib/craton/payload 2>/dev/null || :") == ""
 
 
 @pytest.mark.parametrize(
-    ("parcel", "said"),
+    ("payload", "said"),
     [
-        ("kind: ClusterConfiguration\n", "a parcel on stdin begins with a line: #file NAME"),
-        ("#file ../passwd\n", "no file of this parcel: ../passwd"),
-        ("#file kubeadm.yaml\nx\n#file kubeadm.yaml\n", "twice in this parcel: kubeadm.yaml"),
-        ("#file encryption.yaml\nx\n", "the parcel has no kubeadm.yaml"),
-        ("", "the parcel has no kubeadm.yaml"),
+        ("kind: ClusterConfiguration\n", "a payload on stdin begins with a line: #file NAME"),
+        ("#file ../passwd\n", "no file of this payload: ../passwd"),
+        ("#file kubeadm.yaml\nx\n#file kubeadm.yaml\n", "twice in this payload: kubeadm.yaml"),
+        ("#file encryption.yaml\nx\n", "the payload has no kubeadm.yaml"),
+        ("", "the payload has no kubeadm.yaml"),
     ],
 )
-def test_a_parcel_holds_what_is_known_alone(box: BareMachine, parcel: str, said: str) -> None:
-    ended = box.node("init", stdin=parcel)
+def test_a_payload_holds_what_is_known_alone(box: BareMachine, payload: str, said: str) -> None:
+    ended = box.node("init", stdin=payload)
     assert (ended.returncode, ended.stderr) == (2, f"craton-node: {said}\n")
     assert log(box) == ""
 
@@ -231,7 +231,7 @@ def cut_off(box: BareMachine, verb: str, phase: str, killed: str) -> None:
     process = box.start("/usr/local/sbin/craton-node", verb)
     assert process.stdin
     assert process.stdout
-    process.stdin.write(PARCELS[verb])
+    process.stdin.write(PAYLOADS[verb])
     process.stdin.close()
     for line in process.stdout:
         if line == f"[{phase}]\n":
@@ -246,7 +246,7 @@ def test_one_that_was_killed_is_no_member_and_made_anew(box: BareMachine, verb: 
     cut_off(box, verb, phase, "all")
     assert (box.status()["member"], condition(box)["begun"]) == ("", verb)
     box.sh("rm /run/stand-in/kubeadm-hangs")
-    says(box, verb, stdin=PARCELS[verb])
+    says(box, verb, stdin=PAYLOADS[verb])
     assert (box.status()["member"], condition(box)["begun"]) == ("demo", "")
     assert log(box).count("reset -f") == 1
 

@@ -106,7 +106,7 @@ def test_a_lost_master_that_comes_back_counts_as_none_until_it_is_reset(masters:
     masters.master(1).up = masters.master(2).up = True
     assert masters.master(1).api == "ok", "two old members are a majority among themselves"
     ctx = DirectContext(world, PATIENCE)
-    assert cluster_masters.speaker(ctx) == "demo-master-3"
+    assert cluster_masters.reachable_master(ctx) == "demo-master-3"
     seen = cluster_masters.condition(ctx, "demo-master-1")
     assert (seen.member, seen.begun) == ("", "restore")
     masters.master(1).run("/usr/local/sbin/craton-node reset", deadline=1)

@@ -17,7 +17,7 @@ from installer.common.paths import ClusterDirectory, write_private
 from installer.engine.journal import Journal
 from installer.operations import machine_logs, session, support_bundle
 from installer.operations import support_bundle as support
-from installer.operations.support_bundle import Entry
+from installer.operations.support_bundle import BundledFile
 from installer.plan.model import InstallPlan
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
@@ -119,9 +119,9 @@ def test_a_bundle_is_listed_before_it_is_saved_and_not_saved_unless_agreed(
     directory: ClusterDirectory, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.tar.gz"
-    told: list[Entry] = []
+    told: list[BundledFile] = []
 
-    def refuse(entries: Sequence[Entry]) -> None:
+    def refuse(entries: Sequence[BundledFile]) -> None:
         told.extend(entries)
         raise InstallerError("confirm", "not confirmed")
 

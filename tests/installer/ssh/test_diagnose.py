@@ -1,4 +1,4 @@
-"""Every rung of the ladder that can break on a real OpenSSH server, and what is said of it then."""
+"""Every stage of the diagnosis that can break on a real OpenSSH server, and what is said of it then."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.ssh.client import SSHConnection
-from installer.ssh.diagnose import RUNGS, Rung, climb
-from installer.ssh.diagnosis import Ladder, unheard
+from installer.ssh.diagnose import STAGES, Stage, diagnose
+from installer.ssh.diagnosis import Diagnosis, unheard
 from installer.ssh.endpoint import Credentials, Endpoint
 from installer.ssh.host_keys.verify import UnknownHostKey, host_keys
 from installer.ssh.host_probe import examine
@@ -43,36 +43,36 @@ def _serving(tmp_path: Path, *settings: str, **scripts: str) -> Iterator[tuple[S
         yield server, replace(server.endpoint, credentials=Credentials((tmp_path / "key",)))
 
 
-def _climb(endpoint: Endpoint, deadline: float = PATIENCE) -> Ladder:
-    heard: list[Rung] = []
-    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), deadline, heard.append)
-    assert heard == [rung for rung in ladder.rungs if rung.verdict == "passed"]
-    assert [rung.id for rung in ladder.rungs] == [rung.id for rung in RUNGS]
-    return ladder
+def _diagnose(endpoint: Endpoint, deadline: float = PATIENCE) -> Diagnosis:
+    heard: list[Stage] = []
+    diagnosis = diagnose(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), deadline, heard.append)
+    assert heard == [stage for stage in diagnosis.stages if stage.verdict == "passed"]
+    assert [stage.id for stage in diagnosis.stages] == [stage.id for stage in STAGES]
+    return diagnosis
 
 
-def _failed(endpoint: Endpoint, rung: str) -> Rung:
-    """The rung that failed, which must be `rung`; those before it passed, those behind it were not reached."""
-    ladder = _climb(endpoint)
-    failed = ladder.failed
+def _failed(endpoint: Endpoint, stage: str) -> Stage:
+    """The stage that failed, which must be `stage`; those before it passed, those behind it were not reached."""
+    diagnosis = _diagnose(endpoint)
+    failed = diagnosis.failed
     assert failed is not None
-    assert ladder.error is not None
-    assert failed.id == rung, failed
+    assert diagnosis.error is not None
+    assert failed.id == stage, failed
     assert failed.remedy
-    assert ladder.error.machine == MACHINE
-    at = ladder.rungs.index(failed)
-    assert {rung.verdict for rung in ladder.rungs[:at]} <= {"passed"}
-    assert {rung.verdict for rung in ladder.rungs[at + 1 :]} <= {"not reached"}
+    assert diagnosis.error.machine == MACHINE
+    at = diagnosis.stages.index(failed)
+    assert {stage.verdict for stage in diagnosis.stages[:at]} <= {"passed"}
+    assert {stage.verdict for stage in diagnosis.stages[at + 1 :]} <= {"not reached"}
     return failed
 
 
-def test_a_machine_that_is_ready_passes_every_rung(tmp_path: Path) -> None:
+def test_a_machine_that_is_ready_passes_every_stage(tmp_path: Path) -> None:
     with _serving(tmp_path) as (server, endpoint):
-        ladder = _climb(endpoint)
-    assert ladder.error is None
-    assert ladder.failed is None
-    assert ladder.host_key == server.host_key
-    seen = {rung.id: rung.seen for rung in ladder.rungs}
+        diagnosis = _diagnose(endpoint)
+    assert diagnosis.error is None
+    assert diagnosis.failed is None
+    assert diagnosis.host_key == server.host_key
+    seen = {stage.id: stage.seen for stage in diagnosis.stages}
     assert seen["resolve"] == "127.0.0.1"
     assert seen["connect"] == f"127.0.0.1:{server.port}"
     assert seen["banner"].startswith("SSH-2.0-OpenSSH_")
@@ -84,7 +84,7 @@ def test_a_machine_that_is_ready_passes_every_rung(tmp_path: Path) -> None:
 
 def test_root_needs_no_sudo(tmp_path: Path) -> None:
     with _serving(tmp_path, id="echo 0", sudo="exit 1") as (_, endpoint):
-        assert {rung.id: rung.seen for rung in _climb(endpoint).rungs}["sudo"] == "root needs none"
+        assert {stage.id: stage.seen for stage in _diagnose(endpoint).stages}["sudo"] == "root needs none"
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_a_missing_sudo_is_said(tmp_path: Path) -> None:
 def test_the_system_is_told_by_its_release(tmp_path: Path, release: str, verdict: str, seen: str) -> None:
     (tmp_path / "release").write_text(release)
     with _serving(tmp_path, cat=f"exec /bin/cat {tmp_path}/release") as (_, endpoint):
-        rung = _climb(endpoint).rungs[-1]
-    assert rung.verdict == verdict
-    assert seen in rung.seen
+        stage = _diagnose(endpoint).stages[-1]
+    assert stage.verdict == verdict
+    assert seen in stage.seen
 
 
 SHELLS = {
@@ -217,30 +217,30 @@ def test_a_login_shell_that_is_in_the_way_is_told_apart(tmp_path: Path, shell: s
 def test_what_a_login_shell_says_on_stderr_is_no_matter(tmp_path: Path) -> None:
     script = 'echo "cannot change locale" >&2; exec sh -c "$SSH_ORIGINAL_COMMAND"'
     with _serving(tmp_path, login_shell(tmp_path / "shells", script)) as (_, endpoint):
-        assert _climb(endpoint).error is None
+        assert _diagnose(endpoint).error is None
 
 
 def test_a_login_shell_that_hangs_is_left_at_the_deadline(tmp_path: Path) -> None:
     with _serving(tmp_path, login_shell(tmp_path / "shells", f"exec sleep {FOREVER}")) as (_, endpoint):
-        ladder = with_enough_time(lambda seconds: _climb(endpoint, seconds), _reached_the_shell, first=2)
-    assert ladder.failed is not None
-    assert ladder.failed.id == "shell"
-    assert re.search(r"did not end within \d+ s", ladder.failed.seen)
+        diagnosis = with_enough_time(lambda seconds: _diagnose(endpoint, seconds), _reached_the_shell, first=2)
+    assert diagnosis.failed is not None
+    assert diagnosis.failed.id == "shell"
+    assert re.search(r"did not end within \d+ s", diagnosis.failed.seen)
 
 
-def _reached_the_shell(ladder: Ladder) -> bool:
-    """Whether there was time for the rungs below it."""
-    return ladder.failed is not None and ladder.failed.id == "shell"
+def _reached_the_shell(diagnosis: Diagnosis) -> bool:
+    """Whether there was time for the stages below it."""
+    return diagnosis.failed is not None and diagnosis.failed.id == "shell"
 
 
-def test_an_unknown_host_key_is_a_rung_of_its_own(tmp_path: Path) -> None:
+def test_an_unknown_host_key_is_a_stage_of_its_own(tmp_path: Path) -> None:
     with _serving(tmp_path) as (server, endpoint):
-        ladder = _climb(replace(endpoint, host_key=None))
-    assert ladder.failed is not None
-    assert ladder.failed.id == "host key"
-    assert isinstance(ladder.error, UnknownHostKey)
-    assert ladder.error.shown == server.host_key
-    assert ladder.host_key is None
+        diagnosis = _diagnose(replace(endpoint, host_key=None))
+    assert diagnosis.failed is not None
+    assert diagnosis.failed.id == "host key"
+    assert isinstance(diagnosis.error, UnknownHostKey)
+    assert diagnosis.error.shown == server.host_key
+    assert diagnosis.host_key is None
 
 
 def test_a_server_that_refuses_sessions_is_said(tmp_path: Path) -> None:

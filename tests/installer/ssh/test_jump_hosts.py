@@ -18,7 +18,7 @@ from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh import config
 from installer.ssh.connections import SSHConnections
-from installer.ssh.diagnose import climb
+from installer.ssh.diagnose import diagnose
 from installer.ssh.endpoint import Credentials, Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.host_keys.verify import UnknownHostKey, host_keys, jump_name
@@ -108,16 +108,16 @@ def test_a_jump_host_that_dropped_is_dialled_again(
     pool.close()
 
 
-def test_the_ladder_says_which_way_it_went_and_leaves_nothing_open(
+def test_the_diagnosis_says_which_way_it_went_and_leaves_nothing_open(
     servers: dict[str, SSHD], chain: dict[str, Endpoint]
 ) -> None:
     endpoint = chain["machine"]
     before = threading.active_count()
-    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
+    diagnosis = diagnose(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
     inner = servers["inner"].port
-    assert ladder.rungs[0].seen == f"left to the jump host 127.0.0.1:{inner}"
-    assert ladder.rungs[1].seen == f"127.0.0.1:{endpoint.port} through 127.0.0.1:{inner}"
-    assert ladder.rungs[5].verdict == "passed"
+    assert diagnosis.stages[0].seen == f"left to the jump host 127.0.0.1:{inner}"
+    assert diagnosis.stages[1].seen == f"127.0.0.1:{endpoint.port} through 127.0.0.1:{inner}"
+    assert diagnosis.stages[5].verdict == "passed"
     eventually(lambda: threading.active_count() <= before + 1, "the end of every thread but the watchdog")
 
 
@@ -125,12 +125,12 @@ def test_a_jump_host_that_refuses_the_key_is_named(chain: dict[str, Endpoint], t
     user_key(tmp_path / "wrong")
     outer = replace(chain["outer"], credentials=Credentials((tmp_path / "wrong",)))
     endpoint = replace(chain["machine"], jump=replace(chain["inner"], jump=outer))
-    ladder = climb(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
-    assert ladder.failed is not None
-    assert ladder.failed.id == "connect"
+    diagnosis = diagnose(MACHINE, endpoint, host_keys(endpoint, None), keyring(endpoint), PATIENCE)
+    assert diagnosis.failed is not None
+    assert diagnosis.failed.id == "connect"
     inner, there = endpoint.jump, outer
     assert inner is not None
-    assert ladder.failed.seen.startswith(
+    assert diagnosis.failed.seen.startswith(
         f"jump host 127.0.0.1:{inner.port}: jump host 127.0.0.1:{there.port}: the server refused SHA256:"
     )
 

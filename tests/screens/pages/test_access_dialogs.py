@@ -211,17 +211,17 @@ async def test_looking_at_machines_can_be_given_up(
     import threading
 
     from installer.operations.login import survey
-    from installer.ssh.diagnose import RUNGS
-    from installer.ssh.diagnosis import Ladder
+    from installer.ssh.diagnose import STAGES
+    from installer.ssh.diagnosis import Diagnosis
 
     release = threading.Event()
 
-    def climb(machine: str, *_: object, **__: object) -> Ladder:
+    def diagnose(machine: str, *_: object, **__: object) -> Diagnosis:
         if machine != MASTER:
             release.wait(PATIENCE)
-        return Ladder(machine, RUNGS)
+        return Diagnosis(machine, STAGES)
 
-    monkeypatch.setattr(survey, "climb", climb)
+    monkeypatch.setattr(survey, "diagnose", diagnose)
     async with CratonApp(lambda: ReviewScreen(Subject(fleet.plan, fleet.path))).run_test(size=(80, 24)) as pilot:
         await install(pilot)
         await opens(pilot, ReachingDialog)

@@ -22,7 +22,7 @@ from screens.pages.review import ReviewScreen
 from screens.pages.wizard import WizardScreen
 from screens.widgets import inventory as widget
 from screens.widgets.inventory import InventoryTable, InventoryText
-from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
+from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.patience import PATIENCE
 from tests.screens.stand_ins import settle, visible
 from tests.screens.watching import ended, hides, shows, until
@@ -33,18 +33,18 @@ Wizard = Callable[..., CratonApp]
 
 
 @pytest.fixture
-def climber() -> FakeClimber:
-    return FakeClimber(ENDS)
+def tester() -> FakeConnectionTester:
+    return FakeConnectionTester(ENDS)
 
 
 @pytest.fixture
-def wizard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, climber: FakeClimber) -> Wizard:
-    """An application that starts with the wizard for own machines, which are tried by `climber`."""
+def wizard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tester: FakeConnectionTester) -> Wizard:
+    """An application that starts with the wizard for own machines, which are tried by `tester`."""
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "ada")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection_tests, "Climber", lambda: climber)
+    monkeypatch.setattr(connection_tests, "ConnectionTester", lambda: tester)
     monkeypatch.setattr(widget, "LOOKS", 0.01)
     monkeypatch.setattr(widget, "IDLE", 60.0)
 
@@ -75,12 +75,12 @@ async def row_shows(pilot: Pilot[Any], address: str, words: str) -> None:
     await until(pilot, lambda: words in row(pilot, address), f"{words!r} in the row of {address}")
 
 
-async def test_a_machine_is_tried_while_the_next_one_is_typed(wizard: Wizard, climber: FakeClimber) -> None:
+async def test_a_machine_is_tried_while_the_next_one_is_typed(wizard: Wizard, tester: FakeConnectionTester) -> None:
     async with wizard().run_test(size=WIDE) as pilot:
         await open_page(pilot)
         await pilot.press(*"10.0.0.1", "enter", *"10.0.0.4")
         await row_shows(pilot, "10.0.0.1", "● ready")
-        assert climber.tried == ["10.0.0.1"]
+        assert tester.tried == ["10.0.0.1"]
         assert "ready" not in row(pilot, "10.0.0.4")
 
 
@@ -113,7 +113,7 @@ async def test_a_line_with_a_mistake_has_its_row_and_the_others_are_tried(wizard
         await row_shows(pilot, "10.0.0.4", "● ready")
 
 
-async def test_the_row_under_the_cursor_is_told_rung_by_rung(wizard: Wizard) -> None:
+async def test_the_row_under_the_cursor_is_told_stage_by_stage(wizard: Wizard) -> None:
     async with wizard("10.0.0.[1-3]").run_test(size=WIDE) as pilot:
         await open_page(pilot)
         await row_shows(pilot, "10.0.0.3", "✕ log in")
@@ -123,7 +123,7 @@ async def test_the_row_under_the_cursor_is_told_rung_by_rung(wizard: Wizard) -> 
         await shows(pilot, "▲ its host key is known", "It is asked once, before the install.")
 
 
-async def test_a_short_terminal_tells_the_rung_that_does_not_hold(wizard: Wizard) -> None:
+async def test_a_short_terminal_tells_the_stage_that_does_not_hold(wizard: Wizard) -> None:
     async with wizard("10.0.0.[1-3]").run_test() as pilot:
         await open_page(pilot)
         await row_shows(pilot, "10.0.0.3", "✕ log in")
@@ -165,13 +165,13 @@ async def test_a_role_is_given_with_a_key_and_stands_in_the_text(
         assert text.text == expected
 
 
-async def test_changing_a_role_tries_nothing_again(wizard: Wizard, climber: FakeClimber) -> None:
+async def test_changing_a_role_tries_nothing_again(wizard: Wizard, tester: FakeConnectionTester) -> None:
     async with wizard("10.0.0.[4-6]").run_test(size=WIDE) as pilot:
         await open_page(pilot)
         await row_shows(pilot, "10.0.0.6", "ready")
         await pilot.press("tab", "end", "m")
         await row_shows(pilot, "10.0.0.6", "master-1")
-        assert sorted(climber.tried) == ["10.0.0.4", "10.0.0.5", "10.0.0.6"]
+        assert sorted(tester.tried) == ["10.0.0.4", "10.0.0.5", "10.0.0.6"]
 
 
 async def test_a_machine_is_tried_again_on_a_key(wizard: Wizard) -> None:
@@ -253,13 +253,13 @@ async def test_leaving_the_page_and_craton_waits_for_no_machine(
 ) -> None:
     begun, go = threading.Event(), threading.Event()
 
-    class Stuck(FakeClimber):
+    class Stuck(FakeConnectionTester):
         def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
             begun.set()
             go.wait(PATIENCE)
             return super().__call__(host, ssh, tell)
 
-    monkeypatch.setattr(connection_tests, "Climber", Stuck)
+    monkeypatch.setattr(connection_tests, "ConnectionTester", Stuck)
     app = wizard("10.0.0.[4-8]")
     async with app.run_test(size=WIDE) as pilot:
         await open_page(pilot)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from installer.cluster.kubeadm import read_parcel
+from installer.cluster.kubeadm import read_payload
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord
 from installer.platforms.rehearsal.simulator import cluster, objects, stages
 from installer.platforms.rehearsal.simulator.command import Command, Exit, Stage
 from installer.platforms.rehearsal.simulator.documents import document, documents
 
-Parcel = dict[str, str]
+Payload = dict[str, str]
 _CONFIGURATION = "kubeadm.yaml"
 _KEPT = "/etc/kubernetes/craton/"
 
@@ -20,8 +20,8 @@ _KEPT = "/etc/kubernetes/craton/"
 async def init(command: Command) -> None:
     command.enter("control-plane")
     machine, record = command.machine, command.site.record
-    parcel = await _parcel(command)
-    found = documents(parcel[_CONFIGURATION])
+    payload = await _payload(command)
+    found = documents(payload[_CONFIGURATION])
     settings, start = document(found, "ClusterConfiguration"), document(found, "InitConfiguration")
     if record.cluster is not None and machine.member == record.cluster.name:
         command.say("already done")
@@ -30,8 +30,8 @@ async def init(command: Command) -> None:
     _check_machine(machine, version, start, start.get("localAPIEndpoint", {}))
     if record.cluster is not None:
         raise Exit(1, f"error: another control plane answers at {record.cluster.api}")
-    _check_files(parcel, settings)
-    key = _encryption_key(parcel)
+    _check_files(payload, settings)
+    key = _encryption_key(payload)
     await _begin(command, "init", stages.INIT)
     api = str(settings.get("controlPlaneEndpoint", ""))
     record.cluster = cluster.found(str(settings.get("clusterName", "kubernetes")), version, api, key)
@@ -42,8 +42,8 @@ async def join(command: Command) -> None:
     machine, record = command.machine, command.site.record
     known, master = record.cluster, machine.role is Role.MASTER
     command.enter("control-plane" if master else "join")
-    parcel = await _parcel(command)
-    configuration = document(documents(parcel[_CONFIGURATION]), "JoinConfiguration")
+    payload = await _payload(command)
+    configuration = document(documents(payload[_CONFIGURATION]), "JoinConfiguration")
     if known is not None and machine.member == known.name:
         command.say("already done")
         return
@@ -57,7 +57,7 @@ async def join(command: Command) -> None:
     endpoint = control_plane.get("localAPIEndpoint", {}) if master else {"advertiseAddress": machine.address}
     _check_machine(machine, known.kubernetes, configuration, endpoint)
     if master:
-        _check_keys(known, control_plane, parcel)
+        _check_keys(known, control_plane, payload)
         _check_etcd(command, known)
     await _begin(command, "join", stages.JOIN_MASTER if master else stages.JOIN_NODE)
     if record.cluster is not known:
@@ -77,14 +77,14 @@ async def reset(command: Command) -> None:
     await command.site.store.save()
 
 
-async def _parcel(command: Command) -> Parcel:
+async def _payload(command: Command) -> Payload:
     try:
-        parcel = read_parcel(await command.read())
+        payload = read_payload(await command.read())
     except ValueError as error:
         raise Exit(2, f"craton-node: {error}") from None
-    if _CONFIGURATION not in parcel:
-        raise Exit(2, f"craton-node: the parcel on stdin has no {_CONFIGURATION}")
-    return parcel
+    if _CONFIGURATION not in payload:
+        raise Exit(2, f"craton-node: the payload on stdin has no {_CONFIGURATION}")
+    return payload
 
 
 async def _begin(command: Command, verb: str, todo: tuple[Stage, ...]) -> None:
@@ -114,20 +114,20 @@ def _check_machine(
         raise Exit(1, f"[ERROR Address]: no interface has the address {endpoint.get('advertiseAddress')}")
 
 
-def _check_files(parcel: Parcel, settings: dict[str, Any]) -> None:
+def _check_files(payload: Payload, settings: dict[str, Any]) -> None:
     """The API server does not start unless what it is told to read is there."""
     for argument in settings.get("apiServer", {}).get("extraArgs", []):
         path = str(argument.get("value", ""))
-        if path.startswith(_KEPT) and path.removeprefix(_KEPT) not in parcel:
+        if path.startswith(_KEPT) and path.removeprefix(_KEPT) not in payload:
             raise Exit(1, f"error execution phase wait-control-plane: kube-apiserver: open {path}: no such file")
 
 
-def _encryption_key(parcel: Parcel) -> str:
-    found = documents(parcel.get("encryption.yaml", ""))
+def _encryption_key(payload: Payload) -> str:
+    found = documents(payload.get("encryption.yaml", ""))
     try:
         return str(found[0]["resources"][0]["providers"][0]["secretbox"]["keys"][0]["secret"])
     except (IndexError, KeyError, TypeError):
-        raise Exit(2, "craton-node: the parcel's encryption.yaml has no key") from None
+        raise Exit(2, "craton-node: the payload's encryption.yaml has no key") from None
 
 
 def _check_invitation(known: ClusterRecord | None, configuration: dict[str, Any], token: str) -> ClusterRecord:
@@ -142,11 +142,11 @@ def _check_invitation(known: ClusterRecord | None, configuration: dict[str, Any]
     return known
 
 
-def _check_keys(known: ClusterRecord, control_plane: dict[str, Any], parcel: Parcel) -> None:
+def _check_keys(known: ClusterRecord, control_plane: dict[str, Any], payload: Payload) -> None:
     if control_plane.get("certificateKey") != known.certificate_key:
         observed = "the certificate key does not decrypt"
         raise Exit(1, f"error execution phase control-plane-prepare/download-certs: {observed}")
-    if _encryption_key(parcel) != known.encryption_key:
+    if _encryption_key(payload) != known.encryption_key:
         raise Exit(1, "error: kube-apiserver: the key of encryption.yaml is not that of the other masters")
 
 

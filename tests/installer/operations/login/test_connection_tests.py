@@ -9,12 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from installer.operations.login.connection_tests import AT_ONCE, MOST_THREADS, Climber, State, Tell, Trial, Trials
+from installer.operations.login.connection_tests import (
+    AT_ONCE,
+    MOST_THREADS,
+    ConnectionTester,
+    State,
+    Tell,
+    Trial,
+    Trials,
+)
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh.diagnosis import RUNGS, passed
+from installer.ssh.diagnosis import STAGES, passed
 from installer.ssh.host_keys.pinned_keys import fingerprint
-from tests.doubles.climber import REFUSED, UNKNOWN, FakeClimber
+from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.doubles.sshd import running_sshd
 from tests.patience import PATIENCE, eventually
 
@@ -28,7 +36,7 @@ class Held:
 
     def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
         self.begun.append(host.address)
-        tell(Trial(State.CLIMBING, (passed("resolve", host.address), *RUNGS[1:])))
+        tell(Trial(State.CONNECTING, (passed("resolve", host.address), *STAGES[1:])))
         self.go.wait(PATIENCE)
         return Trial(State.READY)
 
@@ -47,32 +55,32 @@ def ends(trials: Trials, host: Host) -> Trial:
 
     def ended() -> Trial | None:
         found = trials.of(host)
-        return found if found and found.state not in (State.WAITING, State.CLIMBING) else None
+        return found if found and found.state not in (State.WAITING, State.CONNECTING) else None
 
     found: Trial = eventually(ended, f"the end of {host.address}")
     return found
 
 
 def test_a_machine_is_tried_as_soon_as_it_is_wanted_and_only_once() -> None:
-    climber = FakeClimber()
-    trials = Trials(climber)
+    tester = FakeConnectionTester()
+    trials = Trials(tester)
     (host,) = hosts(1)
     assert trials.of(host) is None
     for _ in range(3):
         trials.want([host, host.model_copy(update={"role": "master"})], SSH())
         assert ends(trials, host).state is State.READY
-    assert climber.tried == ["10.0.0.1"]
+    assert tester.tried == ["10.0.0.1"]
     assert trials.of(host.model_copy(update={"role": "infra"})) == trials.of(host)
 
 
 def test_another_way_to_a_machine_is_another_trial() -> None:
-    climber = FakeClimber()
-    trials = Trials(climber)
+    tester = FakeConnectionTester()
+    trials = Trials(tester)
     (host,) = hosts(1)
     for ssh in (SSH(), SSH(port=2222), SSH()):
         trials.want([host], ssh)
         assert ends(trials, host).port == ssh.port
-    assert len(climber.tried) == 2
+    assert len(tester.tried) == 2
 
 
 def test_only_some_are_tried_side_by_side_and_in_their_order(held: Held) -> None:
@@ -109,21 +117,21 @@ def test_there_is_an_end_to_the_threads_of_machines_that_nobody_wants(held: Held
     held.go.set()
 
 
-def test_every_rung_is_told_as_it_holds(held: Held) -> None:
+def test_every_stage_is_told_as_it_holds(held: Held) -> None:
     trials = Trials(held)
     (host,) = hosts(1)
     trials.want([host], SSH())
 
     def at() -> str:
         trial = trials.of(host)
-        return trial.at.id if trial and trial.state is State.CLIMBING and trial.at else ""
+        return trial.at.id if trial and trial.state is State.CONNECTING and trial.at else ""
 
-    eventually(lambda: at() == "connect", "the second rung")
+    eventually(lambda: at() == "connect", "the second stage")
     held.go.set()
 
 
 def test_a_machine_can_be_tried_again() -> None:
-    trials = Trials(FakeClimber({"10.0.0.1": ("log in", *REFUSED)}))
+    trials = Trials(FakeConnectionTester({"10.0.0.1": ("log in", *REFUSED)}))
     (host,) = hosts(1)
     trials.want([host], SSH())
     assert ends(trials, host).state is State.FAILED
@@ -133,7 +141,7 @@ def test_a_machine_can_be_tried_again() -> None:
 
 
 def test_a_new_host_key_is_no_failure() -> None:
-    trials = Trials(FakeClimber({"10.0.0.1": ("host key", *UNKNOWN)}))
+    trials = Trials(FakeConnectionTester({"10.0.0.1": ("host key", *UNKNOWN)}))
     (host,) = hosts(1)
     trials.want([host], SSH())
     trial = ends(trials, host)
@@ -158,31 +166,31 @@ def test_a_mistake_of_our_own_ends_in_the_row_of_its_machine() -> None:
     [("10.0.0.4", "10.0.0.4"), ("fd00::1, 10.0.0.4", "10.0.0.4"), ("127.0.0.1, fd00::1", None), ("left to", None)],
 )
 def test_the_address_that_a_name_stands_for_is_offered(seen: str, address: str | None) -> None:
-    trial = Trial(rungs=(passed("resolve", seen), *RUNGS[1:]))
+    trial = Trial(stages=(passed("resolve", seen), *STAGES[1:]))
     assert str(trial.address) == str(address)
 
 
 @pytest.fixture
-def climber(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Climber:
-    """What climbs for real, in a home directory without keys and configuration."""
+def tester(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConnectionTester:
+    """What tests for real, in a home directory without keys and configuration."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    return Climber()
+    return ConnectionTester()
 
 
-def _climb(climber: Climber, host: Host, tell: Callable[[Trial], None] = lambda _: None) -> Trial:
+def _diagnose(tester: ConnectionTester, host: Host, tell: Callable[[Trial], None] = lambda _: None) -> Trial:
     try:
-        return climber(host, SSH(user="ada"), tell)
+        return tester(host, SSH(user="ada"), tell)
     finally:
-        climber.close()
+        tester.close()
 
 
 @pytest.mark.needs("ssh")
-def test_a_port_where_nobody_listens_is_told_with_what_led_there(climber: Climber) -> None:
+def test_a_port_where_nobody_listens_is_told_with_what_led_there(tester: ConnectionTester) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         told: list[Trial] = []
-        trial = _climb(climber, Host(address="127.0.0.1", port=free.getsockname()[1]), told.append)
+        trial = _diagnose(tester, Host(address="127.0.0.1", port=free.getsockname()[1]), told.append)
     assert trial.state is State.FAILED
     assert trial.at
     assert (trial.at.id, trial.user) == ("connect", "ada")
@@ -192,23 +200,25 @@ def test_a_port_where_nobody_listens_is_told_with_what_led_there(climber: Climbe
 
 
 @pytest.mark.needs("ssh")
-def test_a_configuration_that_openssh_refuses_is_told_in_its_machines_row(climber: Climber, tmp_path: Path) -> None:
+def test_a_configuration_that_openssh_refuses_is_told_in_its_machines_row(
+    tester: ConnectionTester, tmp_path: Path
+) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text("NoSuchWord yes\n")
-    trial = _climb(climber, Host(address="127.0.0.1"))
+    trial = _diagnose(tester, Host(address="127.0.0.1"))
     assert trial.at
     assert (trial.state, trial.at.id) == (State.FAILED, "resolve")
     assert "ssh -G" in trial.at.seen
 
 
-def test_a_real_server_is_climbed_up_to_what_is_to_be_asked(climber: Climber, tmp_path: Path) -> None:
+def test_a_real_server_is_tried_up_to_what_is_to_be_asked(tester: ConnectionTester, tmp_path: Path) -> None:
     with running_sshd(tmp_path / "sshd") as server:
         host = Host(address="127.0.0.1", port=server.port)
-        trial = _climb(climber, host)
+        trial = _diagnose(tester, host)
         assert (trial.state, trial.asks) == (State.ASKS, f"new host key {fingerprint(server.host_key)}")
         (tmp_path / ".ssh").mkdir()
         (tmp_path / "known").write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n")
         (tmp_path / ".ssh/config").write_text(f"UserKnownHostsFile {tmp_path}/known\n")
-        trial = _climb(Climber(), host)
+        trial = _diagnose(ConnectionTester(), host)
         assert trial.at
         assert (trial.state, trial.at.id) == (State.FAILED, "log in")

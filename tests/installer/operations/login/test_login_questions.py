@@ -74,7 +74,7 @@ def test_a_new_key_that_openssh_refuses_cannot_be_accepted(fleet: Fleet) -> None
     found = login_prompts.settle(questions.questions(fleet.plan, fleet.cluster, accept_new=True), nobody)
     assert found is not None
     assert found.fine == (MASTER,)
-    error = found.ladders[WORKER].error
+    error = found.diagnoses[WORKER].error
     assert error is not None
     assert "StrictHostKeyChecking is yes" in error.observed
     assert pinned(fleet) == dict.fromkeys(fleet.servers)

@@ -10,8 +10,8 @@ import pytest
 
 from installer.operations.login import survey as surveying
 from installer.operations.login.survey import Survey, accept, survey
-from installer.ssh.diagnose import RUNGS
-from installer.ssh.diagnosis import Ladder
+from installer.ssh.diagnose import STAGES
+from installer.ssh.diagnosis import Diagnosis
 from installer.ssh.host_keys import pinned_keys, verify
 from tests.doubles.fleet import INFRA, MASTER, WORKER, Fleet, running_fleet
 from tests.patience import PATIENCE
@@ -31,13 +31,13 @@ def fleet(home: Path) -> Iterator[Fleet]:
         yield fleet
 
 
-def test_every_machine_is_climbed_and_those_known_are_fine(fleet: Fleet) -> None:
-    heard: list[Ladder] = []
+def test_every_machine_is_tried_and_those_known_are_fine(fleet: Fleet) -> None:
+    heard: list[Diagnosis] = []
     fleet.know(MASTER)
     fleet.know(INFRA, fleet.servers[WORKER].host_key)
     found = survey(fleet.plan, fleet.cluster, on_change=heard.append)
-    assert sorted(ladder.machine for ladder in heard) == sorted(fleet.servers)
-    assert list(found.ladders) == [MASTER, INFRA, WORKER]
+    assert sorted(diagnosis.machine for diagnosis in heard) == sorted(fleet.servers)
+    assert list(found.diagnoses) == [MASTER, INFRA, WORKER]
     assert found.fine == (MASTER,)
     assert found.failed == ()
     unknown, changed = found.unknown[0], found.changed[0]
@@ -70,8 +70,8 @@ def test_other_failures_are_told_apart_from_host_keys(fleet: Fleet) -> None:
     fleet.servers[WORKER].process.wait(PATIENCE)
     found = survey(fleet.plan, fleet.cluster)
     assert (found.fine, found.failed) == ((MASTER,), (INFRA, WORKER))
-    failed = {name: found.ladders[name].failed for name in found.failed}
-    assert {name: rung and rung.id for name, rung in failed.items()} == {INFRA: "log in", WORKER: "connect"}
+    failed = {name: found.diagnoses[name].failed for name in found.failed}
+    assert {name: stage and stage.id for name, stage in failed.items()} == {INFRA: "log in", WORKER: "connect"}
 
 
 def test_a_locked_key_is_named_with_the_machines_that_would_take_it(fleet: Fleet) -> None:
@@ -88,7 +88,7 @@ def test_some_machines_can_be_looked_at_anew(fleet: Fleet) -> None:
     before = survey(fleet.plan, fleet.cluster)
     fleet.know(WORKER)
     again = survey(fleet.plan, fleet.cluster, machines={WORKER})
-    assert list(again.ladders) == [WORKER]
+    assert list(again.diagnoses) == [WORKER]
     both = before.renewed(again)
     assert both.fine == (WORKER,)
     assert [key.name for key in both.unknown] == [MASTER, INFRA]
@@ -103,8 +103,8 @@ def test_a_machine_that_cannot_even_be_looked_for_fails_alone(fleet: Fleet, monk
     found = survey(fleet.plan, fleet.cluster)
     assert found.fine == (MASTER,)
     assert found.failed == (INFRA,)
-    first, *rest = found.ladders[INFRA].rungs
-    assert (first.verdict, [rung.verdict for rung in rest]) == ("failed", ["not reached"] * (len(RUNGS) - 1))
+    first, *rest = found.diagnoses[INFRA].stages
+    assert (first.verdict, [stage.verdict for stage in rest]) == ("failed", ["not reached"] * (len(STAGES) - 1))
     assert "ProxyCommand" in first.seen
 
 
@@ -124,13 +124,13 @@ def test_a_jump_host_is_asked_about_once_for_all_behind_it(home: Path) -> None:
 
 
 def test_one_jump_host_before_several_machines_is_one_key() -> None:
-    def ladder(machine: str) -> Ladder:
+    def diagnosis(machine: str) -> Diagnosis:
         error = verify.UnknownHostKey(
             "it is not known", "", machine=machine, name="jump:[bastion]:22", address="bastion:22", shown="ssh-rsa AAAA"
         )
-        return Ladder(machine, (replace(RUNGS[0], verdict="failed"), *RUNGS[1:]), error)
+        return Diagnosis(machine, (replace(STAGES[0], verdict="failed"), *STAGES[1:]), error)
 
-    found = Survey({name: ladder(name) for name in ("a", "b")})
+    found = Survey({name: diagnosis(name) for name in ("a", "b")})
     assert [(key.name, key.machines) for key in found.unknown] == [("jump:[bastion]:22", ("a", "b"))]
 
 
@@ -139,9 +139,9 @@ def test_many_machines_are_looked_at_side_by_side(fleet: Fleet, monkeypatch: pyt
 
     barrier = threading.Barrier(3, timeout=PATIENCE)
 
-    def climb(machine: str, *_: object, **__: object) -> Ladder:
+    def diagnose(machine: str, *_: object, **__: object) -> Diagnosis:
         barrier.wait()
-        return Ladder(machine, RUNGS)
+        return Diagnosis(machine, STAGES)
 
-    monkeypatch.setattr(surveying, "climb", climb)
+    monkeypatch.setattr(surveying, "diagnose", diagnose)
     assert survey(fleet.plan, fleet.cluster).fine == (MASTER, INFRA, WORKER)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.cluster.kubeadm import Facts, Invitation, join_parcel
+from installer.cluster.kubeadm import Facts, Invitation, join_payload
 from installer.node.configuration import configuration
 from installer.plan.model import InstallPlan
 from installer.plan.sections import Ingress
@@ -101,11 +101,11 @@ def test_a_rebuilt_master_joins_once_its_old_member_is_gone(cluster: Rehearsal) 
     cluster.run("machines/", "connect/", "prepare/")
     said = ok(cluster, "master-1", "invite")
     invitation = Invitation(**dict(line.split("=", 1) for line in said.splitlines()))
-    parcel = join_parcel(cluster.plan, cluster.topology.machine("demo-master-3"), Facts(), invitation)
-    assert "Peer URLs already exists" in node(cluster, "master-3", "join", parcel).stderr
+    payload = join_payload(cluster.plan, cluster.topology.machine("demo-master-3"), Facts(), invitation)
+    assert "Peer URLs already exists" in node(cluster, "master-3", "join", payload).stderr
     old = members(cluster)["demo-master-3"]
     ok(cluster, "master-1", f"etcd remove {old}")
-    ok(cluster, "master-3", "join", parcel)
+    ok(cluster, "master-3", "join", payload)
     assert members(cluster)["demo-master-3"] not in ("", old)
 
 
@@ -115,10 +115,10 @@ def test_no_master_joins_with_another_key_or_while_a_member_is_away(cluster: Reh
     said = ok(cluster, "master-1", "invite")
     fields = dict(line.split("=", 1) for line in said.splitlines())
     machine = cluster.topology.machine("demo-master-3")
-    wrong = join_parcel(cluster.plan, machine, Facts(), Invitation(**(fields | {"encryption_key": "other"})))
+    wrong = join_payload(cluster.plan, machine, Facts(), Invitation(**(fields | {"encryption_key": "other"})))
     assert "is not that of the other masters" in node(cluster, "master-3", "join", wrong).stderr
     lose(cluster, "master-2")
-    right = join_parcel(cluster.plan, machine, Facts(), Invitation(**fields))
+    right = join_payload(cluster.plan, machine, Facts(), Invitation(**fields))
     assert node(cluster, "master-3", "join", right).status == 1
 
 

@@ -13,11 +13,11 @@ from installer.cluster import manifests
 from installer.cluster.kubeadm import (
     Facts,
     Invitation,
-    init_parcel,
-    join_parcel,
+    init_payload,
+    join_payload,
     new_encryption_key,
-    parcel,
-    read_parcel,
+    payload,
+    read_payload,
 )
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
@@ -57,12 +57,12 @@ def _invitation(rehearsal: Rehearsal) -> Invitation:
 
 
 def _join(rehearsal: Rehearsal, name: str, invitation: Invitation) -> Result:
-    return _node(rehearsal, name, "join", join_parcel(rehearsal.plan, _machine(rehearsal, name), Facts(), invitation))
+    return _node(rehearsal, name, "join", join_payload(rehearsal.plan, _machine(rehearsal, name), Facts(), invitation))
 
 
-def _init_parcel(rehearsal: Rehearsal, name: str = "master-1") -> str:
+def _init_payload(rehearsal: Rehearsal, name: str = "master-1") -> str:
     machine = _machine(rehearsal, name)
-    return init_parcel(rehearsal.plan, rehearsal.topology, machine, Facts(), new_encryption_key())
+    return init_payload(rehearsal.plan, rehearsal.topology, machine, Facts(), new_encryption_key())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def _init_parcel(rehearsal: Rehearsal, name: str = "master-1") -> str:
         ("sudo -n craton-node explode", 2, "craton-node: no such verb: explode\n"),
         ("sudo -n craton-node addon grafana", 2, "craton-node: no such verb: addon grafana\n"),
         ("sudo -n craton-node invite", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
-        ("sudo -n craton-node init", 2, "craton-node: no parcel: it does not begin with a line `#file NAME`\n"),
+        ("sudo -n craton-node init", 2, "craton-node: no payload: it does not begin with a line `#file NAME`\n"),
         ("sudo -n craton-node etcd members", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
         ("sudo -n craton-node upgrade node", 1, "craton-node: this machine is no node of a cluster\n"),
         ("sh -s", 2, "sh: a stand-in runs no script but that of the health checks\n"),
@@ -126,14 +126,14 @@ def test_a_plan_that_changed_is_prepared_for_again(rehearsal: Rehearsal) -> None
 
 def test_init_refuses_a_machine_that_is_not_prepared(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
-    result = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal))
+    result = _node(rehearsal, "master-1", "init", _init_payload(rehearsal))
     assert result.status == 1
     assert "prepared for nothing" in result.stderr
 
 
 def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_PREPARE)
-    result = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal, "infra-1"))
+    result = _node(rehearsal, "master-1", "init", _init_payload(rehearsal, "infra-1"))
     assert result.status == 1
     assert "the node is to be demo-infra-1, this machine is demo-master-1" in result.stderr
 
@@ -141,16 +141,16 @@ def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal)
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("kubeadm.yaml", "the parcel on stdin has no kubeadm.yaml"),
+        ("kubeadm.yaml", "the payload on stdin has no kubeadm.yaml"),
         ("audit-policy.yaml", "open /etc/kubernetes/craton/audit-policy.yaml: no such file"),
         ("encryption.yaml", "open /etc/kubernetes/craton/encryption.yaml: no such file"),
     ],
 )
-def test_init_refuses_a_parcel_from_which_a_file_is_missing(rehearsal: Rehearsal, missing: str, message: str) -> None:
+def test_init_refuses_a_payload_from_which_a_file_is_missing(rehearsal: Rehearsal, missing: str, message: str) -> None:
     rehearsal.run(*UP_TO_PREPARE)
-    files = read_parcel(_init_parcel(rehearsal))
+    files = read_payload(_init_payload(rehearsal))
     del files[missing]
-    result = _node(rehearsal, "master-1", "init", parcel(files))
+    result = _node(rehearsal, "master-1", "init", payload(files))
     assert result.status != 0
     assert message in result.stderr
 
@@ -293,20 +293,20 @@ def test_a_machine_says_what_it_is_in_its_cluster(rehearsal: Rehearsal) -> None:
 def test_an_init_that_was_cut_off_is_seen_and_reset(rehearsal: Rehearsal) -> None:
     rehearsal.open("master-1:control-plane:exit")
     rehearsal.run(*UP_TO_PREPARE)
-    assert _node(rehearsal, "master-1", "init", _init_parcel(rehearsal)).status == 1
+    assert _node(rehearsal, "master-1", "init", _init_payload(rehearsal)).status == 1
     assert "member=\nbegun=init\n" in _node(rehearsal, "master-1", "condition").stdout
     rehearsal.open()
     assert _node(rehearsal, "master-1", "reset").status == 0
     assert "begun=\n" in _node(rehearsal, "master-1", "condition").stdout
-    said = _node(rehearsal, "master-1", "init", _init_parcel(rehearsal))
+    said = _node(rehearsal, "master-1", "init", _init_payload(rehearsal))
     assert said.status == 0
     assert "already done" not in said.stdout
 
 
 def test_what_is_worth_reading_comes_in_sections(rehearsal: Rehearsal) -> None:
     rehearsal.run()
-    assert {"kubelet.log", "etcd.log", "nodes.txt"} < set(read_parcel(_node(rehearsal, "master-1", "gather").stdout))
-    assert "etcd.log" not in read_parcel(_node(rehearsal, "worker-1", "gather").stdout)
+    assert {"kubelet.log", "etcd.log", "nodes.txt"} < set(read_payload(_node(rehearsal, "master-1", "gather").stdout))
+    assert "etcd.log" not in read_payload(_node(rehearsal, "worker-1", "gather").stdout)
 
 
 def test_a_healthy_cluster_passes_every_check(rehearsal: Rehearsal) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from installer.operations.login.connection_tests import State, Tell, Trial
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh.diagnosis import RUNGS, Rung, passed
+from installer.ssh.diagnosis import STAGES, Stage, passed
 
 SEEN = {
     "connect": "{address}:22",
@@ -28,8 +28,8 @@ UNKNOWN = (
 )
 
 
-class FakeClimber:
-    """Reaches every machine but those in `ends`: by address, the rung at which it ends, what is seen, what mends it."""
+class FakeConnectionTester:
+    """Reaches every machine but those in `ends`: by address, the stage that fails, what is seen, the remedy."""
 
     def __init__(self, ends: dict[str, tuple[str, str, str]] | None = None) -> None:
         self.ends = ends or {}
@@ -38,13 +38,13 @@ class FakeClimber:
     def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
         again = host.address in self.tried
         self.tried.append(host.address)
-        trial = Trial(State.CLIMBING, user=host.user or ssh.user, port=host.port or ssh.port)
-        held: list[Rung] = []
-        for rung in RUNGS:
-            if not again and host.address in self.ends and self.ends[host.address][0] == rung.id:
-                return self._ended(trial, held, rung, *self.ends[host.address][1:])
-            held.append(passed(rung.id, self._seen(host, rung.id)))
-            trial = replace(trial, rungs=(*held, *RUNGS[len(held) :]))
+        trial = Trial(State.CONNECTING, user=host.user or ssh.user, port=host.port or ssh.port)
+        held: list[Stage] = []
+        for stage in STAGES:
+            if not again and host.address in self.ends and self.ends[host.address][0] == stage.id:
+                return self._ended(trial, held, stage, *self.ends[host.address][1:])
+            held.append(passed(stage.id, self._seen(host, stage.id)))
+            trial = replace(trial, stages=(*held, *STAGES[len(held) :]))
             tell(trial)
         return replace(trial, state=State.READY)
 
@@ -57,10 +57,10 @@ class FakeClimber:
         return SEEN[id].format(address=host.address)
 
     @staticmethod
-    def _ended(trial: Trial, held: list[Rung], rung: Rung, seen: str, remedy: str) -> Trial:
-        asks = f"new host key {seen.split()[3]}" if rung.id == "host key" else ""
+    def _ended(trial: Trial, held: list[Stage], stage: Stage, seen: str, remedy: str) -> Trial:
+        asks = f"new host key {seen.split()[3]}" if stage.id == "host key" else ""
         if seen == "...":
-            return replace(trial, rungs=(*held, *RUNGS[len(held) :]))  # still under way
-        failed = replace(rung, verdict="failed", seen=seen, remedy=remedy)
-        rungs = (*held, failed, *RUNGS[len(held) + 1 :])
-        return replace(trial, state=State.ASKS if asks else State.FAILED, rungs=rungs, asks=asks)
+            return replace(trial, stages=(*held, *STAGES[len(held) :]))  # still under way
+        failed = replace(stage, verdict="failed", seen=seen, remedy=remedy)
+        stages = (*held, failed, *STAGES[len(held) + 1 :])
+        return replace(trial, state=State.ASKS if asks else State.FAILED, stages=stages, asks=asks)
