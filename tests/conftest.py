@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -12,6 +13,9 @@ from tests import needs
 def pytest_configure(config: pytest.Config) -> None:
     text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"
     config.addinivalue_line("markers", text)
+    for number in (signal.SIGINT, signal.SIGHUP):  # ignored under nohup and in the background of a script,
+        if signal.getsignal(number) is signal.SIG_IGN:  # which commands that tests start would inherit
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import locale
 import os
-import pwd
 import shutil
 import tempfile
 import time
@@ -40,6 +39,7 @@ from installer.steps.platform import Resource
 from screens.models import feed
 from screens.models.replay import ReplayFeed
 from screens.pages import run
+from tests.accounts import live_in
 from tests.screens.simulated import Clock, Simulation, schedule
 
 START = 1_767_873_600.0
@@ -237,7 +237,6 @@ def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
     for variable in PRIVATE:
         patch.delenv(variable, raising=False)
     environment: Mapping[str, str] = {
-        "HOME": str(root),
         "CRATON_HOME": str(root / CRATON_HOME),
         "TERM": "xterm-256color",
         "USER": "ada",
@@ -245,8 +244,7 @@ def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
     }
     for variable, value in environment.items():
         patch.setenv(variable, value)
-    account = pwd.struct_passwd(("ada", "x", os.getuid(), os.getgid(), "Ada", str(root), "/bin/bash"))
-    patch.setattr(pwd, "getpwuid", lambda _uid: account)  # whose ~/.ssh may have keys, which would be suggested
+    live_in(root, patch)
     patch.setattr(time, "localtime", time.gmtime)
     patch.chdir(root)
 

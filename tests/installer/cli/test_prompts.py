@@ -17,13 +17,14 @@ from installer.plan.model import InstallPlan
 from installer.plan.questions.answers import complete, plan_of
 from installer.plan.questions.catalogue import QUESTIONS
 from installer.plan.questions.draft import load_draft
+from tests.accounts import live_in
 
 ENTER, DOWN, CLEAR, CTRL_C, CTRL_D = "\r", "\x1b[B", "\x15", "\x03", "\x04"
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(tmp_path))
+    live_in(tmp_path, monkeypatch)
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
     return tmp_path
 

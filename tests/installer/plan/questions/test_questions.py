@@ -29,6 +29,7 @@ from installer.plan.questions.answers import (
 )
 from installer.plan.questions.catalogue import PAGES, QUESTIONS, UNASKED, flags, page_of, question_of
 from installer.plan.questions.keys import own_public_key
+from tests.accounts import live_in
 from tests.strategies import plans, repeatable
 
 OWN = {"platform": "machines"}
@@ -40,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home directory without keys."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("home")
-        patch.setenv("HOME", str(path))
+        live_in(path, patch)
         yield path
 
 
@@ -329,7 +330,7 @@ def test_a_public_key_may_be_given_as_the_path_of_its_file(tmp_path: Path) -> No
 
 
 def test_the_users_first_usable_public_key_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+    live_in(tmp_path, monkeypatch)
     assert own_public_key() is None
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/id_rsa.pub").write_text("ssh-rsa AAAA me\n")
