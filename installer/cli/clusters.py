@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -91,12 +90,10 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
     unlock_keys(loaded, mode)
     found = survey(loaded, ClusterDirectory.of(loaded.name))
     ascii_only = not takes_unicode(sys.stdout)
-    document = mode is Mode.JSON
-    result(
-        json.dumps(connectivity.document(found), indent=2)
-        if document
-        else connectivity.text(found, ascii_only=ascii_only)
-    )
+    if mode is Mode.JSON:
+        result_json(connectivity.document(found), indent=2)
+    else:
+        result(connectivity.text(found, ascii_only=ascii_only))
     raise typer.Exit(ExitCode.DONE if len(found.fine) == len(found.diagnoses) else ExitCode.PREFLIGHT)
 
 

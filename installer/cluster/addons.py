@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import manifests, masters, nodes, pods
+from installer.cluster import manifests, masters, nodes, objects, pods
 from installer.common.errors import InstallerError
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
@@ -22,7 +22,7 @@ class Addon(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         wanted = manifests.addon(self.plan, self.name)
-        found = nodes.object_of(
+        found = objects.read(
             masters.kubectl(
                 ctx, "get", "daemonset", wanted.daemon_set, "--namespace", wanted.namespace, "--ignore-not-found",
                 "-o", "json",
@@ -49,7 +49,7 @@ class Addon(Permanent):
     @staticmethod
     def _ready_nodes(ctx: Context) -> int:
         """A node that is not Ready has a step of its own, which says why."""
-        found = nodes.object_of(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
+        found = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
         return sum(nodes.is_ready(node) for node in found.get("items") or [])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import masters, nodes
+from installer.cluster import masters, nodes, objects
 from installer.steps.step import Context, Observation, Permanent
 
 _NAMESPACE = ("--namespace", "kube-system")
@@ -39,15 +39,18 @@ class SpreadDNS(Permanent):
 
 def _pods(ctx: Context) -> Mapping[str, Any]:
     said = masters.kubectl(ctx, "get", "pods", "--selector", "k8s-app=kube-dns", *_NAMESPACE, "-o", "json")
-    return nodes.object_of(said) or {}
+    return objects.read(said) or {}
 
 
 def ready_pods(found: Mapping[str, Any]) -> dict[str, str]:
     """The nodes of a List's pods that are ready and not about to go, by the pods' names."""
     return {
-        pod["metadata"]["name"]: pod["spec"]["nodeName"]
-        for pod in found.get("items") or []
-        if nodes.is_ready(pod) and not pod["metadata"].get("deletionTimestamp") and pod["spec"].get("nodeName")
+        name: node
+        for pod in found.get("items", ())
+        if nodes.is_ready(pod)
+        and not pod.get("metadata", {}).get("deletionTimestamp")
+        and (name := pod.get("metadata", {}).get("name"))
+        and (node := pod.get("spec", {}).get("nodeName"))
     }
 
 

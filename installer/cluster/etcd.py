@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from installer.common import json_reader
 from installer.common.errors import InstallerError
+from installer.common.shape import shaped
 from installer.node.program import run_program
 from installer.plan.topology import Topology
 from installer.steps.step import Context
@@ -28,18 +29,20 @@ class Member:
     learner: bool = False
 
 
+_MEMBERS = {"members": [{"ID": (str, int), "name": str, "peerURLs": [str], "clientURLs": [str], "isLearner": bool}]}
+
+
 def parse_members(text: str) -> tuple[Member, ...]:
     """etcd's member list (JSON of `/v3/cluster/member/list`). Raises ValueError if it is none."""
-    document = json_reader.parse(text)
-    members = document.get("members") if isinstance(document, dict) else None
-    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+    members = shaped(json_reader.parse(text), _MEMBERS).get("members")
+    if members is None:
         raise ValueError("no members in it")
     return tuple(
         Member(
             str(member.get("ID", "")),
             str(member.get("name", "")),
-            tuple(map(str, member.get("peerURLs") or ())),
-            tuple(map(str, member.get("clientURLs") or ())),
+            tuple(member.get("peerURLs", ())),
+            tuple(member.get("clientURLs", ())),
             member.get("isLearner") is True,
         )
         for member in members

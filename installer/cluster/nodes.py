@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import drain, masters, pods
-from installer.common import json_reader
-from installer.common.errors import InstallerError
+from installer.cluster import drain, masters, objects, pods
 from installer.node.program import run_program
 from installer.plan.rules import RULES, Kind
 from installer.plan.topology import INFRA_LABEL, MASTER_TAINT, Machine
@@ -84,18 +82,7 @@ class _Look:
 
 def node_of(ctx: Context, name: str) -> dict[str, Any] | None:
     """The Node object, or None if there is none. Raises InstallerError."""
-    return object_of(masters.kubectl(ctx, "get", "node", name, "--ignore-not-found", "-o", "json"))
-
-
-def object_of(said: str) -> dict[str, Any] | None:
-    """What `kubectl get --ignore-not-found -o json` said. Raises InstallerError (retryable) if it is no JSON."""
-    if not said.strip():
-        return None
-    try:
-        found: dict[str, Any] = json_reader.parse(said)
-    except ValueError as error:
-        raise InstallerError("read kubectl's answer", f"it is no JSON: {error}", retryable=True) from None
-    return found
+    return objects.read(masters.kubectl(ctx, "get", "node", name, "--ignore-not-found", "-o", "json"))
 
 
 def remove(ctx: Context, master: str, name: str) -> None:
@@ -131,7 +118,7 @@ def label_changes(node: Mapping[str, Any], machine: Machine) -> list[str]:
 def taint_changes(node: Mapping[str, Any], machine: Machine) -> list[str]:
     """kubectl's words (`key=value:effect`, or `key:effect-` to remove) that bring our taints to what is planned."""
     present = {
-        f"{taint['key']}={taint.get('value', '')}:{taint['effect']}"
+        f"{taint.get('key', '')}={taint.get('value', '')}:{taint.get('effect', '')}"
         for taint in node.get("spec", {}).get("taints") or []
     }
     surplus = [taint.replace("=:", ":") + "-" for taint in sorted(OUR_TAINTS & present - set(machine.taints))]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from installer.cluster import masters
-from installer.common import json_reader
+from installer.cluster import masters, objects
 from installer.common.errors import InstallerError
 from installer.steps.step import Context
 
@@ -20,8 +19,8 @@ def troubles_on(ctx: Context, node: str) -> list[str]:
     """What keeps pods on `node` from running; empty if nothing is known to."""
     try:
         said = masters.kubectl(ctx, "get", "pods", "-A", "--field-selector", f"spec.nodeName={node}", "-o", "json")
-        return troubles(json_reader.parse(said))[:_SHOWN]
-    except (InstallerError, ValueError):  # what was waited for is told all the same
+        return troubles(objects.read(said) or {})[:_SHOWN]
+    except InstallerError:  # what was waited for is told all the same
         return []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from installer.cluster import diagnosis, drain, etcd, masters, nodes
+from installer.cluster import diagnosis, drain, etcd, masters, nodes, objects
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
@@ -173,7 +173,7 @@ def _prepared(ctx: Context, machine: str, release: str) -> Observation:
 def _well(ctx: Context) -> tuple[str | None, str]:
     """(what is well in a sentence if all is, what was seen)"""
     try:
-        listed = nodes.object_of(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
+        listed = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
         found = {node["metadata"]["name"]: node for node in listed.get("items", ())}
         names = [machine.name for machine in ctx.world.topology.machines]
         troubles = [_node_trouble(ctx, name, found.get(name)) for name in names]

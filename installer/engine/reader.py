@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from installer.common.errors import InstallerError
-from installer.engine.events import Event, EventType, LogLine, Outcome, RunKind, RunRecord, StepRecord, StepState
+from installer.engine import rows
+from installer.engine.events import Event, LogLine, RunRecord, StepRecord
 from installer.engine.store import open_reader
+
+T = TypeVar("T")
 
 _STEPS = "SELECT id, title, phase, machine, needs, weight, deadline, state FROM steps ORDER BY position"
 _RUNS = "SELECT id, kind, pid, started, ended, outcome, exit_code, options FROM runs ORDER BY id"
@@ -39,15 +41,15 @@ class Reader:
 
     def steps(self) -> list[StepRecord]:
         """The newest run's steps, each after those that it needs."""
-        return [_step(row) for row in self._query(_STEPS)]
+        return self._read(rows.step, _STEPS)
 
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""
-        return [_run(row) for row in self._query(_RUNS)]
+        return self._read(rows.run, _RUNS)
 
     def events(self, after: int = 0) -> list[Event]:
         """Events with a `seq` above `after`, in order."""
-        return [_event(row) for row in self._query(_EVENTS, after)]
+        return self._read(rows.event, _EVENTS, after)
 
     def logs(self, after: int = 0, machine: str | None = None, limit: int = 1000) -> list[LogLine]:
         """The newest `limit` lines with a `seq` above `after`, oldest first; of every machine if none is given."""
@@ -64,8 +66,8 @@ class Reader:
 
     def result(self, topic: str) -> Mapping[str, Any] | None:
         """The newest published result of `topic`, of whichever run, or None."""
-        rows = self._query(_RESULT, topic)
-        return json.loads(rows[0][0]) if rows else None
+        found = self._read(lambda row: rows.result(row[0]), _RESULT, topic)
+        return found[0] if found else None
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +78,16 @@ class Reader:
     def close(self) -> None:
         with self._lock:
             self._disconnect()
+
+    def _read(self, make: Callable[[Sequence[Any]], T], sql: str, *values: object) -> list[T]:
+        try:
+            return [make(row) for row in self._query(sql, *values)]
+        except ValueError as error:
+            raise InstallerError(
+                "read the journal",
+                f"{self._path}: a record in it is damaged: {error}",
+                hint="Restore the file, or remove it: `craton resume` then finds out anew what is done.",
+            ) from None
 
     def _query(self, sql: str, *values: object) -> Sequence[tuple[Any, ...]]:
         with self._lock:
@@ -107,19 +119,3 @@ class Reader:
         if self._connection:
             self._connection.close()
         self._connection = self._opened = None
-
-
-def _step(row: Sequence[Any]) -> StepRecord:
-    id, title, phase, machine, needs, weight, deadline, state = row
-    return StepRecord(id, title, phase, machine, tuple(json.loads(needs)), weight, deadline, StepState(state))
-
-
-def _run(row: Sequence[Any]) -> RunRecord:
-    id, kind, pid, started, ended, outcome, exit_code, options = row
-    ending = Outcome(outcome) if outcome else None
-    return RunRecord(id, RunKind(kind), pid, started, ended, ending, exit_code, json.loads(options))
-
-
-def _event(row: Sequence[Any]) -> Event:
-    seq, at, run, type, step, machine, data = row
-    return Event(seq, at, run, EventType(type), step, machine, json.loads(data))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import shlex
@@ -109,7 +108,7 @@ class _Download:
             )
         try:
             return base64.b64decode(result.stdout.replace("\n", ""), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise self._failure("the machine's answer is no base64", "look at the machine with craton ssh") from None
 
     def _failure(self, observed: str, hint: str) -> InstallerError:

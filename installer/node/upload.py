@@ -79,7 +79,7 @@ class _Upload:
 
     def _send(self, file: BinaryIO, size: int) -> bool:
         """Send what is missing, over as many connections as it takes; whether the file was in place already."""
-        furthest, stalled = -1, 0
+        furthest, stalled, sent = -1, 0, False
         while True:
             self._ctx.check_stop()
             try:
@@ -89,11 +89,16 @@ class _Upload:
                 done = int(there) if there.isdecimal() else 0
                 if done >= size:
                     return False
-                stalled = 0 if done > furthest else stalled
-                furthest = max(furthest, done)
+                stalled = 0 if done > furthest else stalled + sent
+                if stalled > _STALLED:
+                    raise self._failure(
+                        "the machine takes what is sent, and does not have it", "check the machine's disk"
+                    )
+                furthest, sent = max(furthest, done), False
                 file.seek(done)
                 reported = _Reported(file, done, lambda at: self._progress(at, size))
                 self._call("append", io.BufferedReader(reported, _CHUNK))
+                sent = True
             except InstallerError as error:
                 stalled += 1
                 if not error.retryable or stalled > _STALLED or not self._ctx.remaining():

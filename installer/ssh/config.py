@@ -166,13 +166,21 @@ def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpo
         )
     return Endpoint(
         _first(answer, "hostname"),
-        int(_first(answer, "port")),
+        _port(name, answer),
         _first(answer, "user"),
         None,
         credentials=_credentials(answer, _tokens(name, answer)),
         openssh=_openssh(name, arguments, config, answer),
         jump=_jump(_first(answer, "proxyjump"), config, depth),
     )
+
+
+def _port(name: str, answer: Answer) -> int:
+    said = _first(answer, "port")
+    if not re.fullmatch(r"[0-9]{1,5}", said):
+        seen = f"`ssh -G {name}` names no port: {said[:60]!r}"
+        raise InstallerError(_OPERATION, seen, hint="try `ssh -G` yourself: it has to be OpenSSH's")
+    return int(said)
 
 
 def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> OpenSSH:

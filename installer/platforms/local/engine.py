@@ -60,9 +60,16 @@ class Engine:
         try:
             documents = json_reader.parse(found.stdout or "[]")
         except ValueError:
-            observed = f"its answer is no JSON: {found.reason}"
-            raise InstallerError(f"{self.name} {kind} inspect", observed) from None
-        return list(documents)
+            raise self.unreadable(kind, f"it is no JSON: {found.reason}") from None
+        if not isinstance(documents, list) or not all(isinstance(document, dict) for document in documents):
+            raise self.unreadable(kind, "it is no list of documents")
+        return documents
+
+    def unreadable(self, kind: str, observed: str) -> InstallerError:
+        """The error for an answer that is not what the engine prints."""
+        return InstallerError(
+            f"read what {self.name} says of a {kind}", observed, hint=f"try {self.name} {kind} inspect"
+        )
 
     def exists(self, kind: Literal["container", "network", "volume", "image"], name: str) -> bool:
         return self.attempt(kind, "inspect", name).status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -168,16 +169,26 @@ def _at_once(engine: Engine) -> list[str]:
 def find(engine: Engine, name: str) -> Found | None:
     """The machine of that name, or None."""
     documents = engine.inspect("container", name)
-    return _found(documents[0]) if documents else None
+    return _found(engine, documents[0]) if documents else None
 
 
 def find_all(engine: Engine, cluster: str) -> list[Found]:
     """Every machine of `cluster`, by name."""
     ids = engine.call("ps", "--all", "--quiet", "--no-trunc", "--filter", names.of_cluster(cluster)).split()
-    return sorted((_found(document) for document in engine.inspect("container", *ids)), key=lambda found: found.name)
+    return sorted(
+        (_found(engine, document) for document in engine.inspect("container", *ids)), key=lambda found: found.name
+    )
 
 
-def _found(document: dict[str, Any]) -> Found:
+def _found(engine: Engine, document: dict[str, Any]) -> Found:
+    """Raises InstallerError if it is no container's document."""
+    try:
+        return _read(document)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise engine.unreadable("container", f"{type(error).__name__}: {error}") from None
+
+
+def _read(document: dict[str, Any]) -> Found:
     labels = document["Config"].get("Labels") or {}
     settings = document.get("NetworkSettings") or {}
     bound = (settings.get("Ports") or {}).get("22/tcp") or [{}]
@@ -187,7 +198,7 @@ def _found(document: dict[str, Any]) -> Found:
         name=str(document["Name"]).lstrip("/"),
         cluster=labels.get(names.CLUSTER, ""),
         state=str(document["State"]["Status"]),
-        port=int(port) if port.isdigit() else None,
+        port=int(port) if re.fullmatch(r"[0-9]{1,5}", port) else None,
         host_key=labels.get(names.HOST_KEY, ""),
         address=next((address for address in addresses if address), ""),
     )

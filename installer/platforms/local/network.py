@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def free(network: str, address: IPv4Address) -> None:
 def found(engine: Engine, cluster: str) -> tuple[IPv4Network, ...] | None:
     """The subnets of the cluster's network, or None if there is no network."""
     documents = engine.inspect("network", names.network(cluster))
-    return tuple(_subnets(documents[0])) if documents else None
+    return _subnets(engine, documents[0]) if documents else None
 
 
 def clash(engine: Engine, cluster: str, subnet: IPv4Network) -> str:
@@ -92,7 +93,8 @@ def routes(table: str) -> list[tuple[str, IPv4Network]]:
     for line in table.splitlines()[1:]:
         words = line.split()
         if len(words) > 7 and words[1] != "00000000":
-            read.append((words[0], IPv4Network((_address(words[1]), str(_address(words[7]))))))
+            with suppress(ValueError):  # a line that the kernel did not write
+                read.append((words[0], IPv4Network((_address(words[1]), str(_address(words[7]))))))
     return read
 
 
@@ -126,10 +128,18 @@ def _read_routes() -> str:
 def _networks(engine: Engine) -> list[tuple[str, IPv4Network]]:
     listed = engine.call("network", "ls", "--quiet").split()
     documents = engine.inspect("network", *listed)
-    return [(str(_field(document, "name")), subnet) for document in documents for subnet in _subnets(document)]
+    return [(str(_field(document, "name")), subnet) for document in documents for subnet in _subnets(engine, document)]
 
 
-def _subnets(document: dict[str, Any]) -> Iterable[IPv4Network]:
+def _subnets(engine: Engine, document: dict[str, Any]) -> tuple[IPv4Network, ...]:
+    """Raises InstallerError if it is no network's document."""
+    try:
+        return tuple(_read_subnets(document))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise engine.unreadable("network", f"{type(error).__name__}: {error}") from None
+
+
+def _read_subnets(document: dict[str, Any]) -> Iterator[IPv4Network]:
     """podman and docker say it in words of their own."""
     entries = document.get("subnets") or (document.get("IPAM") or {}).get("Config") or ()
     for entry in entries:

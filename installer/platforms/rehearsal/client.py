@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import installer
+from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.common.paths import home, private_directory
+from installer.common.shape import shaped
 
 ADDRESS, LOCK = "site.json", "lock"
+"""Files in a site's directory: where it listens, and what its process locks as long as it lives."""
+
 PROTOCOL = 2
 """What a site says it speaks. One that an older Craton started says less: it is started again, with its machines."""
-"""Files in a site's directory: where it listens, and what its process locks as long as it lives."""
+
+_ADDRESS = {"pid": int, "port": int, "token": str}
+_STRANGER = "what answers at its port is no rehearsal site"
 
 _DEADLINE = 120.0
 """Seconds for one request, for the site to start, and for it to end."""
@@ -129,29 +135,38 @@ class SiteClient:
             with socket.create_connection(("127.0.0.1", address["port"]), timeout=_DEADLINE) as connection:
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 with connection.makefile("rb") as stream:
-                    reply = json.loads(stream.readline())
+                    reply = json_reader.parse(stream.readline())
         except (OSError, ValueError) as error:
             raise self._silent(_words(error)) from None
         if not isinstance(reply, dict) or not ("result" in reply or "refused" in reply):
-            raise self._silent("what answers at its port is no rehearsal site")
+            raise self._silent(_STRANGER)
         if "refused" in reply:
             raise RefusedError(method, str(reply.get("kind", "")), str(reply["refused"]))
         return reply["result"]
 
     def machine(self, name: str) -> StandInView | None:
         found = self.call("machine", name=name)
-        return StandInView(**found) if found else None
+        return self._view(found) if found else None
 
     def machines(self) -> list[StandInView]:
-        return [StandInView(**found) for found in self.call("machines")]
+        found = self.call("machines")
+        if not isinstance(found, list):
+            raise self._silent(_STRANGER)
+        return [self._view(one) for one in found]
+
+    def _view(self, found: Any) -> StandInView:
+        try:
+            return StandInView(**found)
+        except TypeError:
+            raise self._silent(_STRANGER) from None
 
     def _address(self) -> dict[str, Any]:
         """Where the site said that it listens; empty if it said nothing."""
         try:
-            address = json.loads((self.directory / ADDRESS).read_bytes())
+            address: dict[str, Any] = shaped(json_reader.parse((self.directory / ADDRESS).read_bytes()), _ADDRESS)
         except (OSError, ValueError):
             return {}
-        return address if isinstance(address, dict) and {"pid", "port", "token"} <= address.keys() else {}
+        return address if _ADDRESS.keys() <= address.keys() and 0 < address["port"] < 65536 else {}
 
     def _await_answer(self) -> None:
         """The process that was started, or one that another program is starting, has to answer."""

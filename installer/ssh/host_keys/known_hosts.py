@@ -73,7 +73,7 @@ def key_at(path: Path, number: int) -> str | None:
     """The key in one line of a file as `TYPE BASE64`; None if it holds none, or cannot be read."""
     try:
         said = path.read_bytes().split(b"\n")
-    except OSError:
+    except (OSError, ValueError):  # also of a name that no file can have
         return None
     line = parse(os.fsdecode(said[number - 1])) if number <= len(said) else None
     return line.key if line else None
@@ -112,7 +112,7 @@ def is_key(key: str) -> bool:
         blob = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         return False
-    name = kind.encode()
+    name = os.fsencode(kind)
     return len(blob) > 4 + len(name) and blob[: 4 + len(name)] == len(name).to_bytes(4, "big") + name
 
 

@@ -1,0 +1,44 @@
+"""Objects of Kubernetes as `kubectl -o json` prints them: what Craton looks at in them has the type that it should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from installer.common import json_reader
+from installer.common.errors import InstallerError
+from installer.common.shape import shaped
+
+_ENDED = {"message": str, "exitCode": int}
+_STATE = {"waiting": {"reason": str, "message": str}, "terminated": _ENDED}
+_CONTAINERS = [{"name": str, "image": str, "state": _STATE, "lastState": _STATE}]
+_OBJECT: dict[str, Any] = {
+    "metadata": {"name": str, "labels": {}, "annotations": {}, "deletionTimestamp": str},
+    "spec": {
+        "nodeName": str,
+        "unschedulable": bool,
+        "taints": [{"key": str, "value": str, "effect": str}],
+    },
+    "status": {
+        "conditions": [{"type": str, "status": str, "reason": str, "message": str}],
+        "initContainerStatuses": _CONTAINERS,
+        "containerStatuses": _CONTAINERS,
+        "numberReady": int,
+        "desiredNumberScheduled": int,
+    },
+}
+_SHAPE = {**_OBJECT, "items": [_OBJECT]}
+
+
+def read(said: str) -> dict[str, Any] | None:
+    """The object or List in what kubectl printed, fields that are null left out; None if it printed nothing.
+
+    Raises InstallerError (retryable) if it is no JSON, or none that the API would give.
+    """
+    if not said.strip():
+        return None
+    try:
+        found: dict[str, Any] = shaped(json_reader.parse(said), _SHAPE)
+    except ValueError as error:
+        observed = f"it is no object of Kubernetes: {error}"
+        raise InstallerError("read kubectl's answer", observed, retryable=True) from None
+    return found

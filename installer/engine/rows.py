@@ -1,0 +1,75 @@
+"""Rows of the journal as values. What a damaged file or another program left there is a ValueError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from installer.common import json_reader
+from installer.common.shape import NUMBER, shaped
+from installer.engine.events import Event, EventType, Outcome, RunKind, RunRecord, StepRecord, StepState
+
+_ERROR = {"operation": str, "observed": str, "hint": str, "machine": str}
+_NEEDED: Mapping[EventType, Mapping[str, Any]] = {
+    EventType.RUN_STARTED: {"kind": str, "pid": int, "steps": [str]},
+    EventType.RUN_ENDED: {"outcome": str, "exit_code": int},
+    EventType.STEP: {"state": str},
+    EventType.STAGE: {"number": int, "of": int, "title": str},
+    EventType.WAIT: {"what": str, "seen": str, "until": NUMBER},
+    EventType.RETRY: {"attempt": int, "of": int, "in": NUMBER, "error": _ERROR},
+    EventType.STOPPING: {},
+    EventType.RESULT: {"topic": str},
+}
+"""What the data of an event has, by its type (installer.engine.events)."""
+_ALLOWED = {"how": str, "seen": str, "error": _ERROR, "because": str}
+_LATEST = 253402300800.0
+"""Unix seconds of the year 10,000, which no clock can show."""
+
+
+def event(row: Sequence[Any]) -> Event:
+    seq, at, run, name, step, machine, text = row
+    type = EventType(name)
+    data = _data(text, {**_ALLOWED, **_NEEDED[type]})
+    if missing := [key for key in _NEEDED[type] if key not in data]:
+        raise ValueError(f"an event {type} without {', '.join(missing)}")
+    _check(type, data)
+    return Event(seq, at, run, type, step, machine, data)
+
+
+def _check(type: EventType, data: Mapping[str, Any]) -> None:
+    """Raise ValueError for a word that this field cannot have, and for a number that means nothing."""
+    if type is EventType.RUN_STARTED:
+        RunKind(data["kind"])
+    elif type is EventType.RUN_ENDED:
+        Outcome(data["outcome"])
+    elif type is EventType.STEP:
+        StepState(data["state"])
+        if "error" in data and not {"operation", "observed"} <= data["error"].keys():
+            raise ValueError("a step's error without operation and observed")
+    elif type is EventType.RETRY and "observed" not in data["error"]:
+        raise ValueError("a retry's error without observed")
+    elif type is EventType.WAIT and not 0 <= data["until"] < _LATEST:
+        raise ValueError(f"a wait until {data['until']}")
+    elif type is EventType.STAGE and not 0 < data["number"] <= data["of"] < 10_000:
+        raise ValueError(f"stage {data['number']} of {data['of']}")
+
+
+def step(row: Sequence[Any]) -> StepRecord:
+    id, title, phase, machine, needs, weight, deadline, state = row
+    found = tuple(shaped(json_reader.parse(needs), [str]))
+    return StepRecord(id, title, phase, machine, found, weight, deadline, StepState(state))
+
+
+def run(row: Sequence[Any]) -> RunRecord:
+    id, kind, pid, started, ended, outcome, exit_code, options = row
+    ending = Outcome(outcome) if outcome else None
+    return RunRecord(id, RunKind(kind), pid, started, ended, ending, exit_code, shaped(json_reader.parse(options), {}))
+
+
+def result(text: str) -> Mapping[str, Any]:
+    return _data(text, {})
+
+
+def _data(text: str, shape: Mapping[str, Any]) -> Mapping[str, Any]:
+    data: Mapping[str, Any] = shaped(json_reader.parse(text), shape)
+    return data

@@ -1,0 +1,130 @@
+"""What kubeadm, kubectl and etcd say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from installer.cluster import addons, cluster_dns, drain, etcd, nodes, objects, pods
+from installer.cluster.diagnosis import clock, explain, transcript
+from installer.common.errors import InstallerError
+from installer.plan.topology import topology
+from installer.ssh.connection import Result
+from tests.bench.parsers.node import PLAN, saying
+from tests.bench.parsers.parser import Parser, of_text
+
+_TESTS = Path(__file__).parent.parent.parent / "installer" / "cluster"
+_TRANSCRIPTS = tuple(path.read_text(encoding="utf-8") for path in sorted((_TESTS / "transcripts").glob("*.txt")))
+_DRAINS = tuple(path.read_text(encoding="utf-8") for path in sorted((_TESTS / "drains").glob("*.txt")))
+_MACHINE = topology(PLAN).machines[0]
+_NODE = {
+    "metadata": {"name": _MACHINE.name, "labels": {"craton/cordoned": "yes", "kubernetes.io/os": "linux"}},
+    "spec": {
+        "taints": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}],
+        "unschedulable": True,
+    },
+    "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "no CNI"}]},
+}
+_WAITING = {"name": "x", "image": "r/x", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}
+_ENDED = {
+    "name": "y",
+    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    "lastState": {"terminated": {"exitCode": 1, "message": "panic: x"}},
+}
+_PODS = {
+    "kind": "List",
+    "items": [
+        {
+            "metadata": {"name": "coredns-1", "deletionTimestamp": None},
+            "spec": {"nodeName": _MACHINE.name},
+            "status": {
+                "initContainerStatuses": [_WAITING],
+                "containerStatuses": [_ENDED],
+                "conditions": [{"type": "Ready", "status": "True"}],
+            },
+        }
+    ],
+}
+_DAEMON_SET = {
+    "metadata": {"annotations": {"craton/sum": "a1"}},
+    "status": {"numberReady": 3, "desiredNumberScheduled": 3},
+}
+_MEMBERS = {
+    "header": {"cluster_id": "1"},
+    "members": [
+        {"ID": "9372538179322589801", "name": "demo-master-1", "peerURLs": ["https://10.0.0.11:2380"],
+         "clientURLs": ["https://10.0.0.11:2379"]},
+        {"ID": "2", "name": "", "peerURLs": ["https://10.0.0.12:2380"], "isLearner": True},
+    ],
+}  # fmt: skip
+
+
+def _explained(text: str) -> object:
+    result = Result(1, text[: len(text) // 2], text[len(text) // 2 :])
+    transcript.read(result)
+    for words in (text[:200], *text.split()[:50]):
+        clock.seconds(words)
+    explainers = (
+        explain.explain_init(PLAN, "demo-master-1"),
+        explain.explain_join(PLAN, "demo-worker-1", "demo-master-1"),
+        explain.explain_upgrade(PLAN, "demo-master-1"),
+    )
+    return _clean([found for read in explainers if (found := read(result))])
+
+
+def _drained(text: str) -> object:
+    return _clean([found for found in [drain.explained("m1", Result(1, text, ""))] if found])
+
+
+def _clean(errors: list[InstallerError]) -> object:
+    """Errors that are returned are looked at as those that are raised: one of them is."""
+    if errors:
+        raise errors[0]
+    return None
+
+
+def _node(text: str) -> object:
+    found = nodes.node_of(saying(text), _MACHINE.name)
+    if found is None:
+        return None
+    judged: list[Any] = [
+        nodes.is_ready(found),
+        nodes.ready_message(found),
+        drain.is_cordoned(found),
+        drain.is_marked(found),
+    ]
+    return judged, nodes.label_changes(found, _MACHINE), nodes.taint_changes(found, _MACHINE)
+
+
+def _pods(text: str) -> object:
+    return pods.troubles_on(saying(text), _MACHINE.name), cluster_dns.ready_pods(cluster_dns._pods(saying(text)))
+
+
+def _daemon_set(text: str) -> object:
+    found = objects.read(text)
+    return found and (addons.sum_of(found), addons.pods_of(found))
+
+
+def _members(text: str) -> object:
+    return etcd.members_of(saying(text), "demo-master-1")
+
+
+PARSERS: tuple[Parser, ...] = (
+    of_text(
+        "kubeadm",
+        _explained,
+        _TRANSCRIPTS,
+        "installer.cluster.diagnosis.transcript",
+        "installer.cluster.diagnosis.explain",
+        "installer.cluster.diagnosis.static",
+        "installer.cluster.diagnosis.images",
+        "installer.cluster.diagnosis.clock",
+        "installer.cluster.diagnosis.preflight",
+    ),
+    of_text("kubectl drain", _drained, _DRAINS, "installer.cluster.drain"),
+    of_text("kubectl get node", _node, (json.dumps(_NODE), ""), "installer.cluster.nodes"),
+    of_text("kubectl get pods", _pods, (json.dumps(_PODS),), "installer.cluster.pods", "installer.cluster.cluster_dns"),
+    of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),), "installer.cluster.addons"),
+    of_text("etcd's members", _members, (json.dumps(_MEMBERS),), "installer.cluster.etcd"),
+)
