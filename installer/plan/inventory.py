@@ -115,7 +115,7 @@ _TOKEN = re.compile(
     r"""
     jump=[^\s"']+                        # jump hosts are a list with commas themselves
   | (?: "(?:[^"\\]|\\.)*" | '[^']*'      # quoted, for paths of keys
-      | \[[^\]\s]*\]                     # a range, or an IPv6 address
+      | \[[^\[\]\s]*\]                   # a range, or an IPv6 address
       | [^\s,"']
     )+
     """,

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from glob import escape, glob
 from pathlib import Path
 
 from installer.common.errors import InstallerError
@@ -13,6 +14,8 @@ from installer.common.homes import ssh_home
 
 _DEPTH = 16
 """Files that include each other, as in OpenSSH."""
+_LONGEST = 4096
+"""Characters of a path that Linux opens."""
 _LINE = re.compile(r"\s*(?P<keyword>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*)")
 
 
@@ -41,10 +44,13 @@ def _hosts(config: Path, folder: Path, depth: int) -> Iterator[str]:
 
 def _included(pattern: str, folder: Path) -> list[Path]:
     """The files that an Include means; a relative one is looked for in ~/.ssh."""
-    path = Path(pattern.replace("~", str(_home()), 1) if pattern.startswith("~/") else pattern)
-    path = path if path.is_absolute() else folder / path
+    if pattern.startswith("~/"):
+        pattern = escape(str(_home())) + pattern[1:]
+    name = pattern if pattern.startswith("/") else f"{escape(str(folder))}/{pattern}"
+    if len(name) > _LONGEST:
+        return []
     try:
-        return sorted(found for found in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if found.is_file())
+        return sorted(found for found in map(Path, glob(name)) if found.is_file())
     except (OSError, ValueError):
         return []
 

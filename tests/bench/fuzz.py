@@ -1,4 +1,4 @@
-"""Feeds each parser that reads from outside 10,000 inputs: no traceback, no hang, none over 2 s, no unsafe word.
+"""Feeds each parser that reads from outside 10,000 inputs: no traceback, no hang, none over 2 s, no unsafe output.
 
     python -m tests.bench.fuzz [COUNT] [NAME...]
 
@@ -22,17 +22,19 @@ from types import FrameType
 
 from installer.common.errors import InstallerError
 from installer.common.sanitise import visible
-from tests.bench.parsers import cluster, health, local, node, ssh, state, texts
+from tests.bench.parsers import cluster, health, local, node, ssh, state, texts, web
 from tests.bench.parsers.mutate import inputs
 from tests.bench.parsers.parser import Feed, Parser
 
 PARSERS: tuple[Parser, ...] = (
     *texts.PARSERS, *ssh.PARSERS, *node.PARSERS, *cluster.PARSERS, *health.PARSERS, *local.PARSERS,
-    *state.PARSERS,
+    *state.PARSERS, *web.PARSERS,
 )  # fmt: skip
 COUNT = 10_000
 LIMIT = 2.0
 """Seconds of the processor's time that one input may take: what others do on this computer does not count."""
+HANG = 60.0
+"""Seconds in all after which an input counts as one that never ends, such as one that waits for nothing."""
 SEED = 2026
 _SHOWN = 3
 
@@ -70,7 +72,7 @@ def _try(parser: Parser, feed: Feed, data: bytes) -> str:
     except parser.raises:
         return ""
     except TooSlowError as slow:
-        return f"more than {LIMIT:g} s at {_place(slow)}"
+        return f"more than {LIMIT:g} s of work, or {HANG:g} s in all, at {_place(slow)}"
     except Exception as error:
         return f"{type(error).__name__} at {_place(error)}: {str(error)[:120]!r}"
     return ""
@@ -89,13 +91,16 @@ def _limited() -> Iterator[None]:
     def late(_signal: int, _frame: FrameType | None) -> None:
         raise TooSlowError
 
-    before = signal.signal(signal.SIGPROF, late)
+    before = [(number, signal.signal(number, late)) for number in (signal.SIGPROF, signal.SIGALRM)]
     signal.setitimer(signal.ITIMER_PROF, LIMIT)
+    signal.setitimer(signal.ITIMER_REAL, HANG)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _place(error: BaseException) -> str:

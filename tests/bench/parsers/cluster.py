@@ -111,20 +111,10 @@ def _members(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    of_text(
-        "kubeadm",
-        _explained,
-        _TRANSCRIPTS,
-        "installer.cluster.diagnosis.transcript",
-        "installer.cluster.diagnosis.explain",
-        "installer.cluster.diagnosis.static",
-        "installer.cluster.diagnosis.images",
-        "installer.cluster.diagnosis.clock",
-        "installer.cluster.diagnosis.preflight",
-    ),
-    of_text("kubectl drain", _drained, _DRAINS, "installer.cluster.drain"),
-    of_text("kubectl get node", _node, (json.dumps(_NODE), ""), "installer.cluster.nodes"),
-    of_text("kubectl get pods", _pods, (json.dumps(_PODS),), "installer.cluster.pods", "installer.cluster.cluster_dns"),
-    of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),), "installer.cluster.addons"),
-    of_text("etcd's members", _members, (json.dumps(_MEMBERS),), "installer.cluster.etcd"),
+    of_text("kubeadm", _explained, _TRANSCRIPTS),
+    of_text("kubectl drain", _drained, _DRAINS),
+    of_text("kubectl get node", _node, (json.dumps(_NODE), "")),
+    of_text("kubectl get pods", _pods, (json.dumps(_PODS),)),
+    of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),)),
+    of_text("etcd's members", _members, (json.dumps(_MEMBERS),)),
 )

@@ -65,24 +65,13 @@ def _reason(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    of_text(
-        "container engine's machines",
-        _machines,
-        (json.dumps(_CONTAINER),),
-        "installer.platforms.local.machine",
-        "installer.platforms.local.engine",
-        "installer.platforms.local.process",
-    ),
-    of_text("container engine's networks", _networks, (json.dumps(_NETWORK),), "installer.platforms.local.network"),
-    of_text("routes and name servers", _routes, (_ROUTES, _RESOLV), "installer.platforms.local.network"),
+    of_text("container engine's machines", _machines, (json.dumps(_CONTAINER),)),
+    of_text("container engine's networks", _networks, (json.dumps(_NETWORK),)),
+    of_text("routes and name servers", _routes, (_ROUTES, _RESOLV)),
     of_text(
         "images and packages",
         _images,
         (f"{image.REPOSITORY}:a1\nx:y\n", "https://deb.example.test/debian Debian Debian main\n"),
-        "installer.platforms.local.image",
-        "installer.platforms.local.rootfs",
     ),
-    of_text(
-        "a program's reason", _reason, ("Error: no such container\nx\n", "x\n"), "installer.platforms.local.process"
-    ),
+    of_text("a program's reason", _reason, ("Error: no such container\nx\n", "x\n")),
 )

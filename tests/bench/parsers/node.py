@@ -125,26 +125,18 @@ def _sections(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    of_text("stages and words of craton-node", _run, (_STAGES,), "installer.node.program"),
-    of_text("status", _status, (_STATUS,), "installer.node.steps"),
-    of_text("condition", _condition, (_CONDITION,), "installer.cluster.masters"),
+    of_text("stages and words of craton-node", _run, (_STAGES,)),
+    of_text("status", _status, (_STATUS,)),
+    of_text("condition", _condition, (_CONDITION,)),
+    of_text("invitation", lambda text: join._invitation(saying(text), "demo-master-1"), (_INVITATION,)),
+    of_text("what a machine needs", _needed, ("images/a.tar\n",)),
+    of_text("payload", kubeadm.read_payload, (_PARCEL,), ValueError),
+    of_text("download", _download, (base64.encodebytes(bytes(range(256))).decode(),)),
+    of_text("upload", _upload, ("0\n", "whole\n", "1000\n")),
+    of_text("sections of gather", _sections, (_GATHERED,)),
     of_text(
-        "invitation",
-        lambda text: join._invitation(saying(text), "demo-master-1"),
-        (_INVITATION,),
-        "installer.cluster.join",
+        "SSH_CONNECTION", firewall.read_entrance, ("10.0.0.1 54321 10.0.0.2 22", "::ffff:10.0.0.1 1 fe80::1%eth0 22")
     ),
-    of_text("what a machine needs", _needed, ("images/a.tar\n",), "installer.node.steps"),
-    of_text("payload", kubeadm.read_payload, (_PARCEL,), "installer.cluster.kubeadm", raises=(ValueError,)),
-    of_text("download", _download, (base64.encodebytes(bytes(range(256))).decode(),), "installer.node.download"),
-    of_text("upload", _upload, ("0\n", "whole\n", "1000\n"), "installer.node.upload"),
-    of_text("sections of gather", _sections, (_GATHERED,), "installer.operations.machine_logs"),
-    of_text(
-        "SSH_CONNECTION",
-        firewall.read_entrance,
-        ("10.0.0.1 54321 10.0.0.2 22", "::ffff:10.0.0.1 1 fe80::1%eth0 22"),
-        "installer.node.firewall",
-    ),
-    of_text("firewall show", firewall.read_show, (_SHOWN,), "installer.node.firewall"),
-    of_text("nft's table", nftables.parse, (_TABLE, ""), "installer.node.nftables", raises=(ValueError,)),
+    of_text("firewall show", firewall.read_show, (_SHOWN,)),
+    of_text("nft's table", nftables.parse, (_TABLE, ""), ValueError),
 )

@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.common.errors import InstallerError
-
 Feed = Callable[[bytes], object]
 
 
@@ -22,36 +20,20 @@ class Parser:
     name: str
     feed: Callable[[], AbstractContextManager[Feed]]
     corpus: tuple[bytes, ...]
-    reads: tuple[str, ...]
-    """The modules of which this is the reading."""
-    raises: tuple[type[BaseException], ...] = (InstallerError,)
-    """What its docstring says that it raises, besides InstallerError."""
+    raises: tuple[type[Exception], ...] = ()
+    """What its docstring says that it raises, apart from InstallerError."""
 
 
-def of_text(
-    name: str,
-    read: Callable[[str], object],
-    corpus: tuple[str, ...],
-    *reads: str,
-    raises: tuple[type[Exception], ...] = (),
-) -> Parser:
+def of_text(name: str, read: Callable[[str], object], corpus: tuple[str, ...], *raises: type[Exception]) -> Parser:
     """A parser of text, which gets bytes that are no UTF-8 as every reader in Craton decodes them: replaced."""
-    return of_bytes(name, lambda data: read(data.decode("utf-8", "replace")), encoded(*corpus), *reads, raises=raises)
+    return of_bytes(name, lambda data: read(data.decode("utf-8", "replace")), encoded(*corpus), *raises)
 
 
-def of_bytes(
-    name: str, read: Feed, corpus: tuple[bytes, ...], *reads: str, raises: tuple[type[Exception], ...] = ()
-) -> Parser:
-    return Parser(name, lambda: nullcontext(read), corpus, reads, (InstallerError, *raises))
+def of_bytes(name: str, read: Feed, corpus: tuple[bytes, ...], *raises: type[Exception]) -> Parser:
+    return Parser(name, lambda: nullcontext(read), corpus, raises)
 
 
-def of_file(
-    name: str,
-    read: Callable[[Path], object],
-    corpus: tuple[bytes, ...],
-    *reads: str,
-    raises: tuple[type[Exception], ...] = (),
-) -> Parser:
+def of_file(name: str, read: Callable[[Path], object], corpus: tuple[bytes, ...], *raises: type[Exception]) -> Parser:
     """A parser of files: each input is written where it is read from, with mode 0600."""
 
     @contextmanager
@@ -66,7 +48,7 @@ def of_file(
 
             yield write_and_read
 
-    return Parser(name, feed, corpus, reads, (InstallerError, *raises))
+    return Parser(name, feed, corpus, raises)
 
 
 def encoded(*texts: str) -> tuple[bytes, ...]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from installer.common.deadline import Deadline
-from installer.plan.platforms.machines import Host
+from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh import config, config_hosts, host_probe
 from installer.ssh.connection import Result
@@ -227,46 +227,19 @@ _KEXINIT = wire.string(
 )
 
 PARSERS: tuple[Parser, ...] = (
-    Parser("ssh -G", _asked, encoded(_ANSWER, _JUMPS), ("installer.ssh.config",)),
-    of_file("ssh_config", lambda path: config_hosts.aliases(path), encoded(_CONFIG), "installer.ssh.config_hosts"),
-    of_file(
-        "known_hosts",
-        _known_hosts,
-        encoded(_KNOWN),
-        "installer.ssh.host_keys.known_hosts",
-        "installer.ssh.host_keys.pinned_keys",
-    ),
-    of_text("words of ssh about a host key", openssh._read, (_SAID, _CHANGED), "installer.ssh.host_keys.openssh"),
-    of_bytes(
-        "messages of ssh", _server_message, (b"SSH-2.0-OpenSSH_9.2\r\n" + _KEXINIT,), "installer.ssh.host_keys.exchange"
-    ),
-    of_bytes(
-        "public keys and host certificates",
-        _blob,
-        (_ED25519, _RSA, _CERTIFICATE),
-        "installer.ssh.keys.wire",
-        raises=(ValueError,),
-    ),
-    of_file(
-        "private key files",
-        private_key.read,
-        _KEYS,
-        "installer.ssh.keys.private_key",
-        "installer.ssh.keys.identities",
-        raises=(private_key.KeyFileError,),
-    ),
+    Parser("ssh -G", _asked, encoded(_ANSWER, _JUMPS)),
+    of_file("ssh_config", lambda path: config_hosts.aliases(path), encoded(_CONFIG)),
+    of_file("known_hosts", _known_hosts, encoded(_KNOWN)),
+    of_text("words of ssh about a host key", openssh._read, (_SAID, _CHANGED)),
+    of_bytes("messages of ssh", _server_message, (b"SSH-2.0-OpenSSH_9.2\r\n" + _KEXINIT,)),
+    of_bytes("public keys and host certificates", _blob, (_ED25519, _RSA, _CERTIFICATE), ValueError),
+    of_file("private key files", private_key.read, _KEYS, private_key.KeyFileError),
     Parser(
         "ssh-agent",
         _agent,
         (wire.string(bytes([12]) + (1).to_bytes(4, "big") + wire.string(_ED25519) + wire.string(b"me@home")),),
-        ("installer.ssh.keys.agent",),
         (AgentError,),
     ),
-    of_bytes(
-        "banner",
-        _banner,
-        (b"SSH-2.0-OpenSSH_9.2\r\n", b"hello\nSSH-2.0-x\r\n", b"HTTP/1.1 400 Bad\r\n"),
-        "installer.ssh.transport.tcp",
-    ),
-    of_text("what a login shell prints", _host_probe, (_PROBED, _HEALTHY), "installer.ssh.host_probe"),
+    of_bytes("banner", _banner, (b"SSH-2.0-OpenSSH_9.2\r\n", b"hello\nSSH-2.0-x\r\n", b"HTTP/1.1 400 Bad\r\n")),
+    of_text("what a login shell prints", _host_probe, (_PROBED, _HEALTHY)),
 )

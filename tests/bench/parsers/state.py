@@ -189,38 +189,17 @@ def _record(path: Path) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    Parser(
-        "rows of a journal",
-        _rows,
-        _rows_of_a_journal(),
-        (
-            "installer.engine.reader",
-            "installer.engine.progress",
-            "installer.operations.pending",
-            "installer.operations.follow",
-        ),
-    ),
-    Parser("a journal's file", _damaged, (_whole_journal(), b"", b"SQLite format 3\0"), ("installer.engine.store",)),
-    Parser(
-        "report and lock",
-        _reports,
-        (json.dumps(healthy.report().as_dict()).encode(), b"4711"),
-        ("installer.engine.lock",),
-    ),
-    of_file("backup", _backup, (_archive(json.dumps(_RECORD).encode()),), "installer.operations.backup"),
-    of_file("record of a backup", _record, (json.dumps(_RECORD).encode(),), "installer.operations.backup"),
+    Parser("rows of a journal", _rows, _rows_of_a_journal()),
+    Parser("a journal's file", _damaged, (_whole_journal(), b"", b"SQLite format 3\0")),
+    Parser("report and lock", _reports, (json.dumps(healthy.report().as_dict()).encode(), b"4711")),
+    of_file("backup", _backup, (_archive(json.dumps(_RECORD).encode()),)),
+    of_file("record of a backup", _record, (json.dumps(_RECORD).encode(),)),
     Parser(
         "address and answer of a site",
         _site,
         encoded(
             '{"pid": 1, "port": 4711, "token": "t"}', '{"result": [{"name": "m"}]}', '{"refused": "no", "kind": "x"}'
         ),
-        ("installer.platforms.rehearsal.client",),
     ),
-    of_file(
-        "site of a rehearsal",
-        _load,
-        (SiteRecord().model_dump_json().encode(), b'{"machines": {"m": {}}}'),
-        "installer.platforms.rehearsal.records",
-    ),
+    of_file("site of a rehearsal", _load, (SiteRecord().model_dump_json().encode(), b'{"machines": {"m": {}}}')),
 )

@@ -10,9 +10,9 @@ from installer.common.sanitise import clean
 from installer.common.scrub import LineScrubber, safe
 from installer.operations.kubeconfig_entries import merged, without
 from installer.plan import inventory, planfile
+from installer.plan.host import Host
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.machines import Host
-from installer.plan.questions import draft
+from installer.plan.questions import draft, reading
 from installer.plan.questions.catalogue import PAGES
 from installer.ssh.transport.output import Output
 from tests.bench.parsers.parser import Parser, encoded, of_bytes, of_text
@@ -72,7 +72,7 @@ def _inventory(text: str) -> object:
 
 def _answers(text: str) -> object:
     return [
-        question.error(question.parse(text)) or question.show(question.parse(text))
+        reading.error(question, reading.parse(question, text)) or reading.show(question, reading.parse(question, text))
         for page in PAGES
         for question in page.questions
     ]
@@ -106,45 +106,15 @@ def _safe(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    of_text(
-        "plan",
-        _plan,
-        (COMMENTED, _OWN, planfile.dump(PLAN)),
-        "installer.plan.planfile",
-        "installer.plan.validation",
-        "installer.plan.fields",
-        "installer.plan.releases",
-    ),
-    of_text(
-        "pasted list", _inventory, (_LIST, "10.0.0.1", "10.0.0.1\r\n10.0.0.2", "a,b c"), "installer.plan.inventory"
-    ),
-    of_text(
-        "answer",
-        _answers,
-        ("demo", "3", "yes", "10.0.0.0/8", "https://m.example.test", "v1.36.2", "none", _LIST),
-        "installer.plan.questions.question",
-        "installer.plan.questions.catalogue",
-    ),
+    of_text("plan", _plan, (COMMENTED, _OWN, planfile.dump(PLAN))),
+    of_text("pasted list", _inventory, (_LIST, "10.0.0.1", "10.0.0.1\r\n10.0.0.2", "a,b c")),
+    of_text("answer", _answers, ("demo", "3", "yes", "10.0.0.0/8", "https://m.example.test", "v1.36.2", "none", _LIST)),
     of_bytes(
-        "draft",
-        draft._parse,
-        encoded("craton: 1\npage: Machines\nanswers: {name: demo, masters: 3, may: [M6]}\n"),
-        "installer.plan.questions.draft",
+        "draft", draft._parse, encoded("craton: 1\npage: Machines\nanswers: {name: demo, masters: 3, may: [M6]}\n")
     ),
-    of_text("YAML", lambda text: yaml_reader.read(text), (COMMENTED, _OWN), "installer.common.yaml_reader"),
-    of_text(
-        "YAML of others",
-        lambda text: yaml_foreign.read(text),
-        (_KUBECONFIG, '{"a": [1, {"b": null}]}'),
-        "installer.common.yaml_foreign",
-    ),
-    of_text(
-        "kubeconfig of a master",
-        _given_by_master,
-        (given_by_master(PLAN),),
-        "installer.cluster.admin_access",
-        raises=(admin_access.AccessError,),
-    ),
+    of_text("YAML", lambda text: yaml_reader.read(text), (COMMENTED, _OWN)),
+    of_text("YAML of others", lambda text: yaml_foreign.read(text), (_KUBECONFIG, '{"a": [1, {"b": null}]}')),
+    of_text("kubeconfig of a master", _given_by_master, (given_by_master(PLAN),), admin_access.AccessError),
     of_text(
         "kubeconfig of a person",
         _merged,
@@ -156,24 +126,7 @@ PARSERS: tuple[Parser, ...] = (
             '{"apiVersion":"v1","kind":"Config","clusters":[]}',
             merged(_KUBECONFIG, access(PLAN), Path("config")),
         ),
-        "installer.operations.kubeconfig_entries",
-        "installer.operations.kubeconfig_text",
-        "installer.operations.kubeconfig",
-        "installer.common.yaml_editor",
     ),
-    of_text(
-        "text that is shown",
-        _safe,
-        (*(case.text for case in SECRETS), *HARMLESS),
-        "installer.common.sanitise",
-        "installer.common.scrub",
-        "installer.common.redaction.stream",
-        "installer.common.redaction.blocks",
-    ),
-    of_bytes(
-        "output of a command",
-        _output,
-        encoded(*(case.text for case in SECRETS), *HARMLESS),
-        "installer.ssh.transport.output",
-    ),
+    of_text("text that is shown", _safe, (*(case.text for case in SECRETS), *HARMLESS)),
+    of_bytes("output of a command", _output, encoded(*(case.text for case in SECRETS), *HARMLESS)),
 )

@@ -46,6 +46,15 @@ def test_included_files_are_followed(ssh: Path, tmp_path: Path) -> None:
     assert aliases() == ("one", "deep", "two", "three")
 
 
+def test_stars_cross_no_directories_and_no_pattern_takes_forever(ssh: Path) -> None:
+    (ssh / "x" / "y").mkdir(parents=True)
+    (ssh / "x" / "y" / "z").write_text("Host deeper\n")
+    (ssh / "x" / "z").write_text("Host deep\n")
+    (ssh / "x" / ".hidden").write_text("Host hidden\n")
+    (ssh / "config").write_text(f"Include **/z\nInclude x/*\nInclude {'[' * 60_000}\nHost last\n")
+    assert aliases() == ("deep", "last")
+
+
 def test_files_that_include_each_other_and_bytes_that_are_no_text_do_no_harm(ssh: Path) -> None:
     (ssh / "config").write_bytes(b"Host a\xff\x1b[31m ok\nInclude config\nInclude \0\n")
     assert "ok" in aliases()
