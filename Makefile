@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
-.PHONY: install demo test packages check bench-ui bench-ssh bench-local bench-kube crash screenshots requirements clean
+.PHONY: install demo test packages check bench-ui bench-ssh bench-local bench-kube crash fuzz screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -67,6 +67,9 @@ bench-kube: $(DEVELOPMENT)  ## a whole cluster of real Kubernetes, beside kubead
 
 crash: $(DEVELOPMENT)  ## kill engines at random moments for five minutes: twins, orphans and losses (root, podman)
 	@$(BIN)/python -m tests.bench.crash
+
+fuzz: $(DEVELOPMENT)  ## 10,000 damaged inputs for each parser that reads from outside, some ten minutes: no traceback, none over 2 s
+	@$(BIN)/python -m tests.bench.fuzz
 
 $(OTHERS)/.installed: requirements-bench.txt | $(BIN)/python
 	$(PYTHON) -m venv $(OTHERS)

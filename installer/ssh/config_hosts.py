@@ -50,7 +50,8 @@ def _included(pattern: str, folder: Path) -> list[Path]:
     if len(name) > _LONGEST:
         return []
     try:
-        return sorted(found for found in map(Path, glob(name)) if found.is_file())
+        # As OpenSSH's glob(3): Path.glob would walk all directories for `**`.
+        return sorted(found for found in map(Path, glob(name)) if found.is_file())  # noqa: PTH207
     except (OSError, ValueError):
         return []
 

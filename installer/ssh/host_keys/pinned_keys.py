@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import threading
@@ -19,7 +18,7 @@ def fingerprint(host_key: str) -> str:
     """The SHA256 fingerprint of a key given as `TYPE BASE64`, as OpenSSH prints it."""
     try:
         blob = base64.b64decode(host_key.split()[1], validate=True)
-    except (IndexError, binascii.Error):
+    except (IndexError, ValueError):
         return "no readable key"
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"

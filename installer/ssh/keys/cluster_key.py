@@ -20,6 +20,7 @@ def ensure_key(directory: ClusterDirectory) -> str:
 
 def public_key(directory: ClusterDirectory) -> str:
     """The public half as `TYPE BASE64 COMMENT`. Raises InstallerError if there is no key, or none that can be read."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
 
     try:
@@ -30,7 +31,7 @@ def public_key(directory: ClusterDirectory) -> str:
             f"{directory.key} does not exist",
             hint="the key was made where the cluster was installed: copy it from there, mode 0600",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InstallerError(
             "read the cluster's key",
             f"{directory.key}: {error}",

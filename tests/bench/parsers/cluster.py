@@ -9,6 +9,7 @@ from typing import Any
 from installer.cluster import addons, cluster_dns, drain, etcd, nodes, objects, pods
 from installer.cluster.diagnosis import clock, explain, transcript
 from installer.common.errors import InstallerError
+from installer.operations import backup
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
 from tests.bench.parsers.node import PLAN, saying
@@ -110,6 +111,14 @@ def _members(text: str) -> object:
     return etcd.members_of(saying(text), "demo-master-1")
 
 
+def _health_of_members(text: str) -> object:
+    return etcd.healthy_of(saying(text), "demo-master-1", etcd.parse_members(json.dumps(_MEMBERS)))
+
+
+def _snapshot(text: str) -> object:
+    return backup._taken("demo-master-1", "/var/lib/x", text)
+
+
 PARSERS: tuple[Parser, ...] = (
     of_text("kubeadm", _explained, _TRANSCRIPTS),
     of_text("kubectl drain", _drained, _DRAINS),
@@ -117,4 +126,10 @@ PARSERS: tuple[Parser, ...] = (
     of_text("kubectl get pods", _pods, (json.dumps(_PODS),)),
     of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),)),
     of_text("etcd's members", _members, (json.dumps(_MEMBERS),)),
+    of_text(
+        "health of etcd's members",
+        _health_of_members,
+        ("https://10.0.0.11:2379 ok\n", "https://10.0.0.11:2379 dial tcp: timeout\n"),
+    ),
+    of_text("a snapshot of etcd", _snapshot, (f"/var/lib/x {'a1' * 32} 4711\n",)),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from installer.platforms.local import image, machine, network, process, rootfs
+from installer.platforms.local import balancer, creation, image, machine, network, process, rootfs
 from installer.platforms.local.engine import Engine
 from tests.bench.parsers.parser import Parser, of_text
 
@@ -43,6 +43,11 @@ class _Engine(Engine):
         return process.Done(0, cast(Any, self).text, cast(Any, self).text)
 
 
+def _console(text: str) -> object:
+    engine = _Engine(text)
+    return creation._console(engine, "m"), creation._finished(engine, "m"), balancer.read(engine, "m")
+
+
 def _machines(text: str) -> object:
     engine = _Engine(text)
     return machine.find(engine, "demo-master-1"), machine.find_all(engine, "demo")
@@ -65,6 +70,7 @@ def _reason(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
+    of_text("a machine's console", _console, ("status: done\n", "\n[ OK ] Started sshd\n")),
     of_text("container engine's machines", _machines, (json.dumps(_CONTAINER),)),
     of_text("container engine's networks", _networks, (json.dumps(_NETWORK),)),
     of_text("routes and name servers", _routes, (_ROUTES, _RESOLV)),

@@ -14,9 +14,10 @@ from installer.cluster.masters import Condition
 from installer.common.paths import ClusterDirectory
 from installer.node import firewall, nftables, program
 from installer.node.download import _Download
-from installer.node.steps import Prepare
+from installer.node.firewall import _Firewall
+from installer.node.steps import Prepare, _publish
 from installer.node.upload import _Upload
-from installer.operations.machine_logs import _Sections
+from installer.operations import machine_logs
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import topology
@@ -66,10 +67,10 @@ def context(answer: Callable[[str], Result]) -> Context:
                 on_line(line)
         return result
 
-    machine = SimpleNamespace(user="root", run=run)
+    machine = SimpleNamespace(user="root", run=run, close=lambda: None)
     directory = ClusterDirectory(Path("/nonexistent/demo"))
     platform = SimpleNamespace(located=lambda shape: shape)
-    connections = SimpleNamespace(get=lambda _name, _deadline: machine)
+    connections = SimpleNamespace(get=lambda _name, _deadline: machine, fresh=lambda _name, _deadline: machine)
     world = World(PLAN, topology(PLAN), directory, cast(Any, platform), cast(Any, connections))
     world.artifacts = Path("/nonexistent")
     nothing = SimpleNamespace(
@@ -112,16 +113,34 @@ def _download(text: str) -> object:
 
 def _upload(text: str) -> None:
     """What the machine says it has of a file; one that does not say is given up on."""
+    _uploaded(saying(text))
+
+
+def _not_taken(text: str) -> None:
+    """Why the machine takes no file."""
+    _uploaded(saying(text, 1))
+
+
+def _uploaded(ctx: Context) -> None:
     with tempfile.TemporaryFile() as file:
         file.write(bytes(1000))
-        _Upload(saying(text), "demo-master-1", "/var/lib/x", "a1", 0o600).run(file)
+        _Upload(ctx, "demo-master-1", "/var/lib/x", "a1", 0o600).run(file)
 
 
 def _sections(text: str) -> object:
-    sections = _Sections("demo-master-1")
-    for line in text.split("\n"):
-        sections.feed(line)
-    return list(sections.files())
+    return machine_logs._of(saying(text).world, "demo-master-1"), machine_logs._of(saying(text, 1).world, "m")
+
+
+def _entrance(text: str) -> object:
+    return _Firewall("demo-master-1")._rules(saying(text))
+
+
+def _confirmed(text: str) -> None:
+    _Firewall("demo-master-1")._confirm(saying(text, 1), "token")
+
+
+def _undone(text: str) -> None:
+    _publish(saying(text), "demo-master-1", "undo", text)
 
 
 PARSERS: tuple[Parser, ...] = (
@@ -133,10 +152,11 @@ PARSERS: tuple[Parser, ...] = (
     of_text("payload", kubeadm.read_payload, (_PARCEL,), ValueError),
     of_text("download", _download, (base64.encodebytes(bytes(range(256))).decode(),)),
     of_text("upload", _upload, ("0\n", "whole\n", "1000\n")),
+    of_text("reasons for no upload", _not_taken, ("tee: x: No space left on device\n", "sudo: a password is required")),
+    of_text("things undone", _undone, ("removed file /etc/x\nleft package y it was there\nother\n",)),
+    of_text("reasons for no firewall", _confirmed, ("no such token\n",)),
     of_text("sections of gather", _sections, (_GATHERED,)),
-    of_text(
-        "SSH_CONNECTION", firewall.read_entrance, ("10.0.0.1 54321 10.0.0.2 22", "::ffff:10.0.0.1 1 fe80::1%eth0 22")
-    ),
+    of_text("SSH_CONNECTION", _entrance, ("10.0.0.1 54321 10.0.0.2 22", "::ffff:10.0.0.1 1 fe80::1%eth0 22")),
     of_text("firewall show", firewall.read_show, (_SHOWN,)),
     of_text("nft's table", nftables.parse, (_TABLE, ""), ValueError),
 )

@@ -15,12 +15,13 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from installer.common.deadline import Deadline
+from installer.common.paths import ClusterDirectory
 from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh import config, config_hosts, host_probe
 from installer.ssh.connection import Result
-from installer.ssh.host_keys import exchange, known_hosts, openssh
-from installer.ssh.keys import private_key, wire
+from installer.ssh.host_keys import exchange, known_hosts, openssh, pinned_keys
+from installer.ssh.keys import cluster_key, private_key, wire
 from installer.ssh.keys.agent import Agent, AgentError
 from installer.ssh.transport import tcp
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
@@ -118,6 +119,7 @@ VERSION_ID="13"
 ID_LIKE="debian 'x"
 NONCE end
 """
+_NOLOGIN = "This account is currently not available.\n"
 _HEALTHY = _PROBED.replace("allowed 1", "allowed 0")
 
 
@@ -194,7 +196,10 @@ def _blob(data: bytes) -> object:
 def _known_hosts(path: Path) -> object:
     known_hosts.forget()
     found = known_hosts.read(path)
-    return [line.names("m1.example.test") for line in found], known_hosts.key_at(path, 3)
+    names = [line.names("m1.example.test") for line in found]
+    pinned = ClusterDirectory(path.parent)
+    path.replace(pinned.known_hosts)
+    return names, known_hosts.key_at(pinned.known_hosts, 3), pinned_keys._without(pinned, "m1")
 
 
 def _server_message(data: bytes) -> object:
@@ -222,6 +227,12 @@ def _host_probe(text: str) -> None:
         host_probe.examine("m1", cast(Any, connection), "root", Deadline(5), _nothing)
 
 
+def _cluster_key(path: Path) -> object:
+    directory = ClusterDirectory(path.parent)
+    path.replace(directory.key)
+    return cluster_key.public_key(directory)
+
+
 _KEXINIT = wire.string(
     bytes([4]) + b"\x14" + bytes(16) + b"".join(wire.string(b"curve25519-sha256,ecdh") for _ in range(10)) + bytes(5)
 )
@@ -230,6 +241,8 @@ PARSERS: tuple[Parser, ...] = (
     Parser("ssh -G", _asked, encoded(_ANSWER, _JUMPS)),
     of_file("ssh_config", lambda path: config_hosts.aliases(path), encoded(_CONFIG)),
     of_file("known_hosts", _known_hosts, encoded(_KNOWN)),
+    of_text("fingerprint", pinned_keys.fingerprint, (_LINE, "ssh-ed25519", "x !")),
+    of_file("the cluster's key", _cluster_key, _KEYS),
     of_text("words of ssh about a host key", openssh._read, (_SAID, _CHANGED)),
     of_bytes("messages of ssh", _server_message, (b"SSH-2.0-OpenSSH_9.2\r\n" + _KEXINIT,)),
     of_bytes("public keys and host certificates", _blob, (_ED25519, _RSA, _CERTIFICATE), ValueError),
@@ -241,5 +254,5 @@ PARSERS: tuple[Parser, ...] = (
         (AgentError,),
     ),
     of_bytes("banner", _banner, (b"SSH-2.0-OpenSSH_9.2\r\n", b"hello\nSSH-2.0-x\r\n", b"HTTP/1.1 400 Bad\r\n")),
-    of_text("what a login shell prints", _host_probe, (_PROBED, _HEALTHY)),
+    of_text("what a login shell prints", _host_probe, (_PROBED, _HEALTHY, "", _NOLOGIN, "NONCE begin\nNONCE shell\n")),
 )

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from installer.cluster import admin_access
 from installer.common import yaml_foreign, yaml_reader
+from installer.common.paths import ClusterDirectory
 from installer.common.sanitise import clean
 from installer.common.scrub import LineScrubber, safe
+from installer.operations import kubeconfig
 from installer.operations.kubeconfig_entries import merged, without
 from installer.plan import inventory, planfile
 from installer.plan.host import Host
@@ -15,7 +17,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.questions import draft, reading
 from installer.plan.questions.catalogue import PAGES
 from installer.ssh.transport.output import Output
-from tests.bench.parsers.parser import Parser, encoded, of_bytes, of_text
+from tests.bench.parsers.parser import Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.kubeconfigs import access, given_by_master
 from tests.installer.common.harmless_lines import HARMLESS
 from tests.installer.common.secret_lines import SECRETS
@@ -58,9 +60,8 @@ contexts:
 """
 
 
-def _plan(text: str) -> object:
-    plan = planfile.loads(text, "plan.yaml")
-    return planfile.dump(plan)
+def _plan(path: Path) -> object:
+    return planfile.dump(planfile.load(path))
 
 
 def _inventory(text: str) -> object:
@@ -80,6 +81,14 @@ def _answers(text: str) -> object:
 
 def _given_by_master(text: str) -> object:
     return admin_access.read(text, PLAN).kubeconfig()
+
+
+def _kept(path: Path) -> object:
+    """The file of a kubeconfig: the cluster's own, and any other."""
+    text = kubeconfig._text(path)
+    directory = ClusterDirectory(path.parent)
+    path.replace(directory.kubeconfig)
+    return text, kubeconfig.kept_access(directory, PLAN)
 
 
 def _merged(text: str) -> object:
@@ -106,7 +115,7 @@ def _safe(text: str) -> object:
 
 
 PARSERS: tuple[Parser, ...] = (
-    of_text("plan", _plan, (COMMENTED, _OWN, planfile.dump(PLAN))),
+    of_file("plan", _plan, encoded(COMMENTED, _OWN, planfile.dump(PLAN))),
     of_text("pasted list", _inventory, (_LIST, "10.0.0.1", "10.0.0.1\r\n10.0.0.2", "a,b c")),
     of_text("answer", _answers, ("demo", "3", "yes", "10.0.0.0/8", "https://m.example.test", "v1.36.2", "none", _LIST)),
     of_bytes(
@@ -115,6 +124,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("YAML", lambda text: yaml_reader.read(text), (COMMENTED, _OWN)),
     of_text("YAML of others", lambda text: yaml_foreign.read(text), (_KUBECONFIG, '{"a": [1, {"b": null}]}')),
     of_text("kubeconfig of a master", _given_by_master, (given_by_master(PLAN),), admin_access.AccessError),
+    of_file("file of a kubeconfig", _kept, encoded(given_by_master(PLAN), _KUBECONFIG)),
     of_text(
         "kubeconfig of a person",
         _merged,

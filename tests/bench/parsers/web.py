@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from installer.artifacts import catalogue, checksum_files, http, proxies, registry
+from installer.artifacts import bundle, catalogue, checksum_files, http, proxies, registry
 from installer.artifacts.file_download import download
 from installer.artifacts.image_archive import contents
 from installer.artifacts.registry import Reference, Repository
@@ -202,6 +203,16 @@ def _index_of_archive(path: Path) -> object:
     return contents(path)
 
 
+def _bundle(path: Path) -> object:
+    """An archive that an earlier `craton bundle` may have made."""
+    directory = path.parent / "unpacked"
+    try:
+        bundle._unpack(path, directory)
+        return bundle._text(directory / "x")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 PARSERS: tuple[Parser, ...] = (
     _answered(
         "HTTP answer",
@@ -260,7 +271,8 @@ PARSERS: tuple[Parser, ...] = (
         "proxies",
         _proxied,
         encoded(
-            "http://user:word@proxy.example.test:3128\n10.0.0.0/8,.example.test, *.a.test,[fd00::1]:443",
+            "http://user:word@proxy.example.test:3128\n172.16.0.0/12",
+            "http://proxy.example.test:3128\n10.0.0.0/8,.example.test, *.a.test,[fd00::1]:443",
             "proxy:3128\nmirror.example.test:443",
             "socks5://x\n*",
         ),
@@ -277,5 +289,6 @@ PARSERS: tuple[Parser, ...] = (
     ),
     of_file("archive of images", contents, (_archive(**_IMAGES),)),
     of_file("index of an archive of images", _index_of_archive, (_ENTRIES,)),
+    of_file("bundle", _bundle, (_archive(**{f"b/{name}": data for name, data in _IMAGES.items()} | {"b/x": b""}),)),
     of_bytes("JSON", json_reader.parse, (_INDEX, b'{"a": [1, 2.5e3, null, true, "\\u00fc"]}'), ValueError),
 )
