@@ -30,7 +30,7 @@ _SHAPE = {**_OBJECT, "items": [_OBJECT]}
 
 
 def read(said: str) -> dict[str, Any] | None:
-    """The object or List in what kubectl printed, fields that are null left out; None if it printed nothing.
+    """The object or List in what kubectl printed, fields of _SHAPE that are null left out; None if it printed nothing.
 
     Raises InstallerError (retryable) if it is no JSON, or none that the API would give.
     """

@@ -9,15 +9,15 @@ NUMBER = (int, float)
 
 
 def shaped(value: Any, shape: Any, where: str = "") -> Any:
-    """`value` without fields that are null. Raises ValueError naming what is not of the shape's type.
+    """`value` without those of the shape's fields that are null. Raises ValueError naming what has another type.
 
     A shape is a type, several of them, a mapping of shapes by field, or a list of the shape of its items. Fields may
-    be missing, and others than the shape's are left as they are.
+    be missing, and others than the shape's stay as they are.
     """
     if isinstance(shape, Mapping):
         fields = _typed(value, dict, where)
         looked_at = {key: fields[key] for key in shape if fields.get(key) is not None}
-        others = {key: inner for key, inner in fields.items() if key not in shape and inner is not None}
+        others = {key: inner for key, inner in fields.items() if key not in shape}
         return others | {key: shaped(inner, shape[key], f"{where}.{key}") for key, inner in looked_at.items()}
     if isinstance(shape, list):
         return [shaped(item, shape[0], f"{where}[]") for item in _typed(value, list, where)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -39,6 +40,11 @@ _ASCII = str.maketrans({"●": "o", "▲": "!", "✕": "X", "◐": "*", "○": "
 def without_unicode(text: str) -> str:
     """`text` for terminals that show ASCII alone."""
     return text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+def whole_number(text: str) -> int | None:
+    """The number that at most 18 ASCII digits say, or None: `int` takes other scripts' digits, and fails at 5,000."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 _SHOWN = 60

@@ -86,7 +86,7 @@ class Reader:
             raise InstallerError(
                 "read the journal",
                 f"{self._path}: a record in it is damaged: {error}",
-                hint="Restore the file, or remove it: `craton resume` then finds out anew what is done.",
+                hint="Restore the file, or remove it: `craton resume` then finds out again what is done.",
             ) from None
 
     def _query(self, sql: str, *values: object) -> Sequence[tuple[Any, ...]]:

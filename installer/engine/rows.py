@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from installer.common import json_reader
 from installer.common.shape import NUMBER, shaped
 from installer.engine.events import Event, EventType, Outcome, RunKind, RunRecord, StepRecord, StepState
 
-_ERROR = {"operation": str, "observed": str, "hint": str, "machine": str}
+_ERROR = {"operation": str, "observed": str, "hint": str}
 _NEEDED: Mapping[EventType, Mapping[str, Any]] = {
     EventType.RUN_STARTED: {"kind": str, "pid": int, "steps": [str]},
     EventType.RUN_ENDED: {"outcome": str, "exit_code": int},
@@ -21,6 +21,10 @@ _NEEDED: Mapping[EventType, Mapping[str, Any]] = {
     EventType.RESULT: {"topic": str},
 }
 """What the data of an event has, by its type (installer.engine.events)."""
+_LEFT = {"kind": str, "name": str, "detail": str}
+_RECEIPT = {"left": [_LEFT]}
+_UNDONE = {"machine": str, "removed": [str], "left": [str]}
+"""Results that are read again: of topic `receipt`, and of those that say what was removed from a machine."""
 _ALLOWED = {"how": str, "seen": str, "error": _ERROR, "because": str}
 _LATEST = 253402300800.0
 """Unix seconds of the year 10,000, which no clock can show."""
@@ -30,10 +34,16 @@ def event(row: Sequence[Any]) -> Event:
     seq, at, run, name, step, machine, text = row
     type = EventType(name)
     data = _data(text, {**_ALLOWED, **_NEEDED[type]})
-    if missing := [key for key in _NEEDED[type] if key not in data]:
-        raise ValueError(f"an event {type} without {', '.join(missing)}")
+    _require(data, _NEEDED[type], f"an event {type}")
     _check(type, data)
+    if type is EventType.RESULT:
+        data = _checked_result(data)
     return Event(seq, at, run, type, step, machine, data)
+
+
+def _require(data: Mapping[str, Any], keys: Iterable[str], what: str) -> None:
+    if missing := [key for key in keys if key not in data]:
+        raise ValueError(f"{what} without {', '.join(missing)}")
 
 
 def _check(type: EventType, data: Mapping[str, Any]) -> None:
@@ -44,14 +54,25 @@ def _check(type: EventType, data: Mapping[str, Any]) -> None:
         Outcome(data["outcome"])
     elif type is EventType.STEP:
         StepState(data["state"])
-        if "error" in data and not {"operation", "observed"} <= data["error"].keys():
-            raise ValueError("a step's error without operation and observed")
-    elif type is EventType.RETRY and "observed" not in data["error"]:
-        raise ValueError("a retry's error without observed")
+        if "error" in data:
+            _require(data["error"], ("operation", "observed"), "a step's error")
+    elif type is EventType.RETRY:
+        _require(data["error"], ("observed",), "a retry's error")
     elif type is EventType.WAIT and not 0 <= data["until"] < _LATEST:
         raise ValueError(f"a wait until {data['until']}")
     elif type is EventType.STAGE and not 0 < data["number"] <= data["of"] < 10_000:
         raise ValueError(f"stage {data['number']} of {data['of']}")
+
+
+def _checked_result(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    if data["topic"] == "receipt":
+        data = shaped(data, _RECEIPT)
+        for left in data.get("left", ()):
+            _require(left, _LEFT, "what is left")
+    elif "removed" in data:
+        data = shaped(data, _UNDONE)
+        _require(data, _UNDONE, "what was removed")
+    return data
 
 
 def step(row: Sequence[Any]) -> StepRecord:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from installer.common.errors import InstallerError
+from installer.common.text import whole_number
 from installer.node.nftables import ruleset, users
 from installer.node.program import command, read_fields, run_program, status
 from installer.plan.model import InstallPlan
@@ -60,13 +61,14 @@ class Shown:
 def read_entrance(words: str) -> Entrance:
     """From sshd's SSH_CONNECTION: the client's address and port, the server's address and port."""
     fields = words.split()
-    if len(fields) != 4 or not fields[3].isdecimal():
+    port = whole_number(fields[3]) if len(fields) == 4 else None
+    if port is None:
         return Entrance()
     try:
         client = ip_address(fields[0].partition("%")[0])
     except ValueError:
-        return Entrance(None, int(fields[3]))
-    return Entrance(getattr(client, "ipv4_mapped", None) or client, int(fields[3]))
+        return Entrance(None, port)
+    return Entrance(getattr(client, "ipv4_mapped", None) or client, port)
 
 
 def read_show(output: str) -> Shown:

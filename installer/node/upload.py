@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from installer.common.errors import InstallerError
+from installer.common.text import whole_number
 from installer.ssh.connection import Result, as_root
 from installer.steps.step import Context
 
@@ -86,7 +87,7 @@ class _Upload:
                 there = self._call("size").stdout.strip()
                 if there == "whole":
                     return True
-                done = int(there) if there.isdecimal() else 0
+                done = whole_number(there) or 0
                 if done >= size:
                     return False
                 stalled = 0 if done > furthest else stalled + sent

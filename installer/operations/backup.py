@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import secrets
 import shlex
 import tarfile
@@ -29,6 +28,7 @@ from installer.cluster.masters import Condition
 from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import private_directory
+from installer.common.text import whole_number
 from installer.node.download import download
 from installer.node.program import ensure_program, run_program
 from installer.operations.context import DirectContext, Say, say_nothing
@@ -37,7 +37,6 @@ from installer.ssh.connection import as_root
 from installer.steps.world import World
 
 SNAPSHOT, RECORD, PLAN = "snapshot.db", "backup.json", "plan.yaml"
-_REVISION = re.compile(r"[0-9]{1,18}")
 _LOOK = 60.0
 """Seconds in which a master has to say what it is."""
 _TAKE = 1800.0
@@ -144,8 +143,10 @@ def _taken(master: str, path: str, said: str) -> tuple[str, int]:
     """The sum and the revision in what `etcd snapshot` said. Raises InstallerError."""
     for line in said.splitlines():
         words = line.split()
-        if len(words) == 3 and words[0] == path and len(words[1]) == 64 and _REVISION.fullmatch(words[2]):
-            return words[1], int(words[2])
+        if len(words) == 3 and words[0] == path and len(words[1]) == 64:
+            revision = whole_number(words[2])
+            if revision is not None:
+                return words[1], revision
     raise InstallerError(
         "take a snapshot of etcd", "craton-node did not say what it took", machine=master, exit_code=ExitCode.CLUSTER
     )

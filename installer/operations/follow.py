@@ -146,7 +146,9 @@ class PlainLines:
         """Machines' logs stay in the journal: `craton watch` shows them, `craton gather` collects them."""
 
     def _step(self, event: Event, progress: Progress) -> None:
-        view = progress.steps[event.step or ""]
+        view = progress.steps.get(event.step or "")
+        if view is None:  # a step that its run did not list
+            return
         record = view.record
         where = f"{progress.fraction:4.0%}  {record.phase:<13}  "
         if view.state in (StepState.DONE, StepState.UNDONE):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from installer.common.text import whole_number
 from installer.health.checks.host import MEMORY
 from installer.health.parsing import brief, number, pairs
 from installer.health.preflight import probes
-from installer.health.preflight.records import Records, listed, records, size, whole
+from installer.health.preflight.records import Records, listed, records, size
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Machine
 from installer.steps.evidence import Evidence, Probe, Unreadable
@@ -147,11 +148,11 @@ def facts(evidence: Evidence) -> Facts:
     return Facts(
         os=brief(name) if name else "",
         architecture=hardware,
-        cpus=whole(said.get("cpus")),
+        cpus=whole_number(said.get("cpus")),
         memory=memory(evidence),
         disk=disk,
         free=free,
-        disks=tuple((device, amount) for device, text in stored.rows("disk", 2) if (amount := whole(text))),
+        disks=tuple((device, amount) for device, text in stored.rows("disk", 2) if (amount := whole_number(text))),
         kernel=kernel,
         cgroups=_cgroups(evidence),
     )
@@ -180,7 +181,7 @@ def _said(evidence: Evidence, probe: Probe) -> Records:
 def _root(stored: Records) -> tuple[int | None, int | None]:
     """(size, free) of the root file system."""
     for row in stored.rows("space", 6):
-        total, free = whole(row[1]), whole(row[3])
+        total, free = whole_number(row[1]), whole_number(row[3])
         if row[5] == "/" and total is not None and free is not None:
             return total * 1024, free * 1024
     return None, None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
+from installer.common.text import whole_number
 from installer.health.preflight import probes
-from installer.health.preflight.records import Records, address, records, whole
+from installer.health.preflight.records import Records, address, records
 from installer.steps.evidence import Evidence, Unreadable
 
 _UP, _COMPLETE = 0x1, 0x2
@@ -65,7 +66,7 @@ def interfaces(evidence: Evidence) -> Interfaces:
 @lru_cache(maxsize=256)
 def _read(said: Records) -> Interfaces:
     """Many checks read what the one probe printed."""
-    links = {name: Link(name, whole(mtu), _mac(mac)) for name, mtu, _, mac in said.rows("link", 4)}
+    links = {name: Link(name, whole_number(mtu), _mac(mac)) for name, mtu, _, mac in said.rows("link", 4)}
     found = {at: name for name, text in said.rows("address", 2) if (at := address(text))}
     return Interfaces(links, found, _routes(said), _neighbours(said))
 
@@ -81,7 +82,7 @@ def _routes(said: Records) -> tuple[Route, ...]:
         if to is None or bits is None or not re.fullmatch(r"[0-9A-Fa-f]{1,8}", flags) or not int(flags, 16) & _UP:
             continue
         prefix = int(bits).bit_count()
-        routes.append(Route(name, IPv4Network((int(to), prefix), strict=False), whole(metric) or 0))
+        routes.append(Route(name, IPv4Network((int(to), prefix), strict=False), whole_number(metric) or 0))
     return tuple(routes)
 
 

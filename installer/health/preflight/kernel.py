@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject
 from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import cgroup_version, system
-from installer.health.preflight.records import Records, listed, records, whole
+from installer.health.preflight.records import Records, listed, records
 from installer.plan.rules import Level
 from installer.steps.evidence import Evidence, Unreadable
 
@@ -137,9 +138,12 @@ def _cgroups(subject: Subject) -> Judgement:
 def _limits(subject: Subject) -> Judgement:
     said = records(subject.evidence, probes.KERNEL)
     known = settings(said)
-    limits = [whole(known.get(path, "")) for path in ("kernel/pid_max", "kernel/threads-max")]
-    limits.append(whole(said.get("pids-max")))
-    running, allowed = whole(said.get("threads")), min((limit for limit in limits if limit is not None), default=None)
+    limits = [whole_number(known.get(path, "")) for path in ("kernel/pid_max", "kernel/threads-max")]
+    limits.append(whole_number(said.get("pids-max")))
+    running, allowed = (
+        whole_number(said.get("threads")),
+        min((limit for limit in limits if limit is not None), default=None),
+    )
     if running is None or allowed is None:
         raise Unreadable("the machine did not say how many threads it may run")
     free = allowed - running
@@ -147,9 +151,9 @@ def _limits(subject: Subject) -> Judgement:
         return fails(f"room for {max(0, free)} more threads, of {allowed}")
     files = said.get("open-files")
     short = [f"room for {free} more threads, of {allowed}"] if free < ENOUGH_THREADS else []
-    short += [f"{files} open files a process"] if (whole(files) or ENOUGH_FILES) < ENOUGH_FILES else []
+    short += [f"{files} open files a process"] if (whole_number(files) or ENOUGH_FILES) < ENOUGH_FILES else []
     for path, enough in (("max_user_instances", ENOUGH_INSTANCES), ("max_user_watches", ENOUGH_WATCHES)):
-        value = whole(known.get(f"fs/inotify/{path}", ""))
+        value = whole_number(known.get(f"fs/inotify/{path}", ""))
         short += [f"fs.inotify.{path} is {value}"] if value is not None and value < enough else []
     return warns("; ".join(short)) if short else holds(f"room for {free} threads")
 

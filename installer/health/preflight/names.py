@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject
 from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
-from installer.health.preflight.records import Records, listed, network, records, whole
+from installer.health.preflight.records import Records, listed, network, records
 from installer.health.preflight.system import SLOW_LOOKUP
 from installer.health.probing import api_host
 from installer.plan.rules import Level
@@ -72,7 +73,9 @@ def _unanswered(subject: Subject, said: Records) -> str:
     tried = [row for row in said.rows("lookup", 3) if row[0] in (api_host(subject.topology), probes.DOWNLOADS)]
     if not tried:
         raise Unreadable("the machine tried no name")
-    dead = [row for row in tried if row[1] in _NO_ANSWER or (row[1] != "0" and (whole(row[2]) or 0) >= SLOW_LOOKUP)]
+    dead = [
+        row for row in tried if row[1] in _NO_ANSWER or (row[1] != "0" and (whole_number(row[2]) or 0) >= SLOW_LOOKUP)
+    ]
     return listed([f"{row[0]} took {brief(row[2])} s" for row in dead]) if len(dead) == len(tried) else ""
 
 

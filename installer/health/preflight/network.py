@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject
 from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.interfaces import Interfaces, interfaces
-from installer.health.preflight.records import listed, records, whole
+from installer.health.preflight.records import listed, records
 from installer.health.preflight.system import units
 from installer.plan.rules import Level
 from installer.steps.evidence import Unreadable
@@ -95,7 +96,7 @@ def _mtu(subject: Subject) -> Judgement:
 
 def _port_range(subject: Subject) -> Judgement:
     said = records(subject.evidence, probes.NETWORK)
-    bounds = [whole(word) for word in said.need("ip_local_port_range", "from which ports it connects").split()]
+    bounds = [whole_number(word) for word in said.need("ip_local_port_range", "from which ports it connects").split()]
     if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
         raise Unreadable("the machine did not say from which ports it connects")
     first, last = max(bounds[0], NODE_PORTS[0]), min(bounds[1], NODE_PORTS[1])
@@ -128,7 +129,7 @@ def filters(subject: Subject) -> list[Filter]:
     """Chains of others than Craton that may drop what the contract wants through. Raises Unreadable."""
     found = []
     for _, family, table, _, hook, policy, rules, drops in records(subject.evidence, probes.FIREWALL).rows("chain", 8):
-        one = Filter(brief(f"{family} {table}"), hook, policy, whole(rules) or 0, whole(drops) or 0)
+        one = Filter(brief(f"{family} {table}"), hook, policy, whole_number(rules) or 0, whole_number(drops) or 0)
         if hook in _FILTERING and one.table != OWN_TABLE and (policy == "drop" or one.drops):
             found.append(one)
     return found

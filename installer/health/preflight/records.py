@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
@@ -50,11 +49,6 @@ def records(evidence: Evidence, probe: Probe) -> Records:
 def _read(text: str) -> Records:
     """Many checks read what one probe printed."""
     return Records(text)
-
-
-def whole(text: str) -> int | None:
-    """A number of at most 18 decimal digits, or None."""
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def address(text: str) -> IPv4Address | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject, worst
 from installer.health.checks import host
 from installer.health.checks.host import MEMORY, SWAP
@@ -12,7 +13,7 @@ from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import memory, system
-from installer.health.preflight.records import Records, listed, records, size, whole
+from installer.health.preflight.records import Records, listed, records, size
 from installer.plan.rules import Level, Role
 from installer.steps.evidence import Unreadable
 
@@ -75,12 +76,12 @@ def storage(subject: Subject) -> Storage:
 
 
 def _counted(said: Records, kind: str, unit: int) -> dict[str, tuple[int, int]]:
-    rows = ((row[5], whole(row[1]), whole(row[3])) for row in said.rows(kind, 6))
+    rows = ((row[5], whole_number(row[1]), whole_number(row[3])) for row in said.rows(kind, 6))
     return {point: (total * unit, free * unit) for point, total, free in rows if total and free is not None}
 
 
 def _cpus(subject: Subject) -> Judgement:
-    count = whole(records(subject.evidence, probes.SYSTEM).need("cpus", "how many processors it has"))
+    count = whole_number(records(subject.evidence, probes.SYSTEM).need("cpus", "how many processors it has"))
     if not count:
         raise Unreadable("the machine did not say how many processors it has")
     seen = f"{count} CPU{'' if count == 1 else 's'}"
@@ -171,7 +172,7 @@ def _swap(subject: Subject) -> Judgement:
     names = listed([words[0] for words in areas])
     if system(subject.evidence).container:
         return warns(f"the container's host has swap on: {names}", "swapoff -a on the host")
-    used = sum(whole(words[3]) or 0 for words in areas if len(words) > 3) * 1024
+    used = sum(whole_number(words[3]) or 0 for words in areas if len(words) > 3) * 1024
     free = memory(subject.evidence, "MemAvailable")
     if free is not None and used > free:
         return fails(f"{names} hold {size(used)}, more than the {size(free)} of memory that is free")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject
 from installer.health.parsing import brief
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import at_work, claim
-from installer.health.preflight.records import listed, records, whole
+from installer.health.preflight.records import listed, records
 from installer.health.preflight.system import units
 from installer.plan.rules import Level
 from installer.steps.evidence import Unreadable
@@ -98,7 +99,7 @@ def _runtime(subject: Subject) -> Judgement:
         return warns(
             f"{name} is older than {OLDEST_CONTAINERD[0]}.{OLDEST_CONTAINERD[1]}: the kubelet does not speak to it"
         )
-    foreign = sum(whole(count) or 0 for space, count in said.rows("containers", 2) if space != "k8s.io")
+    foreign = sum(whole_number(count) or 0 for space, count in said.rows("containers", 2) if space != "k8s.io")
     if running or foreign:
         seen = f"{name} runs {foreign} containers of others" if foreign else f"{name} beside {listed(running)}"
         return warns(f"{seen}; it restarts with Craton's configuration", "move what runs there to another machine")
@@ -159,7 +160,7 @@ def _leftovers(subject: Subject) -> Judgement:
 
 def _kube_chains(subject: Subject) -> bool:
     try:
-        return any((whole(count) or 0) > 0 for count in records(subject.evidence, probes.FIREWALL).all("kube"))
+        return any((whole_number(count) or 0) > 0 for count in records(subject.evidence, probes.FIREWALL).all("kube"))
     except Unreadable:
         return False
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from installer.common.systems import TESTED, Support, support
+from installer.common.text import whole_number
 from installer.health.check import Judgement, Subject
 from installer.health.checks.host import HOSTNAME
 from installer.health.parsing import brief, pairs
 from installer.health.preflight import probes
 from installer.health.preflight.check import PreflightCheck, fails, holds, warns
 from installer.health.preflight.facts import ARCHITECTURES, system
-from installer.health.preflight.records import Records, records, whole
+from installer.health.preflight.records import Records, records
 from installer.plan.rules import Level
 from installer.steps.evidence import Unreadable
 
@@ -98,7 +99,7 @@ def _own_name(subject: Subject) -> Judgement:
         )
     for found, status, seconds in records(subject.evidence, probes.RESOLVER).rows("lookup", 3):
         if found == name:
-            slow = (whole(seconds) or 0) >= SLOW_LOOKUP
+            slow = (whole_number(seconds) or 0) >= SLOW_LOOKUP
             if status != "0" or slow:
                 seen = f"{name} takes {brief(seconds)} s to look itself up" if slow else f"{name} cannot look itself up"
                 return warns(seen, f"echo '{subject.machine.located} {name}' >>/etc/hosts")

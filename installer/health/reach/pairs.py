@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from installer.common.text import whole_number
 from installer.plan.rules import Role, Traffic
 from installer.plan.topology import FirewallRule, Machine, Topology
 from installer.steps.evidence import Evidence, Unreadable
@@ -149,14 +150,10 @@ def _found(evidence: Evidence | None) -> dict[tuple[str, str, int], Reached]:
     results: dict[tuple[str, str, int], Reached] = {}
     for line in lines:
         words = line.split()
-        if (
-            len(words) == 4
-            and words[2].isascii()
-            and words[2].isdigit()
-            and len(words[2]) <= 5
-            and words[3] in _RESULTS
-        ):
-            results[words[0], words[1], int(words[2])] = Reached(words[3])
+        if len(words) == 4 and words[3] in _RESULTS:
+            port = whole_number(words[2])
+            if port is not None:
+                results[words[0], words[1], port] = Reached(words[3])
     return results
 
 

@@ -10,6 +10,7 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from installer.common.text import whole_number
 from installer.ssh.transport.command import Session
 from installer.ssh.transport.output import Output
 
@@ -98,7 +99,7 @@ class SSHRunning:
 
     def _kill(self, channel: paramiko.Channel) -> None:
         """By a command of its own: sshd passes no signal on to processes of root (RFC 4254, 6.9 is optional)."""
-        if self._process is None or not self._process.isdigit():
+        if self._process is None or whole_number(self._process) is None:
             return
         killer = Session(self._machine, "", Deadline(_KILLING), Output(), Output())
         try:

@@ -19,7 +19,7 @@ from installer.engine.journal import Journal, Reader
 from installer.engine.lock import _written_pid
 from installer.engine.progress import Progress
 from installer.health.report.model import last_report
-from installer.operations import backup, pending
+from installer.operations import backup, outcome, pending
 from installer.operations.follow import PlainLines
 from installer.platforms.rehearsal.client import ADDRESS, SiteClient
 from installer.platforms.rehearsal.records import SiteRecord, _load
@@ -39,6 +39,8 @@ def _journal(path: Path) -> None:
         journal.record(EventType.WAIT, steps[2], what="ssh", seen="refused", until=1.5)
         journal.record(EventType.RETRY, steps[2], attempt=1, of=4, error={"observed": "x"}, **{"in": 1.0})
         journal.record(EventType.RESULT, topic="health", report={"a": 1})
+        journal.record(EventType.RESULT, topic="undo/m1", machine="m1", removed=["file /x"], left=["package y"])
+        journal.record(EventType.RESULT, topic="receipt", left=[{"kind": "machine", "name": "m", "detail": "off"}])
         journal.transition(steps[0], StepState.DONE, how="applied", seen="made")
         journal.transition(steps[1], StepState.FAILED, error=InstallerError("a", "b").as_dict())
         journal.record(EventType.STOPPING)
@@ -57,6 +59,8 @@ def _read_journal(path: Path) -> object:
             follower.event(event, progress)
             json.dumps(document(event))
         progress.phases()
+        outcome.destroyed_lines("demo", progress)
+        json.dumps(outcome.receipt("demo", progress))
         return [pending.recorded(run.options) for run in runs], progress.fraction, progress.remaining(0.0)
 
 

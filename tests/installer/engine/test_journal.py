@@ -129,11 +129,13 @@ def test_what_is_recorded_is_cleaned_and_redacted_at_any_depth(journal: Journal,
     begin(journal)
     journal.record(EventType.WAIT, ONE, what="\x1b[1mwait", seen=f"token {TOKEN}", until=1.5)
     journal.record(EventType.RESULT, ONE, topic="health", report={"seen": [f"\x9b2J{TOKEN}", 3, None, True]})
-    journal.transition(ONE, StepState.FAILED, error={"observed": f"\x1b[31m{TOKEN}", "exit_code": None}).result()
+    journal.transition(
+        ONE, StepState.FAILED, error={"operation": "x", "observed": f"\x1b[31m{TOKEN}", "exit_code": None}
+    ).result()
     wait, result, failed = (event.data for event in reader.events(after=1))
     assert wait == {"what": "wait", "seen": "token ***", "until": 1.5}
     assert result["report"] == {"seen": ["***", 3, None, True]}
-    assert failed == {"state": "failed", "error": {"observed": "***", "exit_code": None}}
+    assert failed == {"state": "failed", "error": {"operation": "x", "observed": "***", "exit_code": None}}
 
 
 def test_no_secret_is_anywhere_in_the_files(journal: Journal, journal_path: Path) -> None:
@@ -291,6 +293,29 @@ def test_a_file_that_is_no_journal_is_refused(journal_path: Path, opener: type[J
     journal_path.write_text("not a database, but long enough to look like one to a careless reader" * 20)
     with pytest.raises(InstallerError, match="open the journal"):
         opener(journal_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reads"),
+    [
+        ("UPDATE runs SET options = '[]'", "runs"),
+        ("UPDATE runs SET kind = 'party'", "runs"),
+        ("UPDATE events SET data = '{\"kind\": null}'", "events"),
+        ("UPDATE events SET data = '[1]'", "events"),
+        ("UPDATE events SET type = 'song'", "events"),
+        ("UPDATE steps SET needs = '{}'", "steps"),
+        ("UPDATE steps SET state = ''", "steps"),
+    ],
+)
+def test_a_damaged_record_is_an_error_that_names_the_file(
+    journal: Journal, reader: Reader, journal_path: Path, damage: str, reads: str
+) -> None:
+    begin(journal)
+    with sqlite3.connect(journal_path) as connection:
+        connection.execute(damage)
+    connection.close()
+    with pytest.raises(InstallerError, match=f"read the journal: {journal_path}: a record in it is damaged"):
+        getattr(reader, reads)()
 
 
 def test_a_journal_that_can_not_be_written_says_so_to_whoever_records(journal: Journal, journal_path: Path) -> None:
