@@ -39,6 +39,6 @@ def read(said: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = shaped(json_reader.parse(said), _SHAPE)
     except ValueError as error:
-        observed = f"it is no object of Kubernetes: {error}"
+        observed = f"it is no JSON of a Kubernetes object: {error}"
         raise InstallerError("read kubectl's answer", observed, retryable=True) from None
     return found

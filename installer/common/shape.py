@@ -27,5 +27,5 @@ def shaped(value: Any, shape: Any, where: str = "") -> Any:
 def _typed(value: Any, kind: type | tuple[type, ...], where: str) -> Any:
     if not isinstance(value, kind):
         wanted = " or ".join(one.__name__ for one in (kind if isinstance(kind, tuple) else (kind,)))
-        raise ValueError(f"{where.removeprefix('.') or 'all of it'} is {type(value).__name__}, not {wanted}")
+        raise ValueError(f"{where.removeprefix('.') or 'the document'} is {type(value).__name__}, not {wanted}")
     return value

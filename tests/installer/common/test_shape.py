@@ -21,7 +21,7 @@ def test_what_is_missing_null_or_unknown_is_no_mistake() -> None:
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ([], "all of it is list, not dict"),
+        ([], "the document is list, not dict"),
         ({"name": 1}, "name is int, not str"),
         ({"size": "1"}, "size is str, not int or float"),
         ({"labels": []}, "labels is list, not dict"),
