@@ -15,6 +15,7 @@ from installer.cli.common import (
     Mode,
     mode_of,
 )
+from installer.cli.groups import RUNNING, STARTED
 from installer.common import streams
 from installer.common.console import result, result_json, tell
 from installer.common.errors import ExitCode, FileError, InstallerError
@@ -22,22 +23,23 @@ from installer.common.scrub import safe
 
 app = typer.Typer(
     name="craton",
-    help="Install self-hosted Kubernetes: an install that survives interruption, a plan that can be reviewed, "
-    "a destroy that proves that nothing is left.",
+    help="Install self-hosted Kubernetes. Installs survive interruption, plans can be reviewed rule by rule, and a "
+    "destroy proves that nothing is left.\n\nWithout a command, `craton` opens the home screen.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-for _commands in (plans, install, clusters, nodes, destroy, backup, bundle, support, local):
+for _commands in (plans, install, clusters, nodes, destroy, backup, bundle, support):
     app.add_typer(_commands.app)
+app.add_typer(local.app, rich_help_panel=RUNNING)
 
 
 @app.callback(invoke_without_command=True)
 def home(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of internal errors.")] = False,
 ) -> None:
     """Without a command: the home screen on a terminal, this help elsewhere."""
     if debug:
@@ -56,7 +58,7 @@ def home(
     result(context.get_help())
 
 
-app.command(name="new")(new.command(new.wizard))
+app.command(name="new", rich_help_panel=STARTED)(new.command(new.wizard))
 
 
 def run(*, can_print: bool = True) -> int:

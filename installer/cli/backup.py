@@ -23,6 +23,7 @@ from installer.cli.common import (
     teller,
     unlock_keys,
 )
+from installer.cli.groups import RUNNING
 from installer.common.console import result, result_json, shell_word, tell
 from installer.common.errors import ExitCode, InstallerError
 
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 etcd = typer.Typer(
     name="etcd",
-    help="Back up what Kubernetes knows, and bring it back after masters or data were lost.",
+    help="Back up etcd, and restore it after you lost masters or data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(etcd)
+app.add_typer(etcd, rich_help_panel=RUNNING)
 
 
 @etcd.command()
@@ -49,7 +50,7 @@ def backup(
     as_json: Json = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
-    """Bring a snapshot of etcd here, checked, as one archive: all objects of the cluster, and its plan.
+    """Save a verified snapshot of etcd on this computer, in one archive with the cluster's plan.
 
     It is good for two things: going on after most masters were lost, and going back after data was. It is not good
     for a cluster that has lost all its masters: the certificates, and the key that Secrets are encrypted with, are
@@ -84,7 +85,7 @@ def restore(
     yes: Yes = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
-    """Make a cluster's etcd anew from a backup: after most masters were lost, or to go back in time.
+    """Rebuild a cluster's etcd from a backup, after you lost most masters or need to go back in time.
 
     It is done on one master that still has its certificates. All others leave the cluster, and join anew with
     `craton resume`. Run again after an interruption, it completes what was begun.
@@ -128,21 +129,21 @@ def _refuse_without_etcd(plan: InstallPlan) -> None:
         )
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def kubeconfig(
     cluster: AnyCluster = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write it to this file, with mode 0600.")
     ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Bring it into the first file of $KUBECONFIG, or ~/.kube/config.")
+        bool, typer.Option("--merge", help="Merge it into the first file of $KUBECONFIG, or ~/.kube/config.")
     ] = False,
     use: Annotated[bool, typer.Option("--use", help="With --merge: make it the current context.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Take out what --merge brought in.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove what --merge added.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is already there.")] = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
-    """The way into a cluster with kubectl: say where it is kept, copy it, or merge it into your own kubeconfig.
+    """Use a cluster with kubectl: show where its kubeconfig is, copy it, or merge it into yours.
 
     Merged, the cluster's context has the cluster's name: `kubectl --context NAME get nodes`.
     """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from installer.cli.common import AlwaysPlain, Json, Mode, PlanOrCluster, is_path, plan_path, teller
+from installer.cli.groups import STARTED
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 
@@ -35,13 +36,13 @@ Architectures = Annotated[
     list[Architecture] | None,
     typer.Option(
         "--architecture",
-        help="Of which machines. Repeatable; default: all that the plan has sums of, "
+        help="For which machines. Repeatable; default: every architecture the plan has checksums for, "
         "or this computer's for machines on it.",
     ),
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 def bundle(
     target: PlanOrCluster,
     output: Output = None,
@@ -49,7 +50,7 @@ def bundle(
     as_json: Json = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
-    """Collect every binary, sum and container image of a plan, to install without internet or to serve as a mirror.
+    """Collect every binary, checksum and image of a plan, to install without internet or to serve as a mirror.
 
     What is there already is kept: run it again after an interruption, or after the plan changed.
     """

@@ -23,6 +23,7 @@ from installer.cli.common import (
     tell_home,
     unlock_keys,
 )
+from installer.cli.groups import RUNNING, WRONG
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import takes_unicode
@@ -30,9 +31,9 @@ from installer.common.text import takes_unicode
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command(name="list")
+@app.command(name="list", rich_help_panel=RUNNING)
 def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
-    """List the clusters: state, phase, progress, and the running engine's pid."""
+    """List your clusters with state, phase, progress and the pid of a running engine."""
     from installer.operations import clusters, outcome
 
     found = clusters.summaries()
@@ -42,20 +43,21 @@ def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  #
         result(outcome.clusters_table(found))
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def check(
     cluster: AnyCluster = None,
     as_json: Json = False,
     plain: Plain = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a self-contained HTML page, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write the report as a self-contained HTML page.")] = None,
     machine: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this machine anew, such as worker-1. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Check only this machine, such as worker-1. Repeatable."),
     ] = None,
     check: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this check anew, such as disk. Repeatable.")
+        list[str] | None, typer.Option(metavar="ID", help="Run only this check, such as disk. Repeatable.")
     ] = None,
 ) -> None:
-    """Prove over SSH that the cluster keeps the contract: all of it, or some anew and the rest as last seen."""
+    """Check over SSH that the cluster is healthy and keeps the contract. Parts left out keep their last result."""
     from installer.health.check import Verdict
     from installer.health.report import text
     from installer.health.report.html import page
@@ -78,9 +80,9 @@ def check(
     raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
 
 
-@app.command()
+@app.command(rich_help_panel=WRONG)
 def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
-    """Try the SSH connection to each of your machines, stage by stage: what works, what fails, and how to fix it."""
+    """Try the SSH connection to each of your machines, stage by stage, and say how to fix what fails."""
     from installer.cli import connectivity
     from installer.common.paths import ClusterDirectory
     from installer.operations.login.survey import survey
@@ -100,13 +102,13 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
 app.command(name="ladder", hidden=True)(diagnose)  # the command's old name
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=RUNNING)
 def ssh(
     cluster: Cluster,
     machine: Annotated[str, typer.Argument(help="Full or short name, such as worker-1.")],
     command: Annotated[list[str] | None, typer.Argument(help="Run this instead of a shell.")] = None,
 ) -> None:
-    """Open a shell on a machine with OpenSSH, with the cluster's key and pinned host keys."""
+    """Open a shell on a machine, using OpenSSH with the cluster's key and pinned host keys."""
     from installer.operations import lookup, shell
 
     if lookup.load(cluster).traits.inventory:

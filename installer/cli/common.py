@@ -48,17 +48,15 @@ def _complete_cluster() -> list[str]:
     return [directory.cluster for directory in paths.clusters()]
 
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of screens.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Print plain lines instead of screens.")]
 AlwaysPlain = Annotated[bool, typer.Option("--plain", help="Plain lines, as always here.", hidden=True)]
 """For scripts that pass --plain to every command."""
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
-Close = Annotated[bool, typer.Option("--close", help="Close the screen by itself when the run has ended.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
+Close = Annotated[bool, typer.Option("--close", help="Close the screen when the run ends.")]
 AcceptNew = Annotated[
     bool,
-    typer.Option(
-        "--accept-new-host-keys", help="Trust the host keys of machines that were never seen before, unasked."
-    ),
+    typer.Option("--accept-new-host-keys", help="Trust host keys never seen before, without asking."),
 ]
 
 
@@ -77,13 +75,13 @@ Artifacts = Annotated[
         exists=True,
         callback=_unpacked,
         resolve_path=True,
-        help="Upload what machines get installed from this directory, which has a mirror's layout.",
+        help="Upload what is installed from this directory, laid out like a mirror.",
     ),
 ]
 Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
 AnyCluster = Annotated[
     str | None,
-    typer.Argument(help="Name of the cluster; not needed if there is but one.", autocompletion=_complete_cluster),
+    typer.Argument(help="Name of the cluster; not needed if you have only one.", autocompletion=_complete_cluster),
 ]
 PlanOrCluster = Annotated[
     str,
@@ -91,8 +89,8 @@ PlanOrCluster = Annotated[
         metavar="PLAN|CLUSTER", help="A plan file, or the name of a cluster.", autocompletion=_complete_cluster
     ),
 ]
-Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="Divide a rehearsal's durations by this.")]
-Seed = Annotated[int, typer.Option(help="Seed of a rehearsal's durations.")]
+Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="How many times faster a rehearsal runs.")]
+Seed = Annotated[int, typer.Option(help="Seed for a rehearsal's random durations.")]
 
 
 def options_of(speed: float, seed: int, faults: list[str] | None, artifacts: Path | None) -> RunOptions:

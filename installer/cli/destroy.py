@@ -20,6 +20,7 @@ from installer.cli.common import (
     mode_of,
     settle_access,
 )
+from installer.cli.groups import RUNNING
 from installer.common.console import result, result_json, tell
 from installer.common.errors import ExitCode
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 def destroy(
     target: PlanOrCluster,
     yes: Yes = False,
@@ -40,7 +41,7 @@ def destroy(
     speed: Speed = 1.0,
     accept_new_host_keys: AcceptNew = False,
 ) -> None:
-    """Take a cluster back whole, then look again and prove that nothing is left."""
+    """Delete a cluster, then look again to prove that nothing is left."""
     from installer.operations import destroy, lookup, outcome
     from installer.steps.platform import RunOptions
 

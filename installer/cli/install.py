@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 
 from installer.cli.common import AnyCluster, Json, Mode, Plain, follower_of, mode_of, pick
+from installer.cli.groups import STARTED
 from installer.cli.run_options import Run, starts_a_run
 from installer.common.console import tell
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 @starts_a_run(faults=True)
 def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run) -> None:
-    """Install what a plan says. Run again at any time: what is done is observed, not done twice."""
+    """Install a plan. Safe to run again at any time: Craton looks first and does only what is missing."""
     from installer.operations import review, runs
     from installer.plan import planfile
 
@@ -29,10 +30,10 @@ def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run
     run.show(lambda: runs.start_install(plan, run.options, run.tell))
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 @starts_a_run(faults=True)
 def resume(run: Run, cluster: AnyCluster = None) -> None:
-    """Go on with an install that was interrupted or failed."""
+    """Continue an install that was interrupted or failed."""
     from installer.operations import lookup, runs
 
     name = pick(cluster)
@@ -40,14 +41,14 @@ def resume(run: Run, cluster: AnyCluster = None) -> None:
     run.show(lambda: runs.start_resume(name, run.options, run.tell))
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 def watch(
     cluster: AnyCluster = None,
-    replay: Annotated[bool, typer.Option("--replay", help="Play the last run again.")] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Play back the last run.")] = False,
     as_json: Json = False,
     plain: Plain = False,
 ) -> None:
-    """Show a running install or destroy; ending the watch never ends what is watched."""
+    """Watch a running install or destroy. Leaving never stops it."""
     from installer.engine.journal import Reader
     from installer.operations import follow, lookup
 

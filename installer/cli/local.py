@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="local",
-    help="Machines on this computer: stop, pause or cut one off, to practise and to test; clear the image cache.",
+    help="Machines on this computer: stop, pause or cut one off to practise failures, and clear the image cache.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -52,25 +52,25 @@ def stop(cluster: Cluster, machine: Machine) -> None:
 
 @app.command()
 def start(cluster: Cluster, machine: Machine) -> None:
-    """End a machine's fault: it runs again, goes on, is back on the network."""
+    """End every fault of a machine: start it, resume it, put it back on the network."""
     _make("start", cluster, machine)
 
 
 @app.command()
 def pause(cluster: Cluster, machine: Machine) -> None:
-    """Freeze a machine: it neither answers nor closes a connection."""
+    """Freeze a machine: it neither answers nor closes connections."""
     _make("pause", cluster, machine)
 
 
 @app.command()
 def partition(cluster: Cluster, machine: Machine) -> None:
-    """Cut a machine off the network: it goes on, and nobody reaches it."""
+    """Cut a machine off the network: it keeps running, but nothing reaches it."""
     _make("partition", cluster, machine)
 
 
 @app.command()
 def prune() -> None:
-    """Remove the image cache, and every image of ours that no machine uses."""
+    """Delete the image cache and every Craton image that no machine uses."""
     from installer.platforms.local import image
     from installer.platforms.local.engine import open_engine
 

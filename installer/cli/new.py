@@ -59,13 +59,13 @@ def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
         _save(plan_of(answers), output, force=force)
 
     new.__doc__ = (
-        "Answer a few questions and get a plan. Flags answer them beforehand; --yes takes defaults for the rest."
+        "Answer a few questions and get a plan. A flag answers its question in advance; --yes takes the other defaults."
     )
     parameters = [
         _parameter("output", Path | None, "--output", "-o", help="The plan file to write; default NAME.yaml."),
-        _parameter("yes", bool, "--yes", "-y", help="Ask nothing.", default=False),
+        _parameter("yes", bool, "--yes", "-y", help="Ask nothing: no flag means the default.", default=False),
         _parameter("plain", bool, "--plain", help="Ask in plain lines instead of screens.", default=False),
-        _parameter("force", bool, "--force", help="Overwrite a plan file that exists.", default=False),
+        _parameter("force", bool, "--force", help="Overwrite an existing plan file.", default=False),
         *(_flag_parameter(flag) for flag in flags()),
     ]
     # typer reads a command's options from its signature; here they are made from the questions.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from installer.cli.common import Cluster
+from installer.cli.groups import RUNNING
 from installer.cli.run_options import Run, starts_a_run
 from installer.common.errors import ExitCode, InstallerError
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 nodes = typer.Typer(
     name="nodes",
-    help="Machines join a cluster that runs, or leave it.",
+    help="Add machines to a running cluster, or remove them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(nodes)
+app.add_typer(nodes, rich_help_panel=RUNNING)
 
 
 @nodes.command()
@@ -30,20 +31,20 @@ app.add_typer(nodes)
 def add(
     cluster: Cluster,
     run: Run,
-    workers: Annotated[int, typer.Option(min=0, metavar="N", help="So many workers more.")] = 0,
-    infra: Annotated[int, typer.Option(min=0, metavar="N", help="So many infra nodes more.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, metavar="N", help="How many workers to add.")] = 0,
+    infra: Annotated[int, typer.Option(min=0, metavar="N", help="How many infra nodes to add.")] = 0,
     masters: Annotated[
-        int | None, typer.Option(metavar="3|5", help="So many masters in all.", show_default=False)
+        int | None, typer.Option(metavar="3|5", help="How many masters to have in all.", show_default=False)
     ] = None,
     machine: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[USER@]ADDRESS[:PORT][,role=ROLE]",
-            help="A machine of your own that joins, as a worker if no role is said. Repeatable.",
+            help="A machine of your own to add; a worker unless you give a role. Repeatable.",
         ),
     ] = None,
 ) -> None:
-    """Let machines join a cluster: its plan changes, and is installed again."""
+    """Add machines: the plan grows, and an install runs for what is new."""
     from installer.operations import lookup, runs
     from installer.plan import resize
 
@@ -70,11 +71,11 @@ def remove(
         bool,
         typer.Option(
             "--force",
-            help="Take machines out that do not answer, as they are; and pods that nothing would start elsewhere.",
+            help="Also remove machines that don't answer, and pods that nothing would restart elsewhere.",
         ),
     ] = False,
 ) -> None:
-    """Take machines out of a cluster: drained, out of etcd, reset, and what was installed on them undone."""
+    """Remove machines: drain them, remove them from etcd, reset them and undo what was installed."""
     from dataclasses import replace
 
     from installer.operations import lookup, runs
@@ -89,14 +90,14 @@ def remove(
     run.show(lambda: runs.start_removal(cluster, names, replace(run.options, force=force)))
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @starts_a_run()
 def upgrade(
     cluster: Cluster,
-    to: Annotated[str, typer.Option(metavar="vX.Y.Z", help="The release of Kubernetes to go to.", show_default=False)],
+    to: Annotated[str, typer.Option(metavar="vX.Y.Z", help="The Kubernetes release to move to.", show_default=False)],
     run: Run,
 ) -> None:
-    """Bring a new release of Kubernetes to a cluster, machine by machine: a patch, or the next minor."""
+    """Upgrade Kubernetes to a patch release or the next minor, one machine at a time."""
     from installer.operations import lookup, pending, runs
 
     plan = lookup.load(cluster)

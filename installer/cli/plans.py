@@ -16,6 +16,7 @@ from installer.cli.common import (
     mode_of,
     plan_path,
 )
+from installer.cli.groups import STARTED
 from installer.common.console import result, result_json, tell
 from installer.common.errors import InstallerError
 
@@ -27,20 +28,18 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Read no sums of what is installed; show those that the plan has.")
+    bool, typer.Option("--offline", help="Don't read checksums from the network; show those the plan has.")
 ]
 
 
-Anew = Annotated[
-    bool, typer.Option("--anew", help="Read all sums of what is installed again, and record those that changed.")
-]
+Anew = Annotated[bool, typer.Option("--anew", help="Read every checksum again and record the ones that changed.")]
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 def review(
     target: PlanOrCluster, as_json: Json = False, plain: Plain = False, offline: Offline = False, anew: Anew = False
 ) -> None:
-    """Show what a plan means: machines, names, every contract rule, what is installed, and the steps that would run."""
+    """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
     from installer.operations import pipeline
     from installer.operations import review as reviewing
     from installer.plan import planfile
@@ -78,7 +77,7 @@ def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
     return recorded.plan
 
 
-@app.command()
+@app.command(rich_help_panel=STARTED)
 def schema() -> None:
     """Print the JSON schema of plan files."""
     from installer.plan import planfile

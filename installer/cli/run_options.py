@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 Fault = Annotated[
     list[str] | None,
-    typer.Option(metavar="MACHINE:PHASE:FAULT", help="Rehearse a fault, such as worker-1:prepare:hang. Repeatable."),
+    typer.Option(
+        metavar="MACHINE:PHASE:FAULT", help="Make a rehearsal fail, such as worker-1:prepare:hang. Repeatable."
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from installer.cli.common import AlwaysPlain, AnyCluster, Yes, can_ask, confirm, mode_of, pick, unlock_keys
+from installer.cli.groups import WRONG
 from installer.common.console import result, tell
 from installer.common.errors import InstallerError
 
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(rich_help_panel=WRONG)
 def gather(
     cluster: AnyCluster = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write; default NAME-support.tar.gz")
     ] = None,
     machines: Annotated[
-        bool, typer.Option("--machines/--no-machines", help="Whether to ask the machines, too.")
+        bool, typer.Option("--machines/--no-machines", help="Whether to ask the machines as well.")
     ] = True,
     yes: Yes = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
 ) -> None:
-    """Collect plan, journal, checks and the machines' logs in one archive, without secrets, to ask for help with.
+    """Collect the plan, journal, checks and machine logs in one archive without secrets, for whoever helps you.
 
     What it holds is listed before it is saved.
     """
