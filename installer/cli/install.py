@@ -1,4 +1,4 @@
-"""Commands that install and follow an install: apply, resume, watch."""
+"""Commands that install and follow an install: apply, rehearse, resume, watch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from installer.cli.common import AnyCluster, Json, Mode, Plain, follower_of, mode_of, pick
+from installer.cli.common import AnyCluster, Json, Mode, Plain, PlanOrCluster, follower_of, mode_of, pick, plan_path
 from installer.cli.groups import STARTED
 from installer.cli.run_options import Run, starts_a_run
 from installer.common.console import tell
@@ -28,6 +28,22 @@ def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run
     run.confirm(f"Install {loaded.name} on the {loaded.platform} platform?")
     run.settle_access(loaded)
     run.show(lambda: runs.start_install(plan, run.options, run.tell))
+
+
+@app.command(rich_help_panel=STARTED)
+@starts_a_run(faults=True)
+def rehearse(target: PlanOrCluster, run: Run) -> None:
+    """Rehearse a plan of any platform on simulated machines, as a cluster of its own named NAME-rehearsal."""
+    from installer.operations import runs
+    from installer.plan import planfile
+    from installer.plan.rehearse import LIMITS, rehearsal_of
+
+    plan = planfile.load(plan_path(target))
+    rehearsal = rehearsal_of(plan)
+    if not run.yes:
+        run.explain("\n".join(LIMITS))
+    run.confirm(f"Rehearse {plan.name} as {rehearsal.name}?")
+    run.show(lambda: runs.start_rehearsal(plan, run.options, run.tell))
 
 
 @app.command(rich_help_panel=STARTED)

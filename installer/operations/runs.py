@@ -54,6 +54,23 @@ def start_resume(cluster: str, options: RunOptions, tell: Tell = _tell_nobody) -
     return _go_on(directory, found, options, tell)
 
 
+def start_rehearsal(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+    """Install the rehearsal of `plan` (`installer.plan.rehearse`) as a cluster of its own; `plan` needs no file.
+
+    Raises InstallerError as `start_install` does, and if `plan` is a rehearsal already.
+    """
+    import tempfile
+
+    from installer.plan import planfile
+    from installer.plan.rehearse import rehearsal_of
+
+    rehearsal = rehearsal_of(plan)
+    with tempfile.TemporaryDirectory(prefix="craton-") as scratch:
+        path = Path(scratch) / f"{rehearsal.name}.yaml"
+        planfile.save(path, rehearsal)
+        return start_install(path, options, tell)
+
+
 def start_changed(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
     """Install `plan`, which a command made of the saved plan of its cluster; comments of the saved one stay.
 

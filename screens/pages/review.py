@@ -22,9 +22,9 @@ from installer.common.text import count, tilde
 from installer.operations import runs
 from installer.operations.review import warnings
 from installer.plan import planfile
+from installer.plan.rehearse import LIMITS, rehearsal_of
 from installer.plan.topology import topology
 from installer.steps.platform import RunOptions
-from screens import theme
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.dialogs.save import SaveDialog
 from screens.messages import EditPlan, WatchRun
@@ -66,6 +66,7 @@ class ReviewScreen(CratonScreen[None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "install", "Install"),
+        Binding("r", "rehearse", "Rehearse"),
         Binding("e", "edit", "Edit"),
         Binding("ctrl+s", "save_as", "Save as"),
         Binding("left", "turn(-1)", "Previous tab", show=False, priority=True),
@@ -98,7 +99,7 @@ class ReviewScreen(CratonScreen[None]):
         with TabbedContent():
             with TabPane("Overview", id="overview"), VerticalScroll():
                 yield Static(id="changes")
-                yield Static(_warnings(plan), id="warnings", classes="" if warnings(plan) else "-none")
+                yield Static(review_rows.warning_words(plan), id="warnings", classes="" if warnings(plan) else "-none")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
             with TabPane("Machines", id="machines"):
@@ -156,7 +157,7 @@ class ReviewScreen(CratonScreen[None]):
         self._gathered = gathered
         await self._replace("steps", Detailed(columns, STEPS_HELP), rows)
         if gathered.differences:
-            self.query_one("#changes", Static).update(_differences(gathered))
+            self.query_one("#changes", Static).update(review_rows.difference_words(gathered))
             self.query_one("#overview").add_class("-differs")
         elif gathered.report:
             proven = review_rows.proven(self.subject.plan, gathered.report)
@@ -200,6 +201,8 @@ class ReviewScreen(CratonScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "install":
             return self._can_install
+        if action == "rehearse":
+            return not self.subject.plan.traits.stand_ins
         return True
 
     @property
@@ -236,6 +239,18 @@ class ReviewScreen(CratonScreen[None]):
                 attempt_after_asking(self, lambda: plan, self._start, self._watch)
 
         self.app.push_screen(ChoiceDialog(question, choices, detail), decide)
+
+    def action_rehearse(self) -> None:
+        """Try this plan on simulated machines first, as a cluster of its own."""
+        plan = self.subject.plan
+        choices = (Choice("rehearse", "r", "Rehearse now"), Choice("", "n", "Not now"))
+        question = f"Rehearse {plan.name} as {rehearsal_of(plan).name}?"
+
+        def decide(answer: str | None) -> None:
+            if answer:
+                self.attempt(lambda: runs.start_rehearsal(plan, RunOptions(), self._tell), self._watch)
+
+        self.app.push_screen(ChoiceDialog(question, choices, " ".join(LIMITS)), decide)
 
     def _start(self) -> ClusterDirectory:
         """Start the install, from a file. Blocks."""
@@ -281,16 +296,3 @@ def _gather(subject: Subject) -> tuple[Gathered, Sequence[Column], review_rows.R
     if gathered.ran and not gathered.differences:
         return gathered, review_rows.RAN_COLUMNS, review_rows.ran(gathered)
     return gathered, review_rows.STEP_COLUMNS, review_rows.planned(gathered.steps)
-
-
-def _warnings(plan: InstallPlan) -> Content:
-    return Content("\n").join([theme.content(theme.WARNING, warning) for warning in warnings(plan)])
-
-
-def _differences(gathered: Gathered) -> Content:
-    verdict = (
-        theme.content(theme.FAILED, "The installed cluster cannot follow this plan:")
-        if gathered.refused
-        else theme.content(theme.WARNING, "The installed cluster differs; installing again changes it:")
-    )
-    return Content("\n").join([verdict, Content(""), review_rows.change_words(gathered.differences)])

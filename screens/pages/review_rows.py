@@ -10,7 +10,16 @@ from installer.engine.events import StepState
 from installer.engine.progress import StepView
 from installer.health.check import Verdict
 from installer.health.report.model import Report, RuleStatus
-from installer.operations.review import Download, Ruling, downloads, host_words, peers_words, rulings, sum_words
+from installer.operations.review import (
+    Download,
+    Ruling,
+    downloads,
+    host_words,
+    peers_words,
+    rulings,
+    sum_words,
+    warnings,
+)
 from installer.plan.changes import Change, Risk
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
@@ -233,3 +242,18 @@ def _ran(step: Step, view: StepView | None) -> Row:
         cell(took),
         cell(step.title),
     )
+
+
+def warning_words(plan: InstallPlan) -> Content:
+    """What to know before installing, a line each."""
+    return Content("\n").join([theme.content(theme.WARNING, warning) for warning in warnings(plan)])
+
+
+def difference_words(gathered: Gathered) -> Content:
+    """How the installed cluster differs from the plan, and whether it can follow."""
+    verdict = (
+        theme.content(theme.FAILED, "The installed cluster cannot follow this plan:")
+        if gathered.refused
+        else theme.content(theme.WARNING, "The installed cluster differs; installing again changes it:")
+    )
+    return Content("\n").join([verdict, Content(""), change_words(gathered.differences)])

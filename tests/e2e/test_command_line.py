@@ -155,3 +155,15 @@ def test_a_damaged_cluster_hides_no_other(craton: Craton) -> None:
     states = {one["name"]: one["state"] for one in craton.json("list")}
     assert states == {"damaged": "unreadable", "demo": "installed"}
     assert "plan.yaml:1:" in craton.run("resume", "damaged", expect=3).stderr
+
+
+def test_a_plan_of_any_platform_is_rehearsed_under_a_name_of_its_own(craton: Craton) -> None:
+    path = craton.directory / "shop.yaml"
+    craton.run(
+        "new", "--yes", "--name", "shop", "--subdomain", "example.test", "--platform", "machines", "--masters", "1",
+        "--workers", "1", "--ingress", "infra", "--infra", "1", "--machines", "10.0.0.[1-3]", "-o", str(path),
+    )  # fmt: skip
+    craton.run("rehearse", str(path), "--yes", "--speed", "100")
+    assert [cluster["name"] for cluster in craton.json("list")] == ["shop-rehearsal"]
+    again = craton.run("rehearse", "shop-rehearsal", "--yes", expect=2)
+    assert "is a rehearsal already" in again.stderr

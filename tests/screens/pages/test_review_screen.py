@@ -322,3 +322,35 @@ async def test_a_rehearsal_has_no_tab_of_artifacts(review: Review) -> None:
         await pilot.press(str(TABS.index("artifacts") + 1))
         await pilot.pause()
         assert "demo-k8s.example.test" in visible(pilot)
+
+
+async def test_a_plan_for_real_machines_can_be_rehearsed_first(
+    review: Review, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rehearsed: list[str] = []
+
+    def start(path: Path, *_: object) -> ClusterDirectory:
+        rehearsed.append(planfile.load(path).name)
+        return ClusterDirectory.of("demo")
+
+    monkeypatch.setattr(runs, "start_install", start)
+    real = InstallPlan(name="shop", subdomain="example.test", platform="local")
+    async with review(Subject(real, offline=True)).run_test() as pilot:
+        await settle(pilot)
+        assert "Rehearse" in footer(pilot)
+        await pilot.press("r")
+        await pilot.pause()
+        assert "It downloads nothing" in visible(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ProgressScreen)
+    assert rehearsed == ["shop-rehearsal"]
+
+
+async def test_a_rehearsal_is_not_rehearsed(review: Review) -> None:
+    async with review(Subject(plan())).run_test() as pilot:
+        await settle(pilot)
+        assert "Rehearse" not in footer(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ReviewScreen)
