@@ -88,7 +88,8 @@ def retry_words(view: StepView) -> str:
     """Which attempt comes next, and why the last one failed; empty if none has."""
     if view.retry is None:
         return ""
-    return f"attempt {view.retry['attempt']} of {view.retry['of']} after: {view.retry['error'].get('observed', '')}"
+    until = f", until {clock(view.retry['until'])}" if "until" in view.retry else ""
+    return f"attempt {view.retry['attempt']}{until}, after: {view.retry['error'].get('observed', '')}"
 
 
 def step_pairs(view: StepView, now: float) -> list[tuple[str, str]]:

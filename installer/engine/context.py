@@ -56,9 +56,11 @@ class Timing:
     """No deadline is shorter, however quick the pace: a loaded computer is not a fault."""
     grace: float = 5.0
     """How long after its deadline an action that does not come back is abandoned."""
-    attempts: int = 4
     first_wait: float = 1.0
+    """Before the second attempt; each further wait is twice as long, and no attempt follows with less time left."""
     longest_wait: float = 15.0
+    stopping: float = 8.0
+    """How long after a stop was asked for what still runs is left behind; the next run observes what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +73,37 @@ class Scope:
     pace: float = 1.0
     timing: Timing = Timing()
     stop: Stop = field(default_factory=Stop)
+    guard: Callable[[], None] = lambda: None
+    """Raises JournalError once another engine may be at work on the cluster: called before each side effect."""
 
     def deadline(self, step: Step) -> float:
         """Seconds that `step` may take."""
         return max(step.deadline / self.pace, self.timing.min_deadline)
 
 
-class StepContext:
-    """`installer.step.Context` for one step of one run; its deadline counts from when it is made."""
+class Budget:
+    """Seconds that something may take, from when this is made."""
 
-    def __init__(self, step: Step, scope: Scope) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.allowed = seconds
+        self._until = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        return max(0.0, self._until - time.monotonic())
+
+
+class StepContext:
+    """`installer.step.Context` for one call of one of a step's functions, which may take what is left of `budget`."""
+
+    def __init__(self, step: Step, scope: Scope, budget: Budget) -> None:
         self._step = step
         self._scope = scope
-        self._allowed = scope.deadline(step)
-        self._until = time.monotonic() + self._allowed
+        self._budget = budget
         self._abandoned = False
 
     @property
     def world(self) -> World:
         return self._scope.world
-
-    @property
-    def allowed(self) -> float:
-        """Seconds that the step may take in all."""
-        return self._allowed
 
     def abandon(self) -> None:
         """Let nothing that the step still does reach the journal: the engine has stopped waiting for it."""
@@ -111,7 +120,7 @@ class StepContext:
         self._record(EventType.RESULT, **{**data, "topic": topic})
 
     def remaining(self) -> float:
-        return max(0.0, self._until - time.monotonic())
+        return self._budget.remaining()
 
     def check_stop(self) -> None:
         if self._abandoned or self._scope.stop.requested:
@@ -125,7 +134,7 @@ class StepContext:
             if value is not None:
                 return value
             if seen != shown:
-                self._record(EventType.WAIT, what=what, seen=seen, until=time.time() + self.remaining())
+                self._record(EventType.WAIT, what=what, seen=seen, until=self._scope.journal.now() + self.remaining())
                 shown = seen
             if not self.remaining():
                 raise self._too_late(what, seen)
@@ -138,7 +147,7 @@ class StepContext:
     def _too_late(self, what: str, seen: str) -> InstallerError:
         return InstallerError(
             f"wait for {what}",
-            f"not within {self._allowed:.0f} s; last seen: {seen}",
-            hint="Mend what was last seen, or see the step's log for more; then resume: what is done stays done.",
+            f"not within {self._budget.allowed:.0f} s; last seen: {seen}",
+            hint="Fix what was last seen, or read the step's log for more; then resume: what is done stays done.",
             machine=self._step.machine,
         )

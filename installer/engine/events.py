@@ -77,7 +77,7 @@ class Outcome(StrEnum):
 
 class EventType(StrEnum):
     RUN_STARTED = "run-started"
-    """data: kind, pid, steps (ids in order)"""
+    """data: kind, pid, steps (ids in order), ticks (of installer.engine.clock, as it began)"""
     RUN_ENDED = "run-ended"
     """data: outcome, exit_code"""
     STEP = "step"
@@ -87,7 +87,7 @@ class EventType(StrEnum):
     WAIT = "wait"
     """data: what, seen, until (Unix seconds)"""
     RETRY = "retry"
-    """data: attempt, of, in (seconds), error"""
+    """data: attempt, in (seconds), until (Unix seconds at which the last one follows), error"""
     STOPPING = "stopping"
     """The engine was asked to stop and waits for safe points. data: empty"""
     RESULT = "result"
@@ -96,7 +96,10 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One durable event: `seq` grows without gaps within a journal, `at` is Unix seconds."""
+    """One durable event. `seq` grows within a journal, over events and log lines alike; `at` is Unix seconds.
+
+    The times of one run never go back, whatever becomes of this computer's clock.
+    """
 
     seq: int
     at: float
@@ -109,7 +112,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One sanitised line of a machine's log."""
+    """One sanitised line of a machine's log; `seq` and `at` are an event's."""
 
     seq: int
     at: float

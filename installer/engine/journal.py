@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -16,6 +15,7 @@ from typing import Any, Self
 
 from installer.common.errors import InstallerError
 from installer.common.scrub import LineScrubber, safe, safe_data
+from installer.engine.clock import RunClock
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.reader import Reader
 from installer.engine.store import open_writer
@@ -31,13 +31,23 @@ PENDING_LINES = 50_000
 
 LINES_PER_MACHINE = 20_000
 
-_ADD_EVENT = "INSERT INTO events (at, run, type, step, machine, data) VALUES (?, ?, ?, ?, ?, ?)"
+KEPT_EVENTS = 20_000
+"""Events of former runs that are kept, run by run; what each run came to is kept for good."""
+
+_ADD_EVENTS = "INSERT INTO events (seq, at, run, type, step, machine, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_ADD_LINES = "INSERT INTO logs (at, run, machine, step, text) VALUES (?, ?, ?, ?, ?)"
+_ADD_LINES = "INSERT INTO logs (seq, at, run, machine, step, text) VALUES (?, ?, ?, ?, ?, ?)"
 _TRIM = """
 DELETE FROM logs WHERE machine IS :machine AND seq <= (
     SELECT seq FROM logs WHERE machine IS :machine ORDER BY seq DESC LIMIT 1 OFFSET :keep)
 """
+_TRIM_EVENTS = """
+DELETE FROM events WHERE run IN (
+    SELECT run FROM (SELECT run, sum(count(*)) OVER (ORDER BY run DESC) AS so_far FROM events GROUP BY run)
+    WHERE so_far > :keep AND run < (SELECT max(run) FROM events)
+) AND seq NOT IN (SELECT max(seq) FROM events WHERE type = 'result' GROUP BY json_extract(data, '$.topic'))
+"""
+_LAST = "SELECT max(coalesce((SELECT max(seq) FROM events), 0), coalesce((SELECT max(seq) FROM logs), 0))"
 
 
 class JournalError(InstallerError):
@@ -48,12 +58,13 @@ class JournalError(InstallerError):
 class _Batch:
     """What the next transaction writes."""
 
-    statements: list[tuple[str, Sequence[Any]]] = field(default_factory=list)
-    lines: list[tuple[float, int, str | None, str, str]] = field(default_factory=list)
+    statements: list[tuple[str, Sequence[Any] | Mapping[str, Any]]] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    lines: list[tuple[Any, ...]] = field(default_factory=list)
     awaited: list[Future[None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.statements or self.lines)
+        return bool(self.statements or self.events or self.lines)
 
 
 class Journal:
@@ -72,6 +83,8 @@ class Journal:
         self._run: int = self._connection.execute("SELECT coalesce(max(id), 0) FROM runs").fetchone()[0]
         counts = self._connection.execute("SELECT machine, count(*) FROM logs GROUP BY machine")
         self._counts: Counter[str | None] = Counter(dict(counts.fetchall()))
+        self._seq: int = self._connection.execute(_LAST).fetchone()[0]
+        self._clock = RunClock()
         self._scrubber = LineScrubber()
         self._changed = threading.Condition()
         self._pending = _Batch()
@@ -86,30 +99,36 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def now(self) -> float:
+        """Unix seconds of the run's own clock, which never goes back."""
+        return self._clock.now()
+
     def begin(self, kind: RunKind, steps: Sequence[Step], options: Mapping[str, Any]) -> int:
         """Record durably that a run of `steps` (in needs-first order) starts; return the run's id."""
         self._run += 1
-        now, pid = time.time(), os.getpid()
-        data = {"kind": kind, "pid": pid, "steps": [step.id for step in steps]}
+        self._clock = RunClock()
+        now, pid = self.now(), os.getpid()
+        data = {"kind": kind, "pid": pid, "steps": [step.id for step in steps], "ticks": self._clock.ticks}
         self._submit(
             ("INSERT INTO runs (id, kind, pid, started, options) VALUES (?, ?, ?, ?, ?)",
              (self._run, kind, pid, now, json.dumps(safe_data(options)))),
             ("DELETE FROM steps", ()),
             ("DELETE FROM requests", ()),
+            (_TRIM_EVENTS, {"keep": KEPT_EVENTS}),
             *((_ADD_STEP, _step_row(position, step)) for position, step in enumerate(steps)),
-            (_ADD_EVENT, (now, self._run, EventType.RUN_STARTED, None, None, json.dumps(data))),
+            event=(now, self._run, EventType.RUN_STARTED, None, None, json.dumps(data)),
             durable=True,
         ).result()  # fmt: skip
         return self._run
 
     def end(self, outcome: Outcome, exit_code: int) -> None:
         """Record durably how the run ended."""
-        now = time.time()
+        now = self.now()
         data = json.dumps({"outcome": outcome, "exit_code": int(exit_code)})
         ended = (now, outcome, int(exit_code), self._run)
         self._submit(
             ("UPDATE runs SET ended = ?, outcome = ?, exit_code = ? WHERE id = ?", ended),
-            (_ADD_EVENT, (now, self._run, EventType.RUN_ENDED, None, None, data)),
+            event=(now, self._run, EventType.RUN_ENDED, None, None, data),
             durable=True,
         ).result()
 
@@ -118,7 +137,7 @@ class Journal:
         return self._submit(
             ("UPDATE steps SET state = ? WHERE id = ?", (state, step.id)),
             ("DELETE FROM requests WHERE step = ?", (step.id,)),
-            self._event(EventType.STEP, step, {"state": state, **data}),
+            event=self._event(EventType.STEP, step, {"state": state, **data}),
             durable=durable,
         )
 
@@ -128,12 +147,11 @@ class Journal:
 
     def record(self, type: EventType, step: Step | None = None, **data: Any) -> None:
         """Record any other event; it is written within BATCH_SECONDS, and before any transition that follows."""
-        self._submit(self._event(type, step, data), durable=False)
+        self._submit(event=self._event(type, step, data), durable=False)
 
     def log(self, step: Step, text: str) -> None:
         """Add the lines of `text` to the log of the step's machine. Waits while too much is pending."""
-        now = time.time()
-        rows = [(now, self._run, step.machine, step.id, line) for line in self._scrubber.lines(step.id, text)]
+        now, lines = self.now(), self._scrubber.lines(step.id, text)
         with self._changed:
             while len(self._pending.lines) >= PENDING_LINES and not self._closed:
                 self._urgent = True
@@ -141,7 +159,9 @@ class Journal:
                 self._changed.wait()
             if not self._closed:
                 first = not self._pending
-                self._pending.lines += rows
+                for line in lines:
+                    self._seq += 1
+                    self._pending.lines.append((self._seq, now, self._run, step.machine, step.id, line))
                 if first:
                     self._changed.notify_all()
 
@@ -158,18 +178,25 @@ class Journal:
     def _closed(self) -> bool:
         return self._closing or self._failure is not None
 
-    def _event(self, type: EventType, step: Step | None, data: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+    def _event(self, type: EventType, step: Step | None, data: Mapping[str, Any]) -> tuple[Any, ...]:
         id, machine = (step.id, step.machine) if step else (None, None)
-        return _ADD_EVENT, (time.time(), self._run, type, id, machine, json.dumps(safe_data(data)))
+        return self.now(), self._run, type, id, machine, json.dumps(safe_data(data))
 
-    def _submit(self, *statements: tuple[str, Sequence[Any]], durable: bool) -> Future[None]:
-        """Queue `statements` for one transaction. Raises JournalError if nothing can be written any more."""
+    def _submit(
+        self,
+        *statements: tuple[str, Sequence[Any] | Mapping[str, Any]],
+        event: tuple[Any, ...],
+        durable: bool,
+    ) -> Future[None]:
+        """Queue them for one transaction. Raises JournalError if nothing can be written any more."""
         future: Future[None] = Future()
         with self._changed:
             if self._closed:
                 raise self._failure or JournalError("write the journal", "it is closed")
             first = not self._pending
             self._pending.statements += statements
+            self._seq += 1
+            self._pending.events.append((self._seq, *event))
             if durable:
                 self._pending.awaited.append(future)
                 self._urgent = True
@@ -209,12 +236,13 @@ class Journal:
         self._connection.executemany(_ADD_LINES, batch.lines)
         for sql, values in batch.statements:
             self._connection.execute(sql, values)
+        self._connection.executemany(_ADD_EVENTS, batch.events)
         self._trim(batch)
         self._connection.execute("COMMIT")
 
     def _trim(self, batch: _Batch) -> None:
         """Drop the oldest lines of machines that have a tenth more than they may keep."""
-        added = Counter(machine for _, _, machine, _, _ in batch.lines)
+        added = Counter(machine for _, _, _, machine, _, _ in batch.lines)
         self._counts.update(added)
         for machine in added:
             if self._counts[machine] > self._keep * 1.1:
@@ -222,7 +250,7 @@ class Journal:
                 self._counts[machine] = self._keep
 
     def _fail(self, error: sqlite3.Error, batch: _Batch) -> None:
-        hint = f"Make space or mend {self._path.parent}, then resume."
+        hint = f"Make space, or see why {self._path.parent} can't be written; then resume."
         failure = JournalError("write the journal", f"{self._path}: {error}", hint=hint)
         if self._connection.in_transaction:
             self._connection.rollback()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from installer.engine.clock import ticks
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.steps.step import Phase
 
@@ -52,10 +54,10 @@ class StepView:
         return 0.0
 
     def duration(self, now: float) -> float:
-        """Seconds it took, or has taken until `now`."""
+        """Seconds it took, or has taken until `now`, which is the run's own time (`Progress.now`)."""
         if self.started is None:
             return 0.0
-        return (self.ended if self.ended is not None else now) - self.started
+        return max(0.0, (self.ended if self.ended is not None else now) - self.started)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class Progress:
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """The newest published result of each topic."""
     last_seq: int = 0
+    ticks: float | None = None
+    """What installer.engine.clock said when the run began."""
     records: dict[str, StepRecord] = field(init=False)
     """Every step that it was made with, whichever run it belongs to."""
 
@@ -106,8 +110,14 @@ class Progress:
     def _start(self, event: Event) -> None:
         self.run, self.kind, self.pid = event.run, RunKind(event.data["kind"]), event.data["pid"]
         self.started, self.ended, self.outcome, self.exit_code = event.at, None, None, None
-        self.stopping = False
+        self.stopping, self.ticks = False, event.data.get("ticks")
         self.steps = {id: StepView(self.records[id]) for id in event.data["steps"] if id in self.records}
+
+    def now(self) -> float:
+        """The time of the run that goes on, in Unix seconds: no change of this computer's clock moves it."""
+        if self.started is None or self.ticks is None:
+            return time.time()
+        return self.started + max(0.0, ticks() - self.ticks)
 
     @property
     def running(self) -> bool:

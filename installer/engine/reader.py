@@ -18,8 +18,10 @@ T = TypeVar("T")
 _STEPS = "SELECT id, title, phase, machine, needs, weight, deadline, state FROM steps ORDER BY position"
 _RUNS = "SELECT id, kind, pid, started, ended, outcome, exit_code, options FROM runs ORDER BY id"
 _EVENTS = "SELECT seq, at, run, type, step, machine, data FROM events WHERE seq > ? ORDER BY seq"
+_EVENTS_OF_RUN = "SELECT seq, at, run, type, step, machine, data FROM events WHERE run = ? AND seq > ? ORDER BY seq"
 _LINES = "SELECT seq, at, run, machine, step, text FROM logs WHERE seq > ? ORDER BY seq DESC LIMIT ?"
 _LINES_OF = "SELECT seq, at, run, machine, step, text FROM logs WHERE machine = ? AND seq > ? ORDER BY seq DESC LIMIT ?"
+_LINES_OF_RUN = "SELECT seq, at, run, machine, step, text FROM logs WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?"
 _REQUESTS = "SELECT step FROM requests ORDER BY at"
 _RESULT = """
 SELECT data FROM events WHERE type = 'result' AND json_extract(data, '$.topic') = ? ORDER BY seq DESC LIMIT 1
@@ -56,6 +58,17 @@ class Reader:
         query, values = (_LINES, (after, limit)) if machine is None else (_LINES_OF, (machine, after, limit))
         return [LogLine(*row) for row in reversed(self._query(query, *values))]
 
+    def news(self, run: int, event: int, line: int, limit: int = 1000) -> list[Event | LogLine]:
+        """What a run's journal has after those two `seq`, in order: at most `limit` lines, and no event beyond them.
+
+        Whoever goes on asking with the last of what came misses nothing.
+        """
+        rows = self._query_all((_EVENTS_OF_RUN, (run, event)), (_LINES_OF_RUN, (run, line, limit)))
+        events, lines = [_event(row) for row in rows[0]], [LogLine(*row) for row in rows[1]]
+        if len(lines) == limit:
+            events = [found for found in events if found.seq < lines[-1].seq]
+        return sorted([*events, *lines], key=lambda found: found.seq)
+
     def tail(self, machine: str | None, limit: int) -> list[LogLine]:
         """The newest `limit` lines of a machine, or of all, oldest first."""
         return self.logs(machine=machine, limit=limit)
@@ -90,14 +103,24 @@ class Reader:
             ) from None
 
     def _query(self, sql: str, *values: object) -> Sequence[tuple[Any, ...]]:
+        return self._query_all((sql, values))[0]
+
+    def _query_all(self, *queries: tuple[str, Sequence[object]]) -> list[Sequence[tuple[Any, ...]]]:
+        """The rows of each query, all as the journal was at one moment."""
         with self._lock:
             try:
                 connection = self._connect()
-                return connection.execute(sql, values).fetchall() if connection else []
+                if connection is None:
+                    return [[] for _ in queries]
+                connection.execute("BEGIN")
+                try:
+                    return [connection.execute(sql, values).fetchall() for sql, values in queries]
+                finally:
+                    connection.rollback()
             except sqlite3.Error as error:
                 self._disconnect()
                 if not self._path.exists():
-                    return []
+                    return [[] for _ in queries]
                 raise InstallerError("read the journal", f"{self._path}: {error}", retryable=True) from error
 
     def _connect(self) -> sqlite3.Connection | None:

@@ -42,18 +42,20 @@ async def run(
     timing: Timing = _TIMING,
     stop: Stop | None = None,
     begun: Callable[[], None] = lambda: None,
+    guard: Callable[[], None] = lambda: None,
 ) -> ExitCode:
     """Run `steps` (for RunKind.DESTROY: undo them, in reverse order) and return the exit status.
 
     `options` are recorded in the journal with the run. `pace` divides deadlines and waits. `limits` bounds, by
-    `Step.limit`, the steps at once and how many begin in a second. `begun` is called once the run's start is durable.
+    `Step.limit`, the steps at once and how many begin in a second. `begun` is called once the run's start is durable,
+    `guard` before each side effect: it raises JournalError once another engine may be at work.
     Raises InstallerError if the steps have no order, and JournalError if the journal can't be written: then no further
     step was begun.
 
     While anything runs, failed steps can be asked for once more: see installer.engine.requests.
     """
     in_order = ordered(steps)
-    scope = Scope(world, journal, kind, pace, timing, stop or Stop())
+    scope = Scope(world, journal, kind, pace, timing, stop or Stop(), guard)
     journal.begin(kind, in_order, options or {})
     begun()
     engine = _Engine(in_order, scope, limits or {})
@@ -72,6 +74,7 @@ class _Engine:
         self._sorter = graphlib.TopologicalSorter(before)
         self._slots = {name: Slots(limits.get(name, DEFAULT_LIMIT), scope.pace) for name in {s.limit for s in steps}}
         self._active: dict[str, StepRun] = {}
+        self._lingering: dict[str, list[asyncio.Future[Any]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: asyncio.Queue[tuple[str, Ending | JournalError]] = asyncio.Queue()
         self._states: dict[str, StepState] = {}
@@ -106,12 +109,14 @@ class _Engine:
         ending: Ending | JournalError = Ending(step, StepState.WAITING)
         async with self._slots[step.limit]:
             if not self._scope.stop.requested:
-                self._active[step.id] = step_run = StepRun(step, self._scope)
+                self._active[step.id] = step_run = StepRun(step, self._scope, self._lingering.pop(step.id, ()))
                 try:
                     ending = await step_run.run()
                 except JournalError as error:
                     ending = error
                 del self._active[step.id]
+                if step_run.lingering:
+                    self._lingering[step.id] = step_run.lingering
         self._ended.put_nowait((step.id, ending))
 
     async def _settle_next(self) -> None:
@@ -194,8 +199,13 @@ class _Engine:
             return
         self._told = True
         self._scope.journal.record(EventType.STOPPING)
+        self._leave(in_calls=False)
+        asyncio.get_running_loop().call_later(self._scope.timing.stopping, self._leave)
+
+    def _leave(self, *, in_calls: bool = True) -> None:
+        """End what waits to be tried again, and with `in_calls` also whatever does not come to a safe point."""
         for id, step_run in self._active.items():
-            if step_run.between_attempts:
+            if step_run.between_attempts or (in_calls and step_run.in_call):
                 self._tasks[id].cancel()
 
     def _verdict(self) -> tuple[Outcome, ExitCode]:

@@ -1,18 +1,19 @@
-"""One step in one run: observe, then apply or undo, with its retries, its deadline and its events."""
+"""One step in one run: observe, then apply or undo, with its retries, its deadlines and its events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stamina
 
 from installer.common.errors import InstallerError
 from installer.engine import threads
-from installer.engine.context import Scope, StepContext
+from installer.engine.context import Budget, Scope, StepContext
 from installer.engine.events import EventType, StepState
 from installer.engine.journal import JournalError
 from installer.steps.step import Context, Observation, Step, Stopped
@@ -20,6 +21,10 @@ from installer.steps.step import Context, Observation, Step, Stopped
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class OutlivedDeadlineError(InstallerError):
+    """An action did not come back. What it does may still go on, on a thread that nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,27 @@ class Ending:
 
 
 class StepRun:
-    """Runs one step once in the direction of its run. Its deadline counts from when it is made."""
+    """Runs one step once in the direction of its run.
 
-    def __init__(self, step: Step, scope: Scope) -> None:
+    Observing and applying share one budget, the step's deadline. Undoing has a budget of its own: a machine that can't
+    be asked must not keep a destroy from removing it. `earlier` are calls of an earlier attempt at this step that did
+    not come back: nothing begins while one of them is still at work.
+    """
+
+    def __init__(self, step: Step, scope: Scope, earlier: Collection[asyncio.Future[Any]] = ()) -> None:
         self._step = step
         self._scope = scope
-        self._context = StepContext(step, scope)
+        self._budget = Budget(scope.deadline(step))
+        self._undoing: Budget | None = None
+        self._blind: Observation | None = None
         self._attempt = self._destroy if scope.kind.undoes else self._install
+        self._pause: float | None = None
+        self.lingering: list[asyncio.Future[Any]] = list(earlier)
+        """Calls that nobody waits for any more, and that may still be at work."""
         self.between_attempts = False
         """Whether it waits to try again, so that its task can be cancelled."""
+        self.in_call = False
+        """Whether it waits for one of the action's functions: its task can be cancelled, and leaves the call behind."""
 
     async def run(self) -> Ending:
         """Run the step and record how it ended. Raises JournalError alone."""
@@ -57,10 +74,13 @@ class StepRun:
 
     async def _ending(self) -> Ending:
         try:
+            await self._outwait()
             return await self._with_retries()
         except JournalError:
             raise
-        except Stopped:
+        except Stopped as stopped:
+            if not self._scope.stop.requested:
+                return Ending(self._step, StepState.FAILED, error=self._internal(stopped))
             return Ending(self._step, StepState.WAITING)
         except asyncio.CancelledError:
             if not self._scope.stop.requested:
@@ -72,86 +92,127 @@ class StepRun:
             log.exception("step %s", self._step.id)
             return Ending(self._step, StepState.FAILED, error=self._internal(error))
 
+    async def _outwait(self) -> None:
+        """Wait until no call of an earlier attempt is at work. Raises InstallerError if that takes too long."""
+        pending = {future for future in self.lingering if not future.done()}
+        if not pending:
+            return
+        what, until = "the attempt before to end", self._scope.journal.now() + self._budget.remaining()
+        seen = "it outlived its deadline and may still be at work"
+        self._scope.journal.record(EventType.WAIT, self._step, what=what, seen=seen, until=until)
+        self.between_attempts = True
+        _, pending = await asyncio.wait(pending, timeout=self._budget.remaining())
+        self.between_attempts = False
+        if pending:
+            raise InstallerError(
+                self._step.title,
+                "the attempt before outlived its deadline and is still at work",
+                hint="Stop this run and resume: a new engine begins with what it finds.",
+            )
+        self._budget = Budget(self._budget.allowed)
+
     async def _with_retries(self) -> Ending:
-        timing, pace = self._scope.timing, self._scope.pace
-        attempts = stamina.retry_context(
-            on=self._may_retry,
-            attempts=timing.attempts,
-            timeout=None,
-            wait_initial=timing.first_wait / pace,
-            wait_max=timing.longest_wait / pace,
-            wait_jitter=timing.first_wait / pace,
-        )
+        """Try until the deadline, as long as each error may pass."""
+        attempts = stamina.retry_context(on=lambda _error: self._pause or False, attempts=None, timeout=None)
         async for attempt in attempts:
             with attempt:
-                self.between_attempts = False
+                self.between_attempts, self._pause = False, None
                 try:
                     return await self._attempt()
                 except InstallerError as error:
-                    if attempt.num < timing.attempts and self._may_retry(error):
-                        self._announce(error, attempt.num + 1, attempt.next_wait)
+                    pause = self._next_pause(error, attempt.num)
+                    if pause is not None:
+                        self._announce(error, attempt.num + 1, pause)
+                        self._pause = pause
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _may_retry(self, error: Exception) -> bool:
-        return isinstance(error, InstallerError) and error.retryable and self._context.remaining() > 0
+    def _next_pause(self, error: InstallerError, attempts: int) -> float | None:
+        """Seconds until the attempt that follows after so many; None if none does.
+
+        Half of what is left at most, so that the last attempt has time to come to something.
+        """
+        timing, pace, remaining = self._scope.timing, self._scope.pace, self._remaining
+        if not error.retryable or remaining <= timing.first_wait / pace:
+            return None
+        longest = min(timing.first_wait * 2.0 ** min(attempts - 1, 30), timing.longest_wait) / pace
+        return min(longest * random.uniform(0.75, 1.0), remaining / 2)  # noqa: S311 (so that machines spread)
+
+    @property
+    def _remaining(self) -> float:
+        return (self._undoing or self._budget).remaining()
 
     def _announce(self, error: InstallerError, attempt: int, wait: float) -> None:
-        """Say that `attempt` follows in `wait` seconds, or a little later. Raises Stopped if it shall not."""
-        self._context.check_stop()
-        data = {"attempt": attempt, "of": self._scope.timing.attempts, "in": wait, "error": self._described(error)}
+        """Say that `attempt` follows in `wait` seconds. Raises Stopped if it shall not."""
+        if self._scope.stop.requested:
+            raise Stopped
+        until = self._scope.journal.now() + self._remaining
+        data = {"attempt": attempt, "in": wait, "until": until, "error": self._described(error)}
         self._scope.journal.record(EventType.RETRY, self._step, **data)
         self.between_attempts = True
 
     async def _install(self) -> Ending:
         action = self._step.action
         await self._record(StepState.OBSERVING, durable=False)
-        observation = await self._call(action.observe)
+        observation = await self._call(action.observe, self._budget)
         if observation.holds:
             return Ending(self._step, StepState.DONE, "observed", observation.seen)
-        self._context.check_stop()
-        await self._record(StepState.APPLYING)
-        await self._call(action.apply)
+        await self._begin(StepState.APPLYING)
+        await self._call(action.apply, self._budget)
         return Ending(self._step, StepState.DONE, "applied")
 
     async def _destroy(self) -> Ending:
         action = self._step.action
         await self._record(StepState.OBSERVING, durable=False)
-        observation = await self._observe_or_assume()
+        observation = self._blind or await self._observe_or_assume()
         if not observation.holds and not observation.remains:
             return Ending(self._step, StepState.UNDONE, "observed", observation.seen)
-        self._context.check_stop()
-        await self._record(StepState.UNDOING)
-        await self._call(action.undo)
+        self._undoing = self._undoing or Budget(self._scope.deadline(self._step))
+        await self._begin(StepState.UNDOING, seen=observation.seen)
+        await self._call(action.undo, self._undoing)
         return Ending(self._step, StepState.UNDONE, "applied")
 
     async def _observe_or_assume(self) -> Observation:
-        """What is observed; where that fails, that there may be something to undo."""
+        """What is observed; where that fails, that there may be something to undo. A look that hung is not repeated."""
         try:
-            return await self._call(self._step.action.observe)
+            return await self._call(self._step.action.observe, self._undoing or self._budget)
         except JournalError:
             raise
         except InstallerError as error:
-            return Observation(holds=True, seen=f"unknown: {error}")
+            assumed = Observation(holds=True, seen=f"unknown: {error}")
+            if isinstance(error, OutlivedDeadlineError):
+                self._blind = assumed
+            return assumed
 
-    async def _call(self, function: Callable[[Context], T]) -> T:
-        """Call one of the action's functions on a thread. Raises InstallerError if it outlives its deadline."""
+    async def _call(self, function: Callable[[Context], T], budget: Budget) -> T:
+        """Call one of the action's functions on a thread. Raises InstallerError if it outlives its budget."""
         grace = self._scope.timing.grace
-        future = threads.call(lambda: function(self._context), self._step.id)
+        context = StepContext(self._step, self._scope, budget)
+        future = threads.call(lambda: function(context), self._step.id)
+        self.in_call = True
         try:
-            done, _ = await asyncio.wait({future}, timeout=self._context.remaining() + grace)
+            done, _ = await asyncio.wait({future}, timeout=budget.remaining() + grace)
         finally:
-            if future.cancel():  # nobody waits for it any more
-                self._context.abandon()
+            self.in_call = False
+            if not future.done():  # nobody waits for it any more
+                context.abandon()
+                self.lingering.append(future)
         if done:
             return future.result()
-        raise InstallerError(
+        raise OutlivedDeadlineError(
             self._step.title,
-            f"did not come back {grace:.0f} s after its deadline of {self._context.allowed:.0f} s",
+            f"did not come back {grace:.0f} s after its deadline of {budget.allowed:.0f} s",
             hint="See the step's log for what it was doing; then resume: what is done stays done.",
         )
 
-    async def _record(self, state: StepState, *, durable: bool = True, **data: object) -> None:
+    async def _begin(self, state: StepState, **data: Any) -> None:
+        """Record durably that a side effect is about to happen. Raises Stopped if it shall not."""
+        if self._scope.stop.requested:
+            raise Stopped
+        self._scope.guard()
+        await self._record(state, **data)
+
+    async def _record(self, state: StepState, *, durable: bool = True, **data: Any) -> None:
         written = self._scope.journal.transition(self._step, state, durable=durable, **data)
         if durable:
             await asyncio.wrap_future(written)

@@ -43,5 +43,6 @@ def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
         with suppress(RuntimeError):  # the loop is closed: the engine ended without waiting for this thread
             loop.call_soon_threadsafe(resolve, result, error)
 
+    future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # of one that nobody waits for, too
     threading.Thread(target=main, name=name, daemon=True).start()
     return future

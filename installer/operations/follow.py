@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Protocol, TextIO
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TextIO
 
 from installer.common import streams
 from installer.common.console import result, result_json
@@ -65,18 +65,15 @@ def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell
 
 
 def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event | LogLine]]:
-    """Yield what is new in the newest run, in the order of time; raise when its engine is gone."""
+    """Yield what is new in the newest run, in its order; raise when its engine is gone."""
     run = newest_run(reader)
-    seen_event, seen_log = 0, 0
+    event = line = 0
     while True:
         alive = process.running_pid(directory) is not None
-        events = reader.events(seen_event)
-        logs = reader.logs(seen_log)
-        seen_event = events[-1].seq if events else seen_event
-        seen_log = logs[-1].seq if logs else seen_log
-        found: list[Event | LogLine] = [*events, *logs]
-        new = [item for item in found if item.run == run.id]
-        yield sorted(new, key=lambda item: item.at)
+        new = reader.news(run.id, event, line)
+        event = next((item.seq for item in reversed(new) if isinstance(item, Event)), event)
+        line = next((item.seq for item in reversed(new) if isinstance(item, LogLine)), line)
+        yield new
         if not alive and not new:
             raise InstallerError(
                 "follow the run",
@@ -128,7 +125,7 @@ class PlainLines:
         if event.type is EventType.STEP:
             self._step(event, progress)
         elif event.type is EventType.WAIT:
-            until = time.strftime("%H:%M:%S", time.localtime(event.data["until"]))
+            until = _clock(event.data["until"])
             seen = f", last seen: {event.data['seen']}" if event.data["seen"] else ""
             self._line(event, "waiting", f"{event.step}: waiting for {event.data['what']} until {until}{seen}")
         elif event.type is EventType.RETRY:
@@ -137,7 +134,7 @@ class PlainLines:
                 event,
                 "retry",
                 f"{event.step}: {data['error']['observed']}; trying again in {data['in']:.1f} s "
-                f"(attempt {data['attempt']} of {data['of']})",
+                f"(attempt {data['attempt']}{_until(data)})",
             )
         elif event.type is EventType.STOPPING:
             self._line(event, "waiting", "stopping at the next safe point")
@@ -163,8 +160,16 @@ class PlainLines:
                 result(f"            what to do: {view.error['hint']}", self._out)
 
     def _line(self, event: Event, shape: str, text: str) -> None:
-        clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-        result(f"  {clock}  {self._shapes[shape]} {text}", self._out)
+        result(f"  {_clock(event.at)}  {self._shapes[shape]} {text}", self._out)
+
+
+def _until(retry: Mapping[str, Any]) -> str:
+    """Until when is tried again, which journals of older engines don't say."""
+    return f", until {_clock(retry['until'])} at most" if "until" in retry else ""
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
 class Fold:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 
 from textual.message import Message
@@ -70,7 +69,7 @@ class RunScreen(Remote):
     @property
     def now(self) -> float:
         """The moment that is shown, in Unix seconds."""
-        return self.replay.now if self.replay else time.time()
+        return self.replay.now if self.replay else self.fleet.progress.now()
 
     @property
     def running(self) -> bool:

@@ -7,13 +7,15 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from installer.common.errors import ExitCode, InstallerError
-from installer.engine.events import EventType, Outcome, RunKind, StepState
+from installer.engine.events import Event, EventType, LogLine, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError, Reader
+from installer.engine.progress import Progress
 from tests.doubles.actions import Effects, fake_step
 from tests.patience import PATIENCE
 
@@ -186,9 +188,79 @@ def test_logs_are_the_newest_lines_after_a_sequence_number_oldest_first(journal:
     journal.log(TWO, "d")
     journal.transition(ONE, StepState.DONE).result()
     assert texts(reader, limit=2) == ["c", "d"]
-    assert texts(reader, after=3) == ["d"]
+    assert texts(reader, after=reader.logs()[2].seq) == ["d"]
     assert [line.text for line in reader.tail("demo-worker-1", 2)] == ["b", "c"]
     assert [line.text for line in reader.tail(None, 1)] == ["d"]
+
+
+def test_what_is_new_comes_in_the_order_in_which_it_was_recorded_page_by_page(journal: Journal, reader: Reader) -> None:
+    begin(journal)
+    for number in range(7):
+        journal.log(ONE, f"line {number}")
+        journal.record(EventType.STAGE, ONE, number=number, of=7, title="t")
+    journal.end(Outcome.DONE, ExitCode.DONE)
+    found: list[Event | LogLine] = []
+    event = line = 0
+    while new := reader.news(1, event, line, limit=3):
+        found += new
+        event = next((item.seq for item in reversed(new) if isinstance(item, Event)), event)
+        line = next((item.seq for item in reversed(new) if isinstance(item, LogLine)), line)
+    words = [item.text if isinstance(item, LogLine) else str(item.data.get("number", item.type)) for item in found]
+    assert words == ["run-started", *(word for n in range(7) for word in (f"line {n}", str(n))), "run-ended"]
+
+
+@pytest.mark.parametrize("step", [-7200.0, 7200.0])
+def test_a_clock_that_is_set_while_a_run_goes_on_changes_no_order_and_no_duration(
+    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    begin(journal)
+    journal.transition(ONE, StepState.APPLYING)
+    monkeypatch.setattr(time, "time", lambda: time.clock_gettime(time.CLOCK_REALTIME) + step)
+    journal.log(ONE, "later")
+    running = Progress.of(reader.steps())
+    running.extend(reader.events())
+    assert 0 <= running.now() - (running.started or 0) < PATIENCE
+    journal.transition(ONE, StepState.DONE, how="applied")
+    journal.end(Outcome.DONE, ExitCode.DONE)
+    times = [item.at for item in reader.news(1, 0, 0)]
+    assert times == sorted(times)
+    assert times[-1] - times[0] < PATIENCE
+    progress = Progress.of(reader.steps())
+    progress.extend(reader.events())
+    assert 0 <= progress.steps[ONE.id].duration(0.0) < PATIENCE
+    assert (progress.ended or 0) >= (progress.started or 0)
+
+
+def test_events_of_former_runs_are_trimmed_and_what_each_came_to_stays(
+    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("installer.engine.journal.KEPT_EVENTS", 50)
+    for number in range(1, 31):
+        begin(journal)
+        if number == 1:
+            journal.record(EventType.RESULT, ONE, topic="health", report={"verdict": "fail"})
+            journal.record(EventType.RESULT, ONE, topic="health", report={"verdict": "pass"})
+        for step in (ONE, TWO):
+            journal.transition(step, StepState.OBSERVING)
+            journal.transition(step, StepState.DONE)
+        journal.end(Outcome.DONE, ExitCode.DONE)
+    kept = {event.run for event in reader.events()}
+    assert kept == {1, *range(22, 31)}, "the newest that fit, and the run with the newest report"
+    assert [event.data["topic"] for event in reader.events() if event.run == 1] == ["health"]
+    assert reader.result("health") == {"topic": "health", "report": {"verdict": "pass"}}
+    assert [run.outcome for run in reader.runs()] == [Outcome.DONE] * 30
+
+
+def test_a_run_of_many_events_is_kept_until_the_next_has_ended(
+    journal: Journal, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("installer.engine.journal.KEPT_EVENTS", 3)
+    for _ in range(3):
+        begin(journal)
+        for _ in range(10):
+            journal.transition(ONE, StepState.OBSERVING)
+        journal.end(Outcome.DONE, ExitCode.DONE)
+    assert {event.run for event in reader.events()} == {2, 3}
 
 
 def test_the_newest_result_of_a_topic_is_found(journal: Journal, reader: Reader) -> None:

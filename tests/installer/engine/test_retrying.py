@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -12,13 +13,14 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.engine import runner
-from installer.engine.context import Stop
-from installer.engine.events import Outcome, RunKind, StepState
+from installer.engine.context import Stop, Timing
+from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.engine.requests import request_retry
 from installer.steps.step import Context, Phase
 from tests.doubles.actions import Body, Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
+from tests.patience import PATIENCE
 
 BROKEN = InstallerError("install packages", "no space left on device", hint="Make space.")
 
@@ -220,6 +222,59 @@ def test_a_run_that_is_to_stop_begins_nothing_more_on_request(engine: Engine, ef
     ]
     assert engine.run(steps, stop=stop) is ExitCode.INTERRUPTED
     assert engine.states("a") == [*FAILED_ONCE]
+
+
+def hangs_once(release: threading.Event, at_once: list[int]) -> Body:
+    """A body that hangs the first time, and counts how many are in it whenever one comes in."""
+    inside: list[int] = []
+
+    def body(_ctx: Context) -> None:
+        inside.append(1)
+        at_once.append(len(inside))
+        if len(at_once) == 1:
+            release.wait(PATIENCE)
+        inside.pop()
+
+    return body
+
+
+def test_a_step_that_outlived_its_deadline_is_not_run_beside_what_is_left_of_it(
+    engine: Engine, effects: Effects
+) -> None:
+    release, at_once = threading.Event(), list[int]()
+
+    def waits(engine: Engine) -> bool:
+        return bool(engine.events(EventType.WAIT, "a"))
+
+    def releases(_engine: Engine) -> bool:
+        release.set()
+        return True
+
+    watching = person(engine, sees("a", *FAILED_ONCE), asks("a"), waits, releases, lambda e: "done" in e.states("a"))
+    steps = [
+        fake_step(effects, "a", applying=hangs_once(release, at_once), deadline=1.0),
+        fake_step(effects, "person", applying=watching, deadline=1000),
+    ]
+    assert engine.run(steps, timing=Timing(min_deadline=0.0, grace=0.05)) is ExitCode.DONE
+    assert set(at_once) == {1}
+
+
+def test_a_retry_beside_what_does_not_end_fails_and_says_why(engine: Engine, effects: Effects) -> None:
+    release, at_once = threading.Event(), list[int]()
+    again = (*FAILED_ONCE, "waiting", "failed")
+    watching = person(engine, sees("a", *FAILED_ONCE), asks("a"), sees("a", *again))
+    steps = [
+        fake_step(effects, "a", applying=hangs_once(release, at_once), deadline=0.2),
+        fake_step(effects, "person", applying=watching, deadline=1000),
+    ]
+    try:
+        assert engine.run(steps, timing=Timing(min_deadline=0.0, grace=0.05)) is ExitCode.MACHINES
+    finally:
+        release.set()
+    assert at_once == [1]
+    error = engine.progress().steps["a"].error
+    assert error is not None
+    assert "still at work" in error["observed"]
 
 
 def requests(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ from installer.steps.platform import Limit
 from installer.steps.step import Context
 from tests.doubles.actions import Effects, failing, fake_step
 from tests.installer.engine.conftest import Engine
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -93,6 +94,24 @@ def test_a_step_that_waits_to_be_retried_is_abandoned_at_once(engine: Engine, ef
     assert engine.run(steps, stop=stop, timing=patient) is ExitCode.INTERRUPTED
     assert engine.states("a")[-1] == "waiting"
     assert effects.called("observe").count("a") == 1
+
+
+def test_what_does_not_come_to_a_safe_point_is_left_behind_and_the_next_run_finds_it(
+    engine: Engine, effects: Effects, stop: Stop
+) -> None:
+    blocked = threading.Event()
+
+    def work_on(_ctx: Context) -> None:
+        stop.request()
+        blocked.wait(PATIENCE)
+
+    steps = [fake_step(effects, "a", applying=work_on, deadline=1000), fake_step(effects, "b", "a")]
+    assert engine.run(steps, stop=stop, timing=Timing(stopping=0.05)) is ExitCode.INTERRUPTED
+    assert engine.states("a") == ["observing", "applying", "waiting"]
+    blocked.set()
+    eventually(lambda: "a" in effects.present, "the end of what was left behind")
+    assert engine.run(steps) is ExitCode.DONE
+    assert effects.called("apply") == ["a", "b"]
 
 
 def test_a_retryable_failure_while_stopping_is_not_retried(engine: Engine, effects: Effects, stop: Stop) -> None:

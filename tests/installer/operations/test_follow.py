@@ -62,7 +62,8 @@ def step(id: str, state: StepState, **data: Any) -> Told:
 
 
 ONE, VERIFY = "prepare/one", "verify/one"
-RETRYING = {"attempt": 2, "of": 4, "in": 1.26, "error": ERROR}
+RETRYING = {"attempt": 2, "in": 1.26, "until": 1000.0, "error": ERROR}
+OLDER = {"attempt": 2, "of": 4, "in": 1.26, "error": ERROR}
 
 CASES: Mapping[str, tuple[list[Told], list[str]]] = {
     "a step that was applied, with how long it took": (
@@ -99,7 +100,11 @@ CASES: Mapping[str, tuple[list[Told], list[str]]] = {
     ),
     "a retry, with why and when": (
         [step(ONE, S), (RETRY, ONE, RETRYING)],
-        ["  HH:MM:SS  ▲ prepare/one: no space; trying again in 1.3 s (attempt 2 of 4)"],
+        ["  HH:MM:SS  ▲ prepare/one: no space; trying again in 1.3 s (attempt 2, until HH:MM:SS at most)"],
+    ),
+    "a retry of an older engine": (
+        [step(ONE, S), (RETRY, ONE, OLDER)],
+        ["  HH:MM:SS  ▲ prepare/one: no space; trying again in 1.3 s (attempt 2)"],
     ),
     "that it is to stop": ([(EventType.STOPPING, None, {})], ["  HH:MM:SS  ○ stopping at the next safe point"]),
     "nothing of what merely begins, is blocked or waits": (
