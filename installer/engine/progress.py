@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from installer.engine.clock import ticks
+from installer.engine import clock
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.steps.step import Phase
 
@@ -114,10 +114,12 @@ class Progress:
         self.steps = {id: StepView(self.records[id]) for id in event.data["steps"] if id in self.records}
 
     def now(self) -> float:
-        """The time of the run that goes on, in Unix seconds: no change of this computer's clock moves it."""
+        """The run's own time, in Unix seconds, which stops at its end: no change of this computer's clock moves it."""
+        if self.ended is not None:
+            return self.ended
         if self.started is None or self.ticks is None:
             return time.time()
-        return self.started + max(0.0, ticks() - self.ticks)
+        return self.started + max(0.0, clock.ticks() - self.ticks)
 
     @property
     def running(self) -> bool:

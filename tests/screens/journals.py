@@ -195,10 +195,10 @@ def finish(run: Run) -> None:
 def spread(directory: ClusterDirectory, seconds: float) -> None:
     """Rewrite the times of a closed journal so that its events and lines fill `seconds` evenly."""
     with sqlite3.connect(directory.journal) as connection:
-        first, last = connection.execute("SELECT min(seq), max(seq) FROM events").fetchone()
+        count = connection.execute("SELECT count(*) FROM events").fetchone()[0]
         start = connection.execute("SELECT min(at) FROM events").fetchone()[0] - seconds
-        pace = seconds / max(1, last - first)
-        connection.execute("UPDATE events SET at = ? + (seq - ?) * ?", (start, first, pace))
+        place = "(SELECT count(*) FROM events AS earlier WHERE earlier.seq < events.seq)"
+        connection.execute(f"UPDATE events SET at = ? + {place} * ?", (start, seconds / max(1, count - 1)))
         connection.execute("UPDATE runs SET started = ?, ended = ended - 0", (start,))
     connection.close()
 

@@ -19,7 +19,7 @@ import pytest
 
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.engine import process
+from installer.engine import clock, process
 from installer.engine.events import EventType, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
 from installer.health.check import Finding, Verdict
@@ -232,6 +232,7 @@ def world(name: str, look: str = "dark") -> Iterator[World]:
 def _stand_still(patch: pytest.MonkeyPatch, root: Path, world: World) -> None:
     """Fix the time, the zone, the process id, the home directory and everything that the environment says of looks."""
     patch.setattr(time, "time", world.clock)
+    patch.setattr(clock, "ticks", world.clock)
     patch.setattr(os, "getpid", lambda: PID)
     patch.setattr(locale, "getpreferredencoding", lambda *_: "utf-8")
     for variable in PRIVATE:
