@@ -63,11 +63,11 @@ class Reader:
 
         Whoever goes on asking with the last of what came misses nothing.
         """
-        rows = self._query_all((_EVENTS_OF_RUN, (run, event)), (_LINES_OF_RUN, (run, line, limit)))
-        events, lines = [_event(row) for row in rows[0]], [LogLine(*row) for row in rows[1]]
+        found = self._query_all((_EVENTS_OF_RUN, (run, event)), (_LINES_OF_RUN, (run, line, limit)))
+        events, lines = self._made(rows.event, found[0]), [LogLine(*row) for row in found[1]]
         if len(lines) == limit:
-            events = [found for found in events if found.seq < lines[-1].seq]
-        return sorted([*events, *lines], key=lambda found: found.seq)
+            events = [one for one in events if one.seq < lines[-1].seq]
+        return sorted([*events, *lines], key=lambda one: one.seq)
 
     def tail(self, machine: str | None, limit: int) -> list[LogLine]:
         """The newest `limit` lines of a machine, or of all, oldest first."""
@@ -93,8 +93,11 @@ class Reader:
             self._disconnect()
 
     def _read(self, make: Callable[[Sequence[Any]], T], sql: str, *values: object) -> list[T]:
+        return self._made(make, self._query(sql, *values))
+
+    def _made(self, make: Callable[[Sequence[Any]], T], found: Sequence[Sequence[Any]]) -> list[T]:
         try:
-            return [make(row) for row in self._query(sql, *values)]
+            return [make(row) for row in found]
         except ValueError as error:
             raise InstallerError(
                 "read the journal",

@@ -16,7 +16,7 @@ _NEEDED: Mapping[EventType, Mapping[str, Any]] = {
     EventType.STEP: {"state": str},
     EventType.STAGE: {"number": int, "of": int, "title": str},
     EventType.WAIT: {"what": str, "seen": str, "until": NUMBER},
-    EventType.RETRY: {"attempt": int, "of": int, "in": NUMBER, "error": _ERROR},
+    EventType.RETRY: {"attempt": int, "in": NUMBER, "error": _ERROR},
     EventType.STOPPING: {},
     EventType.RESULT: {"topic": str},
 }
@@ -25,7 +25,7 @@ _LEFT = {"kind": str, "name": str, "detail": str}
 _RECEIPT = {"left": [_LEFT]}
 _UNDONE = {"machine": str, "removed": [str], "left": [str]}
 """Results that are read again: of topic `receipt`, and of those that say what was removed from a machine."""
-_ALLOWED = {"how": str, "seen": str, "error": _ERROR, "because": str}
+_ALLOWED = {"how": str, "seen": str, "error": _ERROR, "because": str, "until": NUMBER, "ticks": NUMBER}
 _LATEST = 253402300800.0
 """Unix seconds of the year 10,000, which no clock can show."""
 
@@ -58,9 +58,11 @@ def _check(type: EventType, data: Mapping[str, Any]) -> None:
             _require(data["error"], ("operation", "observed"), "a step's error")
     elif type is EventType.RETRY:
         _require(data["error"], ("observed",), "a retry's error")
-    elif type is EventType.WAIT and not 0 <= data["until"] < _LATEST:
-        raise ValueError(f"a wait until {data['until']}")
-    elif type is EventType.STAGE and not 0 < data["number"] <= data["of"] < 10_000:
+    if not 0 <= data.get("until", 0) < _LATEST:
+        raise ValueError(f"{type} until {data['until']}")
+    if data.get("ticks", 0) < 0:
+        raise ValueError(f"a run that began at {data['ticks']} ticks")
+    if type is EventType.STAGE and not 0 < data["number"] <= data["of"] < 10_000:
         raise ValueError(f"stage {data['number']} of {data['of']}")
 
 
