@@ -197,7 +197,7 @@ def test_what_is_new_comes_in_the_order_in_which_it_was_recorded_page_by_page(jo
     begin(journal)
     for number in range(7):
         journal.log(ONE, f"line {number}")
-        journal.record(EventType.STAGE, ONE, number=number, of=7, title="t")
+        journal.record(EventType.STAGE, ONE, number=number + 1, of=7, title="t")
     journal.end(Outcome.DONE, ExitCode.DONE)
     found: list[Event | LogLine] = []
     event = line = 0
@@ -206,7 +206,7 @@ def test_what_is_new_comes_in_the_order_in_which_it_was_recorded_page_by_page(jo
         event = next((item.seq for item in reversed(new) if isinstance(item, Event)), event)
         line = next((item.seq for item in reversed(new) if isinstance(item, LogLine)), line)
     words = [item.text if isinstance(item, LogLine) else str(item.data.get("number", item.type)) for item in found]
-    assert words == ["run-started", *(word for n in range(7) for word in (f"line {n}", str(n))), "run-ended"]
+    assert words == ["run-started", *(word for n in range(7) for word in (f"line {n}", str(n + 1))), "run-ended"]
 
 
 @pytest.mark.parametrize("step", [-7200.0, 7200.0])
