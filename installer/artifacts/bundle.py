@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,8 +96,9 @@ def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: S
         _collect_sums(plan, artifacts, directory)
         _collect_files(plan, artifacts, kept, directory, work, tell)
         archives = {path: plan.artifacts.sums[path] for path in kept}
-        lookup = Lookup(tuple(chosen), plan.artifacts.mirror, directory / _WORK)
-        held = _held(directory, kept, chosen)
+        digests = plan.artifacts.digests
+        lookup = Lookup(tuple(chosen), plan.artifacts.mirror, directory / _WORK, digests)
+        held = _held(directory, kept, chosen, digests)
         lacking = [name for name in names if name not in held]
         archives |= bundled_images.collect(directory, lacking, lookup, work, tell)
         bundled_images.write_sums(directory, archives)
@@ -210,10 +211,15 @@ def _failed(title: str, where: str, failure: Failure) -> InstallerError:
     return bundled_images.failed(title, f"{where}: {failure.observed}", failure)
 
 
-def _held(directory: Path, archives: Iterable[str], chosen: Sequence[str]) -> set[str]:
-    """Images that these archives have for the chosen architectures."""
+def _held(directory: Path, archives: Iterable[str], chosen: Sequence[str], digests: Mapping[str, str]) -> set[str]:
+    """Images that these archives have for the chosen architectures, with these digests where both are known."""
     found = [image for path in archives for image in contents(directory / path).items()]
-    return {name for name, present in found if not present or present.issuperset(chosen)}
+    return {
+        name
+        for name, image in found
+        if (not image.architectures or image.architectures.issuperset(chosen))
+        and (not image.digest or image.digest == digests.get(name, image.digest))
+    }
 
 
 def pack(plan: InstallPlan, file: Path, chosen: Sequence[str], images: Sequence[str], tell: Tell) -> Bundle:
@@ -273,9 +279,11 @@ def missing(plan: InstallPlan, directory: Path, images: Sequence[str]) -> tuple[
 
 
 def _missing_images(directory: Path, chosen: Sequence[str], images: Sequence[str]) -> Iterator[str]:
-    held: dict[str, frozenset[str]] = {}
-    for path in read_image_sums(directory):
-        held |= contents(directory / path)
+    held = {
+        name: image.architectures
+        for path in read_image_sums(directory)
+        for name, image in contents(directory / path).items()
+    }
     for name in (Reference.parse(image).name for image in images):
         if name not in held:
             yield name

@@ -1,4 +1,4 @@
-"""The sums of what machines get installed: reading those that a plan lacks, and writing them into the plan's file.
+"""Sums and digests of what machines get installed: reading those that a plan lacks, and writing them into its file.
 
 They are read when a plan is reviewed, so that what is installed later is what was reviewed. Stand-ins need none.
 """
@@ -6,10 +6,11 @@ They are read when a plan is reviewed, so that what is installed later is what w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.artifacts import digests
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     image_archives,
@@ -30,39 +31,45 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was written into a plan's file: the plan as it is now, how many new sums, and where they were read."""
+    """What was written into a plan's file: the plan as it is now, how much was new, and where the sums were read."""
 
     plan: InstallPlan
     path: Path
     count: int = 0
     source: str = ""
     changed: tuple[str, ...] = ()
-    """Paths whose sums differ from those that the plan had before."""
+    """Paths whose sums, and images whose digests, differ from those that the plan had before."""
+    images: int = 0
+    """How many digests were new."""
+    unread: str = ""
+    """Why digests are missing, as a sentence; empty if none is."""
 
     @property
-    def said(self) -> str:
-        """In a sentence; empty if nothing was written."""
-        if not self.count:
-            return ""
+    def said(self) -> tuple[str, ...]:
+        """What was written, in a sentence each."""
         sums = "the sum of 1 artifact" if self.count == 1 else f"the sums of {self.count} artifacts"
-        return f"recorded {sums} in {self.path}, as read from {self.source}"
+        digests = "the digest of 1 image" if self.images == 1 else f"the digests of {self.images} images"
+        return (
+            *([f"recorded {sums} in {self.path}, as read from {self.source}"] if self.count else []),
+            *([f"recorded {digests} in {self.path}"] if self.images else []),
+        )
 
     @property
     def warning(self) -> str:
-        """In a sentence; empty if all sums that the plan had still hold."""
+        """In a sentence; empty if all that the plan had recorded still holds."""
         if not self.changed:
             return ""
-        return f"other sums than the plan had before: {_some(self.changed)}; find out why before you install"
+        return f"other sums or digests than the plan had before: {_some(self.changed)}; find out why before you install"
 
 
 def lacks(plan: InstallPlan, directory: Path | None = None) -> bool:
-    """Whether sums are to be read before `plan` can be installed: some are missing, or they are another mirror's.
+    """Whether anything is to be read before `plan` is installed: some is missing, or it is what another mirror gave.
 
-    With `directory` (of `--artifacts`) also those of its archives of images. Raises InstallerError.
+    With `directory` (of `--artifacts`) also the sums of its archives of images. Raises InstallerError.
     """
     if plan.traits.stand_ins:
         return False
-    if plan.artifacts.sums_from != plan.artifacts.mirror or _incomplete(plan):
+    if plan.artifacts.sums_from != plan.artifacts.mirror or _incomplete(plan) or digests.lacking(plan):
         return True
     return directory is not None and bool(read_image_sums(directory).keys() - plan.artifacts.sums.keys())
 
@@ -88,33 +95,43 @@ def source(plan: InstallPlan, directory: Path | None = None) -> str:
 def record(
     path: Path, directory: Path | None = None, *, reviewing: bool = True, anew: bool = False, deadline: float = 60.0
 ) -> Recorded:
-    """Read the sums that the plan at `path` lacks, or all if `anew`, and write them into the file; its comments stay.
+    """Read what the plan at `path` lacks, or all if `anew`, and write it into the file; its comments stay.
 
-    From `directory` (of `--artifacts`) if one is given, else from the plan's mirror, else from the publishers, within
-    `deadline` seconds. Sums of other versions are dropped. Raises InstallerError: they cannot be read or written; or,
-    unless `reviewing`, they differ from those that the plan has.
+    Sums come from `directory` (of `--artifacts`) if one is given, else from the plan's mirror, else from the
+    publishers, within `deadline` seconds; digests as `digests.current` says. Those of other versions are dropped.
+    Raises InstallerError: sums cannot be read or written; or, unless `reviewing`, something differs from what the plan
+    has. Digests that cannot be read are no error.
     """
     plan = planfile.load(path)
     if plan.traits.stand_ins:
         return Recorded(plan, path)
-    known = plan.artifacts.sums
-    sums = _now(plan, directory, deadline, anew=anew)
-    changed = tuple(name for name in sorted(known) if sums.get(name, known[name]) != known[name])
+    before = plan.artifacts
+    anew = anew or before.sums_from != before.mirror
+    sums = dict(sorted(_now(plan, directory, deadline, anew=anew).items()))
+    artifacts = before.model_copy(update={"sums": sums, "sums_from": before.mirror})
+    images = digests.current(plan.model_copy(update={"artifacts": artifacts}), directory, anew=anew)
+    artifacts = artifacts.model_copy(update={"digests": images.found})
+    changed = (*_differing(before.sums, sums), *_differing(before.digests, images.found))
     if changed and not reviewing:
         raise _changed(changed, source(plan, directory), path)
-    if sums == known and plan.artifacts.sums_from == plan.artifacts.mirror:
-        return Recorded(plan, path)
-    ordered = dict(sorted(sums.items()))
-    artifacts = plan.artifacts.model_copy(update={"sums": ordered, "sums_from": plan.artifacts.mirror})
-    plan = plan.model_copy(update={"artifacts": artifacts})
-    planfile.save(path, plan)
-    count = sum(1 for name, found in sums.items() if known.get(name) != found)
-    return Recorded(plan, path, count, source(plan, directory), changed)
+    if artifacts != before:
+        plan = plan.model_copy(update={"artifacts": artifacts})
+        planfile.save(path, plan)
+    new, pinned = _new(before.sums, sums), _new(before.digests, images.found)
+    return Recorded(plan, path, new, source(plan, directory), changed, pinned, images.unread)
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(name for name in sorted(before) if now.get(name, before[name]) != before[name])
+
+
+def _new(before: Mapping[str, str], now: Mapping[str, str]) -> int:
+    return sum(1 for name, found in now.items() if before.get(name) != found)
 
 
 def _now(plan: InstallPlan, directory: Path | None, deadline: float, *, anew: bool) -> dict[str, str]:
     """The sums that the plan should have. Only what is missing is read, unless `anew`."""
-    if anew or plan.artifacts.sums_from != plan.artifacts.mirror or _incomplete(plan):
+    if anew or _incomplete(plan):
         return read_sums(plan, directory, deadline)
     images = read_image_sums(directory) if directory is not None else {}
     return {**images, **_still_wanted(plan)}
@@ -138,7 +155,10 @@ def settle(path: Path, directory: Path | None, tell: Callable[[str], None]) -> N
     if lacks(plan, directory):
         tell(f"reading the sums of what is installed from {source(plan, directory)} ...")
         recorded = record(path, directory, reviewing=False)
-        tell(recorded.said)
+        for sentence in recorded.said:
+            tell(sentence)
+        if recorded.unread:
+            tell(f"warning: {recorded.unread}. {digests.unpinned(len(digests.lacking(recorded.plan)))}")
         plan = recorded.plan
     if directory is not None:
         tell(f"looking at the files in {directory} ...")
@@ -164,7 +184,8 @@ def check_directory(plan: InstallPlan, directory: Path) -> None:
         raise InstallerError(
             "look at --artifacts",
             f"{directory}: {_some(problems)}",
-            hint="put the files there, at the paths that a mirror has them at; `craton review` names the sums",
+            hint="put the files there, at the paths that a mirror has them at (`craton bundle` does); `craton review` "
+            "names the sums and digests",
             exit_code=ExitCode.PREFLIGHT,
         )
 
@@ -184,12 +205,16 @@ def _problems(plan: InstallPlan, directory: Path) -> Iterator[str]:
             expected = plan.artifacts.sums.get(name)
             if found != expected:
                 yield f"{name} has the sum {found}, " + (f"not {expected}" if expected else "and the plan has none")
+    for image, digest in digests.of_archives(directory).items():
+        recorded = plan.artifacts.digests.get(image, digest)
+        if digest and digest != recorded:
+            yield f"{image} has the digest {digest} there, not {recorded}"
 
 
 def _changed(paths: tuple[str, ...], where: str, path: Path) -> InstallerError:
     return InstallerError(
         "read the sums",
-        f"{where}: other sums than were reviewed: {_some(paths)}",
+        f"{where}: other sums or digests than were reviewed: {_some(paths)}",
         hint=f"find out why; `craton review {path}` records the new ones",
         exit_code=ExitCode.PREFLIGHT,
     )

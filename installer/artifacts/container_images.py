@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from installer.artifacts.catalogue import pause_image, versions
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 
 _OF_THE_RELEASE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
 
@@ -18,6 +19,14 @@ def images(plan: InstallPlan) -> tuple[str, ...]:
         f"registry.k8s.io/etcd:{chosen['etcd']}",
         *flannel_images(plan),
     )
+
+
+def images_of(plan: InstallPlan, role: Role) -> tuple[str, ...]:
+    """The images that a machine of this role may run: all of them on masters, elsewhere none of the control plane."""
+    if role is Role.MASTER:
+        return images(plan)
+    control_plane = ("/kube-apiserver:", "/kube-controller-manager:", "/kube-scheduler:", "/etcd:")
+    return tuple(name for name in images(plan) if not any(part in name for part in control_plane))
 
 
 def flannel_images(plan: InstallPlan) -> tuple[str, str]:

@@ -5,15 +5,15 @@ What is in an archive depends on the image alone: the same image makes the same 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from installer.artifacts.registry import INDEX, Descriptor, Manifest, Reference
+from installer.artifacts.registry import DIGEST, INDEXES, Descriptor, Image, Reference
 from installer.common import json_reader
 
 _NAME = "io.containerd.image.name"
@@ -25,22 +25,22 @@ def file_name(reference: Reference) -> str:
     return reference.name.replace("/", "_").replace(":", "_").replace("@", "_") + ".tar"
 
 
-def write(target: Path, image: Reference, manifests: Sequence[Manifest], blob: Callable[[Descriptor], Path]) -> None:
-    """The archive of an image for the platforms of `manifests`; `blob` says where a blob's file is. Raises OSError."""
-    documents = {manifest.digest: manifest.data for manifest in manifests}
-    entries = [_entry(manifest) for manifest in manifests]
-    if len(entries) > 1:
-        inner = _index(entries)
-        digest = f"sha256:{hashlib.sha256(inner).hexdigest()}"
-        documents[digest] = inner
-        entries = [{"mediaType": INDEX, "digest": digest, "size": len(inner)}]
-    tag = image.tag or image.digest
-    entries[0]["annotations"] = {_NAME: image.name, "org.opencontainers.image.ref.name": tag}
-    blobs = {descriptor.digest: descriptor for manifest in manifests for descriptor in manifest.blobs}
+def write(target: Path, reference: Reference, image: Image, blob: Callable[[Descriptor], Path]) -> None:
+    """The archive of an image for the platforms of its manifests; `blob` says where a blob's file is. Raises OSError.
+
+    The image keeps its digest: an index goes in as it is, with the platforms that it lists and that are left out.
+    """
+    documents = {manifest.digest: manifest.data for manifest in image.manifests} | {image.digest: image.data}
+    entry: dict[str, Any] = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.data)}
+    if image.media_type not in INDEXES:
+        entry["platform"] = {"architecture": image.manifests[0].architecture, "os": "linux"}
+    tag = reference.tag or reference.digest
+    entry["annotations"] = {_NAME: reference.name, "org.opencontainers.image.ref.name": tag}
+    blobs = {descriptor.digest: descriptor for manifest in image.manifests for descriptor in manifest.blobs}
     part = target.with_name(f"{target.name}.part")
     with tarfile.open(part, "w", format=tarfile.GNU_FORMAT) as archive:
         _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add(archive, "index.json", _index(entries))
+        _add(archive, "index.json", _index(entry))
         for digest, data in sorted(documents.items()):
             _add(archive, _path(digest), data)
         for digest, descriptor in sorted(blobs.items()):
@@ -49,18 +49,8 @@ def write(target: Path, image: Reference, manifests: Sequence[Manifest], blob: C
     part.replace(target)
 
 
-def _entry(manifest: Manifest) -> dict[str, Any]:
-    platform = {"architecture": manifest.architecture, "os": "linux"}
-    return {
-        "mediaType": manifest.media_type,
-        "digest": manifest.digest,
-        "size": len(manifest.data),
-        "platform": platform,
-    }
-
-
-def _index(entries: Sequence[dict[str, Any]]) -> bytes:
-    return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).encode()
+def _index(entry: dict[str, Any]) -> bytes:
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": [entry]}).encode()
 
 
 def _path(digest: str) -> str:
@@ -77,8 +67,16 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(_header(name, len(data)), io.BytesIO(data))
 
 
-def contents(path: Path) -> dict[str, frozenset[str]]:
-    """Full names of the images in an archive, with the architectures that they are for; none where it does not say.
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """An image in an archive: both are empty where the archive does not say."""
+
+    architectures: frozenset[str] = frozenset()
+    digest: str = ""
+
+
+def contents(path: Path) -> dict[str, Archived]:
+    """The images in an archive, by their full names.
 
     Archives of `docker save` and of containerd's exports are read as well. What is no archive has no images.
     """
@@ -89,25 +87,35 @@ def contents(path: Path) -> dict[str, frozenset[str]]:
         return {}
 
 
-def _listed(archive: tarfile.TarFile) -> Iterator[tuple[str, frozenset[str]]]:
+def _listed(archive: tarfile.TarFile) -> Iterator[tuple[str, Archived]]:
     names = archive.getnames()
     if "manifest.json" in names:
         for image in _json(archive, "manifest.json"):
             for name in image.get("RepoTags") or ():
-                yield Reference.parse(name).name, frozenset()
+                yield Reference.parse(name).name, Archived()
     if "index.json" in names:
         for entry in _json(archive, "index.json")["manifests"]:
             if name := (entry.get("annotations") or {}).get(_NAME):
-                yield Reference.parse(name).name, frozenset(_architectures(archive, names, entry))
+                architectures = frozenset(_architectures(archive, names, entry))
+                yield Reference.parse(name).name, Archived(architectures, _digest(entry))
 
 
 def _architectures(archive: tarfile.TarFile, names: Sequence[str], entry: dict[str, Any]) -> Iterator[str]:
     if "platform" in entry:
         yield entry["platform"]["architecture"]
-    elif entry["mediaType"] == INDEX:
+    elif entry["mediaType"] in INDEXES:
         for inner in _json(archive, _path(entry["digest"]))["manifests"]:
-            if _path(inner["digest"]) in names:  # an export may list platforms that it leaves out
-                yield inner["platform"]["architecture"]
+            platform = inner.get("platform", {})
+            if platform.get("os") == "linux" and _path(inner["digest"]) in names:  # it may list what is left out
+                yield platform["architecture"]
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    """Raises ValueError if an entry has none that a registry could have."""
+    digest = entry["digest"]
+    if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
+        raise ValueError("no digest")
+    return digest
 
 
 def _json(archive: tarfile.TarFile, name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,9 +12,9 @@ from typing import TypeVar
 from installer.artifacts.catalogue import IMAGE_SUMS, read_image_sums
 from installer.artifacts.file_download import download, not_written
 from installer.artifacts.http import Failure, Work
-from installer.artifacts.image_archive import contents, file_name, write
+from installer.artifacts.image_archive import Archived, contents, file_name, write
 from installer.artifacts.parallel import Task, amount, run_all
-from installer.artifacts.registry import Descriptor, Manifest, Reference, Repository, repositories
+from installer.artifacts.registry import Descriptor, Image, Reference, Repository, repositories
 from installer.common.errors import ExitCode, InstallerError
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ _OFFLINE = (
     "(artifacts.mirror); what came so far is kept: run the same command again"
 )
 _REFUSED = "look whether it exists there; what came so far is kept: run the same command again"
+_REPLACED = "find out why it no longer has what was reviewed; `craton review PLAN --anew` records what it has now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class Lookup:
     architectures: tuple[str, ...]
     mirror: str | None
     blobs: Path
+    digests: Mapping[str, str]
+    """By which images are asked for, where their names are here."""
+
+    def places(self, reference: Reference, work: Work) -> tuple[Repository, ...]:
+        """Where an image is looked for, in that order."""
+        return repositories(replace(reference, digest=self.digest(reference)), self.mirror, work)
+
+    def digest(self, reference: Reference) -> str:
+        return self.digests.get(reference.name, reference.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,11 @@ class _Found:
     reference: Reference
     places: tuple[Repository, ...]
     """Where its blobs are looked for: first where it was found."""
-    manifests: tuple[Manifest, ...]
+    image: Image
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        return tuple(blob for manifest in self.manifests for blob in manifest.blobs)
+        return tuple(blob for manifest in self.image.manifests for blob in manifest.blobs)
 
 
 def collect(directory: Path, names: Sequence[str], lookup: Lookup, work: Work, tell: Tell) -> dict[str, str]:
@@ -75,26 +85,35 @@ def _write(target: Path, image: _Found, lookup: Lookup) -> int:
     """The archive of an image whose blobs are there. Its size in bytes. Raises InstallerError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(target, image.reference, image.manifests, lambda blob: lookup.blobs / blob.sha256)
+        write(target, image.reference, image.image, lambda blob: lookup.blobs / blob.sha256)
         return target.stat().st_size
     except OSError as error:
         raise not_written(target, error) from None
 
 
 def _is_whole(path: Path, expected: str, reference: Reference, lookup: Lookup) -> bool:
-    return contents(path).get(reference.name) == frozenset(lookup.architectures) and sum_of(path) == expected
+    found = contents(path).get(reference.name, Archived())
+    if found.digest != (lookup.digest(reference) or found.digest):
+        return False
+    return found.architectures == frozenset(lookup.architectures) and sum_of(path) == expected
 
 
 def _find(references: Sequence[Reference], lookup: Lookup, work: Work, tell: Tell) -> list[_Found]:
     found: dict[Reference, _Found] = {}
 
     def find(reference: Reference) -> None:
+        digest, places = lookup.digest(reference), lookup.places(reference, work)
+
         def at(place: Repository) -> _Found:
             others = tuple(other for other in places if other is not place)
-            return _Found(reference, (place, *others), place.find(lookup.architectures))
+            try:
+                return _Found(reference, (place, *others), place.find(lookup.architectures))
+            except Failure as failure:
+                failure.hint = _REPLACED if digest and failure.absent else failure.hint
+                raise
 
-        places = repositories(reference, lookup.mirror, work)
-        found[reference] = _first(places, at, reference.name)
+        title = f"{reference.name} with the digest {digest}" if digest else reference.name
+        found[reference] = first(places, at, title)
 
     if references:
         tell(f"{len(references)} images from {_hosts(references, lookup.mirror)} ...")
@@ -120,7 +139,7 @@ def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, tell: Tell
             if (size := target.stat().st_size) != blob.size:
                 raise Failure(f"it has {size} bytes, and the manifest says {blob.size}")
 
-        _first(image.places, at, f"{image.reference.name}: {blob.digest}")
+        first(image.places, at, f"{image.reference.name}: {blob.digest}")
 
     tasks = [
         Task(f"{image.reference.name} ({amount(blob.size)})", partial(fetch, blob, image), quiet=True)
@@ -129,7 +148,7 @@ def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, tell: Tell
     run_all(tasks, work, tell)
 
 
-def _first(places: Sequence[Repository], attempt: Callable[[Repository], T], title: str) -> T:
+def first(places: Sequence[Repository], attempt: Callable[[Repository], T], title: str) -> T:
     """What the first place gives that can; the last one's failure decides what is to be done."""
     seen: list[str] = []
     for place in places:

@@ -20,13 +20,9 @@ from installer.artifacts.http import Failure, Get, Headers, Work, ask, read
 from installer.common import json_reader
 from installer.common.web_address import followed, origin
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-_MANIFESTS = (
-    INDEX,
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LARGEST_DOCUMENT = 4 * 1024 * 1024
 """Bytes: what the distribution specification lets a registry refuse a manifest for."""
 LARGEST_BLOB = 4 * 1024**3
@@ -99,6 +95,10 @@ class _Document(BaseModel):
     layers: tuple[Descriptor, ...] = ()
 
 
+def digest_of(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """An image's manifest for one platform: `data` as the registry has it, and the blobs that it names."""
@@ -110,7 +110,21 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        return f"sha256:{hashlib.sha256(self.data).hexdigest()}"
+        return digest_of(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a name leads to, as the registry has it: an index or a manifest alone; and manifests for some platforms."""
+
+    media_type: str
+    data: bytes
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def digest(self) -> str:
+        """The same for all platforms, and what containerd calls the image's digest."""
+        return digest_of(self.data)
 
 
 @dataclass
@@ -125,12 +139,19 @@ class Repository:
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
     """By scheme and host."""
 
-    def find(self, architectures: Sequence[str]) -> tuple[Manifest, ...]:
-        """The image's manifest for each of the architectures. Raises Failure."""
+    def find(self, architectures: Sequence[str]) -> Image:
+        """The image, with its manifest for each of the architectures. Raises Failure."""
         document, data = self._document(self.reference.digest or self.reference.tag)
-        if not document.manifests:
-            return tuple(self._alone(document, data, architecture) for architecture in architectures)
-        return tuple(self._of(document, architecture) for architecture in architectures)
+        if document.manifests:
+            manifests = tuple(self._of(document, architecture) for architecture in architectures)
+        else:
+            manifests = tuple(self._alone(document, data, architecture) for architecture in architectures)
+        return Image(document.media_type or (INDEXES if document.manifests else _MANIFESTS)[0], data, manifests)
+
+    def digest(self) -> str:
+        """The digest of what the reference's tag names now, computed from it. Raises Failure."""
+        _, data = self._document(self.reference.tag)
+        return digest_of(data)
 
     def blob(self, descriptor: Descriptor) -> Get:
         return self._get(f"blobs/{descriptor.digest}", {})
@@ -161,18 +182,23 @@ class Repository:
 
     def _document(self, tag: str) -> tuple[_Document, bytes]:
         data = read(
-            self._get(f"manifests/{tag}", {"Accept": ", ".join(_MANIFESTS)}), self.work, largest=_LARGEST_DOCUMENT
+            self._get(f"manifests/{tag}", {"Accept": ", ".join((*INDEXES, *_MANIFESTS))}),
+            self.work,
+            largest=_LARGEST_DOCUMENT,
         )
         if tag.startswith("sha256:"):
             self._checked(tag, data)
         try:
-            return _Document.model_validate_json(data), data
+            document = _Document.model_validate_json(data)
         except ValidationError:
-            raise Failure("its answer is no image's manifest") from None
+            document = _Document()
+        if not document.manifests and document.config is None:
+            raise Failure("its answer is no image's manifest")
+        return document, data
 
     @staticmethod
     def _checked(digest: str, data: bytes) -> bytes:
-        found = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        found = digest_of(data)
         if found != digest:
             raise Failure(f"what it has as {digest} has the digest {found}")
         return data
@@ -232,7 +258,7 @@ def repositories(reference: Reference, mirror: str | None, work: Work) -> tuple[
 def _manifest(document: _Document, data: bytes, architecture: str) -> Manifest:
     if document.config is None:
         raise Failure("its answer is no image's manifest")
-    return Manifest(architecture, document.media_type or _MANIFESTS[1], data, (document.config, *document.layers))
+    return Manifest(architecture, document.media_type or _MANIFESTS[0], data, (document.config, *document.layers))
 
 
 def _challenge(text: str) -> dict[str, str]:

@@ -86,8 +86,10 @@ def _with_sums(path: Path, *, as_json: bool) -> InstallPlan:
     tell = teller(Mode.JSON if as_json else Mode.PLAIN)
     tell(f"reading the sums of what is installed from {checksums.source(plan)} ...")
     recorded = checksums.record(path, reviewing=False)
-    if recorded.said:
-        tell(recorded.said)
+    for sentence in recorded.said:
+        tell(sentence)
+    if recorded.unread:
+        tell(f"warning: {recorded.unread}. What they have under its tag is bundled.")
     return recorded.plan
 
 

@@ -71,9 +71,9 @@ def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
     except InstallerError as error:
         tell(f"warning: {checksums.not_read(error)}")
         return plan
-    for sentence in (recorded.said, recorded.warning and f"warning: {recorded.warning}"):
-        if sentence:
-            tell(sentence)
+    warnings = [f"warning: {warning}" for warning in (recorded.warning, recorded.unread) if warning]
+    for sentence in (*recorded.said, *warnings):
+        tell(sentence)
     return recorded.plan
 
 

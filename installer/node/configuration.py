@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, pause_image, wanted
+from installer.artifacts.container_images import images_of
 from installer.common import no_proxy, web_address
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
@@ -45,7 +46,11 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
                 "ARTIFACT",
                 f"{artifact.name} {architecture} {artifact.path} {known} {artifact.url(artifacts.mirror)}",
             )
-    for path in image_archives(plan, topology.machine(machine).role):
+    role = topology.machine(machine).role
+    for image in images_of(plan, role):
+        if digest := artifacts.digests.get(image):
+            yield "DIGEST", f"{image} {digest}"
+    for path in image_archives(plan, role):
         # Nobody publishes them: without a mirror they come from a directory of --artifacts alone.
         url = f"{artifacts.mirror}/{path}" if artifacts.mirror else _NOWHERE
         yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"

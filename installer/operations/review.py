@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from installer.artifacts import digests
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, versions, wanted
+from installer.artifacts.container_images import images
 from installer.common.text import columns, count
 from installer.plan import decisions, inventory, rules
 from installer.plan.decisions import Decision, State
@@ -44,7 +46,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One artifact that machines get: `url` is where from, `sha256` what the plan records, None if nothing yet."""
+    """An artifact that machines get: `url` is where from (an image's name), `sha256` is None if nothing is recorded."""
 
     name: str
     version: str
@@ -69,17 +71,27 @@ def _downloads(plan: InstallPlan) -> Iterator[Download]:
     for path in image_archives(plan):
         name = path.removeprefix("images/").removesuffix(".tar")
         yield Download(name, "", "", f"{mirror}/{path}" if mirror else f"--artifacts: {path}", sums[path])
+    for image in images(plan):
+        digest = plan.artifacts.digests.get(image, "").removeprefix("sha256:")
+        if digest or image in digests.lacking(plan):
+            name, _, version = image.rpartition(":")
+            yield Download(name.rpartition("/")[2], version, "", image, digest or None)
 
 
 def warnings(plan: InstallPlan) -> tuple[str, ...]:
     """What to know before installing, in a sentence or two each; usually nothing."""
+    return () if plan.traits.stand_ins else tuple(_warnings(plan))
+
+
+def _warnings(plan: InstallPlan) -> Iterator[str]:
     mirror = plan.artifacts.mirror or ""
-    if plan.traits.stand_ins or not mirror.startswith("http://"):
-        return ()
-    return (
-        f"The mirror {mirror} is not encrypted. Anybody between you and it can change the sums that you review, "
-        "and with them what is installed. Use https, or compare the sums with the publishers' before you install.",
-    )
+    if mirror.startswith("http://"):
+        yield (
+            f"The mirror {mirror} is not encrypted. Anybody between you and it can change the sums that you review, "
+            "and with them what is installed. Use https, or compare the sums with the publishers' before you install."
+        )
+    if lacking := len(digests.lacking(plan)):
+        yield f"{digests.unpinned(lacking)} A review where the registries can be reached records their digests."
 
 
 def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:

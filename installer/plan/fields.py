@@ -129,6 +129,8 @@ _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._+@-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._
 
 
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -198,6 +200,15 @@ def valid_no_proxy(value: object) -> str | None:
     if not found or not all(map(no_proxy.is_entry, found)):
         raise refuse(value, allowed)
     return ",".join(map(no_proxy.canonical, found))
+
+
+def valid_digests(value: object) -> dict[str, str]:
+    if isinstance(value, dict) and all(
+        isinstance(name, str) and _IMAGE.fullmatch(name) and isinstance(digest, str) and _DIGEST.fullmatch(digest)
+        for name, digest in value.items()
+    ):
+        return dict(value)
+    raise refuse(value, "a mapping of images, such as registry.k8s.io/pause:3.10.2, to digests, such as sha256:0f1e...")
 
 
 def valid_checksums(value: object) -> dict[str, str]:

@@ -145,7 +145,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The account on every machine, and your own keys and ways to it, if any.", ("ssh",)),
     (
         "Where machines download from, if not from the projects' own sites, and through which proxy. The SHA-256 sums\n"
-        "are the publishers' as of the review: what is installed is what was reviewed.",
+        "and the images' digests are those of the review: what is installed is what was reviewed.",
         ("artifacts",),
     ),
     ("Rules that the Generic Platform contract leaves to the user, and that are on.", ("may",)),

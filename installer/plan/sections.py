@@ -14,6 +14,7 @@ from installer.plan.fields import (
     valid_account,
     valid_base_url,
     valid_checksums,
+    valid_digests,
     valid_jump,
     valid_key_path,
     valid_no_proxy,
@@ -73,8 +74,11 @@ class Artifacts(Part):
     """What machines reach without the proxy, besides each other: names, addresses and networks, separated by commas."""
     sums: Annotated[dict[str, str], BeforeValidator(valid_checksums)] = Field(default_factory=dict)
     """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
+    digests: Annotated[dict[str, str], BeforeValidator(valid_digests)] = Field(default_factory=dict)
+    """Digests of the container images as they were when the plan was reviewed, by the images' full names."""
     sums_from: Annotated[str | None, BeforeValidator(valid_base_url)] = None
-    """The mirror that gave `sums`; None for the publishers themselves."""
+    """The mirror that gave `sums` and `digests`; None for the publishers themselves."""
 
     def __hash__(self) -> int:
-        return hash((self.mirror, self.proxy, self.no_proxy, frozenset(self.sums.items()), self.sums_from))
+        recorded = (frozenset(self.sums.items()), frozenset(self.digests.items()), self.sums_from)
+        return hash((self.mirror, self.proxy, self.no_proxy, *recorded))

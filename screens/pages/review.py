@@ -99,7 +99,7 @@ class ReviewScreen(CratonScreen[None]):
         with TabbedContent():
             with TabPane("Overview", id="overview"), VerticalScroll():
                 yield Static(id="changes")
-                yield Static(review_rows.warning_words(plan), id="warnings", classes="" if warnings(plan) else "-none")
+                yield Static(id="warnings")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
             with TabPane("Machines", id="machines"):
@@ -124,6 +124,7 @@ class ReviewScreen(CratonScreen[None]):
         self.query_one("#machines Detailed", Detailed).fill(*review_rows.machines(plan))
         self.query_one("#contract Detailed", Detailed).fill(*review_rows.rules(plan))
         self.query_one("#dns Table", Table).fill(review_rows.records(plan))
+        self._show_warnings(plan)
         self.run_worker(self._gather(), group="gather", exclusive=True)
         if not plan.traits.stand_ins:
             self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
@@ -176,10 +177,11 @@ class ReviewScreen(CratonScreen[None]):
             except InstallerError as error:
                 self.notify(checksums.not_read(error), severity="warning", timeout=15, markup=False)
                 return
-            if recorded.warning:
-                self.notify(recorded.warning, severity="warning", timeout=15, markup=False)
-            if recorded.count:
-                self.notify(recorded.said, markup=False)
+            for warning in filter(None, (recorded.warning, recorded.unread)):
+                self.notify(warning, severity="warning", timeout=15, markup=False)
+            for sentence in recorded.said:
+                self.notify(sentence, markup=False)
+            if recorded.said:
                 self._show_sums(recorded.plan)
 
         self.run_worker(body(), group="sums", exclusive=True)
@@ -188,6 +190,12 @@ class ReviewScreen(CratonScreen[None]):
         self.subject = replace(self.subject, plan=plan)
         self.query_one("#artifacts Detailed", Detailed).fill(*review_rows.artifacts(plan))
         self.query_one("#yaml Static", Static).update(planfile.dump(plan))
+        self._show_warnings(plan)
+
+    def _show_warnings(self, plan: InstallPlan) -> None:
+        found = [theme.content(theme.WARNING, warning) for warning in warnings(plan)]
+        self.query_one("#warnings", Static).update(Content("\n").join(found))
+        self.query_one("#warnings").set_class(not found, "-none")
 
     async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
         """Put another table into a tab, and the focus with it if the tab had it."""

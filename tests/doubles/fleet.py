@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from installer.artifacts.catalogue import ARCHITECTURES, wanted
+from installer.artifacts.container_images import images
 from installer.common.paths import ClusterDirectory
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
@@ -92,9 +93,10 @@ def running_fleet(
 
 
 def with_sums(plan: InstallPlan) -> InstallPlan:
-    """The plan as if it had been reviewed: sums are recorded, of files that nobody has."""
+    """The plan as if it had been reviewed: sums and digests are recorded, of files and images that nobody has."""
     paths = [artifact.path for architecture in ARCHITECTURES for artifact in wanted(plan, architecture)]
-    artifacts = plan.artifacts.model_copy(update={"sums": dict.fromkeys(paths, "0" * 64)})
+    digests = dict.fromkeys(images(plan), f"sha256:{'0' * 64}")
+    artifacts = plan.artifacts.model_copy(update={"sums": dict.fromkeys(paths, "0" * 64), "digests": digests})
     return plan.model_copy(update={"artifacts": artifacts})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from installer.artifacts.catalogue import read_sums
+from installer.artifacts.container_images import images
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.engine import runner
@@ -26,7 +27,7 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.platform import Limit
 from installer.steps.step import Phase, Step
 from tests.doubles.machines import free_subnet, machine_image, the_engine
-from tests.doubles.mirror import Mirror, published, running_mirror
+from tests.doubles.mirror import Mirror, digest, published, running_mirror
 from tests.patience import PATIENCE
 
 TO_SSH = (Phase.CHECK, Phase.NETWORK, Phase.MACHINES, Phase.CONNECT)
@@ -44,14 +45,15 @@ def local_plan(**fields: Any) -> InstallPlan:
 def bridge_mirror(plan: InstallPlan) -> Iterator[tuple[Mirror, InstallPlan]]:
     """A mirror where the machines of `plan` reach this computer, and the plan that has its address and sums."""
     with running_mirror(published(plan), str(plan.networks.machines[1])) as mirror:
-        artifacts = Artifacts(mirror=mirror.url, sums=published_sums(plan), sums_from=mirror.url)
-        yield mirror, plan.model_copy(update={"artifacts": artifacts})
+        yield mirror, plan.model_copy(update={"artifacts": reviewed(plan, mirror.url)})
 
 
-def published_sums(plan: InstallPlan) -> dict[str, str]:
-    """What reviewing `plan` records of the stand-in artifacts."""
-    with running_mirror(published(plan)) as mirror:
-        return read_sums(plan.model_copy(update={"artifacts": Artifacts(mirror=mirror.url)}))
+def reviewed(plan: InstallPlan, mirror: str) -> Artifacts:
+    """What reviewing `plan` records, where the stand-in artifacts are at the address `mirror`."""
+    with running_mirror(published(plan)) as here:
+        sums = read_sums(plan.model_copy(update={"artifacts": Artifacts(mirror=here.url)}))
+    digests = {name: digest(name) for name in images(plan)}
+    return Artifacts(mirror=mirror, sums=sums, digests=digests, sums_from=mirror)
 
 
 _LIMITS = {"ssh": Limit(32), "local": Limit(8)}

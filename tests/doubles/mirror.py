@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import socket
 import ssl
 import tarfile
@@ -21,6 +22,7 @@ from socketserver import TCPServer
 from urllib.parse import urlsplit
 
 from installer.artifacts.catalogue import ARCHITECTURES, Artifact, wanted
+from installer.artifacts.container_images import images
 from installer.plan.model import InstallPlan
 from tests.patience import PATIENCE
 
@@ -156,7 +158,36 @@ def published(plan: InstallPlan, architectures: tuple[str, ...] = ARCHITECTURES)
             files[artifact.path] = content(artifact, plan)
             line = sums_line(artifact, files[artifact.path])
             files[artifact.sums] = files.get(artifact.sums, b"") + line
-    return files
+    return files | registry_files(plan)
+
+
+def registry_files(plan: InstallPlan) -> dict[str, bytes]:
+    """What a registry answers that is asked which images the plan's tags are; it has nothing more of them."""
+    return {manifest_path(name): index(name) for name in images(plan)}
+
+
+def manifest_path(image: str) -> str:
+    repository, _, tag = image.partition("/")[2].rpartition(":")
+    return f"v2/{repository}/manifests/{tag}"
+
+
+def index(image: str, release: int = 1) -> bytes:
+    """The index of a stand-in image, for each `release` another."""
+    entries = [
+        {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": f"sha256:{hashlib.sha256(f'{image} {architecture} {release}'.encode()).hexdigest()}",
+            "size": 500,
+            "platform": {"architecture": architecture, "os": "linux"},
+        }
+        for architecture in ARCHITECTURES
+    ]
+    document = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries}
+    return json.dumps(document).encode()
+
+
+def digest(image: str, release: int = 1) -> str:
+    return f"sha256:{hashlib.sha256(index(image, release)).hexdigest()}"
 
 
 def sums_line(artifact: Artifact, data: bytes) -> bytes:

@@ -25,6 +25,7 @@ enter() {
     own_cluster_data
     enter_images=$(images_of "$(kind_of_machine "$1")" "$(kubeadm_version)" "$(kept_setting PAUSE_IMAGE)")
     pull_images "$enter_images" 1
+    keep_images "$enter_images"
     say "stage $stages_all $stages_all kubeadm $1"
     begin "$1"
     run_kubeadm "$@" --config "$KUBEADM_CONFIG"

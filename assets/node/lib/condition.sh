@@ -36,7 +36,11 @@ member() {
 
 # kept_setting KEY: of the configuration that this machine was prepared with.
 kept_setting() {
-    sed -n "s/^$1='\(.*\)'\$/\1/p" "$CONFIGURATION" 2>/dev/null | head -n 1
+    kept_settings "$1" | head -n 1
+}
+
+kept_settings() {
+    sed -n "s/^$1='\(.*\)'\$/\1/p" "$CONFIGURATION" 2>/dev/null
 }
 
 manifests() {

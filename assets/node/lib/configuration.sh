@@ -7,6 +7,7 @@
 #     HOST='ADDRESS NAME'            a line of /etc/hosts; repeated
 #     ARTIFACT='NAME ARCH PATH SUM URL'   repeated; SUM is SHA-256, or `-` where none is known
 #     IMAGE='PATH SUM URL'           an archive of container images; repeated
+#     DIGEST='IMAGE DIGEST'          an image that the machine may run, as it was reviewed; repeated
 #     REGISTRY                       address of a registry that has all images
 #     PROXY NO_PROXY                 for downloads and image pulls
 #     DOWNLOAD_SECONDS               in which one download has to end
@@ -15,7 +16,7 @@ CONFIGURATION=$STATE/configuration
 
 read_configuration() {
     CLUSTER='' MACHINE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' REGISTRY='' PROXY='' NO_PROXY='' DOWNLOAD_SECONDS=600
-    HOSTS='' ARTIFACTS='' IMAGES=''
+    HOSTS='' ARTIFACTS='' IMAGES='' DIGESTS=''
     cat >"$CONFIGURATION.new" || failed_write "$CONFIGURATION.new"
     while IFS= read -r line || [ -n "$line" ]; do
         case $line in
@@ -37,6 +38,7 @@ set_key() {
     HOST) HOSTS=$HOSTS$value$NEWLINE ;;
     ARTIFACT) ARTIFACTS=$ARTIFACTS$value$NEWLINE ;;
     IMAGE) IMAGES=$IMAGES$value$NEWLINE ;;
+    DIGEST) DIGESTS=$DIGESTS$value$NEWLINE ;;
     *) end "$USAGE" "no key of a configuration: $1" ;;
     esac
 }

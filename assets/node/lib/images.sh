@@ -18,15 +18,29 @@ $IMAGES
 END
 }
 
-# images_of master|worker VERSION PAUSE_IMAGE: what a machine of this kind runs, one a line.
+# images_of master|worker VERSION PAUSE_IMAGE: what a machine of this kind runs, and all of which a digest is on record,
+# one a line.
 images_of() {
     kubeadm config images list --kubernetes-version "$2" 2>/dev/null >"$STATE/images" ||
         fail 'kubeadm config images list failed'
-    if [ "$1" = master ]; then cat "$STATE/images"; else
-        grep '/kube-proxy:' "$STATE/images" || :
-        say "$3"
-    fi
+    {
+        if [ "$1" = master ]; then cat "$STATE/images"; else
+            grep '/kube-proxy:' "$STATE/images" || :
+            say "$3"
+        fi
+        digests | cut -d ' ' -f 1
+    } | awk 'NF && !seen[$0]++'
     rm -f "$STATE/images"
+}
+
+# Lines IMAGE DIGEST: of the configuration that was read, else of the one that the machine was prepared with.
+digests() {
+    if [ -n "${DIGESTS+read}" ]; then printf '%s' "$DIGESTS"; else kept_settings DIGEST; fi
+}
+
+# digest_of IMAGE: nothing if none is on record.
+digest_of() {
+    digests | awk -v image="$1" '$1 == image { print $2 }'
 }
 
 # pull_images IMAGES STAGES: those that are not here yet; as the first stages of so many more.
@@ -46,15 +60,30 @@ pull_images() {
     done
 }
 
+# image_is_here IMAGE: as it was reviewed, where a digest of it is on record.
 image_is_here() {
+    here_digest=$(digest_of "$1")
+    [ -z "$here_digest" ] || [ "$(digest_here "$1")" = "$here_digest" ] || return 1
     crictl inspecti -q "$1" >/dev/null 2>&1
 }
 
+# digest_here IMAGE: to which its name leads in containerd.
+digest_here() {
+    ctr -n k8s.io images ls "name==$1" 2>/dev/null | awk 'NR == 2 { print $3 }'
+}
+
+# pull_image IMAGE: by its digest where one is on record, and then under its name, by which kubeadm and the kubelet go.
 pull_image() {
+    pull_digest=$(digest_of "$1") pull_name=$1
+    [ -z "$pull_digest" ] || pull_name=${1%:*}@$pull_digest
     for attempt in 1 2 3; do
         pull_status=0
-        timeout "$IMAGE_SECONDS" crictl pull "$1" >"$STATE/pull" 2>&1 </dev/null || pull_status=$?
-        [ "$pull_status" -ne 0 ] || { rm -f "$STATE/pull" && return; }
+        timeout "$IMAGE_SECONDS" crictl pull "$pull_name" >"$STATE/pull" 2>&1 </dev/null || pull_status=$?
+        [ "$pull_status" -ne 0 ] || {
+            rm -f "$STATE/pull"
+            [ "$pull_name" = "$1" ] || name_image "$pull_name" "$1"
+            return 0
+        }
         [ "$pull_status" -ne 124 ] && [ "$attempt" -lt 3 ] || break
         sleep "$attempt"
     done
@@ -64,6 +93,39 @@ pull_image() {
     say "evidence image $1 $(comes_from "$1") $pull_words"
     say "evidence clock $(date +%s)"
     end "$UNREACHABLE" "the image $1 was not pulled from $(comes_from "$1"): $pull_words"
+}
+
+# name_image BY_DIGEST IMAGE: kubeadm and the kubelet would fetch by its name what they do not find under it.
+name_image() {
+    ctr -n k8s.io images tag --force "$1" "$2" >/dev/null || fail "ctr images tag $2 failed"
+    named=0
+    wanted_id=$(image_id "$1")
+    until [ -n "$wanted_id" ] && [ "$(image_id "$2")" = "$wanted_id" ]; do # the part that they ask hears of it later
+        [ "$named" -lt 20 ] || fail "containerd does not take $1 for $2"
+        sleep 0.5 2>/dev/null || sleep 1
+        named=$((named + 1))
+    done
+}
+
+# keep_images IMAGES: where no container uses them, the kubelet clears images away when the disk fills up, and fetches
+# them again by their names; not these, until others are kept.
+keep_images() {
+    for image in $(cat "$STATE/kept-images" 2>/dev/null); do
+        # shellcheck disable=SC2086 # a list of names
+        is_among "$image" $1 || label_image "$image" ''
+    done
+    say "$1" >"$STATE/kept-images" || failed_write "$STATE/kept-images"
+    for image in $1; do
+        [ -z "$(digest_of "$image")" ] || label_image "$image" pinned
+    done
+}
+
+label_image() {
+    ctr -n k8s.io images label "$1" "io.cri-containerd.pinned=$2" >/dev/null 2>&1 || :
+}
+
+image_id() {
+    crictl inspecti -o go-template --template '{{.status.id}}' "$1" 2>/dev/null || :
 }
 
 # comes_from IMAGE: the host that is asked for it first.

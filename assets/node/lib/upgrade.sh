@@ -21,6 +21,7 @@ upgrade() {
     [ ! -f "$ADMIN" ] || kind=master
     upgrade_images=$(images_of "$kind" "$KUBERNETES" "$PAUSE_IMAGE")
     pull_images "$upgrade_images" 1
+    keep_images "$upgrade_images"
     say "stage $stages_all $stages_all kubeadm upgrade $1 to $KUBERNETES"
     write_patches
     run_upgrade "$1"

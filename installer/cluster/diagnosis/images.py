@@ -11,9 +11,10 @@ _LOG_LINE = re.compile(r'^time="[^"]*" level=\w+ msg="(.*)"$')
 _URL = re.compile(r'https?://([^/"\s\\]+)')
 _WRAPPING = re.compile(
     r'^(?:pulling image: |failed to pull image \S+: |failed to pull and unpack image "[^"]*": |'
-    r'failed to resolve (?:reference|image) "[^"]*": |failed to copy: |failed to do request: |'
+    r'failed to resolve (?:reference|image)(?: "[^"]*")?: |failed to copy: |failed to do request: |'
     r"rpc error: code = \w+ desc = |unexpected status from )+"
 )
+_ABSENT = re.compile(r"404 Not Found|not found|manifest unknown", re.IGNORECASE)
 _REASONS: tuple[tuple[str, str], ...] = (
     (
         r"no such host|server misbehaving|Temporary failure in name resolution",
@@ -30,7 +31,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
         "{source} refuses: it wants credentials, or a proxy stands before it; use a mirror that gives without",
     ),
     (
-        r"404 Not Found|not found|manifest unknown",
+        _ABSENT.pattern,
         "{source} has no such image: put {image} there under the same name, or choose another mirror "
         "(`artifacts.mirror` in the plan)",
     ),
@@ -79,6 +80,11 @@ def observed(pulls: tuple[ImagePull, ...]) -> str:
 def hint(pulls: tuple[ImagePull, ...]) -> str:
     pull = pulls[0]
     source, asked, said = _source(pull), _asked(pull), _bare(pull.words)
+    if "@sha256:" in pull.words and _ABSENT.search(said):
+        return (
+            f"{asked} no longer has {pull.image} as it was reviewed: find out why; `craton review PLAN --anew` records "
+            "what it has now; then resume"
+        )
     if asked != source:
         return (
             f"put {pull.image} into the mirror under the same name (see that {source} answers for it: curl "

@@ -170,7 +170,11 @@ PAGES: tuple[Page, ...] = tuple(_with_platforms())
 
 QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question in page.questions)
 
-UNASKED: Mapping[str, Judge] = {"artifacts.sums": _DOWNLOADS, "artifacts.sums_from": _DOWNLOADS}
+UNASKED: Mapping[str, Judge] = {
+    "artifacts.sums": _DOWNLOADS,
+    "artifacts.digests": _DOWNLOADS,
+    "artifacts.sums_from": _DOWNLOADS,
+}
 """Fields that no question asks, and that a plan which is edited keeps; and what changing one means."""
 
 

@@ -17,13 +17,14 @@ from installer.artifacts import bundle, checksums
 from installer.artifacts import http as web
 from installer.artifacts.catalogue import IMAGE_SUMS, image_archives, read_image_sums, read_sums, wanted
 from installer.artifacts.container_images import images
-from installer.artifacts.image_archive import contents
+from installer.artifacts.image_archive import Archived, contents, file_name
+from installer.artifacts.registry import Reference
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from tests.craton import Craton
-from tests.doubles.mirror import Mirror, published, running_mirror
-from tests.doubles.registries import INDEX, Registry, running_registry
+from tests.doubles.mirror import Mirror, published, registry_files, running_mirror
+from tests.doubles.registries import INDEX, Registry, digest_of, running_registry
 from tests.patience import PATIENCE, eventually
 
 pytestmark = pytest.mark.needs("docker-registry")
@@ -109,10 +110,8 @@ def work(path: Path, tmp_path: Path, registry: Registry) -> Work:
 
 
 def names(directory: Path) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
-    for path in read_image_sums(directory):
-        found |= contents(directory / path)
-    return found
+    archives = [contents(directory / path) for path in read_image_sums(directory)]
+    return {name: image.architectures for archive in archives for name, image in archive.items()}
 
 
 def test_a_bundle_has_all_that_machines_need_and_a_mirrors_layout(work: Work, mirror: Mirror) -> None:
@@ -141,14 +140,52 @@ def test_an_install_takes_the_directory(work: Work) -> None:
 def test_the_directory_can_be_served_as_a_mirror_and_bundled_from_again(work: Work, tmp_path: Path) -> None:
     made = work.collect("amd64")
     files = {path: (work.directory / path).read_bytes() for path in made.files}
-    with running_mirror(files) as second:
+    with running_mirror(files | registry_files(work.plan)) as second:
         path = tmp_path / "second.yaml"
         path.write_text(PLAN.replace("MIRROR", second.url))
         checksums.record(path)
+        second.asked.clear()
         again = Work(path, work.images, tmp_path / "again")
         assert again.collect().files == made.files
         assert {path: (again.directory / path).read_bytes() for path in made.files} == files
         assert not [asked for asked in second.asked if asked.path.startswith("v2/")]
+
+
+def test_an_image_is_taken_by_the_digest_that_was_reviewed(work: Work, registry: Registry) -> None:
+    name = work.images[0]
+    reviewed = digest_of(registry.get("pause/manifests/3.10", INDEX))
+    record(work.path, {name: reviewed})
+    registry.push("pause", "3.10", ("arm64", "amd64"))  # another image under the same tag
+    assert digest_of(registry.get("pause/manifests/3.10", INDEX)) != reviewed
+    work.collect("amd64")
+    found = contents(work.directory / f"images/{file_name(Reference.parse(name))}")
+    assert found == {name: Archived(frozenset({"amd64"}), reviewed)}
+
+
+def test_an_image_that_is_no_longer_what_was_reviewed_is_refused(work: Work, registry: Registry) -> None:
+    record(work.path, {work.images[0]: f"sha256:{'0' * 64}"})
+    error = work.refused("amd64")
+    assert error.operation == f"get {work.images[0]} with the digest sha256:{'0' * 64}"
+    assert "HTTP status 404" in error.observed
+    assert "craton review PLAN --anew" in error.hint
+
+
+def test_an_archive_with_another_digest_than_was_reviewed_is_made_again(work: Work, registry: Registry) -> None:
+    name = work.images[0]
+    work.collect("amd64")
+    registry.push("pause", "3.10", ("arm64", "amd64"))
+    now = digest_of(registry.get("pause/manifests/3.10", INDEX))
+    record(work.path, {name: now})
+    work.collect("amd64")
+    path = work.directory / f"images/{file_name(Reference.parse(name))}"
+    assert contents(path)[name].digest == now
+
+
+def record(path: Path, digests: dict[str, str]) -> None:
+    """Write digests into a plan's file, as a review does."""
+    plan = planfile.load(path)
+    artifacts = plan.artifacts.model_copy(update={"digests": digests})
+    planfile.save(path, plan.model_copy(update={"artifacts": artifacts}))
 
 
 def test_what_is_there_is_not_fetched_again(work: Work, mirror: Mirror, registry: Registry) -> None:
@@ -405,6 +442,7 @@ def test_the_command_says_what_it_made_and_what_to_do_next(
 ) -> None:
     plan = planfile.load(path)
     _push(registry, mirror, images(plan))
+    checksums.record(path, anew=True)
     done = user.run("bundle", "demo.yaml", "--architecture", "amd64", "-o", "to go.tar")
     assert "[9/9] ghcr.io/flannel-io/flannel-cni-plugin:" in done.stderr
     summary, following = done.stdout.splitlines()
@@ -422,6 +460,7 @@ def test_the_command_makes_a_directory_and_says_so_in_json(
     path: Path, registry: Registry, mirror: Mirror, user: Craton
 ) -> None:
     _push(registry, mirror, images(planfile.load(path)))
+    checksums.record(path, anew=True)
     document = user.json("bundle", "demo.yaml")
     assert document["path"] == "demo-bundle"
     assert document["architectures"] == ["amd64", "arm64"]
@@ -435,6 +474,7 @@ def test_an_interrupted_bundle_goes_on_where_it_stopped(
     path: Path, registry: Registry, mirror: Mirror, user: Craton
 ) -> None:
     _push(registry, mirror, images(planfile.load(path)))
+    checksums.record(path, anew=True)
     kubelet = wanted(planfile.load(path), "amd64")[5].path
     mirror.faults[kubelet] = ["stall"]
     running = user.start("bundle", "demo.yaml", "--architecture", "amd64")

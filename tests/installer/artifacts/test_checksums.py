@@ -90,8 +90,11 @@ def test_the_sums_of_both_architectures_are_recorded_and_every_line_stays(path: 
     recorded = checksums.record(path)
     assert recorded.plan == planfile.load(path)
     assert recorded.plan.artifacts.sums == {name: digest(mirror.files[name]) for name in ALL}
-    assert recorded.said == f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}"
-    assert recorded.warning == ""
+    assert recorded.said == (
+        f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}",
+        f"recorded the digests of 9 images in {path}",
+    )
+    assert (recorded.warning, recorded.unread) == ("", "")
     assert path.read_text().startswith(before)
     assert not checksums.lacks(recorded.plan)
 
@@ -100,7 +103,7 @@ def test_what_is_recorded_is_not_read_again(path: Path, mirror: Mirror) -> None:
     checksums.record(path)
     text, asked = path.read_text(), len(mirror.asked)
     again = checksums.record(path)
-    assert (again.said, path.read_text(), len(mirror.asked)) == ("", text, asked)
+    assert (again.said, path.read_text(), len(mirror.asked)) == ((), text, asked)
 
 
 def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
@@ -110,7 +113,7 @@ def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, 
     assert checksums.record(path).count == 0
     recorded = checksums.record(path, anew=True)
     assert (recorded.count, recorded.changed) == (1, (kubectl.path,))
-    assert recorded.said == f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}"
+    assert recorded.said == (f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}",)
     assert planfile.load(path).artifacts.sums[kubectl.path] == digest(b"rebuilt")
 
 
@@ -135,14 +138,16 @@ def test_another_mirror_is_read_anew_and_what_differs_is_said(path: Path, mirror
         edit(path, f"  mirror: {mirror.url}", f"  mirror: {other.url}")
         assert checksums.lacks(planfile.load(path))
         text = path.read_text()
-        with pytest.raises(InstallerError, match="other sums than were reviewed") as refused:
+        with pytest.raises(InstallerError, match="other sums or digests than were reviewed") as refused:
             checksums.record(path, reviewing=False)
         assert kubeadm.path in refused.value.observed
         assert "craton review" in refused.value.hint
         assert path.read_text() == text
         recorded = checksums.record(path)
         assert recorded.changed == (kubeadm.path,)
-        assert recorded.warning.startswith(f"other sums than the plan had before: {kubeadm.path}; find out why")
+        assert recorded.warning.startswith(
+            f"other sums or digests than the plan had before: {kubeadm.path}; find out why"
+        )
         assert recorded.plan.artifacts.sums_from == other.url
 
 
@@ -170,7 +175,7 @@ def test_a_rehearsal_needs_no_sums(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     planfile.save(path, InstallPlan(name="demo", subdomain="example.test"))
     assert not checksums.lacks(planfile.load(path))
-    assert checksums.record(path).said == ""
+    assert checksums.record(path).said == ()
     told: list[str] = []
     checksums.settle(path, tmp_path / "nowhere", told.append)
     assert told == []
@@ -180,7 +185,7 @@ def test_a_directory_gives_the_sums_as_a_mirror_would(path: Path, directory: Pat
     recorded = checksums.record(path, directory)
     assert set(recorded.plan.artifacts.sums) == {artifact.path for artifact in wanted(PLAN, "amd64")}
     assert recorded.source == str(directory)
-    assert mirror.asked == []
+    assert {asked.path.partition("/")[0] for asked in mirror.asked} == {"v2"}
     checksums.check_directory(recorded.plan, directory)
 
 
@@ -236,6 +241,7 @@ def test_an_install_records_what_is_missing_first_and_says_so(path: Path, mirror
     assert told == [
         f"reading the sums of what is installed from {mirror.url} ...",
         f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}",
+        f"recorded the digests of 9 images in {path}",
     ]
     assert not checksums.lacks(planfile.load(path))
     assert len(launched) == 1

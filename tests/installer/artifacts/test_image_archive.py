@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from installer.artifacts.image_archive import contents, file_name, write
-from installer.artifacts.registry import Descriptor, Manifest, Reference
+from installer.artifacts.image_archive import Archived, contents, file_name, write
+from installer.artifacts.registry import INDEXES, Descriptor, Image, Manifest, Reference
 from tests.doubles.registries import MANIFEST, digest_of, layer
 from tests.needs import require
 from tests.patience import PATIENCE
@@ -53,10 +53,28 @@ def image(architecture: str, blobs: Path) -> Manifest:
     return Manifest(architecture, MANIFEST, json.dumps(document).encode(), found)
 
 
+EVERY = ("amd64", "arm64", "s390x")
+
+
+def index(blobs: Path) -> bytes:
+    """As a registry has it: of more platforms than anybody wants."""
+    entries = [
+        {
+            "mediaType": MANIFEST,
+            "digest": found.digest,
+            "size": len(found.data),
+            "platform": {"architecture": found.architecture, "os": "linux"},
+        }
+        for found in (image(architecture, blobs) for architecture in EVERY)
+    ]
+    return json.dumps({"schemaVersion": 2, "mediaType": INDEXES[0], "manifests": entries}).encode()
+
+
 def archive(directory: Path, architectures: Sequence[str], reference: Reference = PAUSE) -> Path:
     blobs = directory / "blobs"
     target = directory / file_name(reference)
-    write(target, reference, [image(name, blobs) for name in architectures], lambda blob: blobs / blob.sha256)
+    manifests = tuple(image(name, blobs) for name in architectures)
+    write(target, reference, Image(INDEXES[0], index(blobs), manifests), lambda blob: blobs / blob.sha256)
     return target
 
 
@@ -87,14 +105,14 @@ def test_containerd_knows_the_image_by_its_full_name(
 ) -> None:
     reference = Reference.parse(f"registry.k8s.io/{'-'.join(architectures)}:3.10")
     found = archive(tmp_path, architectures, reference)
-    # Every platform of it, and nothing unpacked: the machine that runs the tests has but one platform.
-    subprocess.run(
-        [*ctr, "images", "import", "--all-platforms", "--no-unpack", str(found)], check=True, timeout=PATIENCE
-    )
+    for name in architectures:  # nothing is unpacked: the machine that runs the tests has but one platform
+        choice = ["--platform", f"linux/{name}", "--no-unpack"]
+        subprocess.run([*ctr, "images", "import", *choice, str(found)], check=True, timeout=PATIENCE)
     listed = subprocess.run(
         [*ctr, "images", "ls", f"name=={reference.name}"], capture_output=True, text=True, check=True
     )
     assert ",".join(f"linux/{name}" for name in architectures) in listed.stdout
+    assert digest_of(index(tmp_path / "blobs")) in listed.stdout
 
 
 def test_the_same_image_makes_the_same_archive(tmp_path: Path) -> None:
@@ -119,7 +137,14 @@ def test_every_blob_has_the_digest_that_it_is_named_by(tmp_path: Path) -> None:
 def test_what_is_in_an_archive_is_read_from_it(tmp_path: Path, architectures: tuple[str, ...]) -> None:
     path = archive(tmp_path, architectures)
     assert path.name == "registry.k8s.io_pause_3.10.tar"
-    assert contents(path) == {PAUSE.name: frozenset(architectures)}
+    assert contents(path) == {PAUSE.name: Archived(frozenset(architectures), digest_of(index(tmp_path / "blobs")))}
+
+
+def test_an_image_in_no_index_is_archived_under_its_manifests_digest(tmp_path: Path) -> None:
+    blobs, target = tmp_path / "blobs", tmp_path / "alone.tar"
+    alone = image("arm64", blobs)
+    write(target, PAUSE, Image(MANIFEST, alone.data, (alone,)), lambda blob: blobs / blob.sha256)
+    assert contents(target) == {PAUSE.name: Archived(frozenset({"arm64"}), alone.digest)}
 
 
 def made(path: Path, files: dict[str, Any]) -> Path:
@@ -134,7 +159,7 @@ def made(path: Path, files: dict[str, Any]) -> Path:
 
 def test_an_archive_of_docker_save_says_names_and_no_platform(tmp_path: Path) -> None:
     path = made(tmp_path / "x.tar", {"manifest.json": [{"RepoTags": ["busybox:1.36", PAUSE.name]}, {"RepoTags": None}]})
-    assert contents(path) == {"docker.io/library/busybox:1.36": frozenset(), PAUSE.name: frozenset()}
+    assert contents(path) == {"docker.io/library/busybox:1.36": Archived(), PAUSE.name: Archived()}
 
 
 @pytest.mark.parametrize(

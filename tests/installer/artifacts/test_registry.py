@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_mirror_is_asked_first_and_then_the_images_own_registry() -> None:
 
 def test_an_index_gives_the_manifest_of_each_platform(registry: Registry, tmp_path: Path) -> None:
     place = repository(registry.push("some/pause", "3.10", BOTH))
-    found = place.find(BOTH)
+    found = place.find(BOTH).manifests
     assert [manifest.architecture for manifest in found] == list(BOTH)
     assert found[0].digest != found[1].digest
     fetch(place, found[1], tmp_path / "blobs")
@@ -93,20 +94,20 @@ def test_a_platform_that_an_image_is_not_for_is_named(registry: Registry) -> Non
 
 def test_a_manifest_in_no_index_is_believed_by_its_configuration(registry: Registry) -> None:
     place = repository(registry.push("pause", "1", index=False))
-    assert place.find(("amd64",))[0].architecture == "amd64"
+    assert place.find(("amd64",)).manifests[0].architecture == "amd64"
     with pytest.raises(web.Failure, match="an image for linux/amd64, not for linux/arm64"):
         place.find(("arm64",))
 
 
 def test_an_image_can_be_named_by_its_digest(registry: Registry) -> None:
-    digest = repository(registry.push("pause", "1")).find(("amd64",))[0].digest
-    assert repository(f"{registry.host}/pause@{digest}").find(("amd64",))[0].digest == digest
+    digest = repository(registry.push("pause", "1")).find(("amd64",)).manifests[0].digest
+    assert repository(f"{registry.host}/pause@{digest}").find(("amd64",)).manifests[0].digest == digest
 
 
 def test_a_token_is_had_where_one_is_asked_for_and_goes_nowhere_else(front: Front, tmp_path: Path) -> None:
     front.upstream.push("flannel/flannel", "v1", BOTH)
     place = repository(f"{front.host}/flannel/flannel:v1")
-    for manifest in place.find(BOTH):
+    for manifest in place.find(BOTH).manifests:
         fetch(place, manifest, tmp_path / "blobs")
     assert len(front.paths("token")) == 1
     assert front.leaked == []
@@ -126,7 +127,7 @@ def test_a_registry_behind_a_redirect_is_asked_with_a_token_of_its_own(front: Fr
     with running_front(front.upstream) as outer:
         outer.storage_port = front.port  # its blobs are at a registry that wants a token, too
         place = repository(f"{outer.host}/pause:1")
-        fetch(place, place.find(("amd64",))[0], tmp_path / "blobs")
+        fetch(place, place.find(("amd64",)).manifests[0], tmp_path / "blobs")
     assert len(front.paths("token")) == 1
     assert front.leaked == []
 
@@ -159,7 +160,7 @@ def test_a_blob_that_breaks_off_goes_on_where_it_stopped(front: Front, tmp_path:
     layer = front.upstream.layers("pause", "1")[0]
     front.cut[layer] = 1
     place = repository(f"{front.host}/pause:1")
-    fetch(place, place.find(("amd64",))[0], tmp_path / "blobs")
+    fetch(place, place.find(("amd64",)).manifests[0], tmp_path / "blobs")
     asked = [kind for kind, path in front.asked if kind.startswith("blob") and path.endswith(layer)]
     assert asked[0] == "blob whole"
     assert asked[1].startswith("blob bytes=")
@@ -168,7 +169,7 @@ def test_a_blob_that_breaks_off_goes_on_where_it_stopped(front: Front, tmp_path:
 @pytest.mark.parametrize("content", [b"", b"x" * 20, b"x" * 100_000])
 def test_a_blob_with_another_digest_is_refused(registry: Registry, tmp_path: Path, content: bytes) -> None:
     place = repository(registry.push("pause", "1"))
-    manifest = place.find(("amd64",))[0]
+    manifest = place.find(("amd64",)).manifests[0]
     registry.damage(manifest.blobs[1].digest, content)
     with pytest.raises(web.Failure):
         fetch(place, manifest, tmp_path / "blobs")
@@ -192,6 +193,7 @@ def test_a_blob_with_another_digest_is_refused(registry: Registry, tmp_path: Pat
         b'{"mediaType": "\xff"}',
         b'{"mediaType": "\\ud800"}',
     ],
+    ids=count(),
 )
 def test_an_answer_that_is_no_manifest_is_refused(answer: bytes) -> None:
     with running_mirror({"v2/pause/manifests/1": answer}) as mirror:
@@ -216,7 +218,7 @@ TOKENS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", TOKENS)
+@pytest.mark.parametrize("answer", TOKENS, ids=count())
 def test_an_answer_that_is_no_token_is_refused(answer: bytes) -> None:
     with answering(said(answer)) as server:
         challenge = said(b"", f'WWW-Authenticate: Bearer realm="{server}/token"', status="401 Unauthorized")

@@ -103,6 +103,12 @@ CASES = (
     Case("init-etcd-broken-data", MACHINE, ("etcd ended", "storage/backend.go"), ("damaged", "craton etcd restore")),
     Case("pull-no-such-host", MACHINE, (IMAGE, "from registry.k8s.io", "no such host"), ("DNS",)),
     Case("pull-404", MACHINE, (IMAGE, "not at the mirror 127.0.0.1:5404", "registry.k8s.io"), ("into the mirror",)),
+    Case(
+        "pull-digest-gone",
+        MACHINE,
+        ("registry.k8s.io/pause:3.10", "from 127.0.0.1:44565", "not found"),
+        ("as it was reviewed", "craton review PLAN --anew"),
+    ),
     Case("pull-403", MACHINE, ("127.0.0.1:5403", "403 Forbidden"), ("credentials",)),
     Case("pull-429", MACHINE, ("127.0.0.1:5429", "429 Too Many Requests"), ("wait", "--artifacts")),
     Case("pull-500", MACHINE, ("127.0.0.1:5500", "500 Internal"), ("later",)),

@@ -170,6 +170,72 @@ def test_images_that_are_here_are_not_pulled(box: BareMachine) -> None:
     assert says(box, "join", stdin=JOIN).splitlines()[0] == "stage 1 1 kubeadm join"
 
 
+PROXY, PAUSE, COREDNS = (
+    f"registry.k8s.io/{name}" for name in ("kube-proxy:v1.36.2", "pause:3.10.2", "coredns/coredns:v1")
+)
+REVIEWED = {PROXY: f"sha256:{'1' * 64}", PAUSE: f"sha256:{'2' * 64}", COREDNS: f"sha256:{'3' * 64}"}
+
+
+def reviewed(bench: Bench, digests: dict[str, str] = REVIEWED) -> Bench:
+    """A machine that is prepared with these digests."""
+    found = bench.with_lines(*(f"DIGEST='{name} {digest}'" for name, digest in digests.items()))
+    found.prepared()
+    return found
+
+
+def digests(box: BareMachine) -> dict[str, str]:
+    """To which image each name leads, the last that it was given."""
+    lines = box.sh("grep -v @ /run/stand-in/digests 2>/dev/null || :").splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+def test_images_are_pulled_by_their_digests_and_named_as_kubeadm_names_them(bench: Bench) -> None:
+    box = reviewed(bench).box
+    said = says(box, "join", stdin=JOIN)
+    assert f"image 3 of 3 {COREDNS}" in said, "what may run here is pulled, whether kubeadm names it or not"
+    assert digests(box) == REVIEWED
+    pulled = box.sh("cat /run/stand-in/images").splitlines()
+    assert pulled[:2] == [f"registry.k8s.io/kube-proxy@{REVIEWED[PROXY]}", PROXY]
+    assert f"{COREDNS} io.cri-containerd.pinned=pinned" in box.sh("cat /run/stand-in/labels")
+
+
+def test_an_image_that_has_the_name_and_not_the_digest_is_replaced(bench: Bench) -> None:
+    box = reviewed(bench).box
+    box.sh(f"echo {PROXY} >/run/stand-in/images; echo '{PROXY} sha256:of-somebody' >/run/stand-in/digests")
+    says(box, "join", stdin=JOIN)
+    assert digests(box) == REVIEWED
+
+
+def test_an_image_that_is_here_with_its_digest_is_not_pulled(bench: Bench) -> None:
+    box = reviewed(bench).box
+    for name, digest in REVIEWED.items():
+        box.sh(f"echo {name} >>/run/stand-in/images; echo '{name} {digest}' >>/run/stand-in/digests")
+    assert says(box, "join", stdin=JOIN).splitlines()[0] == "stage 1 1 kubeadm join"
+    assert f"{PAUSE} io.cri-containerd.pinned=pinned" in box.sh("cat /run/stand-in/labels")
+
+
+def test_nothing_else_is_taken_for_an_image_whose_digest_is_gone(bench: Bench) -> None:
+    box = reviewed(bench).box
+    box.sh(f"echo registry.k8s.io/kube-proxy@{REVIEWED[PROXY]} >/run/stand-in/no-image")
+    failed = box.node("join", stdin=JOIN)
+    assert failed.returncode == 69
+    assert f"the image {PROXY} was not pulled from" in failed.stderr
+    assert digests(box) == {}
+    assert "join" not in log(box)
+
+
+def test_an_upgrade_takes_the_digests_of_its_own_release(bench: Bench) -> None:
+    box = reviewed(bench).box
+    says(box, "join", stdin=JOIN)
+    new = {PROXY: f"sha256:{'7' * 64}"}
+    later = bench.with_lines(*(f"DIGEST='{name} {digest}'" for name, digest in new.items()))
+    says(box, "upgrade", "node", stdin=later.text)
+    assert digests(box) == REVIEWED | new
+    labels = box.sh("cat /run/stand-in/labels").splitlines()
+    assert labels[-1] == f"{PROXY} io.cri-containerd.pinned=pinned"
+    assert f"{COREDNS} io.cri-containerd.pinned=" in labels, "what the release before ran may be cleared away"
+
+
 HOSTS = "/etc/containerd/certs.d/_default/hosts.toml"
 
 

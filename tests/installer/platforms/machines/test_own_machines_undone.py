@@ -17,11 +17,11 @@ from installer.node.configuration import configuration
 from installer.plan.host import Host
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.machines.settings import Machines
-from installer.plan.sections import SSH, Artifacts, Networks
+from installer.plan.sections import SSH, Networks
 from installer.plan.topology import topology
 from installer.platforms.local.process import Done
 from installer.ssh.host_keys.pinned_keys import pin
-from tests.doubles.local import TO_KUBERNETES, LocalCluster, published_sums
+from tests.doubles.local import TO_KUBERNETES, LocalCluster, reviewed
 from tests.doubles.machines import SystemContainer, own_network, share_images, system_container
 from tests.doubles.mirror import published, running_mirror
 from tests.doubles.snapshot import difference, snapshot
@@ -61,8 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 machine.root("cloud-init", "status", "--wait")
             plan = _plan(network, keys, (master, infra))
             with running_mirror(published(plan), str(network[1])) as mirror:
-                artifacts = Artifacts(mirror=mirror.url, sums=published_sums(plan))
-                cluster = LocalCluster(plan.model_copy(update={"artifacts": artifacts}))
+                cluster = LocalCluster(plan.model_copy(update={"artifacts": reviewed(plan, mirror.url)}))
                 names = [machine.name for machine in topology(plan).machines]
                 machines = dict(zip(names, (master, infra), strict=True))
                 for name, machine in machines.items():
