@@ -20,7 +20,6 @@ from installer.cluster import kubeadm
 from installer.common.errors import InstallerError
 from installer.common.text import count, tilde
 from installer.operations import runs
-from installer.operations.review import warnings
 from installer.plan import planfile
 from installer.plan.rehearse import LIMITS, rehearsal_of
 from installer.plan.topology import topology
@@ -193,9 +192,9 @@ class ReviewScreen(CratonScreen[None]):
         self._show_warnings(plan)
 
     def _show_warnings(self, plan: InstallPlan) -> None:
-        found = [theme.content(theme.WARNING, warning) for warning in warnings(plan)]
-        self.query_one("#warnings", Static).update(Content("\n").join(found))
-        self.query_one("#warnings").set_class(not found, "-none")
+        words = review_rows.warning_words(plan)
+        self.query_one("#warnings", Static).update(words)
+        self.query_one("#warnings").set_class(not words, "-none")
 
     async def _replace(self, tab: str, detailed: Detailed, rows: review_rows.Rows) -> None:
         """Put another table into a tab, and the focus with it if the tab had it."""

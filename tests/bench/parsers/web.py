@@ -39,7 +39,7 @@ _MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "x", "config": _BLOB, "
 _INDEX = json.dumps(
     {
         "schemaVersion": 2,
-        "mediaType": registry.INDEX,
+        "mediaType": registry.INDEXES[0],
         "manifests": [{**_BLOB, "platform": {"architecture": "amd64", "os": "linux", "variant": "v8"}}],
     }
 ).encode()
@@ -48,7 +48,7 @@ _ENTRIES = json.dumps(
     {
         "manifests": [
             {
-                "mediaType": registry.INDEX,
+                "mediaType": registry.INDEXES[0],
                 "digest": _DIGEST,
                 "annotations": {"io.containerd.image.name": "registry.k8s.io/pause:3.10"},
             },
