@@ -19,7 +19,7 @@ enter() {
     has kubeadm || fail 'kubeadm is not on this machine: prepare it first'
     take_parcel kubeadm.yaml encryption.yaml authentication.yaml audit-policy.yaml
     ! is_in_cluster "$1" || { drop_parcel && say 'already done' && return; }
-    [ -s "$PARCEL/kubeadm.yaml" ] || refuse_parcel 'the parcel has no kubeadm.yaml'
+    [ -s "$PARCEL/kubeadm.yaml" ] || refuse_parcel 'the payload has no kubeadm.yaml'
     [ ! -e "$BEGUN" ] || take_back_begun
     without_proxy
     own_cluster_data

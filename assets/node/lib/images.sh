@@ -75,7 +75,11 @@ digest_here() {
 # pull_image IMAGE: by its digest where one is on record, and then under its name, by which kubeadm and the kubelet go.
 pull_image() {
     pull_digest=$(digest_of "$1") pull_name=$1
-    [ -z "$pull_digest" ] || pull_name=${1%:*}@$pull_digest
+    if [ -n "$pull_digest" ]; then
+        pull_name=${1%:*}@$pull_digest
+    elif [ -n "$(digests)" ]; then
+        say "no digest of $1 is on record: it is pulled by its tag"
+    fi
     for attempt in 1 2 3; do
         pull_status=0
         timeout "$IMAGE_SECONDS" crictl pull "$pull_name" >"$STATE/pull" 2>&1 </dev/null || pull_status=$?

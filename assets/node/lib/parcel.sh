@@ -12,12 +12,12 @@ take_parcel() {
         case $line in
         '#file '*)
             parcel_file=${line#'#file '}
-            is_among "$parcel_file" "$@" || refuse_parcel "no file of this parcel: $parcel_file"
-            [ ! -e "$PARCEL/$parcel_file" ] || refuse_parcel "twice in this parcel: $parcel_file"
+            is_among "$parcel_file" "$@" || refuse_parcel "no file of this payload: $parcel_file"
+            [ ! -e "$PARCEL/$parcel_file" ] || refuse_parcel "twice in this payload: $parcel_file"
             : >"$PARCEL/$parcel_file" || failed_write "$PARCEL/$parcel_file"
             ;;
         *)
-            [ -n "$parcel_file" ] || refuse_parcel 'a parcel on stdin begins with a line: #file NAME'
+            [ -n "$parcel_file" ] || refuse_parcel 'a payload on stdin begins with a line: #file NAME'
             printf '%s\n' "$line" >>"$PARCEL/$parcel_file" || failed_write "$PARCEL/$parcel_file"
             ;;
         esac

@@ -16,10 +16,12 @@ from installer.artifacts.image_archive import file_name
 from installer.artifacts.registry import Reference, Repository, repositories
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from installer.node.configuration import configuration
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.sections import Artifacts
+from installer.plan.topology import topology
 from tests.doubles.mirror import Mirror, digest, index, manifest_path, published, running_mirror
 from tests.doubles.registries import Registry, running_registry
 
@@ -30,7 +32,7 @@ platform: machines
 masters: 1
 workers: 1
 machines:
-  inventory: [{address: 127.0.0.11}, {address: 127.0.0.12}, {address: 127.0.0.13}]
+  inventory: [{address: 10.10.0.11}, {address: 10.10.0.12}, {address: 10.10.0.13}]
 artifacts:
   mirror: MIRROR  # ours
 """
@@ -129,6 +131,18 @@ def test_what_cannot_be_read_is_said_and_the_rest_recorded(path: Path, mirror: M
     checksums.settle(path, None, told.append)
     assert told[-1].startswith("warning: no digest of 1 container image is recorded: ")
     assert told[-1].endswith("Machines take 1 container image by tag, whatever a registry has under it that day.")
+
+
+def test_a_plan_of_the_version_before_goes_by_tags_until_it_is_installed_again(path: Path) -> None:
+    checksums.record(path)
+    newer = planfile.load(path)
+    older = newer.model_copy(update={"artifacts": newer.artifacts.model_copy(update={"digests": {}})})
+    planfile.save(path, older)
+    worker = topology(older).machines[-1].name
+    assert "DIGEST=" not in configuration(older, topology(older), worker)
+    checksums.settle(path, None, lambda _line: None)
+    assert planfile.load(path) == newer
+    assert f"DIGEST='{PAUSE} {digest(PAUSE)}'" in configuration(newer, topology(newer), worker)
 
 
 def test_stand_ins_run_no_images() -> None:

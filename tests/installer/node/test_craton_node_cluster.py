@@ -224,6 +224,12 @@ def test_nothing_else_is_taken_for_an_image_whose_digest_is_gone(bench: Bench) -
     assert "join" not in log(box)
 
 
+def test_an_image_that_nobody_reviewed_is_pulled_by_its_tag_and_the_log_says_so(bench: Bench) -> None:
+    box = reviewed(bench, {name: digest for name, digest in REVIEWED.items() if name != PAUSE}).box
+    assert f"no digest of {PAUSE} is on record: it is pulled by its tag" in says(box, "join", stdin=JOIN)
+    assert digests(box)[PAUSE] == "sha256:of-today"
+
+
 def test_an_upgrade_takes_the_digests_of_its_own_release(bench: Bench) -> None:
     box = reviewed(bench).box
     says(box, "join", stdin=JOIN)
