@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from installer.engine.holder import Holder
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parent.parent
@@ -106,8 +107,8 @@ class Craton:
 
     def engines(self) -> list[int]:
         """Pids of the engines at work, read from their locks: starting a command to ask would take its time."""
-        written = [path.read_text().strip() for path in self.home.glob("clusters/*/lock")]
-        return [int(text) for text in written if text.isdigit() and self._started(int(text))]
+        holders = [Holder.read(path) for path in self.home.glob("clusters/*/lock")]
+        return [holder.pid for holder in holders if holder and self._started(holder.pid)]
 
     def _sites(self) -> list[int]:
         written = [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]

@@ -79,17 +79,21 @@ def handed_secrets() -> dict[str, str]:
     return {str(name): str(secret) for name, secret in json.loads(text or b"{}").items()}
 
 
-def serve(directory: ClusterDirectory, work: Callable[[Stop, Callable[[], None]], ExitCode]) -> ExitCode:
-    """Be the engine: hold the lock, mind the signals, and call `work(stop, begun)`; return its exit status.
+Work = Callable[[Stop, Callable[[], None], Callable[[], None]], ExitCode]
 
-    `work` calls `begun` once its run is recorded; until then whoever launched this process waits. SIGINT and SIGTERM
-    request a stop, SIGHUP changes nothing. Raises whatever `work` raises, after it was reported.
+
+def serve(directory: ClusterDirectory, work: Work) -> ExitCode:
+    """Be the engine: hold the lock, mind the signals, and call `work(stop, begun, guard)`; return its exit status.
+
+    `work` calls `begun` once its run is recorded; until then whoever launched this process waits. `guard` raises
+    JournalError once the lock may be another's. SIGINT and SIGTERM request a stop, SIGHUP changes nothing. Raises
+    whatever `work` raises, after it was reported.
     """
     handshake = _Handshake()
     stop = Stop()
     try:
-        with _logging(), _signals(stop), hold_lock(directory):
-            return work(stop, handshake.begun)
+        with _logging(), _signals(stop), hold_lock(directory) as lock:
+            return work(stop, handshake.begun, lock.check)
     except InstallerError as error:
         handshake.failed(error)
         raise

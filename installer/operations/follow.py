@@ -61,7 +61,10 @@ def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell
                 tell(f"left running; `craton watch {directory.cluster}` shows it again")
                 return ExitCode.INTERRUPTED
             tell("stopping at the next safe point; ctrl+c again leaves it running instead")
-            lifecycle.stop(directory.cluster)
+            try:
+                lifecycle.stop(directory.cluster)
+            except InstallerError as error:
+                tell(f"{error}. {error.hint}")
 
 
 def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event | LogLine]]:

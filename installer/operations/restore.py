@@ -90,12 +90,14 @@ def restore(world: World, intent: Intent, say: Say = say_nothing) -> None:
     Raises InstallerError at what fails; the same call completes what was begun.
     """
     remote = f"/var/lib/craton/restore-{intent.backup.sha256[:16]}.db"
-    with hold_lock(world.directory), _to_be_completed(say):
+    with hold_lock(world.directory) as lock, _to_be_completed(say):
         _bring(world, intent, remote, say)
         for name in intent.reset:
+            lock.check()
             _reset(world, name, say)
         for name in intent.lost:
             outdated.mark(world.directory, name)
+        lock.check()
         say(f"{intent.master}: etcd is made anew from the snapshot")
         run_program(DirectContext(world, _BRING, say), intent.master, "etcd", "restore", remote)
         _await_api(world, intent.master, say)

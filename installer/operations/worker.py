@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,10 @@ machine, which all others wait for, is ready soon than all of them late.
 def work(
     assignment: Assignment,
     directory: ClusterDirectory,
+    passphrases: Mapping[str, str],
     stop: Stop,
     begun: Callable[[], None],
-    passphrases: Mapping[str, str],
+    guard: Callable[[], None],
 ) -> ExitCode:
     """Carry out the assignment while the lock is held. Raises InstallerError if its run cannot begin.
 
@@ -76,6 +78,7 @@ def work(
                 limits={**_LIMITS, **world.platform.limits()},
                 stop=stop,
                 begun=recorded,
+                guard=guard,
             )
         )
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
@@ -127,7 +130,7 @@ def main(argv: list[str]) -> ExitCode:
     directory = ClusterDirectory.of(assignment.cluster)
     passphrases = process.handed_secrets()
     try:
-        return process.serve(directory, lambda stop, begun: work(assignment, directory, stop, begun, passphrases))
+        return process.serve(directory, partial(work, assignment, directory, passphrases))
     except InstallerError as error:
         tell(str(error))
         return error.exit_code or ExitCode.USAGE

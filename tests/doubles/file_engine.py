@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def file_steps(directory: Path, killer: Killer, *, hold: bool) -> list[Step]:
     return steps
 
 
-def work(directory: ClusterDirectory, order: list[str], stop: Stop, begun: Callable[[], None]) -> ExitCode:
+def work(
+    directory: ClusterDirectory, order: list[str], stop: Stop, begun: Callable[[], None], guard: Callable[[], None]
+) -> ExitCode:
     if order[0] == "refuse":
         token = "abcdef.0123456789abcdef"
         raise InstallerError("open the world", f"no \x1b[31mworld {token}", hint="Get one.", exit_code=ExitCode.PLAN)
@@ -94,13 +97,13 @@ def work(directory: ClusterDirectory, order: list[str], stop: Stop, begun: Calla
     world: Any = None
     with Journal(directory.journal) as journal:
         steps = file_steps(directory.path, killer, hold=order[0] == "hold")
-        return asyncio.run(run(steps, world, journal, stop=stop, begun=begun))
+        return asyncio.run(run(steps, world, journal, stop=stop, begun=begun, guard=guard))
 
 
 def main() -> int:
     directory, order = ClusterDirectory(Path(sys.argv[1])), sys.argv[2:] or ["all"]
     try:
-        return serve(directory, lambda stop, begun: work(directory, order, stop, begun))
+        return serve(directory, partial(work, directory, order))
     except InstallerError as error:
         return error.exit_code or 1
 

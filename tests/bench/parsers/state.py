@@ -16,7 +16,7 @@ from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome, RunKind, StepState, document
 from installer.engine.journal import Journal, Reader
-from installer.engine.lock import _written_pid
+from installer.engine.holder import Holder
 from installer.engine.progress import Progress
 from installer.health.report.model import last_report
 from installer.operations import backup, outcome, pending
@@ -141,7 +141,7 @@ def _reports() -> Iterator[Feed]:
         def feed(data: bytes) -> object:
             directory.report.write_bytes(data)
             directory.lock.write_bytes(data)
-            return last_report(directory), _written_pid(directory)
+            return last_report(directory), Holder.read(directory.lock)
 
         yield feed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import stat
@@ -10,13 +12,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.engine.lock import hold_lock, running_pid
+from installer.engine.holder import Holder
+from installer.engine.journal import JournalError
+from installer.engine.lock import hold_lock, request_stop, running_pid
 
 HOLDER = """
 import sys
@@ -71,7 +76,9 @@ def test_a_killed_holder_leaves_a_lock_that_is_free(directory: ClusterDirectory)
     with holder(directory) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert directory.lock.read_text() == str(process.pid)
+        left = Holder.read(directory.lock)
+        assert left is not None
+        assert left.pid == process.pid
         assert running_pid(directory) is None
         with hold_lock(directory):
             assert running_pid(directory) == os.getpid()
@@ -90,13 +97,79 @@ def test_the_lock_is_free_after_an_error(directory: ClusterDirectory) -> None:
         pass
 
 
-def test_a_lock_file_that_is_removed_while_held_does_not_lock_the_next_cluster_of_that_name(
-    directory: ClusterDirectory,
-) -> None:
-    with hold_lock(directory):
+def test_a_lock_file_that_is_deleted_lets_no_second_engine_in(directory: ClusterDirectory) -> None:
+    with hold_lock(directory) as lock:
         directory.lock.unlink()
-        with hold_lock(directory):
+        with pytest.raises(InstallerError, match="at work on demo") as raised, hold_lock(directory):
+            pass
+        assert raised.value.exit_code is ExitCode.LOCKED
+        assert running_pid(directory) is not None, "it is known that somebody works, if not who"
+        lock.check()
+
+
+def test_a_directory_that_is_replaced_ends_the_old_engine_s_right_to_go_on(directory: ClusterDirectory) -> None:
+    with hold_lock(directory) as lock:
+        lock.check()
+        directory.path.rename(directory.path.with_name("aside"))
+        with pytest.raises(JournalError, match="removed or replaced"):
+            lock.check()
+        with hold_lock(directory) as new:
             assert running_pid(directory) == os.getpid()
+            new.check()
+
+
+def test_where_directories_can_not_be_locked_the_file_alone_is(
+    directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+
+    def of_a_network(descriptor: int, mode: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        real(descriptor, mode)
+
+    monkeypatch.setattr(fcntl, "flock", of_a_network)
+    with hold_lock(directory) as lock:
+        assert running_pid(directory) == os.getpid()
+        lock.check()
+        with pytest.raises(InstallerError, match="at work on demo"), hold_lock(directory):
+            pass
+        directory.lock.unlink()
+        with pytest.raises(JournalError, match="removed or replaced"):
+            lock.check()
+
+
+@pytest.fixture
+def bystander() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has nothing to do with any engine."""
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process:
+        yield process
+        process.communicate()
+
+
+@pytest.mark.parametrize("other", [{"boot": "another"}, {"namespace": "pid:[1]"}, {"started": "1"}, {"started": ""}])
+def test_a_stop_never_signals_a_process_that_merely_has_the_pid(
+    directory: ClusterDirectory, bystander: subprocess.Popen[bytes], other: dict[str, str]
+) -> None:
+    """As an engine on another computer, or in a container that shares the directory, whose pid is somebody's here."""
+    with holder(directory):
+        written = Holder.read(directory.lock)
+        assert written is not None
+        stranger = replace(written, pid=bystander.pid, host="elsewhere", **other)
+        directory.lock.write_text(stranger.to_json())
+        with pytest.raises(InstallerError, match=f"it is process {bystander.pid} on elsewhere") as raised:
+            request_stop(directory)
+        assert f"kill {bystander.pid}" in raised.value.hint
+    assert bystander.poll() is None
+
+
+@pytest.mark.parametrize("text", ["", "rubbish", "[]", "{}", '{"pid": "4"}', "99999999"])
+def test_a_lock_that_says_nothing_of_use_is_still_held_and_no_error(directory: ClusterDirectory, text: str) -> None:
+    with holder(directory):
+        directory.lock.write_text(text)
+        assert running_pid(directory) in (0, 99999999)
+        with pytest.raises(InstallerError, match="stop the engine"):
+            request_stop(directory)
 
 
 def test_asking_who_runs_never_keeps_anybody_from_the_lock(directory: ClusterDirectory) -> None:

@@ -182,7 +182,7 @@ def test_an_engine_in_the_foreground_needs_nobody_to_listen(
     before = signal.getsignal(signal.SIGTERM)
     pids: list[int | None] = []
 
-    def work(_stop: object, begun: Callable[[], None]) -> ExitCode:
+    def work(_stop: object, begun: Callable[[], None], _guard: object) -> ExitCode:
         begun()
         pids.append(running_pid(directory))
         return ExitCode.DONE
@@ -199,7 +199,7 @@ def test_an_engine_goes_on_when_whoever_launched_it_is_gone(
     monkeypatch.setenv(HANDSHAKE, str(writable))
     os.close(readable)
 
-    def work(_stop: object, begun: Callable[[], None]) -> ExitCode:
+    def work(_stop: object, begun: Callable[[], None], _guard: object) -> ExitCode:
         begun()
         return ExitCode.DONE
 

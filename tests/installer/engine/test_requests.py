@@ -20,6 +20,8 @@ from tests.doubles.actions import Effects, fake_step
 
 A, B = fake_step(Effects(), "a"), fake_step(Effects(), "b")
 
+BROKEN = InstallerError("install packages", "no space left on device")
+
 
 @dataclass
 class StandIn:
@@ -36,7 +38,7 @@ class StandIn:
     def fails_again(self) -> None:
         self.takes_up("a", "b")
         for step in (A, B):
-            self.journal.transition(step, StepState.FAILED, error={}).result()
+            self.journal.transition(step, StepState.FAILED, error=BROKEN.as_dict()).result()
         self.ends()
 
     def ends(self) -> None:
@@ -62,7 +64,7 @@ def engine(directory: ClusterDirectory) -> Iterator[StandIn]:
         lock.enter_context(hold_lock(directory))
         journal.begin(RunKind.INSTALL, [A, B], {})
         for step in (A, B):
-            journal.transition(step, StepState.FAILED, error={}).result()
+            journal.transition(step, StepState.FAILED, error=BROKEN.as_dict()).result()
         yield StandIn(journal, lock)
 
 
