@@ -15,8 +15,8 @@ from pathlib import Path
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome, RunKind, StepState, document
-from installer.engine.journal import Journal, Reader
 from installer.engine.holder import Holder
+from installer.engine.journal import Journal, Reader
 from installer.engine.progress import Progress
 from installer.health.report.model import last_report
 from installer.operations import backup, outcome, pending
