@@ -14,12 +14,12 @@ verb_join() {
     enter join
 }
 
-# enter init|join [OPTION...], with a parcel on stdin: done once; one that was cut off is cleaned up after, and repeated.
+# enter init|join [OPTION...], with a payload on stdin: done once; one that was cut off is cleaned up after, and repeated.
 enter() {
     has kubeadm || fail 'kubeadm is not on this machine: prepare it first'
-    take_parcel kubeadm.yaml encryption.yaml authentication.yaml audit-policy.yaml
-    ! is_in_cluster "$1" || { drop_parcel && say 'already done' && return; }
-    [ -s "$PARCEL/kubeadm.yaml" ] || refuse_parcel 'the payload has no kubeadm.yaml'
+    take_payload kubeadm.yaml encryption.yaml authentication.yaml audit-policy.yaml
+    ! is_in_cluster "$1" || { drop_payload && say 'already done' && return; }
+    [ -s "$PAYLOAD/kubeadm.yaml" ] || refuse_payload 'the payload has no kubeadm.yaml'
     [ ! -e "$BEGUN" ] || take_back_begun
     without_proxy
     own_cluster_data
@@ -67,7 +67,7 @@ stands_join() {
 
 # Masters get their join's configuration with the place of a control plane in it.
 kind_of_machine() {
-    if [ "$1" = init ] || grep -q '^controlPlane:' "$PARCEL/kubeadm.yaml"; then echo master; else echo worker; fi
+    if [ "$1" = init ] || grep -q '^controlPlane:' "$PAYLOAD/kubeadm.yaml"; then echo master; else echo worker; fi
 }
 
 # kubeadm would hand a proxy on to the control plane.
@@ -85,12 +85,12 @@ begin() {
         umask 077
         mkdir -p "$KEPT"
         for file in encryption.yaml authentication.yaml audit-policy.yaml; do
-            [ ! -e "$PARCEL/$file" ] || cp "$PARCEL/$file" "$KEPT/$file" || exit 1
+            [ ! -e "$PAYLOAD/$file" ] || cp "$PAYLOAD/$file" "$KEPT/$file" || exit 1
         done
-        cp "$PARCEL/kubeadm.yaml" "$KUBEADM_CONFIG"
+        cp "$PAYLOAD/kubeadm.yaml" "$KUBEADM_CONFIG"
     ) || failed_write "$KUBEADM_CONFIG"
     rmdir "$KEPT" 2>/dev/null || mkdir -p /var/log/kubernetes/audit
-    drop_parcel
+    drop_payload
 }
 
 finish() {

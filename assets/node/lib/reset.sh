@@ -41,7 +41,7 @@ verb_reset() {
     [ -n "$(member)" ] || [ -e "$BEGUN" ] || { say 'already done' && return; }
     [ "$(member)" != another ] || end "$OTHER_CLUSTER" 'this machine is a node of a cluster that Craton did not make'
     clean_up
-    drop_parcel
+    drop_payload
     drop_images
     rm -rf "$STATE/before"
     return_to_standalone

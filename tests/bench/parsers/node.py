@@ -52,7 +52,7 @@ _TABLE = """{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"table": {"family
 {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 6443}},
 {"accept": null}]}}]}"""
 _SHOWN = f"file=a1\ntable=kept\nunit=enabled\nrules={_TABLE}"
-_PARCEL = "#file kubeadm.yaml\na: 1\n#file encryption.yaml\nb: 2\n"
+_PAYLOAD = "#file kubeadm.yaml\na: 1\n#file encryption.yaml\nb: 2\n"
 _STAGES = "stage 1 3 kernel modules\nsome words\nstage 3 3 kubelet\nremoved file /etc/x\nleft package y it was there\n"
 _GATHERED = "#file versions.txt\nDebian 13\n#file kubelet.log\nlines\n#file ../../etc/passwd\nx\n"
 
@@ -149,7 +149,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("condition", _condition, (_CONDITION,)),
     of_text("invitation", lambda text: join._invitation(saying(text), "demo-master-1"), (_INVITATION,)),
     of_text("what a machine needs", _needed, ("images/a.tar\n",)),
-    of_text("payload", kubeadm.read_payload, (_PARCEL,), ValueError),
+    of_text("payload", kubeadm.read_payload, (_PAYLOAD,), ValueError),
     of_text("download", _download, (base64.encodebytes(bytes(range(256))).decode(),)),
     of_text("upload", _upload, ("0\n", "whole\n", "1000\n")),
     of_text("reasons for no upload", _not_taken, ("tee: x: No space left on device\n", "sudo: a password is required")),
