@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import string
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 
 
 def parse(url: str) -> SplitResult:
@@ -14,11 +17,11 @@ def parse(url: str) -> SplitResult:
         sound = parts.scheme in ("http", "https") and host and parts.port != 0 and url.isascii() and url.isprintable()
     except ValueError:
         sound = False
-    # Python's client decodes %-escapes in a host: it would ask another than the one that was judged here.
-    if not sound or " " in url or "%" in parts.netloc:
-        raise ValueError("no http or https address")
-    if "@" in parts.netloc:
+    if sound and "@" in parts.netloc:
         raise ValueError("an address with a user in it")
+    # Stricter than Python's client, which would decode %-escapes and ask another host than the one judged here.
+    if not sound or " " in url or not _HOST.fullmatch(parts.netloc):
+        raise ValueError("no http or https address")
     return parts
 
 

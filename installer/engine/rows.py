@@ -10,7 +10,7 @@ from installer.common.shape import NUMBER, shaped
 from installer.engine.events import Event, EventType, Outcome, RunKind, RunRecord, StepRecord, StepState
 
 _ERROR = {"operation": str, "observed": str, "hint": str}
-_NEEDED: Mapping[EventType, Mapping[str, Any]] = {
+_NEEDED: Mapping[EventType, dict[str, Any]] = {
     EventType.RUN_STARTED: {"kind": str, "pid": int, "steps": [str]},
     EventType.RUN_ENDED: {"outcome": str, "exit_code": int},
     EventType.STEP: {"state": str},
@@ -25,7 +25,11 @@ _LEFT = {"kind": str, "name": str, "detail": str}
 _RECEIPT = {"left": [_LEFT]}
 _UNDONE = {"machine": str, "removed": [str], "left": [str]}
 """Results that are read again: of topic `receipt`, and of those that say what was removed from a machine."""
-_ALLOWED = {"how": str, "seen": str, "error": _ERROR, "because": str, "until": NUMBER, "ticks": NUMBER}
+_OPTIONAL: Mapping[EventType, dict[str, Any]] = {
+    EventType.RUN_STARTED: {"ticks": NUMBER},
+    EventType.STEP: {"how": str, "seen": str, "error": _ERROR, "because": str},
+    EventType.RETRY: {"until": NUMBER},
+}
 _LATEST = 253402300800.0
 """Unix seconds of the year 10,000, which no clock can show."""
 
@@ -33,7 +37,7 @@ _LATEST = 253402300800.0
 def event(row: Sequence[Any]) -> Event:
     seq, at, run, name, step, machine, text = row
     type = EventType(name)
-    data = _data(text, {**_ALLOWED, **_NEEDED[type]})
+    data = _data(text, _NEEDED[type] | _OPTIONAL.get(type, {}))
     _require(data, _NEEDED[type], f"an event {type}")
     _check(type, data)
     if type is EventType.RESULT:

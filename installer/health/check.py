@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from installer.common.scrub import safe
 from installer.plan.rules import Level, Role
 from installer.steps.evidence import EVERY_ROLE, Evidence, Probe, Unreadable
 
@@ -25,19 +27,28 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
+_safe = lru_cache(4096)(safe)  # most machines of a cluster say the same
+
 SEVERITY = (Verdict.NOT_APPLICABLE, Verdict.PASS, Verdict.UNKNOWN, Verdict.WARN, Verdict.FAIL)
 """Verdicts from the least to the most severe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check's verdict on one machine: `seen` is the evidence in a sentence, `remedy` what mends it."""
+    """A check's verdict on one machine: `seen` is the evidence in a sentence, `remedy` how to fix what is wrong.
+
+    Machines' words are in both. They are made safe here, for terminals, pages, JSON and files alike.
+    """
 
     check: str
     machine: str
     verdict: Verdict
     seen: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seen", _safe(self.seen))
+        object.__setattr__(self, "remedy", _safe(self.remedy))
 
 
 @dataclass(frozen=True, slots=True)

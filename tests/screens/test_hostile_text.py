@@ -26,7 +26,7 @@ from tests.screens.stand_ins import settle, visible
 from tests.screens.watching import shows
 
 MARKUP = "[bold]x[/bold][@click=app.quit]y[/]"
-HIDDEN = "\x1b[2J\x1b]0;t\x07\x9b1A\x07\u202e\u200b\u2066\u00ad\u3164\u2800\ufe0f\U000e0041\u061c"
+HIDDEN = "\x1b[2J\x1b]0;t\x07\x9b1A\x07\u202e\u200b\u2066\u00ad\u3164\u2800\ufe0f\U000e0041\u061c\u180e\u206a\u206f\u115f\u1160\U000e0100"
 HOSTILE = f"{MARKUP} ad{HIDDEN}min"
 
 
@@ -54,7 +54,7 @@ def is_clean(pilot: Pilot[Any]) -> None:
     assert MARKUP in seen
     for letter in HIDDEN:
         assert not unicodedata.category(letter).startswith("C") or letter not in seen
-    assert not set("\u3164\u2800\ufe0f\U000e0041") & set(seen)
+    assert not set("\u3164\u2800\ufe0f\u115f\u1160\U000e0041\U000e0100") & set(seen)
 
 
 async def test_no_widget_draws_what_cannot_be_seen_and_none_takes_markup_from_outside() -> None:
