@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 NUMBER = (int, float)
+LATEST = 253402300800.0
+"""Unix seconds of the year 10,000, which no clock can show."""
 
 
 def shaped(value: Any, shape: Any, where: str = "") -> Any:

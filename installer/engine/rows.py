@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from installer.common import json_reader
-from installer.common.shape import NUMBER, shaped
+from installer.common.shape import LATEST, NUMBER, shaped
 from installer.engine.events import Event, EventType, Outcome, RunKind, RunRecord, StepRecord, StepState
 
 _ERROR = {"operation": str, "observed": str, "hint": str}
@@ -30,8 +30,6 @@ _OPTIONAL: Mapping[EventType, dict[str, Any]] = {
     EventType.STEP: {"how": str, "seen": str, "error": _ERROR, "because": str},
     EventType.RETRY: {"until": NUMBER},
 }
-_LATEST = 253402300800.0
-"""Unix seconds of the year 10,000, which no clock can show."""
 
 
 def event(row: Sequence[Any]) -> Event:
@@ -62,7 +60,7 @@ def _check(type: EventType, data: Mapping[str, Any]) -> None:
             _require(data["error"], ("operation", "observed"), "a step's error")
     elif type is EventType.RETRY:
         _require(data["error"], ("observed",), "a retry's error")
-    if not 0 <= data.get("until", 0) < _LATEST:
+    if not 0 <= data.get("until", 0) < LATEST:
         raise ValueError(f"{type} until {data['until']}")
     if data.get("ticks", 0) < 0:
         raise ValueError(f"a run that began at {data['ticks']} ticks")

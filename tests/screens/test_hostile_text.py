@@ -26,7 +26,8 @@ from tests.screens.stand_ins import settle, visible
 from tests.screens.watching import shows
 
 MARKUP = "[bold]x[/bold][@click=app.quit]y[/]"
-HIDDEN = "\x1b[2J\x1b]0;t\x07\x9b1A\x07\u202e\u200b\u2066\u00ad\u3164\u2800\ufe0f\U000e0041\u061c\u180e\u206a\u206f\u115f\u1160\U000e0100"
+HIDDEN = "\x1b[2J\x1b]0;t\x07\x9b1A\x07\u202e\u200b\u2066\u00ad\u3164\u2800\ufe0f\U000e0041\u061c"
+HIDDEN += "\u180e\u206a\u206f\u115f\u1160\U000e0100"
 HOSTILE = f"{MARKUP} ad{HIDDEN}min"
 
 

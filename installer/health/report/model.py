@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from installer.common import json_reader
+from installer.common.shape import LATEST, NUMBER, shaped
 from installer.health.check import Finding, Verdict, worst
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan.decisions import State
@@ -145,17 +146,33 @@ class Report:
         """Raises KeyError, TypeError or ValueError if `data` is no report of this format."""
         if data["format"] != FORMAT:
             raise ValueError(f"a report of format {data['format']}")
+        data = shaped(data, _SHAPE)
+        if not 0 <= data["checked_at"] < LATEST:
+            raise ValueError(f"a report of the time {data['checked_at']}")
         return cls(
-            cluster=str(data["cluster"]),
+            cluster=data["cluster"],
             checked_at=float(data["checked_at"]),
             seconds=float(data["seconds"]),
             findings=tuple(Finding(**{**one, "verdict": Verdict(one["verdict"])}) for one in data["findings"]),
             reach=tuple(Pair(**{**one, "result": Reached(one["result"])}) for one in data["reach"]),
             rules=tuple(_rule_status(one) for one in data["rules"]),
-            pairs_covered=int(data["pairs_covered"]),
-            pairs_total=int(data["pairs_total"]),
-            notice=str(data["notice"]),
+            pairs_covered=data["pairs_covered"],
+            pairs_total=data["pairs_total"],
+            notice=data["notice"],
         )
+
+
+_SHAPE: Mapping[str, Any] = {
+    "cluster": str,
+    "notice": str,
+    "checked_at": NUMBER,
+    "seconds": NUMBER,
+    "pairs_covered": int,
+    "pairs_total": int,
+    "findings": [dict.fromkeys(("check", "machine", "verdict", "seen", "remedy"), str)],
+    "reach": [{**dict.fromkeys(("source", "target", "protocol", "rule", "result"), str), "port": int}],
+    "rules": [dict.fromkeys(("id", "level", "subject", "text", "planned", "configured", "observed", "detail"), str)],
+}
 
 
 def _plural(count: int, noun: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from installer.common import json_reader
 from installer.health import gather as gathering
 from installer.health.evaluate import evaluate
 from installer.health.preflight import evaluate_preflight, facts, summary
@@ -83,7 +84,7 @@ def _ports(text: str) -> object:
 
 
 def _report(text: str) -> object:
-    report = Report.from_dict(json.loads(text))
+    report = Report.from_dict(json_reader.parse(text))
     return render(report), page(report)
 
 
