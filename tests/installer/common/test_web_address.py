@@ -26,7 +26,8 @@ def test_addresses_of_the_web_are_read(url: str, number: int) -> None:
         "", "http://", "http://[", "http://[::1", "http://[x]/", "http://]", "http:///x", "http://:80/", "http://a:0/",
         "http://a:b/", "http://a:99999/", "http://a:-1/", "http://a..b/", "http://" + "a" * 64 + ".test/", "ftp://a/",
         "file:///etc/passwd", "/etc/passwd", "//a/b", "javascript:x", "http://ü.test/", "http://a b/", "http://a/\n",
-        "http://a/\x00", "http://user@a.test/", "https://user:secret@a.test/", "https://a%2Etest/", "https://[fd00::1](x/", "https://[fd00::1]x/", "https://(a)/",
+        "http://a/\x00", "http://user@a.test/", "https://user:secret@a.test/", "https://a%2Etest/",
+        "https://[fd00::1](x/", "https://[fd00::1]x/", "https://(a)/",
         "https://me%40a.test/", "https://a.t%C3%A9st/", "https://[fe80::1%25eth%FF]/",
     ],
 )  # fmt: skip
