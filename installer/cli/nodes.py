@@ -100,9 +100,9 @@ def upgrade(
     """Upgrade Kubernetes to a patch release or the next minor, one machine at a time."""
     from installer.operations import lookup, pending, runs
 
-    plan = lookup.load(cluster)
-    begun = pending.pending(lookup.existing(cluster))
-    if begun is None or not begun.touched:
+    directory, plan = lookup.existing(cluster), lookup.load(cluster)
+    begun = pending.pending(directory)
+    if not (begun and begun.touched) and not pending.upgrade_is_lost(directory, plan, to):
         pending.upgraded(plan, to)
     run.explain("\n".join(_upgrade_lines(plan, to)))
     run.confirm(f"Upgrade {cluster} to {to}?")

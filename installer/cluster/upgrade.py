@@ -12,6 +12,7 @@ from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
+from installer.plan.releases import refusal
 from installer.plan.rules import Role
 from installer.plan.topology import MASTER_TAINT, Machine, Topology
 from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
@@ -25,7 +26,9 @@ class MachineReady(Proof):
     """The machine is a node with the release that the cluster comes from, or already the new one, or between them."""
 
     machine: str
-    releases: tuple[str, str]
+    before: str
+    """Empty if nobody knows any more: then whatever can go to the new release."""
+    release: str
 
     def observe(self, ctx: Context) -> Observation:
         said, cluster = status(ctx, self.machine), ctx.world.plan.name
@@ -38,12 +41,11 @@ class MachineReady(Proof):
                 exit_code=ExitCode.PREFLIGHT,
             )
         prepared = said.get("prepared", "")
-        if prepared in self.releases or not prepared:
+        if prepared in ("", self.before, self.release) or not (self.before or refusal(prepared, self.release)):
             return Observation(True, f"prepared for {prepared}" if prepared else "its preparation was interrupted")
-        old, new = self.releases
         raise InstallerError(
             "check the machine",
-            f"it is prepared for {prepared}, and the cluster goes from {old} to {new}",
+            f"it is prepared for {prepared}, and the cluster goes {_way(self.before, self.release)}",
             machine=self.machine,
             hint="bring it to the cluster's release first, or take it out (craton nodes remove)",
             exit_code=ExitCode.PREFLIGHT,
@@ -165,6 +167,10 @@ class BackInService(Permanent):
         return _etcd_trouble(ctx, self.machine.name)
 
 
+def _way(before: str, release: str) -> str:
+    return f"from {before} to {release}" if before else f"to {release}"
+
+
 def _prepared(ctx: Context, machine: str, release: str) -> Observation:
     prepared = status(ctx, machine).get("prepared", "")
     return Observation(prepared == release, f"prepared for {prepared or 'nothing'}")
@@ -210,7 +216,11 @@ def is_drained(topology: Topology, machine: Machine) -> bool:
 
 
 def steps(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step]:
-    """The steps that bring `plan.kubernetes` to a cluster of the release `before`, each after the one before it."""
+    """The steps that bring `plan.kubernetes` to a cluster of the release `before`, each after the one before it.
+
+    `before` is empty if it isn't known any more, as when the journal of an upgrade is lost: each step finds out where
+    its machine is.
+    """
     yield from _checks(plan, topology, before)
     previous = "upgrade/plan"
     for machine in topology.machines:
@@ -227,13 +237,13 @@ def _checks(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step
             title=f"look what {name} runs",
             phase=Phase.UPGRADE,
             machine=name,
-            action=MachineReady(name, (before, plan.kubernetes)),
+            action=MachineReady(name, before, plan.kubernetes),
             weight=0.5,
             limit="ssh",
         )
     yield Step(
         id="upgrade/check",
-        title=f"check that {plan.name} is healthy before it goes from {before} to {plan.kubernetes}",
+        title=f"check that {plan.name} is healthy before it goes {_way(before, plan.kubernetes)}",
         phase=Phase.UPGRADE,
         needs=tuple(f"upgrade/check/{name}" for name in names),
         action=ClusterReady(),
@@ -258,7 +268,7 @@ def _machine(plan: InstallPlan, topology: Topology, machine: Machine) -> Iterato
     ]
     if is_drained(topology, machine):
         actions.append(("drain", f"drain {name}", Drained(plan, name), 5.0, 600.0))
-    kubelet = Prepare(plan, name)
+    kubelet = Prepare(plan, name, upgrades=True)
     actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, DOWNLOADING))
     back = BackInService(plan, machine)
     actions.append(("back", f"see {name} Ready with {release}, and in service again", back, 5.0, 300.0))

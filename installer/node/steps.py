@@ -10,9 +10,10 @@ from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
 from installer.common.text import shown
 from installer.node.configuration import configuration, configuration_sum
-from installer.node.program import BUILT_IN, ensure_program, run_program, source_sum, status
+from installer.node.program import BUILT_IN, condition, ensure_program, run_program, source_sum, status
 from installer.node.upload import upload
 from installer.node.waiting import wait_for_ssh
+from installer.plan import releases
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
 from installer.ssh.connection import Result
@@ -73,10 +74,14 @@ class _Prepare:
 
     plan: InstallPlan
     machine: str
+    upgrades: bool = False
+    """Whether it may bring another release to a machine that is a node already: a step of an upgrade alone may."""
 
     def observe(self, ctx: Context) -> Observation:
         said = status(ctx, self.machine)
         prepared = said.get("prepared", "")
+        if prepared != self.plan.kubernetes and said.get("member") == self.plan.name and not self.upgrades:
+            self._refuse_upgrade(prepared or condition(ctx, self.machine).get("kubelet_version", ""))
         if prepared != self.plan.kubernetes:
             return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(said, self.plan.name))
         if said.get("configuration") != configuration_sum(self._configuration(ctx)):
@@ -84,6 +89,21 @@ class _Prepare:
         if said.get("program") not in (source_sum(), BUILT_IN):
             return Observation(False, f"prepared for {prepared}, by another version of Craton", remains=True)
         return Observation(True, f"prepared for {prepared}")
+
+    def _refuse_upgrade(self, runs: str) -> None:
+        """Raises InstallerError if a node runs another release: all nodes at once would get the plan's."""
+        name, release = self.plan.name, self.plan.kubernetes
+        if not runs or runs == release:
+            return
+        reason = releases.refusal(runs, release)
+        raise InstallerError(
+            "prepare the machine",
+            f"it is a node of {name} that runs {runs}, and the plan says {release}",
+            machine=self.machine,
+            hint=f"Put the release that {name} runs into its plan: {reason}."
+            if reason
+            else f"`craton upgrade {name} --to {release}` brings it machine by machine, or goes on with that.",
+        )
 
     def apply(self, ctx: Context) -> None:
         run_program(ctx, self.machine, "prepare", stdin=self.bring(ctx))

@@ -32,7 +32,8 @@ class Pending:
         """What it does, in the words of a sentence."""
         if self.kind is RunKind.REMOVE:
             return f"the removal of {', '.join(self.options.machines)}"
-        return f"the upgrade from {self.options.upgrade_from} to {self.options.upgrade_to}"
+        before = f" from {self.options.upgrade_from}" if self.options.upgrade_from else ""
+        return f"the upgrade{before} to {self.options.upgrade_to}"
 
 
 def recorded(options: Mapping[str, Any]) -> RunOptions:
@@ -63,6 +64,15 @@ def pending(directory: ClusterDirectory) -> Pending | None:
     kind = RunKind.REMOVE if leaving else RunKind.UPGRADE
     touched = bool(leaving) or plan.kubernetes == options.upgrade_to
     return Pending(kind, replace(options, machines=leaving), touched)
+
+
+def upgrade_is_lost(directory: ClusterDirectory, plan: InstallPlan, release: str) -> bool:
+    """Whether an upgrade to the release of the saved plan may have been begun of which the journal knows no more."""
+    if plan.kubernetes != release:
+        return False
+    with Reader(directory.journal) as reader:
+        runs = reader.runs()
+    return not any(run.outcome is Outcome.DONE for run in runs)
 
 
 def refuse_pending(directory: ClusterDirectory, found: Pending | None) -> None:

@@ -93,6 +93,10 @@ def start_upgrade(cluster: str, release: str, options: RunOptions, tell: Tell = 
         return _go_on(directory, found, options, tell)
     pending.refuse_pending(directory, found)
     plan = load(cluster)
+    if pending.upgrade_is_lost(directory, plan, release):  # every machine is asked where it is
+        told = replace(options, upgrade_from="", upgrade_to=release)
+        _launch(RunKind.UPGRADE, directory.plan, directory, told, tell)
+        return directory
     upgraded = pending.upgraded(plan, release)
     options = replace(options, upgrade_from=plan.kubernetes, upgrade_to=release)
     _launch_changed(RunKind.UPGRADE, upgraded, directory, options, tell)

@@ -51,7 +51,7 @@ class RunOptions:
     force: bool = False
     """Whether machines that do not answer leave, too, of a removal."""
     upgrade_from: str | None = None
-    """The release that the cluster had before, of an upgrade."""
+    """The release that the cluster had before, of an upgrade; empty if nobody knows any more."""
     upgrade_to: str | None = None
     """The release that it is to have."""
 

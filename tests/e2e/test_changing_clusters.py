@@ -164,6 +164,28 @@ def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_r
     assert craton.cluster()["state"] == "installed"
 
 
+def test_an_upgrade_whose_journal_is_lost_changes_no_two_machines_at_once_and_can_go_on(craton: Craton) -> None:
+    installed(craton, release=OLD)
+    follower = craton.start("upgrade", "demo", "--to", NEW, "--yes", "--json", "--speed", "4")
+    kill_while_it_applies(craton, follower, 6, 0)
+    before = {name: node["status"]["nodeInfo"]["kubeletVersion"] for name, node in nodes(craton).items()}
+    assert OLD in before.values(), "it was killed half-way"
+    for file in (craton.home / "clusters" / "demo").glob("journal.db*"):
+        file.unlink()
+
+    refused = craton.run("resume", "demo", "--yes", "--plain", *SPEED, expect=5)
+    assert f"a node of demo that runs {OLD}, and the plan says {NEW}" in refused.stdout
+    assert f"craton upgrade demo --to {NEW}" in refused.stdout
+    assert {name: node["status"]["nodeInfo"]["kubeletVersion"] for name, node in nodes(craton).items()} == before
+
+    events = craton.events("upgrade", "demo", "--to", NEW, "--yes", *SPEED)
+    order = [id.rpartition("/demo-")[2] for id in applied(events) if id.startswith("upgrade/kubelet/")]
+    assert order == [name for name in ("master-1", "infra-1", "worker-1", "worker-2") if name in order]
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes(craton).values()} == {NEW}
+    assert not any(node["spec"].get("unschedulable") for node in nodes(craton).values())
+    assert craton.cluster()["state"] == "installed"
+
+
 def test_a_node_that_somebody_else_cordoned_stays_so_through_an_upgrade(craton: Craton) -> None:
     installed(craton, release=OLD)
     craton.run("ssh", "demo", "master-1", "sudo -n /usr/local/sbin/craton-node kubectl cordon demo-worker-1")

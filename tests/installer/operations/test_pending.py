@@ -177,6 +177,7 @@ def test_asking_for_an_upgrade_again_goes_on_with_it(
 def test_where_a_cluster_cannot_go_is_said_with_where_it_can(
     directory: ClusterDirectory, launched: list[dict[str, Any]], release: str, words: str, hint: str
 ) -> None:
+    ran(directory, RunKind.INSTALL, {}, Outcome.DONE)
     with pytest.raises(InstallerError, match=words) as caught:
         runs.start_upgrade("demo", release, RunOptions())
     assert hint in caught.value.hint
@@ -203,3 +204,15 @@ def test_machines_that_join_stand_in_a_plan_whose_comments_are_kept(
     runs.start_changed(plan, RunOptions())
     assert launched[0]["kind"] == "install"
     assert launched[0]["plan"] == PLAN.replace("workers: 3", "workers: 5")
+
+
+def test_an_upgrade_that_the_journal_knows_nothing_of_asks_every_machine_where_it_is(
+    directory: ClusterDirectory, launched: list[dict[str, Any]]
+) -> None:
+    runs.start_upgrade("demo", "v1.35.6", RunOptions())
+    [assignment] = launched
+    assert (assignment["kind"], assignment["options"]["upgrade_from"]) == ("upgrade", "")
+    ran(directory, RunKind.UPGRADE, {"upgrade_from": "", "upgrade_to": "v1.35.6"})
+    found = pending.pending(directory)
+    assert found is not None
+    assert (found.words, found.touched) == ("the upgrade to v1.35.6", True)
