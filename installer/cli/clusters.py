@@ -24,7 +24,7 @@ from installer.cli.common import (
     unlock_keys,
 )
 from installer.cli.groups import RUNNING, WRONG
-from installer.common.console import result, result_json
+from installer.common.console import result, result_json, tell
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import takes_unicode
 
@@ -70,7 +70,7 @@ def check(
 
         raise typer.Exit(run_health(name))
     unlock_keys(lookup.load(name), mode)
-    report = health.check(name, machine, check)
+    report = health.check(name, machine, check, tell)
     if html:
         html.write_text(page(report), encoding="utf-8")
     if mode is Mode.JSON:

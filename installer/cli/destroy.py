@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from installer.cli.common import (
 )
 from installer.cli.groups import RUNNING
 from installer.common.console import result, result_json, tell
-from installer.common.errors import ExitCode
+from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
     from installer.engine.progress import Progress
@@ -70,7 +71,8 @@ def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, P
 
     directory = lookup.existing(cluster)
     with Reader(directory.journal) as reader:
-        reader.runs()
+        with suppress(InstallerError):  # a journal that can't be read is moved aside by the engine
+            reader.runs()
         runs.start_destroy(cluster, options)
         follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
         code = follow.follow(directory, reader, follower, tell)

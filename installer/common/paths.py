@@ -99,9 +99,9 @@ class ClusterDirectory:
 
 
 def clusters() -> list[ClusterDirectory]:
-    """Every cluster that has a journal, by name."""
+    """Every cluster that has a plan or a journal, by name: neither is lost because the other is."""
     root = home() / "clusters"
     with file_errors(root):
         names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
         found = [ClusterDirectory.of(name) for name in names if not name.startswith(".")]
-        return [directory for directory in found if directory.journal.exists()]
+        return [directory for directory in found if directory.plan.exists() or directory.journal.exists()]

@@ -15,9 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
 
+from installer.common.console import tell
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, private_directory
 from installer.common.scrub import safe
+from installer.engine import ending
 from installer.engine.context import Stop
 from installer.engine.lock import hold_lock, request_stop, running_pid
 
@@ -51,6 +53,7 @@ def launch(
         finally:
             os.close(writable)
         _hand_over(process, secrets or {})
+        ending.launched[process.pid] = process
         # Reaps the engine if it ends before this process does.
         threading.Thread(target=process.wait, name="engine", daemon=True).start()
         line = _read_line(answer, deadline)
@@ -91,6 +94,8 @@ def serve(directory: ClusterDirectory, work: Work) -> ExitCode:
     """
     handshake = _Handshake()
     stop = Stop()
+    if handshake.is_awaited:
+        tell(ending.first_line())
     try:
         with _logging(), _signals(stop), hold_lock(directory) as lock:
             return work(stop, handshake.begun, lock.check)
@@ -112,6 +117,10 @@ class _Handshake:
         self._descriptor = int(given) if given else None
         if self._descriptor is not None:
             os.set_inheritable(self._descriptor, False)
+
+    @property
+    def is_awaited(self) -> bool:
+        return self._descriptor is not None
 
     def begun(self) -> None:
         self._say({"pid": os.getpid()})

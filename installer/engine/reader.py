@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from installer.common.errors import InstallerError
 from installer.engine import rows
 from installer.engine.events import Event, LogLine, RunRecord, StepRecord
-from installer.engine.store import open_reader
+from installer.engine.store import open_reader, unusable
 
 T = TypeVar("T")
 
@@ -124,7 +124,7 @@ class Reader:
                 self._disconnect()
                 if not self._path.exists():
                     return [[] for _ in queries]
-                raise InstallerError("read the journal", f"{self._path}: {error}", retryable=True) from error
+                raise unusable(self._path, error, "read the journal") from error
 
     def _connect(self) -> sqlite3.Connection | None:
         """The connection to the file that is at the path now, which may be another than a moment ago.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
-from installer.common.errors import InstallerError
+from installer.common.errors import InstallerError, file_errors
 from installer.common.paths import private_directory
 
 VERSION = 1
@@ -52,11 +55,23 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if not path.exists():
             _create(path)
         connection = open_beside(path)
-        connection.execute(REQUESTS)
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        try:
+            _check(connection)
+            connection.execute(REQUESTS)
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        except BaseException:
+            connection.close()
+            raise
     except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Raises sqlite3.DatabaseError for a file of which a part is lost: it may be found only once that part is read."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(found.replace("\n", ": "))
 
 
 def open_beside(path: Path) -> sqlite3.Connection:
@@ -67,17 +82,22 @@ def open_beside(path: Path) -> sqlite3.Connection:
     try:
         return _connect(f"{path.absolute().as_uri()}?mode=rw", path)
     except sqlite3.Error as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
 
 
 def open_reader(path: Path) -> sqlite3.Connection | None:
     """Open the journal for reading, or return None if there is none. Raises InstallerError as `open_writer`."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        return _connect(f"{path.absolute().as_uri()}?mode=ro", path)
+        return _connect(uri, path)
     except sqlite3.Error as error:
         if not path.exists():
             return None
-        raise _unusable(path, error) from error
+        # SQLite wants to make files next to a journal to read it. Where it can't (a full disk, a file system that is
+        # read-only), nobody writes the journal either.
+        with suppress(sqlite3.Error):
+            return _connect(f"{uri}&immutable=1", path)
+        raise unusable(path, error) from error
 
 
 def _connect(uri: str, path: Path) -> sqlite3.Connection:
@@ -112,13 +132,47 @@ def _create(path: Path) -> None:
         os.close(directory)
 
 
+def set_aside(path: Path) -> Path | None:
+    """Rename a journal and what SQLite keeps of it, so that another can begin; where it is now. Raises FileError."""
+    with file_errors(path):
+        if not path.exists():
+            return None
+        number = next(n for n in itertools.count(1) if not path.with_name(f"{path.name}.broken-{n}").exists())
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                Path(f"{path}{suffix}").rename(f"{path}.broken-{number}{suffix}")
+        return path.rename(f"{path}.broken-{number}")
+
+
 def _wrong_version(path: Path, version: int) -> InstallerError:
     if version > VERSION:
-        observed = f"{path} has format {version}; this Craton reads format {VERSION}"
-        return InstallerError("open the journal", observed, hint="Use the newer Craton that wrote it.")
-    return InstallerError("open the journal", f"{path} is no journal of Craton's", hint="Move it away and try again.")
+        return InstallerError(
+            "open the journal",
+            f"{path} has format {version}; this Craton reads format {VERSION}",
+            hint=f"Use the newer Craton that wrote it. {_without(path)}",
+        )
+    return _damaged(path, "it is no journal of Craton's", "open the journal")
 
 
-def _unusable(path: Path, error: Exception) -> InstallerError:
-    hint = f"See that {path.parent} is yours, is writable and has space; the journal can be moved away to start anew."
-    return InstallerError("open the journal", f"{path}: {error}", hint=hint)
+def unusable(path: Path, error: Exception, operation: str = "open the journal") -> InstallerError:
+    """What is wrong with a journal, and what can be done with its cluster all the same."""
+    name = getattr(error, "sqlite_errorname", "")
+    number = getattr(error, "errno", None)
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return _damaged(path, str(error), operation)
+    if name == "SQLITE_FULL" or number in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Free space on its file system, then run the command again."
+    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or number in (errno.EROFS, errno.EACCES, errno.EPERM):
+        hint = f"See that {path.parent} is yours and can be written, then run the command again."
+    else:
+        hint = f"See that {path.parent} is yours, can be written and has space, then run the command again."
+    return InstallerError(operation, f"{path}: {error}", hint=f"{hint} `craton check` works meanwhile.")
+
+
+def _damaged(path: Path, observed: str, operation: str) -> InstallerError:
+    resume = f"Move {path.name} to another name, then `craton resume {path.parent.name}` looks at what is there."
+    return InstallerError(operation, f"{path} is damaged: {observed}", hint=f"{resume} {_without(path)}")
+
+
+def _without(path: Path) -> str:
+    return f"`craton check` and `craton destroy {path.parent.name}` work without the journal."

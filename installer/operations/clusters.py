@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from installer.common import paths as state
 from installer.common.errors import InstallerError
@@ -13,6 +13,9 @@ from installer.engine.events import Outcome
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 
+if TYPE_CHECKING:
+    from installer.health.report.model import Report
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterSummary:
@@ -21,7 +24,8 @@ class ClusterSummary:
     name: str
     platform: str
     state: str
-    """installing, upgrading, removing, installed, failed, interrupted, destroying, partly destroyed, or unreadable"""
+    """installing, upgrading, removing, installed, failed, interrupted, destroying, partly destroyed, unknown (its
+    journal is lost), or unreadable"""
     phase: str
     fraction: float
     pid: int | None
@@ -33,22 +37,13 @@ class ClusterSummary:
     """pass, warn, fail, or empty if there was none"""
     last_check_at: float | None
     notice: str
+    trouble: str = ""
+    """What is wrong with its files, and what to do about it; empty if nothing is."""
 
 
 def summaries() -> list[ClusterSummary]:
     """Every cluster that Craton knows, by name; one whose files are damaged hides no other."""
-    return [_summary_or_damage(directory) for directory in state.clusters() if directory.plan.exists()]
-
-
-def _summary_or_damage(directory: ClusterDirectory) -> ClusterSummary:
-    try:
-        return _summary(directory)
-    except InstallerError:
-        modified = directory.plan.stat().st_mtime
-        pid = process.running_pid(directory)
-        return ClusterSummary(
-            directory.cluster, "?", "unreadable", "", 0.0, pid, modified, modified, "", 0, "", None, ""
-        )
+    return [_summary(directory) for directory in state.clusters()]
 
 
 def progress(directory: ClusterDirectory) -> Progress:
@@ -63,34 +58,63 @@ def progress(directory: ClusterDirectory) -> Progress:
 
 
 def _summary(directory: ClusterDirectory) -> ClusterSummary:
-    from installer.health.report.model import last_report
+    """What is known of a cluster. What can't be read leaves its own fields empty and is named."""
     from installer.plan import planfile
 
-    plan = planfile.load(directory.plan)
-    folded, pid, report = progress(directory), process.running_pid(directory), last_report(directory)
+    troubles: list[InstallerError] = []
+    folded, plan = Progress({}), None
+    try:
+        plan = planfile.load(directory.plan)
+    except InstallerError as error:
+        troubles.append(error)
+    try:
+        folded = progress(directory)
+    except InstallerError as error:
+        troubles.append(error)
+    pid, report = process.running_pid(directory), _last_report(directory, troubles)
     states = dict(folded.phases())
     unfinished = [phase for phase, phase_state in states.items() if phase_state != "done"]
+    created = next((path.stat().st_mtime for path in (directory.plan, directory.path) if path.exists()), 0.0)
     return ClusterSummary(
-        name=plan.name,
-        platform=plan.platform,
-        state=cluster_state(folded, running=pid is not None),
+        name=directory.cluster,
+        platform=plan.platform if plan else "?",
+        state="unreadable" if troubles else cluster_state(folded, running=pid is not None),
         phase=str(unfinished[0]) if unfinished else "",
         fraction=folded.fraction,
         pid=pid,
-        created=directory.plan.stat().st_mtime,
-        updated=folded.ended or folded.started or 0.0,
-        kubernetes=plan.kubernetes,
-        machines=plan.machine_count,
+        created=created,
+        updated=folded.ended or folded.started or created,
+        kubernetes=plan.kubernetes if plan else "",
+        machines=plan.machine_count if plan else 0,
         last_check=str(report.verdict) if report else "",
         last_check_at=report.checked_at if report else None,
-        notice=plan.traits.notice,
+        notice=plan.traits.notice if plan else "",
+        trouble=" ".join(f"{error}. {error.hint}".strip() for error in troubles) or _lost(directory, folded, pid),
     )
+
+
+def _last_report(directory: ClusterDirectory, troubles: list[InstallerError]) -> Report | None:
+    from installer.health.report.model import last_report
+
+    try:
+        return last_report(directory)
+    except InstallerError as error:
+        troubles.append(error)
+        return None
+
+
+def _lost(directory: ClusterDirectory, folded: Progress, pid: int | None) -> str:
+    if folded.started is not None or pid is not None:
+        return ""
+    return f"Its journal is lost: `craton resume {directory.cluster}` looks at what is there and goes on."
 
 
 def cluster_state(last_run: Progress, *, running: bool) -> str:
     """One word for a cluster, from its last run and whether an engine runs now."""
     if running:
         return last_run.kind.at_work
+    if last_run.started is None:
+        return "unknown"
     if last_run.kind.undoes:
         return "partly destroyed"
     if last_run.outcome is Outcome.DONE:

@@ -13,6 +13,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.common.text import takes_unicode
 from installer.engine import process
+from installer.engine.ending import how_it_ended
 from installer.engine.events import Event, EventType, LogLine, RunRecord, StepState, document
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
@@ -80,10 +81,14 @@ def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event
         if not alive and not new:
             raise InstallerError(
                 "follow the run",
-                f"the engine (pid {run.pid}) ended without a word; its log is {directory.engine_log}",
-                hint=f"`craton resume {directory.cluster}` goes on where it stopped",
+                f"the engine (pid {run.pid}) {how_it_ended(directory, run.pid)}",
+                hint=f"`{_again(directory, run)}` goes on where it stopped.",
                 exit_code=ExitCode.INTERRUPTED,
             )
+
+
+def _again(directory: ClusterDirectory, run: RunRecord) -> str:
+    return f"craton {'destroy' if run.kind.undoes else 'resume'} {directory.cluster}"
 
 
 def newest_run(reader: Reader) -> RunRecord:

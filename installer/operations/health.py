@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from installer.common.errors import FileError
 from installer.operations.lookup import existing, load, machine_name
 from installer.operations.session import open_world
 
@@ -12,11 +13,17 @@ if TYPE_CHECKING:
     from installer.health.report.model import Report
 
 
-def check(cluster: str, machines: Collection[str] | None = None, checks: Collection[str] | None = None) -> Report:
+def check(
+    cluster: str,
+    machines: Collection[str] | None = None,
+    checks: Collection[str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
     """Gather evidence over SSH, judge it, and keep the report: of every machine and check, or of those given.
 
     `machines` are full or short names, `checks` ids; the rest of the report is then as it was last. Where there is no
-    last report on these machines, all is checked. Raises InstallerError (usage) for a name that is unknown.
+    last report on these machines, all is checked. `say` is told if the report can't be kept.
+    Raises InstallerError (usage) for a name that is unknown.
     """
     from installer.health.examine import examine
     from installer.health.report.model import last_report, save_report
@@ -26,5 +33,8 @@ def check(cluster: str, machines: Collection[str] | None = None, checks: Collect
     with open_world(load(cluster), directory) as world:
         names = [machine_name(world.plan, machine) for machine in machines or ()]
         report = examine(world, recheck(last_report(directory), world.topology, names, checks))
-    save_report(directory, report)
+    try:
+        save_report(directory, report)
+    except FileError as error:  # what was found counts all the same
+        say(f"note: this report can't be kept: {error.observed}. {error.hint}")
     return report

@@ -139,4 +139,5 @@ def clusters_table(found: Sequence[ClusterSummary]) -> str:
                 f"pid {one.pid}" if one.pid else "-",
             )
         )
-    return "\n".join(columns(rows))
+    troubles = [f"  {one.name}: {one.trouble}" for one in found if one.trouble]
+    return "\n".join((*columns(rows), *troubles))

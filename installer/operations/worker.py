@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from installer.common.console import tell
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
-from installer.engine import process, runner
+from installer.engine import process, runner, store
 from installer.engine.context import Stop
 from installer.engine.events import RunKind
 from installer.engine.journal import Journal
@@ -65,7 +65,7 @@ def work(
 
     with (
         session.open_world(plan, directory, assignment.options) as world,
-        Journal(directory.journal) as journal,
+        _journal(assignment.kind, directory) as journal,
     ):
         code = asyncio.run(
             runner.run(
@@ -84,6 +84,20 @@ def work(
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
         forget(directory)
     return code
+
+
+def _journal(kind: RunKind, directory: ClusterDirectory) -> Journal:
+    """The cluster's journal. A destroy needs none: one that can't be used is moved aside."""
+    try:
+        return Journal(directory.journal)
+    except InstallerError as error:
+        if kind is not RunKind.DESTROY:
+            raise
+        aside = store.set_aside(directory.journal)
+        if aside is None:
+            raise
+        tell(f"{error}; it is {aside.name} now")
+        return Journal(directory.journal)
 
 
 def _steps(assignment: Assignment, plan: InstallPlan) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@ from textual.widgets import Footer, Input, Static
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.common.text import count
+from installer.engine.ending import how_it_ended
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.progress import Progress
 from installer.operations.outcome import left_on_machines
@@ -184,7 +185,8 @@ class DestroyScreen(RunScreen):
         if progress.failures:
             card.show_failure(progress.failures[0], len(progress.failures) - 1, "d details")
         elif self.engine_gone:
-            card.show_text("the engine is gone", f"Process {progress.pid} ended without saying how.", "r try again")
+            seen = f"Process {progress.pid} {how_it_ended(self.directory, progress.pid)}."
+            card.show_text("the engine is gone", seen, "r try again")
         else:
             card.hide()
 

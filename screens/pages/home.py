@@ -38,6 +38,8 @@ _MARKS: dict[str, Mark] = {
     "failed": theme.FAILED,
     "interrupted": theme.WARNING,
     "partly destroyed": theme.WARNING,
+    "unknown": theme.WARNING,
+    "unreadable": theme.WARNING,
 }
 _RUNNING = tuple(state for state, mark in _MARKS.items() if mark is theme.RUNNING)
 _CHECKS = {"pass": theme.DONE, "warn": theme.WARNING, "fail": theme.FAILED}
@@ -50,13 +52,15 @@ _ENTER = {
     "failed": ("watch", "enter shows what failed; r tries again"),
     "interrupted": ("resume", "enter goes on where it stopped"),
     "partly destroyed": ("destroy", "enter destroys the rest"),
+    "unknown": ("resume", "its journal is lost; enter looks at what is there and goes on"),
+    "unreadable": ("check", "craton list says which file can't be read; enter checks it"),
 }
 """What enter does with a cluster, by its state."""
 
 _ALLOWED = {
-    "resume": ("failed", "interrupted"),
-    "check": ("installed", "failed", "interrupted"),
-    "destroy": ("installed", "failed", "interrupted", "partly destroyed"),
+    "resume": ("failed", "interrupted", "unknown"),
+    "check": ("installed", "failed", "interrupted", "unknown", "unreadable"),
+    "destroy": ("installed", "failed", "interrupted", "partly destroyed", "unknown", "unreadable"),
     "watch": (*_RUNNING, "failed", "interrupted", "installed"),
     "review": tuple(_MARKS),
     "open": tuple(_MARKS),

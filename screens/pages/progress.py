@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import Footer, Static
 
 from installer.common.paths import ClusterDirectory
+from installer.engine.ending import how_it_ended
 from installer.engine.events import Outcome
 from installer.engine.progress import StepView
 from screens import theme
@@ -143,7 +144,7 @@ class ProgressScreen(RunScreen):
         elif told := self._told_failure(failed):
             card.show_failure(told, len(failed) - 1, keys)
         elif self.engine_gone:
-            seen = f"Process {progress.pid} ended without saying how. The journal is intact."
+            seen = f"Process {progress.pid} {how_it_ended(self.directory, progress.pid)}. The journal is intact."
             card.show_text("the engine is gone", seen, keys)
         else:
             card.hide()

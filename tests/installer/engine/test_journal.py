@@ -16,6 +16,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.engine.events import Event, EventType, LogLine, Outcome, RunKind, StepState
 from installer.engine.journal import Journal, JournalError, Reader
 from installer.engine.progress import Progress
+from installer.engine.store import set_aside
 from tests.doubles.actions import Effects, fake_step
 from tests.patience import PATIENCE
 
@@ -400,3 +401,36 @@ def test_a_journal_that_can_not_be_written_says_so_to_whoever_records(journal: J
     with pytest.raises(JournalError, match="no such table"):
         journal.transition(ONE, StepState.APPLYING)
     journal.log(ONE, "dropped")
+
+
+def test_a_full_disk_ends_the_writing_and_leaves_the_journal_readable(journal_path: Path, reader: Reader) -> None:
+    with Journal(journal_path) as journal:
+        begin(journal)
+        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+        journal._connection.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk: SQLITE_FULL
+        with pytest.raises(JournalError, match="full") as raised:
+            for number in range(1000):
+                journal.transition(
+                    ONE, StepState.FAILED, error={"observed": "x" * 500, "operation": str(number)}
+                ).result()
+        assert "Make space" in raised.value.hint
+        assert reader.runs()[0].outcome is None
+    set_aside(journal_path)
+    with Journal(journal_path) as journal:
+        assert begin(journal) == 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_part_of_a_journal_is_refused_before_anything_is_done_and_set_aside_whole(
+    journal_path: Path, share: float
+) -> None:
+    with Journal(journal_path) as journal:
+        begin(journal)
+        for number in range(300):
+            journal.log(ONE, f"line {number}" * 20)
+    whole = journal_path.read_bytes()
+    journal_path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(InstallerError, match="is damaged") as raised:
+        Journal(journal_path)
+    assert f"craton destroy {journal_path.parent.name}" in raised.value.hint
+    assert [set_aside(journal_path), set_aside(journal_path)] == [journal_path.with_name("journal.db.broken-1"), None]

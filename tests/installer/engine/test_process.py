@@ -15,6 +15,8 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.engine import ending
+from installer.engine.ending import how_it_ended
 from installer.engine.events import Outcome
 from installer.engine.journal import Reader
 from installer.engine.process import HANDSHAKE, handed_secrets, launch, request_stop, running_pid, serve
@@ -205,3 +207,20 @@ def test_an_engine_goes_on_when_whoever_launched_it_is_gone(
 
     assert serve(directory, work) is ExitCode.DONE
     assert HANDSHAKE not in os.environ
+
+
+def test_how_an_engine_ended_is_known_from_its_signal_its_last_words_or_the_lack_of_both(
+    directory: ClusterDirectory, pid: int
+) -> None:
+    os.kill(pid, signal.SIGKILL)
+    assert how_it_ended(directory, pid) == "was killed by signal 9 (SIGKILL)"
+    del ending.launched[pid]
+    assert how_it_ended(directory, pid).startswith("was killed, most likely by signal 9 (SIGKILL)")
+    with directory.engine_log.open("a") as log:
+        log.write("write the journal: no \x1b[31mspace left\n\n")
+    assert how_it_ended(directory, pid) == "ended: write the journal: no space left"
+    with directory.engine_log.open("a") as log:
+        log.write("engine 1 began\n")
+    assert how_it_ended(directory, 1).startswith("was killed, most likely")
+    directory.engine_log.unlink()
+    assert how_it_ended(directory, pid).startswith("was killed, most likely")
