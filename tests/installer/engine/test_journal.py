@@ -403,16 +403,19 @@ def test_a_journal_that_can_not_be_written_says_so_to_whoever_records(journal: J
     journal.log(ONE, "dropped")
 
 
+def _fill(journal: Journal) -> None:
+    for number in range(1000):
+        error = {"operation": str(number), "observed": "x" * 500}
+        journal.transition(ONE, StepState.FAILED, error=error).result()
+
+
 def test_a_full_disk_ends_the_writing_and_leaves_the_journal_readable(journal_path: Path, reader: Reader) -> None:
     with Journal(journal_path) as journal:
         begin(journal)
         pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
         journal._connection.execute(f"PRAGMA max_page_count = {pages}")  # as a full disk: SQLITE_FULL
         with pytest.raises(JournalError, match="full") as raised:
-            for number in range(1000):
-                journal.transition(
-                    ONE, StepState.FAILED, error={"observed": "x" * 500, "operation": str(number)}
-                ).result()
+            _fill(journal)
         assert "Make space" in raised.value.hint
         assert reader.runs()[0].outcome is None
     set_aside(journal_path)
