@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from installer.cluster import diagnosis, drain, etcd, masters, nodes, objects
+from installer.cluster.upgrade_images import ImagesBrought
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
@@ -250,11 +251,23 @@ def _checks(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step
         limit="ssh",
         deadline=180.0,
     )
+    for machine in topology.machines:
+        yield Step(
+            id=f"upgrade/images/{machine.name}",
+            title=f"bring the images of {plan.kubernetes} to {machine.name}",
+            phase=Phase.UPGRADE,
+            machine=machine.name,
+            needs=("upgrade/check",),
+            action=ImagesBrought(plan, machine),
+            weight=8.0,
+            limit="processors" if plan.traits.here else "ssh",
+            deadline=DOWNLOADING,
+        )
     yield Step(
         id="upgrade/plan",
         title=f"save the plan of {plan.name} with {plan.kubernetes}",
         phase=Phase.UPGRADE,
-        needs=("upgrade/check",),
+        needs=tuple(f"upgrade/images/{name}" for name in names),
         action=PlanSaved(plan),
         weight=0.2,
     )

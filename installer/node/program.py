@@ -37,17 +37,20 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     etcd snapshot FILE              a checked snapshot of this master's etcd, mode 0600; a line `FILE SUM REVISION`
     etcd restore FILE               this master's etcd anew from a snapshot, as its only member; the one that was is
                                     kept aside (/var/lib/etcd.before-restore-TIME, named in a line `kept PATH`)
+    images missing IMAGE...         the configuration, with the new release; the images that are not here, one a line
+    images bring IMAGE...           the same; archives are imported, and of these images those pulled that are not here
     upgrade apply|node              the configuration, with the new release; kubeadm of that release, then
                                     `kubeadm upgrade apply` (the first master) or `kubeadm upgrade node`; then `prepare`
                                     brings the new kubelet
     gather        what is worth reading when something is wrong: sections, each after a line `#file NAME`
     reset         takes the machine out of its cluster again
 
-An init or join that fails says on stdout, besides kubeadm's own words, what else was seen:
+An init, join or upgrade that fails says on stdout, besides kubeadm's own words, what else was seen:
 
     evidence image IMAGE WHERE WORDS      an image that was not pulled from WHERE (a host), and why
     evidence kubelet WORDS                the kubelet's last error
     evidence container NAME EXIT WORDS    a container of a static pod that ended, and the last line of its log
+    evidence waiting IMAGE NODE POD       a pod that waits for an image which its node does not have (upgrade)
     evidence clock SECONDS                the machine's time, in Unix seconds
 
 A line `stage N OF TITLE` says which stage starts. Every verb may be run again: what is done stays done.

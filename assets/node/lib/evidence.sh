@@ -14,6 +14,17 @@ say_evidence() {
     say "evidence clock $(date +%s)"
 }
 
+# Pods of the cluster that wait for an image, once for each image and node.
+waiting_evidence() {
+    [ -f "$ADMIN" ] || return 0
+    as_admin --request-timeout=10s get pods -A -o go-template="$WAITING" 2>/dev/null </dev/null |
+        sed -n 's/^\(ErrImagePull\|ImagePullBackOff\|ErrImageNeverPull\) /evidence waiting /p' |
+        awk '!seen[$3, $4]++' | head -n 20
+}
+
+# REASON IMAGE NODE POD
+WAITING='{{range .items}}{{$pod := .}}{{range .status.containerStatuses}}{{if .state.waiting}}{{.state.waiting.reason}} {{.image}} {{$pod.spec.nodeName}} {{$pod.metadata.name}}{{"\n"}}{{end}}{{end}}{{end}}'
+
 # A kubelet may be healthy and not get a single container of the control plane to run.
 starts_nothing() {
     [ -e "$MANIFESTS/kube-apiserver.yaml" ] && [ -z "$(timeout 20 crictl ps -a --name '^kube-apiserver$' -q 2>/dev/null)" ]

@@ -60,6 +60,27 @@ pull_images() {
     done
 }
 
+# images_missing IMAGE...: those that are not here as the configuration on stdin has them, one a line.
+images_missing() {
+    read_configuration
+    rm -f "$CONFIGURATION.new"
+    for image; do
+        image_is_here "$image" || say "$image"
+    done
+}
+
+# images_bring IMAGE...: what a node runs after an upgrade, as the configuration on stdin has it, before anything else of
+# the new release is here. What it runs now stays.
+images_bring() {
+    read_configuration
+    check_claim "$CLUSTER"
+    rm -f "$CONFIGURATION.new"
+    [ "$(member)" = "$CLUSTER" ] || fail "this machine is no node of $CLUSTER"
+    (prepare_images)
+    pull_images "$*" 0
+    keep_images "$(cat "$STATE/kept-images" 2>/dev/null) $*"
+}
+
 # image_is_here IMAGE: as it was reviewed, where a digest of it is on record.
 image_is_here() {
     here_digest=$(digest_of "$1")

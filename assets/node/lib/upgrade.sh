@@ -34,6 +34,7 @@ run_upgrade() {
     [ "$1" != apply ] || set -- "$@" -y "$KUBERNETES"
     upgrade_since=$(date +%s)
     run_logged "$KUBERNETES" upgrade "$@" || {
+        waiting_evidence
         say_evidence "$upgrade_since"
         fail "kubeadm upgrade $1 failed: its messages stand above"
     }

@@ -1,4 +1,4 @@
-"""What a failed `craton-node init|join|upgrade` means: the machine that is in trouble, what was seen, what to do.
+"""What a failed `craton-node init|join|images|upgrade` means: the machine that is in trouble, what was seen, what to do.
 
 Kubeadm's words and the `evidence` lines beside them (installer.node.program) are read by `transcript`; `preflight`,
 `images`, `clock`, `static` and `known` each explain one kind of them. The most specific explanation wins.
@@ -6,6 +6,6 @@ Kubeadm's words and the `evidence` lines beside them (installer.node.program) ar
 
 from __future__ import annotations
 
-from installer.cluster.diagnosis.explain import explain_init, explain_join, explain_upgrade
+from installer.cluster.diagnosis.explain import explain_images, explain_init, explain_join, explain_upgrade
 
-__all__ = ["explain_init", "explain_join", "explain_upgrade"]
+__all__ = ["explain_images", "explain_init", "explain_join", "explain_upgrade"]

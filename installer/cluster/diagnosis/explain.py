@@ -41,6 +41,11 @@ def explain_upgrade(plan: InstallPlan, machine: str, now: Now = time.time) -> Ex
     return _Case(plan, "kubeadm upgrade", machine, machine, table, now).explain
 
 
+def explain_images(plan: InstallPlan, machine: str, now: Now = time.time) -> Explain:
+    """Explains a `craton-node images bring` on `machine` that failed."""
+    return _Case(plan, "bring the images", machine, machine, (), now).explain
+
+
 @dataclass(frozen=True)
 class _Case:
     plan: InstallPlan
@@ -62,6 +67,7 @@ class _Case:
     def _hypotheses(self, said: Transcript, ahead: float) -> Iterator[InstallerError | None]:
         """From the most specific to the least."""
         yield self._image(said)
+        yield self._waiting(said)
         yield self._preflight(said)
         yield self._certificate_time(said, ahead)
         yield self._kubelet(said, known_only=True)
@@ -77,6 +83,15 @@ class _Case:
             images.of_findings(said.findings) if all(one.id == "ImagePull" for one in said.findings) else ()
         )
         return self._error(images.observed(pulls), images.hint(pulls)) if pulls else None
+
+    def _waiting(self, said: Transcript) -> InstallerError | None:
+        """Of a Job or a rollout that doesn't come to its end, the node that lacks its image."""
+        if not said.waiting:
+            return None
+        pod = said.waiting[0]
+        hint = f"`craton resume {self.plan.name}` first brings the images that machines lack; where they can't pull "
+        hint += "them, add --artifacts DIR"
+        return self._error(images.waiting_words(said.waiting), hint, machine=pod.node or self.machine)
 
     def _preflight(self, said: Transcript) -> InstallerError | None:
         if not said.findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from installer.cluster.diagnosis.transcript import Finding, ImagePull
+from installer.cluster.diagnosis.transcript import Finding, ImagePull, Waiting
 
 _FINDING = re.compile(r"failed to pull image (\S+?): (.*)")
 _LOG_LINE = re.compile(r'^time="[^"]*" level=\w+ msg="(.*)"$')
@@ -96,6 +96,18 @@ def hint(pulls: tuple[ImagePull, ...]) -> str:
                 text.format(source=source, host=source.rpartition(":")[0] or source, image=pull.image) + "; then resume"
             )
     return f"try `crictl pull {pull.image}` on the machine; then resume, or bring the images with --artifacts"
+
+
+def waiting_words(waiting: tuple[Waiting, ...]) -> str:
+    """Each image once, with its pod and the nodes that lack it; `waiting` is not empty."""
+    nodes: dict[str, list[str]] = {}
+    for pod in waiting:
+        nodes.setdefault(pod.image, []).append(pod.node)
+    pods = {pod.image: pod.pod for pod in reversed(waiting)}
+    return "\n".join(
+        f"the pod {pods[image]} waits for the image {image}, which {', '.join(found)} does not have"
+        for image, found in nodes.items()
+    )
 
 
 def _bare(words: str) -> str:

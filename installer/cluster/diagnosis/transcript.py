@@ -10,7 +10,7 @@ from installer.ssh.connection import Result
 _FINDING = re.compile(r"^\s*\[ERROR ([^\]\s]+)\]: (.*)$", re.MULTILINE)
 _ERROR = re.compile(r"^error: (.*?)(?=^To see the stack trace|^evidence |^craton-node: |\Z)", re.MULTILINE | re.DOTALL)
 _PHASE = re.compile(r"error execution (?:run condition for )?phase (\S+): ")
-_EVIDENCE = re.compile(r"^evidence (image|kubelet|container|clock) (.*)$", re.MULTILINE)
+_EVIDENCE = re.compile(r"^evidence (image|waiting|kubelet|container|clock) (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,15 @@ class ImagePull:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A pod that waits for an image which its node does not have."""
+
+    image: str
+    node: str
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A static pod's container that ended, its exit status (`?` where unknown) and what it said last."""
 
@@ -47,6 +56,7 @@ class Transcript:
     error: str
     phase: str
     pulls: tuple[ImagePull, ...]
+    waiting: tuple[Waiting, ...]
     kubelet: str
     ended: tuple[Ended, ...]
     clock: int | None
@@ -58,7 +68,7 @@ class Transcript:
 def read(result: Result) -> Transcript:
     """Never raises, whatever the text is."""
     text = f"{result.stdout}\n{result.stderr}"
-    said: dict[str, list[str]] = {"image": [], "kubelet": [], "container": [], "clock": []}
+    said: dict[str, list[str]] = {"image": [], "waiting": [], "kubelet": [], "container": [], "clock": []}
     for kind, rest in _EVIDENCE.findall(text):
         said[kind].append(rest.strip())
     error, phase = _error(text)
@@ -67,6 +77,7 @@ def read(result: Result) -> Transcript:
         error=error,
         phase=phase,
         pulls=tuple(ImagePull(*_fields(rest)) for rest in said["image"]),
+        waiting=tuple(Waiting(*_fields(rest)) for rest in said["waiting"]),
         kubelet=next((words for words in reversed(said["kubelet"]) if words), ""),
         ended=tuple(Ended(*_fields(rest)) for rest in said["container"]),
         clock=next((int(words) for words in said["clock"] if re.fullmatch(r"[0-9]{1,12}", words)), None),

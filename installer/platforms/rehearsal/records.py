@@ -62,6 +62,8 @@ class MachineRecord(_Record):
     """That of the control plane's containers on it; masters."""
     kubeadm: str = ""
     """Version of its kubeadm, where an upgrade brought one before `prepare` did."""
+    images: list[str] = []
+    """Container images that it has, of those that an upgrade asks for."""
     files: dict[str, str] = {}
     """What was put or made on it, by path."""
 

@@ -40,8 +40,9 @@ def test_an_upgrade_reads_as_what_is_done_in_order() -> None:
     assert found[:7] == [*(f"look what demo-{name} runs" for name in (
         "master-1", "master-2", "master-3", "infra-1", "worker-1", "worker-2",
     )), "check that demo is healthy before it goes from v1.35.6 to v1.36.2"]  # fmt: skip
-    assert found[7] == "save the plan of demo with v1.36.2"
-    assert found[8:11] == [
+    assert found[7] == "bring the images of v1.36.2 to demo-master-1"
+    assert found[13:17] == [
+        "save the plan of demo with v1.36.2",
         "upgrade the control plane on demo-master-1 to v1.36.2",
         "bring the kubelet v1.36.2 to demo-master-1",
         "see demo-master-1 Ready with v1.36.2, and in service again",
@@ -63,6 +64,13 @@ def test_each_machine_waits_until_the_one_before_it_is_back_and_the_proofs_come_
     installed = {step.id for step in pipeline.install_steps(DEMO)}
     assert installed <= {step.id for step in steps}
     assert installed <= behind(steps, "upgrade/check")
+
+
+def test_every_node_has_the_images_of_the_release_before_anything_is_upgraded() -> None:
+    steps = {step.id: step for step in pipeline.upgrade_steps(DEMO, "v1.35.6")}
+    brought = {f"upgrade/images/{machine.name}" for machine in topology(DEMO).machines}
+    assert set(steps["upgrade/plan"].needs) == brought
+    assert all(steps[id].needs == ("upgrade/check",) for id in brought), "in parallel"
 
 
 def test_an_upgrade_that_touched_nothing_yet_is_an_install() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from installer.cluster.diagnosis import explain_upgrade
+from installer.ssh.connection import Result
 from tests.doubles.bare_machine import BareMachine
-from tests.doubles.node_bench import Bench, node_bench
+from tests.doubles.node_bench import PLAN, Bench, node_bench
 from tests.patience import PATIENCE
 
 INIT = """\
@@ -486,6 +488,50 @@ def test_an_upgrade_that_failed_is_told_and_repeated(bench: Bench) -> None:
     assert "kubeadm upgrade apply failed" in upgrade(bench, "apply", "v1.36.3").stderr
     bench.box.sh("rm /run/stand-in/kubeadm-fails")
     assert upgrade(bench, "apply", "v1.36.3").returncode == 0
+
+
+def images(bench: Bench, *words: str) -> list[str]:
+    ended = bench.box.node("images", *words, stdin=bench.text)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout.splitlines()
+
+
+def test_the_images_of_a_release_come_before_its_upgrade_and_those_in_use_stay(bench: Bench) -> None:
+    box = reviewed(bench, {PROXY: REVIEWED[PROXY]}).box
+    says(box, "join", stdin=JOIN)
+    new = {PROXY: REVIEWED[PROXY], PAUSE: REVIEWED[PAUSE], COREDNS: REVIEWED[COREDNS]}
+    later = bench.with_lines(*(f"DIGEST='{name} {digest}'" for name, digest in new.items()))
+    assert images(later, "missing", *new) == [PAUSE, COREDNS], "the pause image here has no digest, or another one"
+    assert f"stage 2 2 image 2 of 2 {COREDNS}" in images(later, "bring", *new)
+    assert images(later, "missing", *new) == []
+    assert digests(box) == new
+    labels = box.sh("cat /run/stand-in/labels").splitlines()
+    assert f"{COREDNS} io.cri-containerd.pinned=pinned" in labels
+    assert f"{PROXY} io.cri-containerd.pinned=" not in labels, "what runs now is not cleared away"
+
+
+def test_images_are_brought_to_nodes_of_the_cluster_alone(bench: Bench) -> None:
+    bench.prepared()
+    assert "this machine is no node of demo" in bench.box.node("images", "bring", PAUSE, stdin=bench.text).stderr
+    assert bench.box.node("images", "lose", PAUSE, stdin=bench.text).returncode == 2
+
+
+def test_a_node_that_lacks_an_image_of_the_release_is_named_with_the_image(bench: Bench) -> None:
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    lacking = "ErrImagePull registry.k8s.io/pause:v1.36.3 demo-worker-1 upgrade-health-check-1"
+    bench.box.sh(f"printf '%s\n' '{lacking}' '{lacking}' 'ContainerCreating x y z' >/run/stand-in/waiting")
+    failed = upgrade(bench, "apply", "v1.36.3")
+    assert failed.stdout.count(lacking.replace("ErrImagePull", "evidence waiting")) == 1
+    assert "evidence waiting x" not in failed.stdout
+    error = explain_upgrade(PLAN, "demo-master-1")(Result(failed.returncode, failed.stdout, failed.stderr))
+    assert error is not None
+    assert error.machine == "demo-worker-1"
+    assert error.observed == (
+        "the pod upgrade-health-check-1 waits for the image registry.k8s.io/pause:v1.36.3, "
+        "which demo-worker-1 does not have"
+    )
+    assert "--artifacts" in error.hint
 
 
 def test_only_a_node_is_upgraded(bench: Bench) -> None:

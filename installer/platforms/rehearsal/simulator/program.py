@@ -32,6 +32,8 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
             conditions.gather(command)
         case (("init" | "join" | "reset"), []):
             await {"init": membership.init, "join": membership.join, "reset": membership.reset}[verb](command)
+        case "images", ["missing" | "bring" as what, *names]:
+            await upgrade.images(command, what, names)
         case "upgrade", ["apply"]:
             await upgrade.apply(command, _control_plane(command))
         case "upgrade", ["node"]:
@@ -86,6 +88,7 @@ async def _prepare(command: Command) -> None:
     machine.prepared = machine.configuration = ""
     await command.stages("prepare", stages.prepare(version))
     machine.prepared = machine.kubeadm = version
+    machine.images = sorted({*machine.images, setting(text, "PAUSE_IMAGE")})
     machine.hosts = re.findall(r"^HOST='(.+)'$", text, re.MULTILINE)
     machine.configuration = hashlib.sha256(text.encode()).hexdigest()
     if node:

@@ -12,13 +12,33 @@ from installer.platforms.rehearsal.simulator.documents import setting
 _FATAL = "[upgrade/version] FATAL: the --version argument is invalid due to these fatal errors"
 
 
+async def images(command: Command, what: str, names: list[str]) -> None:
+    """Of the images that are named, say which are missing, or bring them."""
+    setting(await command.read(), "KUBERNETES")
+    missing = [name for name in names if name not in command.machine.images]
+    if what == "missing":
+        for name in missing:
+            command.say(name)
+        return
+    command.enter("upgrade")
+    if not command.machine.member:
+        raise Exit(1, "craton-node: this machine is no node of a cluster")
+    for number, name in enumerate(missing, 1):
+        command.say(f"stage {number} {len(missing)} image {number} of {len(missing)} {name}")
+        await command.pause(0.3, "image", name)
+        command.machine.images = sorted({*command.machine.images, name})
+        await command.site.store.save()
+
+
 async def apply(command: Command, known: ClusterRecord) -> None:
     """`kubeadm upgrade apply`, on a master: the cluster is of the new release from now on."""
-    release = setting(await command.read(), "KUBERNETES")
+    text = await command.read()
+    release = setting(text, "KUBERNETES")
     _check_step(known.kubernetes, release)
     behind = _behind(command, known, known.kubernetes)
     if minor(release) > minor(known.kubernetes) and behind:
         raise Exit(1, f"{_FATAL}: the control plane of {behind} runs an older release than {known.kubernetes}")
+    _check_job(command, known, setting(text, "PAUSE_IMAGE"))
     await _run(command, release, stages.UPGRADE_APPLY)
     known.kubernetes = command.machine.release = release
     known.revision += 1
@@ -48,6 +68,17 @@ def _check_step(current: str, release: str) -> None:
     if minor(release) > minor(current) + 1:
         observed = f'specified version to upgrade to "{release}" is too high'
         raise Exit(1, f"{_FATAL}: {observed}; kubeadm can upgrade only 1 minor version at a time")
+
+
+def _check_job(command: Command, known: ClusterRecord, pause: str) -> None:
+    """kubeadm starts a Job with the new pause image, which may land on any node, and no stand-in pulls it then."""
+    machines = command.site.record.machines
+    lacking = next((name for name in known.nodes if name in machines and pause not in machines[name].images), None)
+    if lacking:
+        job = "upgrade-health-check-1"
+        command.say(f"evidence waiting {pause} {lacking} {job}")
+        observed = f'Job "{job}" in the namespace "kube-system" did not complete in 1m0s: no condition of type Complete'
+        raise Exit(1, f"[preflight] Some fatal errors occurred:\n\t[ERROR CreateJob]: {observed}")
 
 
 def _behind(command: Command, known: ClusterRecord, release: str) -> str:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from installer.artifacts.container_images import images
+from installer.cluster.diagnosis import explain_upgrade
 from installer.cluster.kubeadm import Facts, Invitation, join_payload
+from installer.cluster.upgrade_images import ImagesBrought
 from installer.node.configuration import configuration
 from installer.plan.model import InstallPlan
 from installer.plan.sections import Ingress
@@ -61,6 +64,16 @@ def lose(rehearsal: Rehearsal, *machines: str) -> None:
 def settings(rehearsal: Rehearsal, machine: str, release: str) -> str:
     plan = rehearsal.plan.model_copy(update={"kubernetes": release})
     return configuration(plan, rehearsal.topology, f"demo-{machine}")
+
+
+def bring_images(rehearsal: Rehearsal, release: str, *machines: str) -> None:
+    plan = rehearsal.plan.model_copy(update={"kubernetes": release})
+    for machine in machines:
+        names = " ".join(images(plan))
+        ok(rehearsal, machine, f"images bring {names}", settings(rehearsal, machine, release))
+
+
+EVERY = ("master-1", "master-2", "master-3", "infra-1", "worker-1")
 
 
 def nodes(rehearsal: Rehearsal) -> dict[str, str]:
@@ -139,6 +152,7 @@ def test_only_a_snapshot_is_restored(cluster: Rehearsal) -> None:
 
 def test_an_upgrade_goes_through_the_masters_to_the_workers(cluster: Rehearsal) -> None:
     release = "v1.36.2"
+    bring_images(cluster, release, *EVERY)
     for machine, verb in (
         ("master-1", "apply"), ("master-2", "node"), ("master-3", "node"), ("infra-1", "node"), ("worker-1", "node"),
     ):  # fmt: skip
@@ -147,6 +161,23 @@ def test_an_upgrade_goes_through_the_masters_to_the_workers(cluster: Rehearsal) 
         ok(cluster, machine, "prepare", settings(cluster, machine, release))
     assert set(nodes(cluster).values()) == {release}
     assert f"version={release}" in ok(cluster, "master-3", "condition")
+
+
+def test_no_upgrade_begins_while_a_node_lacks_the_new_pause_image(cluster: Rehearsal) -> None:
+    release = "v1.36.2"
+    bring_images(cluster, release, *EVERY[:-1])
+    text = settings(cluster, "master-1", release)
+    refused = node(cluster, "master-1", "upgrade apply", text)
+    assert (refused.status, "[ERROR CreateJob]" in refused.stderr) == (1, True)
+    error = explain_upgrade(cluster.plan, "demo-master-1")(refused)
+    assert error is not None
+    assert (error.machine, "registry.k8s.io/pause:3.10.2" in error.observed) == ("demo-worker-1", True)
+    plan = cluster.plan.model_copy(update={"kubernetes": release})
+    step = ImagesBrought(plan, cluster.topology.machine("demo-worker-1"))
+    assert not step.observe(cluster.context()).holds
+    step.apply(cluster.context())
+    assert step.observe(cluster.context()).holds
+    ok(cluster, "master-1", "upgrade apply", text)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +199,7 @@ def test_an_upgrade_in_the_wrong_order_is_refused(
 
 
 def test_workers_wait_for_every_master(cluster: Rehearsal) -> None:
+    bring_images(cluster, "v1.36.2", *EVERY)
     ok(cluster, "master-1", "upgrade apply", settings(cluster, "master-1", "v1.36.2"))
     result = node(cluster, "worker-1", "upgrade node", settings(cluster, "worker-1", "v1.36.2"))
     assert "the control plane of demo-master-2 is not upgraded yet" in result.stderr
