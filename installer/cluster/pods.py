@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from installer.cluster import masters, objects
@@ -13,28 +14,73 @@ _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "E
 _STARTING = frozenset({"CreateContainerError", "CreateContainerConfigError", "RunContainerError"})
 _WORDS = 240
 _SHOWN = 3
+_ENDED = "ended: "
+_LINES = 3
+"""Last lines of a container's log that are shown."""
+
+Log = Callable[[Mapping[str, Any], str, bool], str]
+"""The last lines of the log of a pod's container, given the pod, the container's name, and whether it is the log of the
+container before the present one. Raises InstallerError."""
 
 
 def troubles_on(ctx: Context, node: str) -> list[str]:
-    """What keeps pods on `node` from running; empty if nothing is known to."""
+    """What keeps pods on `node` from running, with the last words of what ends again and again; empty if unknown."""
+
+    def log(pod: Mapping[str, Any], container: str, before: bool) -> str:
+        place, which = ("-n", pod["metadata"]["namespace"], pod["metadata"]["name"], "-c", container), "--previous"
+        return masters.kubectl(ctx, "logs", *place, f"--tail={_LINES}", *([which] if before else []))
+
     try:
-        said = masters.kubectl(ctx, "get", "pods", "-A", "--field-selector", f"spec.nodeName={node}", "-o", "json")
-        return troubles(objects.read(said) or {})[:_SHOWN]
+        return troubles(_on(ctx, node), log)
     except InstallerError:  # what was waited for is told all the same
         return []
 
 
-def troubles(found: Mapping[str, Any]) -> list[str]:
-    """In a sentence each, of a List of pods as kubectl gives it."""
-    return [words for pod in found.get("items") or [] for words in _of_pod(pod)]
+def waiting_for_images(ctx: Context, node: str, images: Collection[str]) -> list[str]:
+    """Pods on `node` that cannot pull one of these images, in a sentence each. Raises InstallerError."""
+    found = [(pod, container) for pod in _on(ctx, node).get("items") or [] for container in _containers(pod)]
+    return [
+        f"pod {pod['metadata']['name']} {_of_container(container)}"
+        for pod, container in found
+        if _reason(container) in _PULLING and container.get("image") in images
+    ]
 
 
-def _of_pod(pod: Mapping[str, Any]) -> Iterator[str]:
-    status = pod.get("status", {})
-    for container in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+def _on(ctx: Context, node: str) -> Mapping[str, Any]:
+    said = masters.kubectl(ctx, "get", "pods", "-A", "--field-selector", f"spec.nodeName={node}", "-o", "json")
+    return objects.read(said) or {}
+
+
+def troubles(found: Mapping[str, Any], log: Log | None = None) -> list[str]:
+    """In a sentence each, of a List of pods as kubectl gives it; the first few."""
+    return list(islice((words for pod in found.get("items") or [] for words in _of_pod(pod, log)), _SHOWN))
+
+
+def _of_pod(pod: Mapping[str, Any], log: Log | None) -> Iterator[str]:
+    for container in _containers(pod):
         words = _of_container(container)
+        if words and log and words.startswith(_ENDED):
+            words = _with_log(words, pod, container, log)
         if words:
             yield f"pod {pod.get('metadata', {}).get('name', '')} {words}"
+
+
+def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _with_log(words: str, pod: Mapping[str, Any], container: Mapping[str, Any], log: Log) -> str:
+    """A container's own last lines say most; those of one that is gone can't be had."""
+    try:
+        said = brief(log(pod, str(container.get("name", "")), "terminated" not in (container.get("state") or {})))
+    except (InstallerError, KeyError):
+        return words
+    return f"{words}; its log ends with: {said}" if said else words
+
+
+def _reason(container: Mapping[str, Any]) -> str:
+    return str(((container.get("state") or {}).get("waiting") or {}).get("reason", ""))
 
 
 def _of_container(container: Mapping[str, Any]) -> str:
@@ -48,7 +94,7 @@ def _of_container(container: Mapping[str, Any]) -> str:
     last = ended or (container.get("lastState") or {}).get("terminated") or {}
     if (reason == "CrashLoopBackOff" or ended) and last.get("exitCode"):
         words = brief(last.get("message") or "")
-        return f"ended: {container.get('name', '')} with exit status {last['exitCode']}" + (
+        return f"{_ENDED}{container.get('name', '')} with exit status {last['exitCode']}" + (
             f", {words}" if words else ""
         )
     return ""

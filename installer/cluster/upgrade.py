@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from installer.cluster import diagnosis, drain, etcd, masters, nodes, objects
+from installer.artifacts.container_images import images
+from installer.cluster import diagnosis, drain, etcd, masters, nodes, objects, pods
 from installer.cluster.upgrade_images import ImagesBrought
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
@@ -157,6 +158,7 @@ class BackInService(Permanent):
         if not nodes.is_ready(found):
             return None, nodes.ready_message(found)
         trouble = self._control_plane_trouble(ctx) if self.machine.role is Role.MASTER else ""
+        trouble = trouble or "; ".join(pods.waiting_for_images(ctx, self.machine.name, images(self.plan)))
         return (None, trouble) if trouble else (found, f"Ready with {version}")
 
     def _control_plane_trouble(self, ctx: Context) -> str:

@@ -1,7 +1,7 @@
 """The images of a new release, on every machine before the first one is upgraded.
 
-`kubeadm upgrade apply` starts a Job with the new pause image on any node, then rolls kube-proxy and CoreDNS out to all of
-them. Nodes whose turn comes later would have to pull these images by themselves, which they can't without internet.
+`kubeadm upgrade apply` starts a Job with the new pause image on any node, then rolls kube-proxy and CoreDNS out to all
+of them. Nodes whose turn comes later would have to pull these images by themselves, which they can't without internet.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from installer.cluster.pods import troubles
+from installer.common.errors import InstallerError
 
 BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}
 
@@ -37,6 +39,40 @@ def told(container: dict[str, Any], kind: str = "containerStatuses") -> list[str
 @pytest.mark.parametrize("kind", ["containerStatuses", "initContainerStatuses"])
 def test_what_keeps_a_container_from_running_is_told(container: dict[str, Any], words: list[str], kind: str) -> None:
     assert told(container, kind) == words
+
+
+@pytest.mark.parametrize(
+    ("container", "before"),
+    [
+        ({"state": BACK_OFF, "lastState": {"terminated": {"exitCode": 1}}}, True),
+        ({"state": {"terminated": {"exitCode": 1}}}, False),
+    ],
+)
+def test_what_ends_again_and_again_is_told_with_the_last_lines_of_its_own_log(
+    container: dict[str, Any], before: bool
+) -> None:
+    asked: list[tuple[str, str, bool]] = []
+
+    def log(pod: Mapping[str, Any], name: str, previous: bool) -> str:
+        asked.append((pod["metadata"]["name"], name, previous))
+        return "I1128 starting\nE1128 error creating watcher: too many open files\n"
+
+    status = {"containerStatuses": [{"name": "kube-proxy", **container}]}
+    pods = {"items": [{"metadata": {"name": "kube-proxy-x", "namespace": "kube-system"}, "status": status}]}
+    assert troubles(pods, log) == [
+        "pod kube-proxy-x ended: kube-proxy with exit status 1; its log ends with: I1128 starting E1128 error creating "
+        "watcher: too many open files"
+    ]
+    assert asked == [("kube-proxy-x", "kube-proxy", before)]
+
+
+def test_a_log_that_cannot_be_had_hides_nothing() -> None:
+    def log(pod: Mapping[str, Any], name: str, previous: bool) -> str:
+        raise InstallerError("kubectl logs", "container not found")
+
+    status = {"containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 2}}}]}
+    pods = {"items": [{"metadata": {"name": "pod-x"}, "status": status}]}
+    assert troubles(pods, log) == ["pod pod-x ended: main with exit status 2"]
 
 
 def test_of_a_long_message_the_end_is_shown() -> None:
