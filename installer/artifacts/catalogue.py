@@ -191,6 +191,25 @@ def read_sums(plan: InstallPlan, directory: Path | None = None, deadline: float 
     return _collect(plan, places, texts)
 
 
+def present_sums(plan: InstallPlan, directory: Path) -> dict[str, str]:
+    """Of the sums that the plan has, those that `directory` (of `--artifacts`) has now, by path: the same or others.
+
+    It may hold another release, of which the plan has no sums. Raises InstallerError.
+    """
+    from installer.artifacts.checksum_files import read_directory
+
+    recorded = plan.artifacts.sums
+    artifacts = [artifact for architecture in ARCHITECTURES for artifact in wanted(plan, architecture)]
+    places = {artifact.sums: str(directory / artifact.sums) for artifact in artifacts if artifact.path in recorded}
+    texts = read_directory(places)
+    found = {
+        artifact.path: _sum_of(artifact, places, texts)
+        for artifact in artifacts
+        if artifact.path in recorded and artifact.sums in texts
+    }
+    return found | {path: sum for path, sum in read_image_sums(directory).items() if path in recorded}
+
+
 def _collect(plan: InstallPlan, places: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
     """Sums by path. `places` says where each file of sums was looked for, `texts` what those hold that exist."""
     sums: dict[str, str] = {}

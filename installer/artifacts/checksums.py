@@ -6,6 +6,7 @@ They are read when a plan is reviewed, so that what is installed later is what w
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from installer.artifacts.catalogue import (
     ARCHITECTURES,
     image_archives,
     missing_sums,
+    present_sums,
     read_image_sums,
     read_sums,
     wanted,
@@ -34,7 +36,8 @@ class Recorded:
     """What was written into a plan's file: the plan as it is now, how much was new, and where the sums were read."""
 
     plan: InstallPlan
-    path: Path
+    place: str
+    """The file, or the cluster whose plan it is, in words."""
     count: int = 0
     source: str = ""
     changed: tuple[str, ...] = ()
@@ -50,8 +53,8 @@ class Recorded:
         sums = "the sum of 1 artifact" if self.count == 1 else f"the sums of {self.count} artifacts"
         digests = "the digest of 1 image" if self.images == 1 else f"the digests of {self.images} images"
         return (
-            *([f"recorded {sums} in {self.path}, as read from {self.source}"] if self.count else []),
-            *([f"recorded {digests} in {self.path}"] if self.images else []),
+            *([f"recorded {sums} in {self.place}, as read from {self.source}"] if self.count else []),
+            *([f"recorded {digests} in {self.place}"] if self.images else []),
         )
 
     @property
@@ -93,18 +96,25 @@ def source(plan: InstallPlan, directory: Path | None = None) -> str:
 
 
 def record(
-    path: Path, directory: Path | None = None, *, reviewing: bool = True, anew: bool = False, deadline: float = 60.0
+    path: Path,
+    directory: Path | None = None,
+    *,
+    target: str = "",
+    reviewing: bool = True,
+    anew: bool = False,
+    deadline: float = 60.0,
 ) -> Recorded:
     """Read what the plan at `path` lacks, or all if `anew`, and write it into the file; its comments stay.
 
     Sums come from `directory` (of `--artifacts`) if one is given, else from the plan's mirror, else from the
-    publishers, within `deadline` seconds; digests as `digests.current` says. Those of other versions are dropped.
+    publishers, within `deadline` seconds; digests as `digests.current` says. Those of other versions are dropped; what
+    `directory` doesn't have stays as it was recorded. `target` is the cluster, unless the file is the user's own.
     Raises InstallerError: sums cannot be read or written; or, unless `reviewing`, something differs from what the plan
     has. Digests that cannot be read are no error.
     """
     plan = planfile.load(path)
     if plan.traits.stand_ins:
-        return Recorded(plan, path)
+        return Recorded(plan, _place(path, target))
     before = plan.artifacts
     anew = anew or before.sums_from != before.mirror
     sums = dict(sorted(_now(plan, directory, deadline, anew=anew).items()))
@@ -113,12 +123,12 @@ def record(
     artifacts = artifacts.model_copy(update={"digests": images.found})
     changed = (*_differing(before.sums, sums), *_differing(before.digests, images.found))
     if changed and not reviewing:
-        raise _changed(changed, source(plan, directory), path)
+        raise _changed(changed, source(plan, directory), _accepting(path, target, directory))
     if artifacts != before:
         plan = plan.model_copy(update={"artifacts": artifacts})
         planfile.save(path, plan)
     new, pinned = _new(before.sums, sums), _new(before.digests, images.found)
-    return Recorded(plan, path, new, source(plan, directory), changed, pinned, images.unread)
+    return Recorded(plan, _place(path, target), new, source(plan, directory), changed, pinned, images.unread)
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
@@ -131,6 +141,8 @@ def _new(before: Mapping[str, str], now: Mapping[str, str]) -> int:
 
 def _now(plan: InstallPlan, directory: Path | None, deadline: float, *, anew: bool) -> dict[str, str]:
     """The sums that the plan should have. Only what is missing is read, unless `anew`."""
+    if directory is not None and anew and not _incomplete(plan):
+        return {**_still_wanted(plan), **present_sums(plan, directory)}
     if anew or _incomplete(plan):
         return read_sums(plan, directory, deadline)
     images = read_image_sums(directory) if directory is not None else {}
@@ -144,17 +156,17 @@ def _still_wanted(plan: InstallPlan) -> dict[str, str]:
     return {path: found for path, found in plan.artifacts.sums.items() if path in paths}
 
 
-def settle(path: Path, directory: Path | None, tell: Callable[[str], None]) -> None:
+def settle(path: Path, directory: Path | None, tell: Callable[[str], None], target: str = "") -> None:
     """Before an install: record the sums that the plan at `path` lacks, and look at the files in `directory`, if given.
 
-    What is done, and what came of it, is told. Raises InstallerError.
+    What is done, and what came of it, is told. `target` is as in `record`. Raises InstallerError.
     """
     plan = planfile.load(path)
     if plan.traits.stand_ins:
         return
     if lacks(plan, directory):
         tell(f"reading the sums of what is installed from {source(plan, directory)} ...")
-        recorded = record(path, directory, reviewing=False)
+        recorded = record(path, directory, target=target, reviewing=False)
         for sentence in recorded.said:
             tell(sentence)
         if recorded.unread:
@@ -162,7 +174,7 @@ def settle(path: Path, directory: Path | None, tell: Callable[[str], None]) -> N
         plan = recorded.plan
     if directory is not None:
         tell(f"looking at the files in {directory} ...")
-        check_directory(plan, directory)
+        check_directory(plan, directory, _accepting(path, target, directory))
         if lacking := _missing(plan, directory):
             tell(f"{directory} lacks {len(lacking)} container images; machines pull them themselves: {_some(lacking)}")
 
@@ -174,9 +186,10 @@ def _missing(plan: InstallPlan, directory: Path) -> tuple[str, ...]:
     return missing(plan, directory, images(plan))
 
 
-def check_directory(plan: InstallPlan, directory: Path) -> None:
+def check_directory(plan: InstallPlan, directory: Path, accepting: str) -> None:
     """Every file that machines of `plan` get from `directory` is there, with its sum; of the architectures that it has.
 
+    `accepting` is the command that records other sums.
     Raises InstallerError (preflight) naming those that are missing or differ.
     """
     problems = list(_problems(plan, directory))
@@ -184,8 +197,8 @@ def check_directory(plan: InstallPlan, directory: Path) -> None:
         raise InstallerError(
             "look at --artifacts",
             f"{directory}: {_some(problems)}",
-            hint="put the files there, at the paths that a mirror has them at (`craton bundle` does); `craton review` "
-            "names the sums and digests",
+            hint="Put the plan's files there, at the paths that a mirror has them at (`craton bundle` does). If those "
+            f"that are there are right, `{accepting}` records their sums.",
             exit_code=ExitCode.PREFLIGHT,
         )
 
@@ -211,11 +224,21 @@ def _problems(plan: InstallPlan, directory: Path) -> Iterator[str]:
             yield f"{image} has the digest {digest} there, not {recorded}"
 
 
-def _changed(paths: tuple[str, ...], where: str, path: Path) -> InstallerError:
+def _place(path: Path, target: str) -> str:
+    return f"the plan of {target}" if target else str(path)
+
+
+def _accepting(path: Path, target: str, directory: Path | None) -> str:
+    """The command that records the sums and digests of now. The file may be one that is gone afterwards."""
+    argv = ["craton", "review", target or str(path), "--anew"]
+    return shlex.join([*argv, "--artifacts", str(directory)] if directory is not None else argv)
+
+
+def _changed(paths: tuple[str, ...], where: str, accepting: str) -> InstallerError:
     return InstallerError(
         "read the sums",
         f"{where}: other sums or digests than were reviewed: {_some(paths)}",
-        hint=f"find out why; `craton review {path}` records the new ones",
+        hint=f"Find out why. If the new ones are right, `{accepting}` records them; then run this again.",
         exit_code=ExitCode.PREFLIGHT,
     )
 

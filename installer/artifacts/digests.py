@@ -46,6 +46,7 @@ def lacking(plan: InstallPlan) -> tuple[str, ...]:
 def current(plan: InstallPlan, directory: Path | None = None, *, anew: bool = False) -> Digests:
     """The digests that `plan` should have; those that it has are not read again, unless `anew`.
 
+    Those that can't be read again stay as they are.
     With `directory` (of `--artifacts`) also those of its archives, of which no registry is asked.
     """
     names = images(plan)
@@ -55,7 +56,9 @@ def current(plan: InstallPlan, directory: Path | None = None, *, anew: bool = Fa
     known = {name: digest for name, digest in found.items() if archived.get(name, digest)}
     wanted = [name for name in names if name not in known and name not in archived and not _has_archive(plan, name)]
     read, why = _read(wanted, plan.artifacts.mirror)
-    return Digests(dict(sorted((known | read).items())), why and _unread(len(wanted) - len(read), why))
+    kept = {name: digest for name, digest in plan.artifacts.digests.items() if name in wanted}
+    unread = len([name for name in wanted if name not in kept | read])
+    return Digests(dict(sorted((kept | known | read).items())), _unread(unread, why) if why and unread else "")
 
 
 def unpinned(number: int) -> str:

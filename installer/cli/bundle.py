@@ -59,7 +59,7 @@ def bundle(
 
     tell = teller(Mode.JSON if as_json else Mode.PLAIN)
     path = plan_path(target)
-    plan = _with_sums(path, as_json=as_json)
+    plan = _with_sums(path, "" if is_path(target) else target, as_json=as_json)
     place = _checked(output or Path(f"{plan.name}-bundle"))
     chosen = bundling.architectures(plan, [given.value for given in architecture or ()])
     tell(f"Kubernetes {plan.kubernetes} for {_choice(chosen)} to {place}")
@@ -72,7 +72,7 @@ def bundle(
         result("\n".join(_summary(made, command, target)))
 
 
-def _with_sums(path: Path, *, as_json: bool) -> InstallPlan:
+def _with_sums(path: Path, cluster: str, *, as_json: bool) -> InstallPlan:
     """The plan, with the sums that its file lacked recorded in it. Raises InstallerError."""
     from installer.artifacts import checksums
     from installer.plan import planfile
@@ -85,7 +85,7 @@ def _with_sums(path: Path, *, as_json: bool) -> InstallPlan:
         return plan
     tell = teller(Mode.JSON if as_json else Mode.PLAIN)
     tell(f"reading the sums of what is installed from {checksums.source(plan)} ...")
-    recorded = checksums.record(path, reviewing=False)
+    recorded = checksums.record(path, target=cluster, reviewing=False)
     for sentence in recorded.said:
         tell(sentence)
     if recorded.unread:

@@ -78,6 +78,17 @@ Artifacts = Annotated[
         help="Upload what is installed from this directory, laid out like a mirror.",
     ),
 ]
+SumsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--artifacts",
+        metavar="DIR",
+        exists=True,
+        callback=_unpacked,
+        resolve_path=True,
+        help="Read checksums from this directory instead of the network; with --anew, accept those that changed there.",
+    ),
+]
 Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]
 AnyCluster = Annotated[
     str | None,

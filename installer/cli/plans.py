@@ -12,6 +12,7 @@ from installer.cli.common import (
     Mode,
     Plain,
     PlanOrCluster,
+    SumsFrom,
     is_path,
     mode_of,
     plan_path,
@@ -37,7 +38,12 @@ Anew = Annotated[bool, typer.Option("--anew", help="Read every checksum again an
 
 @app.command(rich_help_panel=STARTED)
 def review(
-    target: PlanOrCluster, as_json: Json = False, plain: Plain = False, offline: Offline = False, anew: Anew = False
+    target: PlanOrCluster,
+    as_json: Json = False,
+    plain: Plain = False,
+    offline: Offline = False,
+    anew: Anew = False,
+    artifacts: SumsFrom = None,
 ) -> None:
     """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
     from installer.operations import pipeline
@@ -47,8 +53,9 @@ def review(
     path = plan_path(target)
     plan = planfile.load(path)
     mode = mode_of(as_json=as_json, plain=plain)
-    if anew or (mode is not Mode.SCREEN and is_path(target) and not offline):
-        plan = _record_sums(path, plan, anew=anew)
+    if anew or artifacts or (mode is not Mode.SCREEN and is_path(target) and not offline):
+        cluster = "" if is_path(target) else target
+        plan = _record_sums(path, plan, cluster, artifacts, anew=anew)
     if mode is Mode.SCREEN:
         from screens.app import run_review
 
@@ -60,14 +67,14 @@ def review(
         result(reviewing.text(plan, steps))
 
 
-def _record_sums(path: Path, plan: InstallPlan, *, anew: bool) -> InstallPlan:
+def _record_sums(path: Path, plan: InstallPlan, cluster: str, directory: Path | None, *, anew: bool) -> InstallPlan:
     """The plan with the sums that its file lacked; as it was, and a warning, if they cannot be had now."""
     from installer.artifacts import checksums
 
     try:
-        if checksums.lacks(plan) or (anew and not plan.traits.stand_ins):
-            tell(f"reading the sums of what is installed from {checksums.source(plan)} ...")
-        recorded = checksums.record(path, anew=anew, deadline=checksums.REVIEWING)
+        if checksums.lacks(plan, directory) or (anew and not plan.traits.stand_ins):
+            tell(f"reading the sums of what is installed from {checksums.source(plan, directory)} ...")
+        recorded = checksums.record(path, directory, target=cluster, anew=anew, deadline=checksums.REVIEWING)
     except InstallerError as error:
         tell(f"warning: {checksums.not_read(error)}")
         return plan

@@ -133,7 +133,7 @@ def _launch_changed(
         path = Path(scratch) / f"{plan.name}.yaml"
         write_private(path, directory.plan.read_bytes())
         planfile.save(path, plan)
-        _launch(kind, path, directory, options, tell)
+        _launch(kind, path, directory, options, tell, plan.name)
 
 
 def _go_on(
@@ -186,8 +186,14 @@ def last_run(directory: ClusterDirectory) -> tuple[RunKind, RunOptions]:
 
 
 def _launch(
-    kind: RunKind, plan_path: Path, directory: ClusterDirectory, options: RunOptions, tell: Tell = _tell_nobody
+    kind: RunKind,
+    plan_path: Path,
+    directory: ClusterDirectory,
+    options: RunOptions,
+    tell: Tell = _tell_nobody,
+    target: str = "",
 ) -> None:
+    """`target` is the cluster where the plan is made from its saved one, in a file that goes away."""
     from installer.artifacts import checksums
     from installer.operations.assignment import Assignment
     from installer.plan import planfile
@@ -198,7 +204,8 @@ def _launch(
     if kind is RunKind.INSTALL:
         pending.refuse_upgrading(directory)
     if kind in (RunKind.INSTALL, RunKind.UPGRADE):
-        checksums.settle(plan_path, _artifacts(options), tell)
+        target = directory.cluster if plan_path == directory.plan else target
+        checksums.settle(plan_path, _artifacts(options), tell, target)
     assignment = Assignment(kind, directory.cluster, str(plan_path), options)
     argv = [sys.executable, "-m", "installer.operations.worker", assignment.to_json()]
     process.launch(argv, directory, secrets=identities.passphrases)

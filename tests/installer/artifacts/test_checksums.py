@@ -38,6 +38,7 @@ artifacts:
   mirror: MIRROR
 """
 PLAN = planfile.loads(COMMENTED.replace("MIRROR", "http://127.0.0.1"))
+ACCEPTING = "craton review demo --anew"
 ALL = {artifact.path for architecture in ARCHITECTURES for artifact in wanted(PLAN, architecture)}
 
 
@@ -186,7 +187,7 @@ def test_a_directory_gives_the_sums_as_a_mirror_would(path: Path, directory: Pat
     assert set(recorded.plan.artifacts.sums) == {artifact.path for artifact in wanted(PLAN, "amd64")}
     assert recorded.source == str(directory)
     assert {asked.path.partition("/")[0] for asked in mirror.asked} == {"v2"}
-    checksums.check_directory(recorded.plan, directory)
+    checksums.check_directory(recorded.plan, directory, ACCEPTING)
 
 
 def test_archives_of_images_in_a_directory_join_what_was_read_from_elsewhere(path: Path, directory: Path) -> None:
@@ -208,10 +209,11 @@ def test_what_a_directory_lacks_and_what_differs_is_named(path: Path, directory:
     (directory / KUBELET).unlink()
     (directory / CRICTL).write_bytes(b"cut off")
     with pytest.raises(InstallerError) as failed:
-        checksums.check_directory(plan, directory)
+        checksums.check_directory(plan, directory, ACCEPTING)
     assert f"no {KUBELET}" in failed.value.observed
     assert f"{CRICTL} has the sum {digest(b'cut off')}, not {plan.artifacts.sums[CRICTL]}" in failed.value.observed
     assert "arm64" not in failed.value.observed
+    assert f"`{ACCEPTING}`" in failed.value.hint
     assert failed.value.exit_code is ExitCode.PREFLIGHT
 
 
@@ -219,7 +221,33 @@ def test_of_an_empty_directory_everything_is_missing(path: Path, tmp_path: Path)
     plan = checksums.record(path).plan
     (tmp_path / "empty").mkdir()
     with pytest.raises(InstallerError, match="and 1 more"):
-        checksums.check_directory(plan, tmp_path / "empty")
+        checksums.check_directory(plan, tmp_path / "empty", ACCEPTING)
+
+
+def test_other_sums_in_the_directory_of_an_upgrade_are_accepted_by_the_command_that_the_error_names(
+    path: Path, directory: Path, tmp_path: Path, mirror: Mirror
+) -> None:
+    checksums.record(path, directory)
+    mirror.files.clear()  # from here on nobody reaches anything
+    before = planfile.load(path)
+    scratch = tmp_path / "scratch.yaml"
+    upgraded = before.model_copy(update={"kubernetes": "v1.36.3"})
+    planfile.save(scratch, upgraded)
+    files = published(upgraded, ("amd64",)) | published(PLAN, ("amd64",))
+    newer = filled(tmp_path / "new", {name: data for name, data in files.items() if "release/v1.36.2/" not in name})
+    filled(newer, {CRICTL: b"rebuilt", f"{CRICTL}.sha256": digest(b"rebuilt").encode()})
+    with pytest.raises(InstallerError) as refused:
+        checksums.record(scratch, newer, target="demo", reviewing=False, anew=True)
+    assert f"`craton review demo --anew --artifacts {newer}`" in refused.value.hint
+    assert "scratch" not in refused.value.hint
+    recorded = checksums.record(path, newer, target="demo", anew=True)
+    assert recorded.changed == (CRICTL,)
+    assert recorded.said == (f"recorded the sum of 1 artifact in the plan of demo, as read from {newer}",)
+    assert recorded.unread == ""
+    assert recorded.plan.artifacts.sums == before.artifacts.sums | {CRICTL: digest(b"rebuilt")}
+    assert recorded.plan.artifacts.digests == before.artifacts.digests, "what nobody can read again stays"
+    planfile.save(scratch, recorded.plan.model_copy(update={"kubernetes": "v1.36.3"}))
+    checksums.settle(scratch, newer, lambda _line: None, "demo")
 
 
 @pytest.fixture
