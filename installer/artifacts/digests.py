@@ -51,12 +51,12 @@ def current(plan: InstallPlan, directory: Path | None = None, *, anew: bool = Fa
     """
     names = images(plan)
     archived = of_archives(directory) if directory is not None else {}
-    recorded = {} if anew else {name: digest for name, digest in plan.artifacts.digests.items() if name in names}
-    found = {name: archived[name] for name in names if name in archived} | recorded
+    recorded = {name: digest for name, digest in plan.artifacts.digests.items() if name in names}
+    found = {name: archived[name] for name in names if name in archived} | ({} if anew else recorded)
     known = {name: digest for name, digest in found.items() if archived.get(name, digest)}
     wanted = [name for name in names if name not in known and name not in archived and not _has_archive(plan, name)]
     read, why = _read(wanted, plan.artifacts.mirror)
-    kept = {name: digest for name, digest in plan.artifacts.digests.items() if name in wanted}
+    kept = {name: digest for name, digest in recorded.items() if name not in archived}
     unread = len([name for name in wanted if name not in kept | read])
     return Digests(dict(sorted((kept | known | read).items())), _unread(unread, why) if why and unread else "")
 

@@ -145,6 +145,17 @@ def test_a_plan_of_the_version_before_goes_by_tags_until_it_is_installed_again(p
     assert f"DIGEST='{PAUSE} {digest(PAUSE)}'" in configuration(newer, topology(newer), worker)
 
 
+def test_digests_from_archives_stay_when_another_directory_is_read_that_lacks_them(path: Path, tmp_path: Path) -> None:
+    checksums.record(path)
+    before = planfile.load(path)
+    archive = f"images/{file_name(Reference.parse(PAUSE))}"
+    archives = before.artifacts.model_copy(update={"sums": before.artifacts.sums | {archive: "a" * 64}})
+    planfile.save(path, before.model_copy(update={"artifacts": archives}))
+    (tmp_path / "other").mkdir()
+    assert checksums.record(path, tmp_path / "other", anew=True).changed == ()
+    assert recorded(path) == before.artifacts.digests
+
+
 def test_stand_ins_run_no_images() -> None:
     assert digests.lacking(InstallPlan(name="demo", subdomain="example.test")) == ()
 
