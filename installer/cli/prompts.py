@@ -120,11 +120,14 @@ def _interruptible(keep: Callable[[], None] | None = None) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, EOFError):
-        if keep:
-            keep()
-        raise InstallerError(
-            "ask",
-            "interrupted",
-            hint="your answers are kept: `craton new` goes on with them" if keep else "nothing was done",
-            exit_code=ExitCode.INTERRUPTED,
-        ) from None
+        hint = _kept(keep) if keep else "nothing was done"
+        raise InstallerError("ask", "interrupted", hint=hint, exit_code=ExitCode.INTERRUPTED) from None
+
+
+def _kept(keep: Callable[[], None]) -> str:
+    """Keep what is to be kept; what came of it, in words."""
+    try:
+        keep()
+    except InstallerError as error:
+        return f"Your answers can't be kept: {error.observed}. {error.hint}"
+    return "your answers are kept: `craton new` goes on with them"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from installer.common.errors import InstallerError
 from installer.plan.host import Host
 from installer.plan.model import InstallPlan
 from installer.plan.questions import answers as answering
@@ -70,11 +71,16 @@ class WizardState:
         names = answering.arranged(self.answers, machines)
         return {host: name.removeprefix(prefix) for host, name in names.items()}
 
-    def keep(self) -> None:
-        """Keep a draft once there is something to keep."""
-        if self.answers != self._given or self.page:
+    def keep(self) -> str:
+        """Keep a draft once there is something to keep; why that can't be done, or nothing."""
+        if self.answers == self._given and not self.page:
+            return ""
+        try:
             draft.save_draft(self.answers, PAGES[self.page].title)
-            self.drafted = True
+        except InstallerError as error:
+            return error.observed
+        self.drafted = True
+        return ""
 
     def take(self, kept: draft.Draft) -> int:
         """Go on with a draft; returns the number of the page to open."""

@@ -82,6 +82,8 @@ class WizardScreen(CratonScreen[None]):
         self._output = output
         self._edits = False
         self._typed = ""
+        self._no_draft = ""
+        self._told = False
         self._tester = connection_tests.ConnectionTester()
         self._trials = Trials(self._tester)
 
@@ -134,10 +136,29 @@ class WizardScreen(CratonScreen[None]):
         Thread(target=self._tester.close, daemon=True).start()
 
     def quit(self) -> None:
-        self.end(ExitCode.INTERRUPTED)
+        self.keep()
+        if not self._told_of_no_draft():
+            self.end(ExitCode.INTERRUPTED)
+
+    def leave(self, code: ExitCode = ExitCode.DONE) -> None:
+        self.keep()
+        if not self._told_of_no_draft():
+            super().leave(code)
 
     def keep(self) -> None:
-        self._state.keep()
+        self._no_draft = self._state.keep()
+
+    def _told_of_no_draft(self) -> bool:
+        """Say once that no draft can be kept; whether that was news to the person, who may want to stay."""
+        if not self._no_draft or self._told:
+            return False
+        self._told = True
+        self.notify(
+            f"Your answers can't be kept as a draft: {self._no_draft}. Save the plan (ctrl+s) before you leave.",
+            severity="warning",
+            timeout=15,
+        )
+        return True
 
     # The page
 
@@ -254,6 +275,7 @@ class WizardScreen(CratonScreen[None]):
         self._state.seen.add(self._state.page)
         await self._open(page)
         self.keep()
+        self._told_of_no_draft()
 
     def action_preview(self) -> None:
         plan = self._state.preview

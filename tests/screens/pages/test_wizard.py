@@ -23,6 +23,7 @@ from screens.pages.wizard import WizardScreen
 from screens.widgets.choices import Choices
 from screens.widgets.question import QuestionField
 from tests.screens.stand_ins import footer, settle, visible
+from tests.screens.watching import shows
 
 Wizard = Callable[..., CratonApp]
 TITLES = [page.title for page in PAGES if page.asked({})]
@@ -231,6 +232,28 @@ async def test_leaving_keeps_what_was_typed(wizard: Wizard, key: str) -> None:
     kept = draft.load_draft()
     assert kept is not None
     assert kept.answers == {"name": "precious"}
+
+
+@pytest.mark.parametrize("key", ["ctrl+q", "escape"])
+async def test_where_no_draft_can_be_kept_leaving_is_asked_for_twice(wizard: Wizard, tmp_path: Path, key: str) -> None:
+    (tmp_path / "craton").write_text("a file where the state would be")
+    app = wizard()
+    async with app.run_test(notifications=True, size=(120, 40)) as pilot:
+        await pilot.pause()
+        await retype(pilot, "precious")
+        await pilot.press(key)
+        await shows(pilot, "Your answers can't be kept as a draft")
+        assert app.return_code is None
+        await pilot.press(key)
+    assert app.return_value == (8 if key == "ctrl+q" else 0)
+
+
+async def test_without_drafts_the_wizard_goes_on_to_the_end(wizard: Wizard, tmp_path: Path) -> None:
+    (tmp_path / "craton").write_text("a file where the state would be")
+    async with wizard({"name": "demo", "subdomain": "example.test"}).run_test(notifications=True) as pilot:
+        await go_to(pilot, "Workers")
+        await shows(pilot, "can't be kept")
+        assert open_page(pilot) == "Workers"
 
 
 async def test_every_page_is_kept_as_it_is_left(wizard: Wizard) -> None:
