@@ -24,6 +24,11 @@ from installer.ssh.host_keys.verify import jump_name
 from installer.ssh.words import file_name, included, program, word
 
 _OPERATION = "read ~/.ssh/config"
+_REFUSED = "Correct ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads."
+_NO_ACCOUNT = (
+    "OpenSSH only runs for users who have an account: add one for your user id (in a container, to /etc/passwd), "
+    "or run Craton as a user who has one."
+)
 _SECONDS = 15.0
 """Seconds for one `ssh -G`; a `Match exec` of the user's may take its time."""
 _HOPS = 8
@@ -255,7 +260,7 @@ def _ask(name: str, arguments: list[str], config: str) -> Answer:
     if done.returncode != 0:
         lines = clean(os.fsdecode(done.stderr)).strip().splitlines() or ["no message"]
         seen = f"`ssh -G {name}` ended with exit status {done.returncode}: {lines[0]}"
-        raise InstallerError(_OPERATION, seen, hint="mend ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads")
+        raise InstallerError(_OPERATION, seen, hint=_REFUSED if account_name() else _NO_ACCOUNT)
     answer: dict[str, tuple[str, ...]] = {}
     # Names of files are bytes, of which not all are text: the very file is to be found again.
     for line in os.fsdecode(done.stdout).split("\n"):

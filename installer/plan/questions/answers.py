@@ -49,10 +49,12 @@ def complete(answers: Answers) -> dict[str, Any]:
 def plan_of(answers: Answers) -> InstallPlan:
     """The plan that answers and defaults make. Raises AnswersError."""
     full = complete(answers)
-    found = validation.validate(_data(full))
+    found, missing = validation.validate(_data(full)), _missing(full)
     if isinstance(found, InstallPlan):
-        return found
-    raise AnswersError(_by_field(found, full) | _missing(full))
+        if not missing:
+            return found
+        raise AnswersError(missing)
+    raise AnswersError(_by_field(found, full) | missing)
 
 
 def problems(answers: Answers) -> dict[str, str]:
@@ -157,11 +159,13 @@ def _unanswered(full: Answers) -> list[tuple[str, ...]]:
 
 
 def _missing(full: Answers) -> dict[str, str]:
-    """What is to be said of machines that were not answered."""
-    question = _inventory(full)
-    if question is None or full.get(question.field):
+    """What is to be said of machines that were not answered, and of the account on them where none can be offered."""
+    asked = _inventory(full)
+    if asked is None:
         return {}
-    return {question.field: validation.sentence(validation.MISSING, reading.allowed(question))}
+    lacking = [asked] if not full.get(asked.field) else []
+    lacking += [question_of("ssh.user")] if "ssh.user" not in full else []
+    return {one.field: validation.sentence(validation.MISSING, reading.allowed(one)) for one in lacking}
 
 
 def _by_field(mistakes: tuple[validation.Mistake, ...], full: Answers) -> dict[str, str]:

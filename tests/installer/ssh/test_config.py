@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import stat
 import subprocess
 from pathlib import Path
@@ -180,6 +181,20 @@ def test_what_cannot_be_followed_is_an_error_with_a_next_action(home: Path, conf
     with pytest.raises(InstallerError, match=observed) as caught:
         config.endpoint(Host(address="10.0.0.11"), SSH())
     assert caught.value.hint
+
+
+def test_a_user_without_an_account_is_told_that_openssh_needs_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(user: int) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    _configure(home, "Host *\n Colour blue\n")  # whatever makes ssh refuse, as it does without an account
+    with pytest.raises(InstallerError) as caught:
+        config.endpoint(Host(address="10.0.0.11"), SSH())
+    assert "config" in caught.value.hint
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(InstallerError) as caught:
+        config.endpoint(Host(address="10.0.0.11"), SSH())
+    assert "/etc/passwd" in caught.value.hint
 
 
 def test_a_missing_ssh_is_an_error_that_names_the_package(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,11 @@ def test_own_machines_are_logged_in_to_as_whoever_runs_craton(monkeypatch: pytes
     assert plan_of(_own("10.0.0.[1-5]")).ssh.user == "ada"
     assert plan_of({}).ssh.user == "craton"
     monkeypatch.setenv("LOGNAME", "Ada Lovelace")
-    assert plan_of(_own("10.0.0.[1-5]")).ssh.user == "craton"
+    with pytest.raises(AnswersError) as caught:
+        plan_of(_own("10.0.0.[1-5]"))
+    assert caught.value.problems.keys() == {"ssh.user"}
+    assert "--ssh-user" in caught.value.hint
+    assert plan_of({**_own("10.0.0.[1-5]"), "ssh.user": "ada"}).ssh.user == "ada"
 
 
 def test_own_machines_are_open_to_everybody_unless_said_otherwise() -> None:
