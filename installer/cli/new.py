@@ -116,11 +116,9 @@ def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
     from installer.plan.questions import draft
 
     path = output or Path(f"{plan.name}.yaml")
-    if force:
-        path.unlink(missing_ok=True)
-    else:
+    if not force:
         _refuse_to_overwrite(path)
-    planfile.save(path, plan)
+    planfile.save(path, plan, replace=force)
     draft.discard_draft()
     result(str(path))
     tell(f"next: craton review {path}, then craton apply {path}")

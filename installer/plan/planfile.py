@@ -93,17 +93,18 @@ def dump(plan: InstallPlan) -> str:
     return "\n".join(parts)
 
 
-def save(path: Path, plan: InstallPlan) -> None:
+def save(path: Path, plan: InstallPlan, *, replace: bool = False) -> None:
     """Write `plan` to `path`; into an existing plan file only what differs, so that the rest stays as it is.
 
-    Raises PlanFileError if a file is there that is no plan, and InstallerError if it cannot be written.
+    With `replace`, nothing of a file that is there stays. Raises PlanFileError if that is no plan and is not to be
+    replaced, and InstallerError if it cannot be written: then it is as it was.
     """
     try:
         target = path.resolve()
         exists = target.exists()
     except (OSError, ValueError, RuntimeError) as error:
         raise _not_written(path, error) from None
-    if not exists:
+    if replace or not exists:
         _write(target, dump(plan))
         return
     text = _text(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,17 @@ def _save(path: Path, text: str, plan: InstallPlan) -> str:
     saved = path.read_bytes().decode()
     assert planfile.loads(saved) == plan
     return saved
+
+
+def test_a_plan_that_replaces_a_file_leaves_nothing_of_it_and_does_no_harm_where_it_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text("no plan, but precious")
+    planfile.save(path, _plan(), replace=True)
+    assert path.read_text() == planfile.dump(_plan())
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(InstallerError, match="save the plan: .*not a regular file"):
+        planfile.save(tmp_path / "fifo", _plan(), replace=True)
+    assert (tmp_path / "fifo").is_fifo()
 
 
 def test_saving_an_unchanged_plan_leaves_the_file_byte_for_byte(tmp_path: Path) -> None:
