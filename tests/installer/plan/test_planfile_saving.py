@@ -38,7 +38,7 @@ def test_a_plan_that_replaces_a_file_leaves_nothing_of_it_and_does_no_harm_where
     planfile.save(path, _plan(), replace=True)
     assert path.read_text() == planfile.dump(_plan())
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(InstallerError, match="save the plan: .*not a regular file"):
+    with pytest.raises(InstallerError, match=r"save the plan: .*not a regular file"):
         planfile.save(tmp_path / "fifo", _plan(), replace=True)
     assert (tmp_path / "fifo").is_fifo()
 
