@@ -65,7 +65,7 @@ bench-local: $(DEVELOPMENT)  ## from nothing to SSH on six real machines of this
 bench-kube: $(DEVELOPMENT)  ## a whole cluster of real Kubernetes, beside kubeadm's steps by hand (root, podman; CRATON_ARTIFACTS or the internet)
 	@$(BIN)/python -m tests.bench.kube
 
-crash: $(DEVELOPMENT)  ## kill engines at random moments for five minutes: twins, orphans and losses (root, podman)
+crash: $(DEVELOPMENT)  ## kill engines before and after every write, command and call: twins, orphans and losses (root, podman)
 	@$(BIN)/python -m tests.bench.crash
 
 fuzz: $(DEVELOPMENT)  ## 10,000 damaged inputs for each parser that reads from outside, some ten minutes: no traceback, none over 2 s

@@ -1,0 +1,40 @@
+"""Engines that are killed at a few seeded points of each world; `make crash` tries every point."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.bench.crash_restore import every_point
+from tests.patience import PATIENCE
+
+PLAY = """
+import sys
+from tests.bench import crash
+story, tried = crash.tell(getattr(crash, sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+print(tried, story.faults)
+"""
+
+
+def played(world: str, share: float, seed: int) -> tuple[int, str]:
+    """How many points were tried, and the faults. In a process of its own: what is forked must have one thread."""
+    command = [sys.executable, "-c", PLAY, world, str(share), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    tried, _, faults = done.stdout.strip().partition(" ")
+    return int(tried), faults
+
+
+@pytest.mark.parametrize(("world", "share", "seed"), [("rehearsal", 0.01, 3), ("cloud", 0.01, 1)])
+def test_nothing_is_made_twice_left_or_lost(world: str, share: float, seed: int) -> None:
+    tried, faults = played(world, share, seed)
+    assert tried > 0
+    assert faults == "[]"
+
+
+def test_a_restore_of_etcd_that_is_interrupted_at_any_command_is_completed_by_the_same_command() -> None:
+    tried, wrong = every_point()
+    assert tried > 20
+    assert wrong == []
