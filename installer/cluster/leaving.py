@@ -13,6 +13,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, topology
 from installer.ssh.host_keys import pinned_keys
+from installer.steps.platform import Resource
 from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
 
 LAST = "leave/plan"
@@ -139,6 +140,23 @@ class TakenBack(Permanent):
 
 
 @dataclass(frozen=True)
+class Removed(Permanent):
+    """What the platform has of the machine and no step of its own made, such as a machine that came in a batch."""
+
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        found = self._found(ctx)
+        return Observation(not found, ", ".join(f"{one.kind} {one.name}" for one in found) or "nothing is left of it")
+
+    def apply(self, ctx: Context) -> None:
+        ctx.world.platform.remove(self._found(ctx), ctx.world.connections, ctx)
+
+    def _found(self, ctx: Context) -> list[Resource]:
+        return [one for one in ctx.world.platform.find(ctx.world.connections) if one.machine == self.machine]
+
+
+@dataclass(frozen=True)
 class PlanSaved(Permanent):
     """The cluster's plan names those that stay alone, for the steps that follow, too."""
 
@@ -176,7 +194,8 @@ def steps(plan: InstallPlan, smaller: InstallPlan, undone: Sequence[Step], *, fo
     previous = "leave/check"
     for machine in leaving:
         own = [step for step in reversed(undone) if step.machine == machine.name]
-        for step in (*_leave(machine, going, force=force), *_take_back(machine.name, own, force=force)):
+        rest = () if plan.traits.inventory else (_removed(machine.name),)
+        for step in (*_leave(machine, going, force=force), *_take_back(machine.name, own, force=force), *rest):
             yield replace(step, needs=(previous,))
             previous = step.id
     yield Step(
@@ -214,6 +233,11 @@ def _take_back(name: str, undone: Iterable[Step], *, force: bool) -> Iterator[St
     for step in undone:
         action = TakenBack(name, step.action, remote=step.limit == "ssh", force=force)
         yield replace(step, id=f"leave/undo/{step.id}", title=f"undo: {step.title}", phase=Phase.LEAVE, action=action)
+
+
+def _removed(name: str) -> Step:
+    title = f"remove whatever else is found of {name}"
+    return Step(f"leave/rest/{name}", title, Phase.LEAVE, Removed(name), machine=name, deadline=600.0)
 
 
 def _answers(ctx: Context, machine: str, *, force: bool) -> bool:
