@@ -104,10 +104,27 @@ Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="How many times fa
 Seed = Annotated[int, typer.Option(help="Seed for a rehearsal's random durations.")]
 
 
-def options_of(speed: float, seed: int, faults: list[str] | None, artifacts: Path | None) -> RunOptions:
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Take the cluster over from another computer that works on it.")
+]
+
+
+def options_of(
+    speed: float, seed: int, faults: list[str] | None, artifacts: Path | None, *, take_over: bool = False
+) -> RunOptions:
     from installer.steps.platform import RunOptions
 
-    return RunOptions(speed, seed, tuple(faults or ()), str(artifacts) if artifacts else None)
+    return RunOptions(speed, seed, tuple(faults or ()), str(artifacts) if artifacts else None, take_over=take_over)
+
+
+def agree_to_take_over(plan: InstallPlan, mode: Mode, *, asks: bool) -> None:
+    """Ask before a cluster is taken over from another computer. Raises InstallerError if the answer is no."""
+    from installer.common.paths import ClusterDirectory
+    from installer.operations import lease
+
+    if asks and (held := lease.elsewhere(plan, ClusterDirectory.of(plan.name))):
+        tell(f"{lease.words(held)}.")
+        confirm(f"Take {plan.name} over? What runs there stops.", mode)
 
 
 def pick(cluster: str | None) -> str:

@@ -15,7 +15,9 @@ from installer.cli.common import (
     Plain,
     PlanOrCluster,
     Speed,
+    TakeOver,
     Yes,
+    agree_to_take_over,
     confirm,
     is_path,
     mode_of,
@@ -41,6 +43,7 @@ def destroy(
     plain: Plain = False,
     speed: Speed = 1.0,
     accept_new_host_keys: AcceptNew = False,
+    take_over: TakeOver = False,
 ) -> None:
     """Delete a cluster, then look again to prove that nothing is left."""
     from installer.operations import destroy, lookup, outcome
@@ -53,10 +56,12 @@ def destroy(
 
         raise typer.Exit(run_destroy(cluster))
     settle_access(lookup.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
+    if take_over:
+        agree_to_take_over(lookup.load(cluster), mode, asks=not yes)
     if not yes:
         tell("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
         confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
-    code, progress = _destroy(cluster, RunOptions(speed=speed), mode)
+    code, progress = _destroy(cluster, RunOptions(speed=speed, take_over=take_over), mode)
     if mode is Mode.JSON:
         result_json(outcome.receipt(cluster, progress), indent=2)
     else:

@@ -19,7 +19,9 @@ from installer.cli.common import (
     Plain,
     Seed,
     Speed,
+    TakeOver,
     Yes,
+    agree_to_take_over,
     confirm,
     mode_of,
     options_of,
@@ -65,6 +67,8 @@ class Run:
     def settle_access(self, plan: InstallPlan, *, required: bool = True) -> None:
         """Look at own machines first, as `installer.cli.common.settle_access` does."""
         settle_access(plan, self.mode, asks=not self.yes, accept_new=self.accept_new, required=required)
+        if self.options.take_over:
+            agree_to_take_over(plan, self.mode, asks=not self.yes)
 
     def tell(self, sentence: str) -> None:
         teller(self.mode)(sentence)
@@ -84,6 +88,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "fault": (Fault, None),
     "accept_new_host_keys": (AcceptNew, False),
     "artifacts": (Artifacts, None),
+    "take_over": (TakeOver, False),
 }
 """Type and default of each shared option, in the order of --help."""
 
@@ -129,7 +134,9 @@ def _run(
     seed: int,
     accept_new_host_keys: bool,
     artifacts: Path | None,
+    take_over: bool,
     fault: list[str] | None = None,
 ) -> Run:
     mode = mode_of(as_json=as_json, plain=plain)
-    return Run(yes, mode, close, accept_new_host_keys, options_of(speed, seed, fault, artifacts))
+    options = options_of(speed, seed, fault, artifacts, take_over=take_over)
+    return Run(yes, mode, close, accept_new_host_keys, options)

@@ -8,6 +8,8 @@ Verbs (arguments; what stdin holds; what stdout says):
                                     itself), claim (CLUSTER/MACHINE or empty), architecture (as artifacts name it),
                                     cgroup (1 or 2), container (yes or no)
     claim CLUSTER MACHINE           exit status 77 if another cluster has the machine
+    lease take|seize|show|drop ID OWNER      which computer works on the cluster: lines `key=value`, holder (an id, or
+                                    empty), since, renewed and now (seconds of the machine's clock), owner
     release                         gives the machine back; lines `removed KIND NAME` and `left KIND NAME WHY`
     needed        the configuration; paths of the artifacts that preparing would fetch, one a line
     prepare       the configuration (installer.node.configuration); stages
@@ -77,6 +79,8 @@ PATH = "/usr/local/sbin/craton-node"
 """By its whole path: not everybody's sudo looks there for commands."""
 BUILT_IN = "built-in"
 """What a stand-in says in place of its program's sum."""
+
+_USAGE = 2
 
 _STAGE = re.compile(r"stage ([0-9]{1,4}) ([0-9]{1,4}) (.+)")
 
@@ -184,12 +188,20 @@ def read_status(connection: Connection, machine: str, deadline: float) -> dict[s
 
 
 def _read(connection: Connection, machine: str, verb: str, deadline: float) -> dict[str, str]:
-    result = connection.run(command(connection, verb), deadline=deadline)
-    if _is_missing(result):
-        return {}
+    return read_fields(ask_verb(connection, machine, verb, deadline=deadline) or "")
+
+
+def ask_verb(connection: Connection, machine: str, verb: str, *arguments: str, deadline: float) -> str | None:
+    """What a verb says, outside of a step; None where the machine has no program, or one too old to know the verb.
+
+    `deadline` is in seconds. Raises InstallerError if the verb fails.
+    """
+    result = connection.run(command(connection, verb, *arguments), deadline=deadline)
+    if _is_missing(result) or (result.status == _USAGE and "no such verb" in result.stderr):
+        return None
     if result.status != 0:
         raise _failure(machine, verb, result)
-    return read_fields(result.stdout)
+    return result.stdout
 
 
 def read_fields(said: str) -> dict[str, str]:

@@ -146,6 +146,7 @@ def _go_on(
         seed=options.seed,
         faults=options.faults,
         artifacts=options.artifacts or found.options.artifacts,
+        take_over=options.take_over,
     )
     if not found.touched and told.upgrade_to:  # the saved plan is that of the old release yet
         return start_upgrade(directory.cluster, told.upgrade_to, told, tell)

@@ -19,7 +19,7 @@ from installer.engine import process, runner, store
 from installer.engine.context import Stop
 from installer.engine.events import RunKind
 from installer.engine.journal import Journal
-from installer.operations import pipeline, session
+from installer.operations import lease, pipeline, session
 from installer.operations.assignment import Assignment
 from installer.plan import planfile
 from installer.plan.changes import Risk, changes
@@ -66,7 +66,15 @@ def work(
     with (
         session.open_world(plan, directory, assignment.options) as world,
         _journal(assignment.kind, directory) as journal,
+        lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,
     ):
+
+        def alone() -> None:
+            """Raises JournalError once another engine, here or on another computer, may be at work."""
+            guard()
+            if keeper:
+                keeper.check()
+
         code = asyncio.run(
             runner.run(
                 _steps(assignment, plan),
@@ -78,7 +86,7 @@ def work(
                 limits={**_LIMITS, **world.platform.limits()},
                 stop=stop,
                 begun=recorded,
-                guard=guard,
+                guard=alone,
             )
         )
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:

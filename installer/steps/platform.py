@@ -11,6 +11,7 @@ from installer.ssh.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from installer.ssh.connection import Connections
+    from installer.steps.lease import Lease
     from installer.steps.work import Work
 
 
@@ -50,6 +51,8 @@ class RunOptions:
     """Full names of the machines that leave, of a removal."""
     force: bool = False
     """Whether machines that do not answer leave, too, of a removal."""
+    take_over: bool = False
+    """Whether the cluster's lease is taken from another computer that holds it."""
     upgrade_from: str | None = None
     """The release that the cluster had before, of an upgrade; empty if nobody knows any more."""
     upgrade_to: str | None = None
@@ -82,6 +85,9 @@ class Platform(Protocol):
 
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """The firewall rules in force, by machine, read back from the platform."""
+
+    def lease(self, connections: Connections) -> Lease | None:
+        """What keeps a second computer from working on the cluster; None where only this computer can reach it."""
 
     def endpoint(self, machine: str) -> Endpoint:
         """Raises InstallerError if the machine does not exist or has no address yet."""

@@ -91,6 +91,9 @@ class LocalPlatform:
         """Nothing: what the machines themselves enforce is among their evidence."""
         return {}
 
+    def lease(self, connections: Connections) -> None:
+        """None: the machines are this computer's own."""
+
     def endpoint(self, name: str) -> Endpoint:
         found = machine.find(self.engine, name)
         if found is None or found.cluster != self._plan.name:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.node.lease import NodeLease
 from installer.node.program import command, read_status
 from installer.plan.model import InstallPlan
 from installer.plan.topology import FirewallRule, Topology, hosts
@@ -76,6 +77,11 @@ class MachinesPlatform:
     def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
         """Nothing: what the machines themselves enforce is among their evidence."""
         return {}
+
+    def lease(self, connections: Connections) -> NodeLease:
+        """Kept on the first master."""
+        first = next(iter(self._hosts))
+        return NodeLease(first, lambda seconds: connections.get(first, seconds))
 
     def endpoint(self, machine: str) -> Endpoint:
         found = self._endpoints.get(machine)

@@ -119,6 +119,9 @@ class RehearsalPlatform:
         }
         return {machine.name: groups.get(machine.firewall, ()) for machine in client.machines()}
 
+    def lease(self, connections: Connections) -> None:
+        """None: the machines are this computer's own."""
+
     def endpoint(self, machine: str) -> Endpoint:
         found = self.site().machine(machine)
         if found is None:

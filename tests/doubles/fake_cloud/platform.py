@@ -68,6 +68,9 @@ class CloudPlatform:
             balancer = replace(balancer, host=found.host)
         return replace(topology, machines=machines, load_balancer=balancer)
 
+    def lease(self, connections: Connections) -> None:
+        """None: the account is in this process."""
+
     def endpoint(self, machine: str) -> Endpoint:
         seen = self._version
         entry = self.one("machine", machine)
