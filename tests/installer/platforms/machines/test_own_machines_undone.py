@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from uuid import uuid4
 
 import pytest
 
@@ -51,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         patch.setenv("CRATON_HOME", str(tmp_path / "craton"))
         patch.setenv("HOME", str(tmp_path))
         share_images()
-        keys = ClusterDirectory.of(f"keys-{tmp_path.name}")
+        keys = ClusterDirectory.of(f"keys-{uuid4().hex[:8]}")  # another worker may run tests of this module, too
         with (
             own_network(keys.cluster) as network,
             system_container(keys, network=network, number=1) as master,
