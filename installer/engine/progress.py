@@ -53,6 +53,11 @@ class StepView:
             return (self.stage[0] - 1) / self.stage[1]
         return 0.0
 
+    @property
+    def weight_done(self) -> float:
+        """What of its weight is done."""
+        return self.record.weight * self.fraction
+
     def duration(self, now: float) -> float:
         """Seconds it took, or has taken until `now`, which is the run's own time (`Progress.now`)."""
         if self.started is None:
@@ -81,9 +86,13 @@ class Progress:
     """What installer.engine.clock said when the run began."""
     records: dict[str, StepRecord] = field(init=False)
     """Every step that it was made with, whichever run it belongs to."""
+    _all: float = field(init=False)
+    """The weight of all steps, and of it what is done: kept up to date, since each event of a step asks for it."""
+    _done: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.records = {id: view.record for id, view in self.steps.items()}
+        self._weigh()
 
     @classmethod
     def of(cls, records: Iterable[StepRecord]) -> Progress:
@@ -105,13 +114,21 @@ class Progress:
         elif event.type is EventType.RESULT:
             self.results[event.data["topic"]] = event.data
         elif event.step in self.steps:
-            _apply_to_step(self.steps[event.step], event)
+            view = self.steps[event.step]
+            before = view.weight_done
+            _apply_to_step(view, event)
+            self._done += view.weight_done - before
 
     def _start(self, event: Event) -> None:
         self.run, self.kind, self.pid = event.run, RunKind(event.data["kind"]), event.data["pid"]
         self.started, self.ended, self.outcome, self.exit_code = event.at, None, None, None
         self.stopping, self.ticks = False, event.data.get("ticks")
         self.steps = {id: StepView(self.records[id]) for id in event.data["steps"] if id in self.records}
+        self._weigh()
+
+    def _weigh(self) -> None:
+        self._all = sum(view.record.weight for view in self.steps.values())
+        self._done = sum(view.weight_done for view in self.steps.values())
 
     def now(self) -> float:
         """The run's own time, in Unix seconds, which stops at its end: no change of this computer's clock moves it."""
@@ -128,9 +145,8 @@ class Progress:
     @property
     def fraction(self) -> float:
         """How much of all work is done, 0 to 1, by weight."""
-        total = sum(view.record.weight for view in self.steps.values())
-        done = sum(view.record.weight * view.fraction for view in self.steps.values())
-        return done / total if total else 0.0
+        # Rounded, because sums of many small numbers drift, and all of the work is 1.
+        return round(self._done / self._all, 9) if self._all else 0.0
 
     @property
     def failures(self) -> list[StepView]:

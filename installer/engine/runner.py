@@ -26,6 +26,9 @@ _TIMING = Timing()
 DEFAULT_LIMIT = Limit(16)
 """Of a kind of steps for which no limit is given."""
 
+AT_ONCE = 28
+"""Steps at once of all kinds together. Each has a thread, and its machine's connection another."""
+
 REQUEST_SECONDS = 0.5
 """How often a run with failed steps looks whether somebody asks for one of them once more."""
 
@@ -73,6 +76,10 @@ class _Engine:
         before, self._after = orders(steps, scope.kind)
         self._sorter = graphlib.TopologicalSorter(before)
         self._slots = {name: Slots(limits.get(name, DEFAULT_LIMIT), scope.pace) for name in {s.limit for s in steps}}
+        self._threads = Slots(Limit(AT_ONCE))
+        phases = list(Phase) if scope.kind.undoes else list(Phase)[::-1]
+        self._rank = {phase: rank for rank, phase in enumerate(phases)}
+        """What has come furthest goes on first, so that a machine's steps follow each other on one connection."""
         self._active: dict[str, StepRun] = {}
         self._lingering: dict[str, list[asyncio.Future[Any]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -107,7 +114,9 @@ class _Engine:
     async def _run_step(self, step: Step) -> None:
         """Run `step` when its kind has a free slot, and queue how it ended."""
         ending: Ending | JournalError = Ending(step, StepState.WAITING)
-        async with self._slots[step.limit]:
+        slots, rank = self._slots[step.limit], self._rank[step.phase]
+        async with slots.taken(rank), self._threads.taken(rank):
+            await slots.turn()
             if not self._scope.stop.requested:
                 self._active[step.id] = step_run = StepRun(step, self._scope, self._lingering.pop(step.id, ()))
                 try:

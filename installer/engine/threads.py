@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +11,54 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+_IDLE = 10.0
+"""Seconds that a thread waits for more to do."""
+
+
+class _Worker:
+    """A daemon thread that takes one call after the other, and ends when none came for a while.
+
+    concurrent.futures has no such thing: a call that never comes back would take a place in its pool for good and, as
+    the interpreter joins a pool's threads, keep the process from ending. What bounds their number is the runner.
+    """
+
+    _lock = threading.Lock()
+    _free: list[_Worker] = []  # noqa: RUF012 (shared by all)
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Callable[[], None], str]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._main, daemon=True)
+
+    @classmethod
+    def run(cls, work: Callable[[], None], name: str) -> None:
+        """Have a free thread do it, or else a new one; the thread is called `name` meanwhile."""
+        with cls._lock:
+            worker = cls._free.pop() if cls._free else cls()
+            worker._calls.put((work, name))
+        if worker._thread.ident is None:
+            worker._thread.start()
+
+    def _main(self) -> None:
+        while (call := self._next()) is not None:
+            work, self._thread.name = call
+            work()
+            del work, call  # not to be kept alive until there is more to do
+            with self._lock:
+                self._free.append(self)
+
+    def _next(self) -> tuple[Callable[[], None], str] | None:
+        try:
+            return self._calls.get(timeout=_IDLE)
+        except queue.Empty:
+            with self._lock:
+                if self in self._free:
+                    self._free.remove(self)
+                    return None
+            return self._calls.get()  # somebody has just taken it
+
 
 def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
-    """Start `function` on a daemon thread of its own; the future gets what it returns or raises.
-
-    No pool: the limits per kind of work bound the number of threads, and one that never comes back would take a
-    place in a pool for good and, as the interpreter joins a pool's threads, keep the process from ending.
-    """
+    """Start `function` on a daemon thread; the future gets what it returns or raises."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -28,7 +70,7 @@ def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
         else:
             future.set_result(result)  # type: ignore[arg-type]
 
-    def main() -> None:
+    def work() -> None:
         result, error = None, None
         try:
             result = function()
@@ -44,5 +86,5 @@ def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
             loop.call_soon_threadsafe(resolve, result, error)
 
     future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # of one that nobody waits for, too
-    threading.Thread(target=main, name=name, daemon=True).start()
+    _Worker.run(work, name)
     return future

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address
 from typing import Literal
 
@@ -97,14 +98,23 @@ class Record:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Topology:
     machines: tuple[Machine, ...]
     load_balancer: LoadBalancer | None
     records: tuple[Record, ...]
 
+    # Steps of each machine ask for others: without these a thousand machines cost a million looks.
+    @cached_property
+    def _by_name(self) -> Mapping[str, Machine]:
+        return {machine.name: machine for machine in self.machines}
+
+    @cached_property
+    def _by_role(self) -> Mapping[Role, tuple[Machine, ...]]:
+        return {role: tuple(machine for machine in self.machines if machine.role is role) for role in Role}
+
     def of_role(self, role: Role) -> tuple[Machine, ...]:
-        return tuple(machine for machine in self.machines if machine.role is role)
+        return self._by_role[role]
 
     @property
     def first_master(self) -> Machine:
@@ -112,14 +122,12 @@ class Topology:
 
     def machine(self, name: str) -> Machine:
         """Raises KeyError if there is no such machine."""
-        for machine in self.machines:
-            if machine.name == name:
-                return machine
-        raise KeyError(name)
+        return self._by_name[name]
 
     def addresses(self, record: Record) -> tuple[str, ...]:
         """Where `record` leads for people outside; nothing while the platform has given no address."""
-        found = {machine.name: machine.address for machine in self.machines if machine.name in record.targets}
+        targets = [machine for target in record.targets if (machine := self._by_name.get(target))]
+        found = {machine.name: machine.address for machine in targets}
         if balancer := self.load_balancer:
             found[balancer.name] = balancer.address
         return tuple(str(address) for target in record.targets if (address := found.get(target)))

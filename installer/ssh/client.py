@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import paramiko
 
@@ -16,20 +17,23 @@ from installer.ssh.transport.command import Session
 from installer.ssh.transport.dial import Dialled
 from installer.ssh.transport.output import Output
 
-if TYPE_CHECKING:
-    pass
-
-
 _GRACE = 1.0
 """Seconds past a deadline after which the whole connection is closed: paramiko waits in places without one."""
 
 
 class SSHConnection:
-    """An authenticated connection. Every command runs in a session of its own, so several may run at once."""
+    """An authenticated connection. Every command runs in a session of its own, so several may run at once.
 
-    def __init__(self, machine: str, dialled: Dialled) -> None:
+    `again` gives a connection in the place of this one where it was retired before a command began.
+    """
+
+    def __init__(self, machine: str, dialled: Dialled, again: Callable[[float], SSHConnection] | None = None) -> None:
         self._machine = machine
         self._dialled = dialled
+        self._again = again
+        self._lock = threading.Lock()
+        self._users = 0
+        self._retired = False
 
     @property
     def user(self) -> str:
@@ -46,6 +50,30 @@ class SSHConnection:
     def close(self) -> None:
         self._dialled.close()
 
+    def retire(self) -> bool:
+        with self._lock:
+            if self._users or self._again is None:
+                return False
+            self._retired = True
+        self.close()
+        return True
+
+    @contextmanager
+    def _used(self, deadline: float) -> Iterator[Dialled]:
+        """What commands run on; it is not retired meanwhile."""
+        with self._lock:
+            retired = self._retired
+            self._users += 1
+        try:
+            if retired and self._again:
+                with self._again(deadline)._used(deadline) as dialled:
+                    yield dialled
+            else:
+                yield self._dialled
+        finally:
+            with self._lock:
+                self._users -= 1
+
     def run(
         self,
         command: str,
@@ -57,9 +85,9 @@ class SSHConnection:
     ) -> Result:
         until = Deadline(deadline)
         session = Session(self._machine, stdin, until, Output(on_line), Output(on_line), secret=secret)
-        with watched(deadline + _GRACE, self._dialled.transport.close):
+        with self._used(deadline) as dialled, watched(until.left + _GRACE, dialled.transport.close):
             try:
-                return session.run(self._dialled.transport, command)
+                return session.run(dialled.transport, command)
             except TimeoutError:
                 raise session.late() from None
             except (paramiko.SSHException, EOFError, OSError):
@@ -70,9 +98,10 @@ class SSHConnection:
     @contextmanager
     def start(self, command: str, *, stdin: str = "") -> Iterator[Running]:
         running = SSHRunning(self._machine, stdin)
-        try:
-            with watched(OPENING + _GRACE, self._dialled.transport.close):
-                running.start(self._dialled.transport, command)
-            yield running
-        finally:
-            running.close()
+        with self._used(OPENING) as dialled:
+            try:
+                with watched(OPENING + _GRACE, dialled.transport.close):
+                    running.start(dialled.transport, command)
+                yield running
+            finally:
+                running.close()

@@ -100,7 +100,7 @@ def watched(pid: int, use: Use, ended: Callable[[], bool]) -> None:
 
 
 def run(craton: Craton, *arguments: str) -> tuple[Use, int]:
-    """One command: what it used, and its exit status. It is looked at once more when it has ended, before it is gone."""
+    """One command: what it used, looked at once more when it has ended, before it is gone; and its exit status."""
     use, began = Use(), time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
@@ -198,6 +198,8 @@ def measure(workers: int) -> Row:
             if name in ("apply", "resume"):
                 use, follower, status = run_engine(craton, directory, *arguments)
                 row.uses[f"{name}: follower"] = follower
+                while running_pid(directory):  # the last thing that it does is to close its journal
+                    time.sleep(LOOK)
                 row.journals[name] = journal_size(directory)
             else:
                 use, status = run(craton, *arguments)
@@ -225,10 +227,12 @@ def show(row: Row) -> None:
 
 
 def growth(rows: list[Row]) -> float:
-    """How many times as much a further machine costs from the second to the third size as from the first to the second."""
+    """How many times as much a further machine costs between the larger two sizes as between the smaller two."""
     (few, some, many) = rows
     costs = [row.uses["apply"].cpu for row in rows]
-    return ((costs[2] - costs[1]) / (many.workers - some.workers)) / ((costs[1] - costs[0]) / (some.workers - few.workers))
+    return ((costs[2] - costs[1]) / (many.workers - some.workers)) / (
+        (costs[1] - costs[0]) / (some.workers - few.workers)
+    )
 
 
 def missed(rows: list[Row]) -> list[str]:
@@ -244,7 +248,11 @@ def missed(rows: list[Row]) -> list[str]:
             found.append(f"{name}: {use.memory:.0f} MB, goal {MEMORY_GOAL:g}")
         if use.threads > THREADS_GOAL:
             found.append(f"{name}: {use.threads} threads, goal {THREADS_GOAL}")
-    found += [f"journal after {name}: {size:.1f} MB, goal {JOURNAL_GOAL:g}" for name, size in last.journals.items() if size > JOURNAL_GOAL]
+    found += [
+        f"journal after {name}: {size:.1f} MB, goal {JOURNAL_GOAL:g}"
+        for name, size in last.journals.items()
+        if size > JOURNAL_GOAL
+    ]
     return found
 
 

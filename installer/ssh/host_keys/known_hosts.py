@@ -8,8 +8,8 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from installer.common.errors import InstallerError
 from installer.common.text import tilde
 
 _HASHED = "|1|"
+_PATTERN = frozenset("|*?!")
+"""What a line's hosts have that is no plain name: of a hash, or of a pattern."""
 
 
 class Marker(Enum):
@@ -51,11 +53,36 @@ def read(path: Path) -> tuple[Line, ...]:
 
     A file that does not exist has none.
     """
+    return _contents(path).lines
+
+
+def about(path: Path, host: str) -> tuple[Line, ...]:
+    """The lines of a file that name `host`, given as `Line.names` takes it. Raises InstallerError as `read` does."""
+    return _contents(path).about(host)
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """A file's lines, and those of them by name that name hosts plainly: of a thousand machines each looks for itself."""
+
+    lines: tuple[Line, ...] = ()
+    plain: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Numbers of lines, by the only names that they have, in lower case."""
+    others: tuple[int, ...] = ()
+    """Numbers of lines with patterns or hashes."""
+
+    def about(self, host: str) -> tuple[Line, ...]:
+        others = (number for number in self.others if self.lines[number].names(host))
+        found = sorted((*self.plain.get(host.lower(), ()), *others))
+        return tuple(self.lines[number] for number in found)
+
+
+def _contents(path: Path) -> _Contents:
     try:
         status = path.stat()
         return _read(path, status.st_mtime_ns, status.st_size, status.st_ino)
     except FileNotFoundError:
-        return ()
+        return _Contents()
     except OSError as error:
         # To pass over it would be to forget every key in it.
         seen = f"{tilde(path)} cannot be read: {error.strerror}"
@@ -85,13 +112,23 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _modified: int, _size: int, _inode: int) -> tuple[Line, ...]:
+def _read(path: Path, _modified: int, _size: int, _inode: int) -> _Contents:
     """Read once for all machines of a plan, and again when the file changed."""
-    said = path.read_bytes().split(b"\n")
+    said, name = path.read_bytes().split(b"\n"), tilde(path)
     numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(said, 1))
-    return tuple(Line(line.marker, line.hosts, line.key, place(path, number)) for line, number in numbered if line)
+    lines = tuple(Line(line.marker, line.hosts, line.key, f"{name} line {number}") for line, number in numbered if line)
+    plain: dict[str, tuple[int, ...]] = {}
+    others = []
+    for number, line in enumerate(lines):
+        if _PATTERN & set(line.hosts):
+            others.append(number)
+            continue
+        for host in dict.fromkeys(line.hosts.lower().split(",")):
+            plain[host] = (*plain.get(host, ()), number)
+    return _Contents(lines, plain, tuple(others))
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Line | None:
     """What one line says; None for a comment, an empty line, and one that is broken."""
     words = text.split()

@@ -6,12 +6,17 @@ import base64
 import hashlib
 import os
 import threading
+from pathlib import Path
 
 from installer.common.paths import ClusterDirectory, write_private
 from installer.ssh.host_keys import known_hosts
 from installer.ssh.host_keys.known_hosts import Line, Marker
 
 _lock = threading.Lock()
+"""Held by whoever writes a file of pinned keys."""
+_wanted_lock = threading.Lock()
+_wanted: dict[tuple[Path, str], str] = {}
+"""Keys to be pinned, by file and machine, that nobody has written yet."""
 
 
 def fingerprint(host_key: str) -> str:
@@ -31,30 +36,52 @@ def pinned(directory: ClusterDirectory, machine: str) -> str | None:
 
 def lines(directory: ClusterDirectory, machine: str) -> tuple[Line, ...]:
     """What the cluster's file says about `machine`, revoked keys that people added included."""
-    return tuple(line for line in known_hosts.read(directory.known_hosts) if line.names(machine))
+    return known_hosts.about(directory.known_hosts, machine)
 
 
 def pin(directory: ClusterDirectory, machine: str, host_key: str) -> None:
-    """Trust `host_key` (`TYPE BASE64`), and no other, to be `machine`. Safe to call from several threads."""
+    """Trust `host_key` (`TYPE BASE64`), and no other, to be `machine`. Safe to call from several threads.
+
+    Calls that wait for each other share one write: each of a thousand machines is pinned while others are.
+    """
+    with _wanted_lock:
+        _wanted[directory.known_hosts, machine] = host_key
     with _lock:
-        if [line.key for line in lines(directory, machine) if line.marker is Marker.KEY] != [host_key]:
-            _write(directory, [*_without(directory, machine), f"{machine} {host_key}"])
+        with _wanted_lock:
+            mine = [name for path, name in _wanted if path == directory.known_hosts]
+            keys = {name: _wanted.pop((directory.known_hosts, name)) for name in mine}
+        new = {name: key for name, key in keys.items() if _pinned_keys(directory, name) != [key]}
+        if new:
+            try:
+                _write(directory, [*_without(directory, *new), *(f"{name} {key}" for name, key in new.items())])
+            except BaseException:
+                with _wanted_lock:  # whoever waits for one of these writes it itself, and hears of the error
+                    for name, key in ((name, key) for name, key in new.items() if name != machine):
+                        _wanted.setdefault((directory.known_hosts, name), key)
+                raise
+
+
+def _pinned_keys(directory: ClusterDirectory, machine: str) -> list[str]:
+    return [line.key for line in lines(directory, machine) if line.marker is Marker.KEY]
 
 
 def unpin(directory: ClusterDirectory, machine: str) -> None:
     """Forget the key of a machine that is gone: one made again under its name has another."""
     with _lock:
-        if any(line.marker is Marker.KEY for line in lines(directory, machine)):
+        if _pinned_keys(directory, machine):
             _write(directory, _without(directory, machine))
 
 
-def _without(directory: ClusterDirectory, machine: str) -> list[str]:
-    """The file's lines without the keys of `machine`; comments and marked lines stay as they are."""
+def _without(directory: ClusterDirectory, *machines: str) -> list[str]:
+    """The file's lines without the keys of `machines`; comments and marked lines stay as they are."""
     try:
         text = os.fsdecode(directory.known_hosts.read_bytes())
     except FileNotFoundError:
         return []
-    kept = (_forget(line, machine) for line in text.removesuffix("\n").split("\n"))
+    kept: list[str | None] = [*text.removesuffix("\n").split("\n")]
+    for machine in machines:
+        if _pinned_keys(directory, machine):
+            kept = [line if line is None else _forget(line, machine) for line in kept]
     return [line for line in kept if line is not None]
 
 

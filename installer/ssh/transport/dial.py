@@ -38,6 +38,12 @@ _KEEPALIVE = 15
 """Seconds between keepalives, so that no NAT forgets a connection that waits for a long command."""
 
 
+_AWAKE = 5.0
+"""Seconds between looks of an idle connection's thread at keepalives. paramiko's tenth of a second is for noticing
+that it was closed, which the socket says by itself (`Replay.close`).
+"""
+
+
 class Dialled:
     """An authenticated transport, who logged in, and the host key that the server showed."""
 
@@ -55,6 +61,10 @@ class Dialled:
         self.transport.close()
         if self._way:
             self._way.close()
+
+    def retire(self) -> bool:
+        """Jump hosts are few, and machines behind them use them unseen."""
+        return False
 
 
 Jumps = Pool[Endpoint, Dialled]
@@ -156,6 +166,8 @@ def _forward(machine: str, transport: paramiko.Transport, endpoint: Endpoint, de
 
 class _Transport(paramiko.Transport):
     """paramiko's, with what is asked for in an order of ours: certificates come where they are wanted."""
+
+    _active_check_timeout = _AWAKE
 
     def __init__(self, stream: Replay, algorithms: Sequence[str]) -> None:
         self._algorithms = tuple(name for name in algorithms if name in self._key_info)  # type: ignore[attr-defined]

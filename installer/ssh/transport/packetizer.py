@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from paramiko.common import (
     MSG_CHANNEL_CLOSE,
@@ -39,7 +40,18 @@ class OrderlyPacketizer(Packetizer):
     def __init__(self, socket: object) -> None:
         self._order = threading.Lock()
         self._closed = set()
+        self._handshake_until = float("inf")
         super().__init__(socket)  # type: ignore[arg-type] # what Transport was given
+
+    def start_handshake(self, timeout: float) -> None:
+        """As paramiko's, which starts a thread for each connection to count these seconds."""
+        self._handshake_until = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        return time.monotonic() > self._handshake_until
+
+    def complete_handshake(self) -> None:
+        self._handshake_until = float("inf")
 
     def send_message(self, data: Message) -> None:
         packet = data.asbytes()

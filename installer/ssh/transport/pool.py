@@ -16,15 +16,22 @@ class Closable(Protocol):
 
     def close(self) -> None: ...
 
+    def retire(self) -> bool:
+        """Close it, unless somebody uses it now; whether it is closed."""
+
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Closable)
 
 
 class Pool(Generic[K, V]):
-    """Safe to use from several threads: who comes second waits, until its own deadline, for who opens."""
+    """Safe to use from several threads: who comes second waits, until its own deadline, for who opens.
 
-    def __init__(self) -> None:
+    Beyond `most` the ones that were not asked for the longest, and that nobody uses, are closed.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._lock = threading.Lock()
         self._opening: dict[K, threading.Lock] = {}
         self._open: dict[K, V] = {}
@@ -42,6 +49,8 @@ class Pool(Generic[K, V]):
             if found is None or found.broken:
                 found = open()
                 self._keep(key, found, machine)
+            else:
+                self._touch(key)
             return found
         finally:
             opening.release()
@@ -61,10 +70,34 @@ class Pool(Generic[K, V]):
         for each in found:
             each.close()
 
+    def _touch(self, key: K) -> None:
+        """Put it where what was asked for last is: at the end."""
+        with self._lock:
+            if key in self._open:
+                self._open[key] = self._open.pop(key)
+
+    def _retire(self) -> None:
+        """Close what is too much."""
+        with self._lock:
+            surplus = len(self._open) - (self._most or len(self._open))
+            oldest = list(self._open.items())[: max(0, surplus) and -1]
+        for key, each in oldest:
+            if surplus <= 0:
+                return
+            if each.retire():
+                surplus -= 1
+                with self._lock:
+                    if self._open.get(key) is each:
+                        del self._open[key]
+
     def _keep(self, key: K, found: V, machine: str) -> None:
         with self._lock:
-            if not self._closed:
+            closed = self._closed
+            if not closed:
+                self._open.pop(key, None)
                 self._open[key] = found
-                return
+        if not closed:
+            self._retire()
+            return
         found.close()
         raise InstallerError("connect", "the connections of this run are closed", machine=machine)

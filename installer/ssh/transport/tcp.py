@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 import threading
+from contextlib import suppress
 from typing import Protocol
 
 from installer.common.deadline import Deadline
@@ -170,4 +171,7 @@ class Replay:
 
     def close(self) -> None:
         self._closed = True
+        if isinstance(self._stream, socket.socket):
+            with suppress(OSError):  # wakes the thread that reads; closing alone does not
+                self._stream.shutdown(socket.SHUT_RDWR)
         self._stream.close()

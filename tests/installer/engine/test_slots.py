@@ -15,7 +15,7 @@ async def _most_at_once(slots: Slots, steps: int) -> int:
 
     async def step() -> None:
         nonlocal running, most
-        async with slots:
+        async with slots.taken():
             running += 1
             most = max(most, running)
             await asyncio.sleep(0)
@@ -34,7 +34,8 @@ async def test_steps_begin_no_faster_than_the_rate(pace: float, interval: float)
     slots, began = Slots(Limit(100, per_second=50.0), pace), []
 
     async def step() -> None:
-        async with slots:
+        async with slots.taken():
+            await slots.turn()
             began.append(asyncio.get_running_loop().time())
 
     before = asyncio.get_running_loop().time()
@@ -44,19 +45,35 @@ async def test_steps_begin_no_faster_than_the_rate(pace: float, interval: float)
     assert all(at >= turn - 1e-3 for at, turn in zip(sorted(began), turns, strict=True))
 
 
-async def test_a_step_that_is_cancelled_while_it_waits_frees_its_slot() -> None:
-    slots = Slots(Limit(1, per_second=0.001))
-    async with slots:
-        pass
+async def test_who_waits_goes_by_rank_and_then_by_when_it_came() -> None:
+    slots, order = Slots(Limit(1)), []
+
+    async def step(name: str, rank: int) -> None:
+        async with slots.taken(rank):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async with slots.taken():
+        tasks = [asyncio.create_task(step(name, rank)) for name, rank in (("a", 1), ("b", 2), ("c", 0), ("d", 1))]
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert order == ["c", "a", "d", "b"]
+
+
+@pytest.mark.parametrize("after_it_was_given_one", [False, True])
+async def test_a_step_that_is_cancelled_while_it_waits_frees_its_slot(*, after_it_was_given_one: bool) -> None:
+    slots = Slots(Limit(1))
 
     async def late() -> None:
-        async with slots:
-            pass
+        async with slots.taken():
+            raise AssertionError("it was cancelled")
 
-    task = asyncio.create_task(late())
-    await asyncio.sleep(0)
+    async with slots.taken():
+        task = asyncio.create_task(late())
+        await asyncio.sleep(0)
+        if not after_it_was_given_one:
+            task.cancel()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await _most_at_once(Slots(Limit(1)), 2) == 1
-    assert not slots._free.locked()
+    assert slots.free == 1
