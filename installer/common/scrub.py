@@ -14,9 +14,19 @@ _LOOKED_AT = 2 * MAX_LINE
 """Characters of a line in which secrets are looked for: more than are kept, so that none is cut before it is seen."""
 
 
+_LONGEST_WORD = 16
+
+
 def safe(text: str) -> str:
     """`text` without escape sequences, hidden characters and secrets; long lines are cut."""
+    if _is_word(text):
+        return text
     return "\n".join(_lines(Stream(), text))
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is one short word, as keys and states of events are: nothing alone in there can be known as a secret."""
+    return len(text) <= _LONGEST_WORD and text.isascii() and text.isalpha() and text.islower()
 
 
 def holds_secret(text: str) -> bool:
@@ -47,13 +57,16 @@ class LineScrubber:
 
     def __init__(self) -> None:
         self._streams: dict[str, Stream] = {}
+        self._idle = Stream()
 
     def lines(self, step: str, text: str) -> Iterator[str]:
         """The safe lines of `text`; what lies between the first and last line of a private key is left out."""
-        stream = self._streams.setdefault(step, Stream())
+        stream = self._streams.get(step, self._idle)
         yield from _lines(stream, text)
         if stream.idle:
             self._streams.pop(step, None)
+        elif stream is self._idle:
+            self._streams[step], self._idle = stream, Stream()
 
 
 def _lines(stream: Stream, text: str) -> Iterator[str]:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_SHORTEST = 0.05
+"""Seconds between two looks at least, however quick the pace: a thousand machines are looked at."""
+
+
 class Stop:
     """The wish that a run stop at a safe point. `request` may be called from any thread and from a signal handler."""
 
@@ -138,7 +142,7 @@ class StepContext:
                 shown = seen
             if not self.remaining():
                 raise self._too_late(what, seen)
-            self._scope.stop.wait(min(every / self._scope.pace, self.remaining()))
+            self._scope.stop.wait(min(max(every / self._scope.pace, min(every, _SHORTEST)), self.remaining()))
 
     def _record(self, type: EventType, **data: Any) -> None:
         if not self._abandoned:

@@ -26,7 +26,7 @@ _TIMING = Timing()
 DEFAULT_LIMIT = Limit(16)
 """Of a kind of steps for which no limit is given."""
 
-AT_ONCE = 28
+AT_ONCE = 24
 """Steps at once of all kinds together. Each has a thread, and its machine's connection another."""
 
 REQUEST_SECONDS = 0.5

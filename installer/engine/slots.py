@@ -1,4 +1,4 @@
-"""How many steps of one kind run at once, which of those that wait is next, and how quickly one begins after the other."""
+"""How many steps of one kind run at once, which of those that wait is next, and how quickly they begin."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from installer.steps.evidence import Evidence
     from installer.steps.world import World
 
-_AT_ONCE = 28
+_AT_ONCE = 24
 
 
 def examine(world: World, recheck: Recheck | None = None) -> Report:

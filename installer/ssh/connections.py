@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from installer.ssh.diagnosis import Diagnosis
 
 
-MOST_OPEN = 28
+MOST_OPEN = 24
 """Connections that are kept open while nobody uses them: each costs a thread, and some memory."""
 
 
 class SSHConnections:
-    """One connection per machine, of as many machines as are at work. `endpoints` says where a machine is; the files are the cluster's."""
+    """One connection per machine that is at work. `endpoints` says where a machine is; the files are the cluster's."""
 
     def __init__(self, endpoints: Callable[[str], Endpoint], directory: ClusterDirectory) -> None:
         self._endpoints = endpoints

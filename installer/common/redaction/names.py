@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from installer.common.redaction.rules import MASK, Rule, apply, rule
 
@@ -126,6 +126,7 @@ def harmless(value: str) -> bool:
     return not value.strip() or _HARMLESS.fullmatch(value.strip()) is not None
 
 
+@lru_cache(maxsize=1024)
 def announces(name: str) -> bool:
     """Whether what is called `name` is a secret, such as a key of a JSON object."""
     return _whole_name().fullmatch(name) is not None

@@ -76,6 +76,14 @@ class SiteClient:
         """Whether the site's process answers."""
         return self._greeting() is not None
 
+    def runs(self) -> bool:
+        """Whether the process of the site that listens is there, answering or not."""
+        try:
+            os.kill(self._address()["pid"], 0)
+        except (KeyError, OSError):
+            return False
+        return True
+
     def _greeting(self) -> dict[str, Any] | None:
         """What the site's process says of itself; None if it does not answer."""
         try:

@@ -56,7 +56,8 @@ class RehearsalPlatform:
                     f"there is no site of {self._plan.name} on this computer",
                     hint="install the cluster: its network/site step makes it",
                 )
-            self._client.start()
+            if not (self._pushed and self._client.runs()):  # a greeting for each request would double them
+                self._client.start()
             if self._options is not None and not self._pushed:
                 self._client.call(
                     "options",

@@ -63,7 +63,7 @@ def about(path: Path, host: str) -> tuple[Line, ...]:
 
 @dataclass(frozen=True)
 class _Contents:
-    """A file's lines, and those of them by name that name hosts plainly: of a thousand machines each looks for itself."""
+    """A file's lines, by name where they name hosts plainly: each of a thousand machines looks for itself."""
 
     lines: tuple[Line, ...] = ()
     plain: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -19,6 +19,9 @@ _BANNER_LIMIT = 8192
 _VERSION = re.compile(rb"^SSH-.*\n", re.MULTILINE)
 """A whole such line. What comes behind it need not wait for our own: some servers begin the key exchange at once."""
 
+_BUFFER = 16 * 1024
+"""Bytes that are read at once where they are there."""
+
 Addresses = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]]
 
 
@@ -164,8 +167,9 @@ class Replay:
         self.settimeout = stream.settimeout
 
     def recv(self, size: int) -> bytes:
+        """From what was read already, if there is any: paramiko asks for each packet twice, first for a few bytes."""
         if not self._first:
-            return self._stream.recv(size)
+            self._first = self._stream.recv(max(size, _BUFFER))
         taken, self._first = self._first[:size], self._first[size:]
         return taken
 

@@ -32,13 +32,24 @@ async def answer(command: Command) -> None:
     if nonce is None:
         raise Exit(2, "sh: a stand-in runs no script but that of the health checks")
     sections = list(_SECTION.finditer(script))
+    said: list[str] = []
     for number, section in enumerate(sections):
+        if number in (1, len(sections) // 2):
+            said = _say(command, said)  # the first is the clock, whose time of arrival counts
         if number == len(sections) // 2:
             await command.strike()
         probe = _PROBES.get(section["id"]) or _healthy(section["id"])
         status, output = probe(command, section["body"])
-        command.say(f"=== {nonce[1]} {section['id']}\n{output}\n=== {nonce[1]} {section['id']} exit {status}")
+        said.append(f"=== {nonce[1]} {section['id']}\n{output}\n=== {nonce[1]} {section['id']} exit {status}")
         await command.pause(0.08, "probe", section["id"])
+    _say(command, said)
+
+
+def _say(command: Command, said: list[str]) -> list[str]:
+    """Say it in one packet, as sshd does with what a script prints quickly; what is left to be said."""
+    if said:
+        command.say("\n".join(said))
+    return []
 
 
 def _healthy(id: str) -> Callable[[Command, str], Answer]:
