@@ -25,7 +25,7 @@ def safe(text: str) -> str:
 
 
 def _is_word(text: str) -> bool:
-    """Whether it is one short word, as keys and states of events are: nothing alone in there can be known as a secret."""
+    """Whether it is one short word, as keys and states of events are: by itself it shows nothing of a secret."""
     return len(text) <= _LONGEST_WORD and text.isascii() and text.isalpha() and text.islower()
 
 

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -172,6 +173,8 @@ class Journal:
             self._changed.notify_all()
         self._writer.join()
         self._reader.close()
+        with suppress(sqlite3.Error):  # into the journal itself: a reader that closes it last may not do it
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
     @property

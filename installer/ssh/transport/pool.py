@@ -35,6 +35,8 @@ class Pool(Generic[K, V]):
         self._lock = threading.Lock()
         self._opening: dict[K, threading.Lock] = {}
         self._open: dict[K, V] = {}
+        """What was asked for last comes last."""
+        self._being_opened = 0
         self._closed = False
 
     def get(self, key: K, machine: str, deadline: Deadline, open: Callable[[], V]) -> V:
@@ -47,7 +49,7 @@ class Pool(Generic[K, V]):
         try:
             found = self._open.get(key)
             if found is None or found.broken:
-                found = open()
+                found = self._opened(open)
                 self._keep(key, found, machine)
             else:
                 self._touch(key)
@@ -76,28 +78,35 @@ class Pool(Generic[K, V]):
             if key in self._open:
                 self._open[key] = self._open.pop(key)
 
-    def _retire(self) -> None:
-        """Close what is too much."""
+    def _make_room(self) -> None:
+        """Close what was not asked for the longest, until what is open or being opened is no more than allowed."""
         with self._lock:
-            surplus = len(self._open) - (self._most or len(self._open))
-            oldest = list(self._open.items())[: max(0, surplus) and -1]
-        for key, each in oldest:
-            if surplus <= 0:
-                return
+            oldest = list(self._open.items())
+            surplus = len(oldest) + self._being_opened - (self._most or 0)
+        for key, each in oldest if self._most and surplus > 0 else ():
             if each.retire():
                 surplus -= 1
                 with self._lock:
                     if self._open.get(key) is each:
                         del self._open[key]
+            if surplus <= 0:
+                return
+
+    def _opened(self, open: Callable[[], V]) -> V:
+        with self._lock:
+            self._being_opened += 1
+        try:
+            self._make_room()
+            return open()
+        finally:
+            with self._lock:
+                self._being_opened -= 1
 
     def _keep(self, key: K, found: V, machine: str) -> None:
         with self._lock:
-            closed = self._closed
-            if not closed:
+            if not self._closed:
                 self._open.pop(key, None)
                 self._open[key] = found
-        if not closed:
-            self._retire()
-            return
+                return
         found.close()
         raise InstallerError("connect", "the connections of this run are closed", machine=machine)

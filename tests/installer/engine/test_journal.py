@@ -292,6 +292,17 @@ def test_what_is_pending_is_written_when_the_journal_closes(journal_path: Path, 
     assert reader.events()[-1].type is EventType.STOPPING
 
 
+def test_a_journal_that_is_closed_leaves_no_log_of_writes_beside_it_although_somebody_reads(
+    journal_path: Path, reader: Reader
+) -> None:
+    with Journal(journal_path) as journal:
+        journal.begin(RunKind.INSTALL, STEPS, {})
+        assert reader.runs()
+    beside = journal_path.with_name(f"{journal_path.name}-wal")
+    assert not beside.exists() or not beside.stat().st_size
+    assert reader.runs()
+
+
 def test_a_journal_that_is_not_there_reads_as_empty(reader: Reader, journal_path: Path) -> None:
     assert (reader.steps(), reader.runs(), reader.events(), reader.logs()) == ([], [], [], [])
     assert reader.result("health") is None

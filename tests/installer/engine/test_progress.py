@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
-from installer.engine.progress import Progress, summary
+from installer.engine.progress import Progress, StepView, summary
 from installer.steps.step import Phase
 
 W, S, A, D, F, B, U, G = (StepState(state) for state in (
@@ -83,6 +83,20 @@ def test_the_fraction_is_by_weight_and_by_stages() -> None:
     story.step(5, "join", A).tell(EventType.STAGE, 6, "join", number=3, of=4, title="Wait")
     assert story.progress.steps["join"].fraction == 0.5
     assert story.progress.fraction == pytest.approx(15 / 45)
+
+
+def test_each_event_looks_at_its_own_step_alone_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    fraction, looks = StepView.fraction.fget, []
+    assert fraction
+    monkeypatch.setattr(StepView, "fraction", property(lambda view: looks.append(view.record.id) or fraction(view)))
+    names = [f"step-{number}" for number in range(500)]
+    story = Story(*(record(name, weight=0.3) for name in names)).begin(steps=names)
+    looks.clear()
+    for at, name in enumerate(names):
+        story.step(at, name, A).step(at, name, D)
+        assert story.progress.fraction == pytest.approx((at + 1) / len(names))
+    assert story.progress.fraction == 1.0
+    assert len(looks) <= 4 * len(names)
 
 
 def test_a_step_that_is_tried_again_begins_at_its_first_stage() -> None:

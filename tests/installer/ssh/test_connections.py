@@ -21,6 +21,7 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
+from installer.ssh.transport.packetizer import OrderlyPacketizer
 from tests.doubles.sshd import SSHD, running_sshd
 from tests.patience import FOREVER, PATIENCE, with_enough_time
 
@@ -58,6 +59,35 @@ def connection(connections: SSHConnections) -> SSHConnection:
 def test_a_command_returns_its_output_errors_and_status(connection: SSHConnection) -> None:
     result = connection.run("echo out; echo err >&2; exit 3", deadline=PATIENCE)
     assert (result.status, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_connection_that_was_closed_to_make_room_is_opened_again_by_the_next_command(
+    connections: SSHConnections,
+) -> None:
+    connection = connections.get(MACHINE, PATIENCE)
+    assert connection.retire()
+    assert connection.run("echo again", deadline=PATIENCE).stdout == "again\n"
+    with connection.start("cat", stdin="once more\n") as running:
+        assert running.wait_for(bool, PATIENCE) == "once more"
+
+
+def test_a_connection_is_not_closed_to_make_room_while_a_command_runs_on_it(connection: SSHConnection) -> None:
+    with connection.start("cat"):
+        assert not connection.retire()
+    assert connection.retire()
+
+
+def test_an_idle_connection_sleeps_and_its_thread_ends_when_it_is_closed(
+    connection: SSHConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport, looks = connection._dialled.transport, []
+    monkeypatch.setattr(OrderlyPacketizer, "_check_keepalive", lambda _self: looks.append(time.monotonic()))
+    looked = time.monotonic()
+    time.sleep(1.0)
+    assert len(looks) <= 1 + (time.monotonic() - looked) / 2
+    connection.close()
+    transport.join(PATIENCE)
+    assert not transport.is_alive()
 
 
 def test_stdin_reaches_the_command_whole(connection: SSHConnection) -> None:

@@ -13,6 +13,7 @@ import pytest
 from installer.common.paths import ClusterDirectory
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
+from tests.patience import eventually
 
 
 def key(number: int) -> str:
@@ -47,6 +48,49 @@ def test_steps_that_pin_at_once_lose_nothing(directory: ClusterDirectory) -> Non
     for thread in threads:
         thread.join()
     assert all(pinned_keys.pinned(directory, name) for name in names)
+
+
+def test_machines_that_are_pinned_while_another_is_share_one_write(
+    directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, writes = [f"demo-worker-{number}" for number in range(30)], []
+    write = pinned_keys.write_private
+    monkeypatch.setattr(pinned_keys, "write_private", lambda path, text: (writes.append(path), write(path, text)))
+    threads = [threading.Thread(target=pinned_keys.pin, args=(directory, name, key(1))) for name in names]
+    with pinned_keys._lock:
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(pinned_keys._wanted) == len(names), "a key of every machine")
+    for thread in threads:
+        thread.join()
+    assert len(writes) == 1
+    assert all(pinned_keys.pinned(directory, name) == key(1) for name in names)
+
+
+def test_keys_that_could_not_be_written_are_an_error_to_each_who_waits(
+    directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    names, failed = [f"demo-worker-{number}" for number in range(5)], []
+
+    def pin(name: str) -> None:
+        try:
+            pinned_keys.pin(directory, name, key(1))
+        except OSError:
+            failed.append(name)
+
+    monkeypatch.setattr(pinned_keys, "write_private", fail)
+    threads = [threading.Thread(target=pin, args=(name,)) for name in names]
+    with pinned_keys._lock:
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(pinned_keys._wanted) == len(names), "a key of every machine")
+    for thread in threads:
+        thread.join()
+    assert sorted(failed) == names
+    assert not pinned_keys._wanted
 
 
 @pytest.mark.needs("ssh-keygen")
