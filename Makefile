@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
-.PHONY: install demo test packages check bench-ui bench-ssh bench-local bench-kube crash fuzz screenshots requirements clean
+.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube crash fuzz screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -58,6 +58,9 @@ bench-ui: $(DEVELOPMENT)  ## from key to paint, while 1,000 machines log 10,000 
 
 bench-ssh: $(DEVELOPMENT) $(OTHERS)/.installed  ## facts and checks of 100 machines over real SSH, beside others doing less
 	@$(BIN)/python -m tests.bench.ssh $(OTHERS)/bin
+
+bench-scale: $(DEVELOPMENT)  ## processor time, memory, threads and journal of rehearsals with 10, 100 and 1,000 workers
+	@$(BIN)/python -m tests.bench.scale
 
 bench-local: $(DEVELOPMENT)  ## from nothing to SSH on six real machines of this computer (root, podman)
 	@$(BIN)/python -m tests.bench.local

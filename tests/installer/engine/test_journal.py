@@ -296,7 +296,7 @@ def test_a_journal_that_is_closed_leaves_no_log_of_writes_beside_it_although_som
     journal_path: Path, reader: Reader
 ) -> None:
     with Journal(journal_path) as journal:
-        journal.begin(RunKind.INSTALL, STEPS, {})
+        journal.begin(RunKind.INSTALL, [ONE, TWO], {})
         assert reader.runs()
     beside = journal_path.with_name(f"{journal_path.name}-wal")
     assert not beside.exists() or not beside.stat().st_size

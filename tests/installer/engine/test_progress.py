@@ -86,9 +86,14 @@ def test_the_fraction_is_by_weight_and_by_stages() -> None:
 
 
 def test_each_event_looks_at_its_own_step_alone_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    fraction, looks = StepView.fraction.fget, []
-    assert fraction
-    monkeypatch.setattr(StepView, "fraction", property(lambda view: looks.append(view.record.id) or fraction(view)))
+    looks: list[str] = []
+    fraction: property = vars(StepView)["fraction"]
+
+    def look(view: StepView) -> object:
+        looks.append(view.record.id)
+        return fraction.__get__(view)
+
+    monkeypatch.setattr(StepView, "fraction", property(look))
     names = [f"step-{number}" for number in range(500)]
     story = Story(*(record(name, weight=0.3) for name in names)).begin(steps=names)
     looks.clear()

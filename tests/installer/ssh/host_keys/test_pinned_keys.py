@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.common.paths import ClusterDirectory
+from installer.common.paths import ClusterDirectory, write_private
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from tests.patience import eventually
@@ -53,9 +53,15 @@ def test_steps_that_pin_at_once_lose_nothing(directory: ClusterDirectory) -> Non
 def test_machines_that_are_pinned_while_another_is_share_one_write(
     directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, writes = [f"demo-worker-{number}" for number in range(30)], []
-    write = pinned_keys.write_private
-    monkeypatch.setattr(pinned_keys, "write_private", lambda path, text: (writes.append(path), write(path, text)))
+    names = [f"demo-worker-{number}" for number in range(30)]
+    writes: list[Path] = []
+    write = write_private
+
+    def count(path: Path, content: bytes) -> None:
+        writes.append(path)
+        write(path, content)
+
+    monkeypatch.setattr(pinned_keys, "write_private", count)
     threads = [threading.Thread(target=pinned_keys.pin, args=(directory, name, key(1))) for name in names]
     with pinned_keys._lock:
         for thread in threads:
