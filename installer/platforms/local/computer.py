@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installer.common.paths import home
+from installer.platforms.local import limits
 from installer.platforms.local.engine import Engine, cgroup_version
 
 
@@ -21,6 +22,10 @@ class Computer:
     disk_path: Path
     inotify_instances: int | None
     inotify_watches: int | None
+    inotify_used: int
+    """Instances that programs of this user, and machines that are here, have now."""
+    raises_limits: bool
+    """Whether limits of the kernel can be raised here: by root, if nothing confines it."""
     modules: frozenset[str]
     """Of `MODULES`, those that the kernel has now."""
     cgroup: int | None
@@ -43,8 +48,10 @@ def examine(engine: Engine) -> Computer:
         memory=_available_memory(),
         disk=shutil.disk_usage(path).free // 2**20,
         disk_path=path,
-        inotify_instances=_number("/proc/sys/fs/inotify/max_user_instances"),
-        inotify_watches=_number("/proc/sys/fs/inotify/max_user_watches"),
+        inotify_instances=limits.current(limits.INSTANCES),
+        inotify_watches=limits.current(limits.WATCHES),
+        inotify_used=_inotify_used(),
+        raises_limits=os.access(limits.path(limits.INSTANCES), os.W_OK),
         modules=frozenset(name for name, sign in MODULES.items() if sign.exists()),
         cgroup=cgroup_version(),
         confined=engine.confined,
@@ -74,8 +81,13 @@ def _storage(engine: Engine) -> Path:
     return next(parent for parent in (path, *path.parents) if parent.exists())
 
 
-def _number(path: str) -> int | None:
+def _inotify_used() -> int:
+    """The kernel counts them by user and tells nobody: the processes' open files do, as far as they can be seen."""
+    return sum(_is_inotify(file) for file in Path("/proc").glob("[0-9]*/fd/*"))
+
+
+def _is_inotify(file: Path) -> bool:
     try:
-        return int(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
+        return file.readlink().name == "anon_inode:inotify" and file.lstat().st_uid == os.geteuid()
+    except OSError:  # it is gone, or another user's
+        return False

@@ -10,7 +10,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.local.settings import Local
 from installer.plan.topology import FirewallRule, Topology
-from installer.platforms.local import machine, names, network
+from installer.platforms.local import limits, machine, names, network
 from installer.platforms.local.engine import Engine, open_engine
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
@@ -60,7 +60,20 @@ class LocalPlatform:
         for kind in ("volume", "network"):
             listed = engine.call(kind, "ls", "--quiet", "--filter", names.of_cluster(cluster)).split()
             found += [Resource(kind, name) for name in self._names(kind, listed)]
-        return found
+        return found + self._limits()
+
+    def _limits(self) -> list[Resource]:
+        """Limits of the kernel that were raised, unless another cluster's machines are here, which may need them."""
+        raised = limits.raised()
+        if not raised:
+            return []
+        every, own = (
+            set(self.engine.call("ps", "--all", "--quiet", "--filter", filter).split())
+            for filter in (f"label={names.CLUSTER}", names.of_cluster(self._plan.name))
+        )
+        if every - own:
+            return []
+        return [Resource("limit", name, f"raised from {before} to {now}") for name, (before, now) in raised.items()]
 
     def _names(self, kind: str, listed: list[str]) -> list[str]:
         """docker lists networks by id."""
@@ -69,7 +82,7 @@ class LocalPlatform:
         return sorted(str(document["Name"]) for document in self.engine.inspect("network", *listed))
 
     def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:  # noqa: ARG002
-        """Machines with their volumes first, then volumes whose machine is gone, then the network between them."""
+        """Machines with their volumes first, then volumes whose machine is gone, the network, the kernel's limits."""
         for resource in found:
             if resource.kind == "machine":
                 work.check_stop()
@@ -82,6 +95,9 @@ class LocalPlatform:
         if any(resource.kind == "network" for resource in found):
             network.remove(self.engine, self._plan.name)
             work.log("removed the network")
+        if any(resource.kind == "limit" for resource in found):
+            for words in limits.set_back():
+                work.log(words)
 
     def limits(self) -> Mapping[str, Limit]:
         """The engine's work is bound by this computer's processors."""

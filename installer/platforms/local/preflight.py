@@ -9,6 +9,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.local.settings import Local
 from installer.plan.rules import Role
 from installer.plan.topology import Topology
+from installer.platforms.local import limits
 from installer.platforms.local.computer import MODULES, Computer
 
 MEMORY = {Role.MASTER: 900, Role.INFRA: 450, Role.WORKER: 450}
@@ -18,8 +19,8 @@ _IMAGE_DISK = 1500
 """MiB for the cached root file system, the engine's copy, and what building takes on top."""
 _MACHINE_DISK = 1500
 """MiB of container images and logs on a node."""
-_INSTANCES = 24
-"""inotify instances of a machine: systemd, containerd, kubelet, and what runs in pods."""
+_INSTANCES = 18
+"""inotify instances of a machine at work: systemd, containerd, kubelet, and what runs in pods, 13 to 18 as counted."""
 _WATCHES = 4096
 _MIN_CPUS = 2
 """kubeadm refuses a control plane with fewer."""
@@ -34,19 +35,49 @@ class Problem:
     fatal: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A limit of the kernel, by its sysctl name, that is too low for machines yet to be made."""
+
+    name: str
+    limit: int
+    needed: int
+    enough: int
+    """What to raise it to."""
+
+
+def shortages(computer: Computer, count: int) -> list[Shortage]:
+    """Limits that are too low for `count` more machines."""
+    found = (
+        Shortage(name, limit, needed, max(better, needed))
+        for name, limit, needed, better in (
+            (limits.INSTANCES, computer.inotify_instances, computer.inotify_used + count * _INSTANCES, 512),
+            (limits.WATCHES, computer.inotify_watches, count * _WATCHES, 524288),
+        )
+        if count and limit is not None
+    )
+    return [shortage for shortage in found if shortage.limit < shortage.needed]
+
+
+def to_make(topology: Topology, existing: Collection[str]) -> int:
+    """How many machines are yet to be made, with the load balancer."""
+    balancer = [topology.load_balancer.name] if topology.load_balancer else []
+    names = {machine.name for machine in topology.machines}
+    return len(names.union(balancer).difference(existing))
+
+
 def judge(computer: Computer, plan: InstallPlan, topology: Topology, existing: Collection[str] = ()) -> list[Problem]:
     """What speaks against these machines here; those that are `existing` have taken their share already."""
     new = [machine for machine in topology.machines if machine.name not in existing]
-    memory = sum(MEMORY[machine.role] for machine in new)
-    count = len(new)
-    if topology.load_balancer and topology.load_balancer.name not in existing:
-        memory, count = memory + BALANCER_MEMORY, count + 1
+    memory, count = sum(MEMORY[machine.role] for machine in new), to_make(topology, existing)
+    memory += BALANCER_MEMORY * (count - len(new))
+    raises = computer.raises_limits and plan.settings_of(Local).raise_limits
     return [
         *_cpus(computer, len(topology.machines)),
         *_memory(computer, memory, count),
         *_limits(plan, topology),
         *_disk(computer, count),
-        *_inotify(computer, count),
+        *(() if raises else _inotify(computer, count)),
         *_modules(computer),
     ]
 
@@ -95,15 +126,12 @@ def _disk(computer: Computer, count: int) -> Iterator[Problem]:
 
 
 def _inotify(computer: Computer, count: int) -> Iterator[Problem]:
-    limits = (
-        ("instances", computer.inotify_instances, count * _INSTANCES, 512),
-        ("watches", computer.inotify_watches, count * _WATCHES, 524288),
-    )
-    for what, limit, needed, better in limits:
-        if limit is not None and limit < needed:
-            seen = f"{count} machines may need {needed} inotify {what}; the limit is {limit}"
-            remedy = f"sudo sysctl fs.inotify.max_user_{what}={max(better, needed)}"
-            yield Problem(seen, remedy, fatal=limit < needed * 0.4)
+    """Too few instances end kube-proxy and others on the machines that come last; watches are an estimate."""
+    leave = "set local.raise_limits: true in the plan" if computer.raises_limits else "run Craton as root"
+    for shortage in shortages(computer, count):
+        seen = f"{count} more machines need {shortage.name} to be {shortage.needed}; it is {shortage.limit}"
+        fatal = shortage.name == limits.INSTANCES or shortage.limit < shortage.needed * 0.4
+        yield Problem(seen, f"{leave}, or: sudo sysctl {shortage.name}={shortage.enough}", fatal=fatal)
 
 
 def _modules(computer: Computer) -> Iterator[Problem]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.local.settings import Local
 from installer.plan.topology import Machine, Record, Topology
-from installer.platforms.local import image, machine, network, preflight
+from installer.platforms.local import image, limits, machine, network, preflight
 from installer.platforms.local.computer import examine
 from installer.platforms.local.creation import BalancerCreation, MachineCreation, engine_of
 from installer.platforms.local.platform import LIMIT
@@ -41,6 +42,27 @@ class ComputerCheck(Proof):
             raise network.clash_error(engine, cluster, subnet, seen)
         tight = f", {len(problems)} things will be tight" if problems else ""
         return Observation(True, f"{engine.name}; room for {len(world.topology.machines)} machines{tight}")
+
+
+@dataclass(frozen=True)
+class KernelLimits(Permanent):
+    """The kernel's limits are high enough for the machines to come; the platform sets them back at the end."""
+
+    def observe(self, ctx: Context) -> Observation:
+        found = self._shortages(ctx)
+        seen = "; ".join(f"{one.name} is {one.limit}, and {one.needed} are needed" for one in found)
+        return Observation(not found, seen or "high enough")
+
+    def apply(self, ctx: Context) -> None:
+        for one in self._shortages(ctx):
+            limits.raise_to(one.name, one.enough)
+            ctx.log(f"raised {one.name} from {one.limit} to {one.enough}; destroying the last cluster sets it back")
+
+    def _shortages(self, ctx: Context) -> list[preflight.Shortage]:
+        engine, shape = engine_of(ctx), ctx.world.topology
+        existing = [found.name for found in machine.find_all(engine, ctx.world.plan.name)]
+        found = preflight.shortages(examine(engine), preflight.to_make(shape, existing))
+        return found if ctx.world.plan.settings_of(Local).raise_limits else []
 
 
 @dataclass(frozen=True)
@@ -123,10 +145,18 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         weight=0.5,
     )
     yield Step(
+        id="check/limits",
+        title="see that the kernel's limits are high enough for the machines, or raise them",
+        phase=Phase.CHECK,
+        needs=("check/computer",),
+        action=KernelLimits(),
+        weight=0.3,
+    )
+    yield Step(
         id="network/bridge",
         title=f"create the machines' network, {plan.networks.machines}",
         phase=Phase.NETWORK,
-        needs=("check/computer",),
+        needs=("check/limits",),
         action=Bridge(),
         weight=0.5,
         limit=LIMIT,
@@ -135,7 +165,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         id="machines/image",
         title="build the machines' image, or take it from the cache",
         phase=Phase.MACHINES,
-        needs=("check/computer",),
+        needs=("check/limits",),
         action=Image(),
         weight=15.0,
         limit=LIMIT,

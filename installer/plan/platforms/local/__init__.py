@@ -60,6 +60,15 @@ REGISTRATION = Registration(
                 change=always(Risk.SAFE, "machines that join get it, and the others keep what they have"),
             ),
             Question(
+                "local.raise_limits",
+                "--raise-limits",
+                "Kernel limits",
+                "May Craton raise the kernel's inotify limits, if the machines need more?",
+                "Seven machines need more than the usual 128. Destroying the last local cluster sets it back.",
+                kind=Kind.YES_NO,
+                change=always(Risk.SAFE, "it counts the next time that machines are made"),
+            ),
+            Question(
                 "local.firewall",
                 "--local-firewall",
                 "Firewall",

@@ -158,6 +158,8 @@ ROOMY = Computer(
     disk_path=Path("/var/lib"),
     inotify_instances=1024,
     inotify_watches=1_000_000,
+    inotify_used=10,
+    raises_limits=False,
     modules=frozenset(MODULES),
     cgroup=2,
     confined=False,
@@ -170,9 +172,27 @@ JUDGEMENTS: list[tuple[dict[str, Any], dict[str, Any], list[tuple[str, str, bool
     ({"memory": 1000}, {}, [("1000 MiB are free", "fewer masters", True)]),
     ({"disk": 8000}, {}, [("/var/lib has 8000 MiB free", "craton local prune", False)]),
     ({"disk": 1000}, {}, [("1000 MiB free", "free some disk", True)]),
-    ({"inotify_instances": 64}, {}, [("120 inotify instances; the limit is 64", "max_user_instances=512", False)]),
-    ({"inotify_instances": 8}, {}, [("the limit is 8", "sudo sysctl fs.inotify.max_user_instances=512", True)]),
+    ({"inotify_instances": 100}, {}, []),
+    (
+        {"inotify_instances": 99},
+        {},
+        [
+            (
+                "5 more machines need fs.inotify.max_user_instances to be 100; it is 99",
+                "run Craton as root, or: sudo sysctl fs.inotify.max_user_instances=512",
+                True,
+            )
+        ],
+    ),
+    ({"inotify_instances": 128}, {"workers": 3}, [("7 more machines", "max_user_instances=512", True)]),
+    ({"inotify_instances": 128, "raises_limits": True}, {"workers": 3}, []),
+    (
+        {"inotify_instances": 128, "raises_limits": True},
+        {"workers": 3, "local": Local(raise_limits=False)},
+        [("7 more machines", "set local.raise_limits: true in the plan", True)],
+    ),
     ({"inotify_watches": 8192}, {}, [("8192", "sudo sysctl fs.inotify.max_user_watches=524288", False)]),
+    ({"inotify_watches": 8191}, {}, [("8191", "sudo sysctl fs.inotify.max_user_watches=524288", True)]),
     ({"modules": frozenset({"overlay"})}, {}, [("br_netfilter vxlan", "sudo modprobe -a br_netfilter vxlan", False)]),
     ({"modules": frozenset({"vxlan", "br_netfilter"})}, {}, [("overlay", "sudo modprobe -a overlay", True)]),
     ({"memory": None, "inotify_instances": None, "cgroup": None, "modules": frozenset()}, {}, []),
