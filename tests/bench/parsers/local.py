@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, cast
+from unittest.mock import patch
 
-from installer.platforms.local import balancer, creation, image, machine, network, process, rootfs
+from installer.platforms.local import balancer, creation, image, limits, machine, network, process, rootfs
 from installer.platforms.local.engine import Engine
-from tests.bench.parsers.parser import Parser, of_text
+from tests.bench.parsers.parser import Parser, of_file, of_text
 
 _CONTAINER = [
     {
@@ -69,6 +71,11 @@ def _reason(text: str) -> object:
     return process.Done(1, text, text).reason
 
 
+def _limits(path: Path) -> object:
+    with patch.object(limits, "_file", lambda: path):
+        return limits.raised()
+
+
 PARSERS: tuple[Parser, ...] = (
     of_text("a machine's console", _console, ("status: done\n", "\n[ OK ] Started sshd\n")),
     of_text("container engine's machines", _machines, (json.dumps(_CONTAINER),)),
@@ -79,5 +86,6 @@ PARSERS: tuple[Parser, ...] = (
         _images,
         (f"{image.REPOSITORY}:a1\nx:y\n", "https://deb.example.test/debian Debian Debian main\n"),
     ),
+    of_file("raised limits", _limits, (b'{"fs.inotify.max_user_instances": [128, 512]}', b"{}")),
     of_text("a program's reason", _reason, ("Error: no such container\nx\n", "x\n")),
 )
