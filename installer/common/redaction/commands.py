@@ -10,8 +10,38 @@ from installer.common.redaction.rules import Rule, rule
 _WORD = r"(?!\*\*\*) (?P<secret> \"[^\"]+\" | '[^']+' | [^\s\"']\S* )"
 _WORDS = r"\s (?: .{0,300}? \s )??"
 """What may be between a program and its option; bounded, so that no line costs the square of its length."""
-_READERS = r"(?:chpasswd|passwd|cryptsetup|kinit|--password-stdin|--pass(?:phrase|word)-fd|-S\s)"
+_READERS = r"(?:chpasswd|passwd|cryptsetup|kinit|--password-stdin|--with-token|--pass(?:phrase|word)-fd|-S\s)"
 _LOGIN = r"\b (?:docker|podman|nerdctl|helm|buildah|skopeo|oras|oc|az|cf|npm) \s (?:registry\s)? login"
+
+_KEYGEN = (rf"\b ssh-keygen {_WORDS} (?-i:-N|-P) \s? {_WORD}", "ssh-keygen")
+_SNMP = (rf"\b snmp\w+ {_WORDS} (?-i:-A|-X|-c) \s? {_WORD}", "snmp")
+_OF_OTHERS = (
+    (
+        rf"^\s* (?:requirepass|masterauth|auth_pass|bindpw) \s+ {_WORD}",
+        "requirepass",
+        "masterauth",
+        "auth_pass",
+        "bindpw",
+    ),
+    (rf"^\s* (?-i:ENV|ARG) \s+ \w* (?:pass|password|token|secret|key) \s+ {_WORD}", "env", "arg"),
+    (r"\b stats \s+ auth \s+ [^\s:]+ : (?P<secret> \S+ )", "stats"),
+    (r"^\s* (?:acl\s+set)? user \s+ \S+ \s (?: .{0,200}? \s )?? > (?P<secret> [^\s>]+ )", "user"),
+    (r"^\s* (?-i:AUTH) \s+ (?:(?-i:PLAIN|LOGIN)\s+)? (?P<secret> (?=\S*\d) \S{6,} )", "auth"),
+    (r"^ [\w.*-]+ : (?:543\d|6432|\*) : [^:\s]+ : [^:\s]+ : (?P<secret> \S+ ) $", ":"),
+    _KEYGEN,
+    _KEYGEN,  # it takes an old and a new one
+    _SNMP,
+    _SNMP,
+    (rf"\b openssl {_WORDS} -k \s {_WORD}", "openssl"),
+    (rf"\b (?:zip|unzip) {_WORDS} (?-i:-P) \s? {_WORD}", "zip"),
+    (rf"\b (?:7z\w?|rar|unrar) {_WORDS} (?-i:-p) {_WORD}", "7z", "rar"),
+    (rf"\b (?:wpa_passphrase|radtest|net\ user) \s+ \S+ \s+ (?!/) {_WORD}", "wpa_pass", "radtest", "net user"),
+    (r"\b lftp \s .{0,300}? -u [\s=]? [^\s,]+ , (?P<secret> \S+ )", "lftp"),
+    (r"\b (?:sqlplus|rman|expdp|impdp) \s .{0,300}? [\w$#]+ / (?P<secret> [^\s@\"'/]+ ) @", "sqlplus", "rman", "dp"),
+    (rf"\b (?:aws_)?secret_access_key \s+ {_WORD}", "secret_access_key"),
+    (rf"\b rabbitmqctl {_WORDS} (?:add_user|change_password) \s+ \S+ \s+ {_WORD}", "rabbitmqctl"),
+)  # fmt: skip
+"""Of programs that few use, and of lines in their files."""
 
 
 @cache
@@ -23,7 +53,12 @@ def rules() -> tuple[Rule, ...]:
             # Its user alone may be a token.
             (rf"\b (?:curl|xh) {_WORDS} (?:-u|--user|-U|--proxy-user) [\s=]? {_WORD}", "curl", "xh"),
             (rf"\b (?:http|https|xh) {_WORDS} (?:-a|--auth) [\s=] {_WORD}", "http", "xh"),
-            (rf"\b (?:ctr|nerdctl) {_WORDS} (?:-u|--user) [\s=] (?!\d+(?::\d+)?\s) {_WORD}", "ctr", "nerdctl"),
+            (
+                rf"\b (?:ctr|nerdctl|etcdctl) {_WORDS} (?:-u|--user) [\s=] (?!\d+(?::\d+)?\s) {_WORD}",
+                "ctr",
+                "nerdctl",
+                "etcdctl",
+            ),
             (rf"(?<!\S) --(?:src-|dest-)?creds [\s=] {_WORD}", "creds"),
             (rf"{_LOGIN} {_WORDS} -p [\s=]? {_WORD}", "login"),
             (
@@ -55,7 +90,7 @@ def rules() -> tuple[Rule, ...]:
             ),
             (rf"{_READERS} .{{0,300}}? <<< \s* {_WORD}", "<<<"),
             (rf"\b (?:machine|login|default) {_WORDS} password \s+ {_WORD}", "password"),
-            (rf"^\s* (?:requirepass|masterauth) \s+ {_WORD}", "requirepass", "masterauth"),
+            *_OF_OTHERS,
             (rf"\b identified\ (?:with\ \S+\ )?(?:by|as) \s+ {_WORD}", "identified"),
             (rf"\b (?:with|encrypted|set)\ password \s*=?\s* {_WORD}", "password"),
             (r"\b (?:pass(?:word|phrase|wd)|psk) \s+ (?P<secret> \"[^\"]+\" | '[^']+' )", "pass", "psk"),

@@ -12,6 +12,7 @@ NAME = r"""
       | (?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!under)(?!(?-i:PASS):\ )pass
       | (?<![a-z])(?:psk|creds|(?:root|user|db|admin)?pw) | (?<![a-z])(?!(?-i:PWD))pwd | (?<=_)pwd
       | (?<=[a-z])(?-i:Pass|Pwd)
+      | (?<=;)pwd | (?<![a-z])bearer | (?<=bw_)session | ca[-_]?key
       | secrets? | tokens? | credentials?
       | (?:api|access|account|shared|secret|private|encryption|certificate|signing|master|auth|session|sas|hmac|aes|
            preshared|webhook|license) [-_\ ]? keys?
@@ -34,6 +35,7 @@ _HINTS = (
     "sess",
     "auth",
     "pw",
+    "bearer",
 )
 
 _QUOTED = re.compile(r"(?P<open>\\*[\"'`])(?P<value>.*?)(?:(?<!\\)(?P=open)(?!(?P=open))|$)")

@@ -110,7 +110,10 @@ def _of_makers() -> tuple[Rule, ...]:
         rule(r"\b do[opr]_v1_ \w{40,} | \b shp(?:at|ca|pa|ss)_ \w{30,}", "_v1_", "shp"),
         rule(r"\b hv[bsr]\. [\w-]{20,} | \b [\w]{14}\.atlasv1\. [\w-]{40,}", "hvs.", "hvb.", "hvr.", "atlasv1"),
         rule(r"\b SG\. [\w-]{16,} \. [\w-]{16,}", "sg."),
-        rule(r"\b \d{8,10}:AA [\w-]{32,}", ":aa"),
+        rule(r"(?<!\d) \d{8,10}:AA [\w-]{32,} | \b NRAK- \w{20,}", ":aa", "nrak"),
+        rule(r"(?<![\w.]) s\. (?=\w*\d) (?=\w*[A-Z]) (?=\w*[a-z]) \w{24} \b", "s."),  # of Vault, until 1.10
+        rule(r"\b SSWS \s+ (?P<secret> [\w-]{20,} )", "ssws"),  # of Okta
+        rule(r"\b md5[0-9a-f]{32} \b | \b grub\.pbkdf2\.sha\d+\.\d+\.\S+", "md5", "grub"),
         rule(r"\b tskey- [\w-]{16,} | \b (?:lin_api|sq0(?:atp|csp)|dapi|dp\.pt|ATATT3)[\w.=-]{20,}",
              "tskey", "lin_api", "sq0", "dapi", "dp.pt", "atatt3"),
         rule(r"\b key- [0-9a-f]{32} \b | \b SK[0-9a-f]{32} \b", "key-", "sk"),

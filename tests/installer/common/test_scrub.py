@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from installer.common.sanitise import MAX_LINE, clean
 from installer.common.scrub import LineScrubber, holds_secret, safe, safe_data
-from tests.installer.common.harmless_lines import HARMLESS
-from tests.installer.common.secret_lines import HEX, PASSWORD, SECRETS, TOKEN, Secret
+from tests.installer.common import harmless_lines, secret_lines
+from tests.installer.common.secret_lines import HEX, PASSWORD, TOKEN, Secret
+from tests.installer.common.secret_tools import OF_TOOLS, OF_TOOLS_HARMLESS
 from tests.strategies import repeatable
 
+SECRETS = (*secret_lines.SECRETS, *OF_TOOLS)
+HARMLESS = (*harmless_lines.HARMLESS, *OF_TOOLS_HARMLESS)
 TRANSCRIPTS = sorted((Path(__file__).parent.parent / "cluster" / "transcripts").glob("*.txt"))
 INVISIBLE = "\u200b\u200d\u2060\u00ad\ufeff\u061c\u180e\u206a\u2800\u3164\ufe0f\U000e0041\x00\x07\x7f\x9f"
 CASES = pytest.mark.parametrize("case", SECRETS, ids=[case.id for case in SECRETS])
