@@ -21,6 +21,17 @@ _NEEDED: Mapping[EventType, dict[str, Any]] = {
     EventType.RESULT: {"topic": str},
 }
 """What the data of an event has, by its type (installer.engine.events)."""
+_OF_RUN = {
+    "speed": NUMBER,
+    "seed": int,
+    "faults": [str],
+    "artifacts": str,
+    "machines": [str],
+    "force": bool,
+    "upgrade_from": str,
+    "upgrade_to": str,
+}
+"""What a resume takes from a run's options (installer.operations.pending)."""
 _LEFT = {"kind": str, "name": str, "detail": str}
 _RECEIPT = {"left": [_LEFT]}
 _UNDONE = {"machine": str, "removed": [str], "left": [str]}
@@ -88,7 +99,9 @@ def step(row: Sequence[Any]) -> StepRecord:
 def run(row: Sequence[Any]) -> RunRecord:
     id, kind, pid, started, ended, outcome, exit_code, options = row
     ending = Outcome(outcome) if outcome else None
-    return RunRecord(id, RunKind(kind), pid, started, ended, ending, exit_code, shaped(json_reader.parse(options), {}))
+    return RunRecord(
+        id, RunKind(kind), pid, started, ended, ending, exit_code, shaped(json_reader.parse(options), _OF_RUN)
+    )
 
 
 def result(text: str) -> Mapping[str, Any]:

@@ -383,6 +383,7 @@ def test_a_file_that_is_no_journal_is_refused(journal_path: Path, opener: type[J
     ("damage", "reads"),
     [
         ("UPDATE runs SET options = '[]'", "runs"),
+        ('UPDATE runs SET options = \'{"machines": "all"}\'', "runs"),
         ("UPDATE runs SET kind = 'party'", "runs"),
         ("UPDATE events SET data = '{\"kind\": null}'", "events"),
         ("UPDATE events SET data = '[1]'", "events"),
