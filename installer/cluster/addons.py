@@ -43,7 +43,7 @@ class Addon(Permanent):
             run_program(ctx, master, "addon", self.name, stdin=manifests.addon(self.plan, self.name).text)
         except InstallerError as error:
             if not error.retryable:
-                error.observed = "; ".join([error.observed, *pods.troubles_on(ctx, master)])
+                error.observed = "; ".join([error.observed, *pods.troubles_on(ctx)])
             raise
 
     @staticmethod

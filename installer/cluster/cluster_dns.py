@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import masters, nodes, objects
+from installer.cluster import masters, nodes, objects, pods
 from installer.steps.step import Context, Observation, Permanent
 
 _NAMESPACE = ("--namespace", "kube-system")
@@ -27,12 +27,13 @@ class SpreadDNS(Permanent):
 
     def apply(self, ctx: Context) -> None:
         def probe() -> tuple[bool | None, str]:
-            ready = ready_pods(_pods(ctx))
+            found = _pods(ctx)
+            ready = ready_pods(found)
             if len(set(ready.values())) > 1:
                 return True, "ready"
             if len(ready) > 1:
                 masters.kubectl(ctx, "delete", "pod", min(ready), "--wait=false", *_NAMESPACE)
-            return None, f"ready on {_words(ready)}"
+            return None, "; ".join([f"ready on {_words(ready)}", *pods.explained(ctx, found)])
 
         ctx.wait_until("CoreDNS to be ready on two nodes", probe, every=2.0)
 

@@ -23,17 +23,22 @@ Log = Callable[[Mapping[str, Any], str, bool], str]
 container before the present one. Raises InstallerError."""
 
 
-def troubles_on(ctx: Context, node: str) -> list[str]:
-    """What keeps pods on `node` from running, with the last words of what ends again and again; empty if unknown."""
-
-    def log(pod: Mapping[str, Any], container: str, before: bool) -> str:
-        place, which = ("-n", pod["metadata"]["namespace"], pod["metadata"]["name"], "-c", container), "--previous"
-        return masters.kubectl(ctx, "logs", *place, f"--tail={_LINES}", *([which] if before else []))
-
+def troubles_on(ctx: Context, node: str = "") -> list[str]:
+    """What keeps pods on `node`, or on any, from running; empty if nothing is known to."""
     try:
-        return troubles(_on(ctx, node), log)
+        return explained(ctx, _on(ctx, node))
     except InstallerError:  # what was waited for is told all the same
         return []
+
+
+def explained(ctx: Context, found: Mapping[str, Any]) -> list[str]:
+    """As `troubles`, with the last words of containers that end again and again."""
+
+    def log(pod: Mapping[str, Any], container: str, before: bool) -> str:
+        place = ("-n", pod["metadata"]["namespace"], pod["metadata"]["name"], "-c", container, f"--tail={_LINES}")
+        return masters.kubectl(ctx, "logs", *place, *(["--previous"] if before else []))
+
+    return troubles(found, log)
 
 
 def waiting_for_images(ctx: Context, node: str, images: Collection[str]) -> list[str]:
@@ -47,7 +52,8 @@ def waiting_for_images(ctx: Context, node: str, images: Collection[str]) -> list
 
 
 def _on(ctx: Context, node: str) -> Mapping[str, Any]:
-    said = masters.kubectl(ctx, "get", "pods", "-A", "--field-selector", f"spec.nodeName={node}", "-o", "json")
+    there = ["--field-selector", f"spec.nodeName={node}"] if node else []
+    said = masters.kubectl(ctx, "get", "pods", "-A", *there, "-o", "json")
     return objects.read(said) or {}
 
 
@@ -62,7 +68,8 @@ def _of_pod(pod: Mapping[str, Any], log: Log | None) -> Iterator[str]:
         if words and log and words.startswith(_ENDED):
             words = _with_log(words, pod, container, log)
         if words:
-            yield f"pod {pod.get('metadata', {}).get('name', '')} {words}"
+            node = (pod.get("spec") or {}).get("nodeName")
+            yield f"pod {pod.get('metadata', {}).get('name', '')}{f' on {node}' if node else ''} {words}"
 
 
 def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -125,6 +125,8 @@ class FakeCluster:
                 return Result(0, "".join(f"{url} {self._health(url)}\n" for url in urls), "")
             case "kubectl", ["get", *what]:
                 return self._get(what)
+            case "kubectl", ["logs", *_]:
+                return Result(0, self.objects.get("logs", ""), "")
             case "invite", []:
                 return Result(0, INVITATION, "")
             case "kubeconfig", []:

@@ -77,6 +77,10 @@ _CONTAINER: tuple[tuple[str, str], ...] = (
         "the database in /var/lib/etcd is damaged: look at the disk (dmesg); a resume resets a master that is no "
         "member yet, `craton etcd restore` puts a snapshot back",
     ),
+    (
+        r"too many open files|inotify",
+        "raise fs.inotify.max_user_instances on the machine (`sysctl`); on `local` machines, on this computer",
+    ),
     (r"no space left|mvcc: database space exceeded", "free space on the machine's disk (df -h /var/lib/etcd)"),
     (
         r"x509|tls: |certificate",

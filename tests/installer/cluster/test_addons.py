@@ -74,3 +74,20 @@ def test_a_roll_out_that_does_not_end_says_which_image_is_missing(cluster: FakeC
     ) as caught:
         OVERLAY.apply(cluster.context())
     assert caught.value.machine == FIRST
+
+
+def test_a_roll_out_that_does_not_end_shows_the_log_of_any_container_that_ends(
+    cluster: FakeCluster,
+) -> None:
+    cluster.fails[f"{FIRST} addon overlay"] = Result(1, "", "craton-node: the roll-out does not come to its end")
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    status = {"containerStatuses": [{"name": "main", "state": state, "lastState": {"terminated": {"exitCode": 1}}}]}
+    metadata = {"name": "kube-proxy-x", "namespace": "kube-system"}
+    cluster.objects["pods"] = {"items": [{"metadata": metadata, "spec": {"nodeName": WORKER}, "status": status}]}
+    cluster.objects["logs"] = "E1128 unable to create watcher: too many open files\n"
+    with pytest.raises(InstallerError) as caught:
+        OVERLAY.apply(cluster.context())
+    assert caught.value.observed.endswith(
+        f"pod kube-proxy-x on {WORKER} ended: main with exit status 1; "
+        "its log ends with: E1128 unable to create watcher: too many open files"
+    )

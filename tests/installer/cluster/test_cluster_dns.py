@@ -51,6 +51,16 @@ def test_of_pods_on_one_node_one_is_made_anew_and_waited_for(cluster: FakeCluste
     assert set(cluster.did()) == {"master-1 kubectl delete pod p1 --wait=false --namespace kube-system"}
 
 
+def test_a_pod_that_cannot_pull_its_image_is_told_with_its_node(cluster: FakeCluster) -> None:
+    lacking = pod("p2", "demo-worker-1", ready=False)
+    waiting = {"reason": "ImagePullBackOff", "message": "no such host"}
+    lacking["status"]["containerStatuses"] = [{"image": "registry.k8s.io/coredns:v1", "state": {"waiting": waiting}}]
+    cluster.objects["pods"] = {"items": [pod("p1", "demo-master-1"), lacking]}
+    told = r"ready on demo-master-1; pod p2 on demo-worker-1 cannot pull registry\.k8s\.io/coredns:v1: no such host"
+    with pytest.raises(InstallerError, match=told):
+        SpreadDNS().apply(cluster.context(deadline=0.2))
+
+
 def test_the_last_pod_that_answers_is_never_taken_away(cluster: FakeCluster) -> None:
     cluster.objects["pods"] = {"items": [pod("p2", "demo-master-1"), pod("p3", "demo-worker-1", ready=False)]}
     with pytest.raises(InstallerError, match="ready on demo-master-1"):
