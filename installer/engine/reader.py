@@ -10,8 +10,9 @@ from typing import Any, Self, TypeVar
 
 from installer.common.errors import InstallerError
 from installer.engine import rows
-from installer.engine.events import Event, LogLine, RunRecord, StepRecord
+from installer.engine.events import Event, LogLine, RunRecord, StepRecord, StepState
 from installer.engine.store import open_reader, unusable
+from installer.steps.step import Phase
 
 T = TypeVar("T")
 
@@ -22,6 +23,7 @@ _EVENTS_OF_RUN = "SELECT seq, at, run, type, step, machine, data FROM events WHE
 _LINES = "SELECT seq, at, run, machine, step, text FROM logs WHERE seq > ? ORDER BY seq DESC LIMIT ?"
 _LINES_OF = "SELECT seq, at, run, machine, step, text FROM logs WHERE machine = ? AND seq > ? ORDER BY seq DESC LIMIT ?"
 _LINES_OF_RUN = "SELECT seq, at, run, machine, step, text FROM logs WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?"
+_TALLY = "SELECT phase, state, sum(weight) FROM steps GROUP BY phase, state"
 _REQUESTS = "SELECT step FROM requests ORDER BY at"
 _RESULT = """
 SELECT data FROM events WHERE type = 'result' AND json_extract(data, '$.topic') = ? ORDER BY seq DESC LIMIT 1
@@ -44,6 +46,10 @@ class Reader:
     def steps(self) -> list[StepRecord]:
         """The newest run's steps, each after those that it needs."""
         return self._read(rows.step, _STEPS)
+
+    def tally(self) -> list[tuple[Phase, StepState, float]]:
+        """The weight of the newest run's steps, by phase and newest state."""
+        return self._read(rows.tally, _TALLY)
 
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""

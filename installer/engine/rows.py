@@ -8,6 +8,7 @@ from typing import Any
 from installer.common import json_reader
 from installer.common.shape import LATEST, NUMBER, shaped
 from installer.engine.events import Event, EventType, Outcome, RunKind, RunRecord, StepRecord, StepState
+from installer.steps.step import Phase
 
 _ERROR = {"operation": str, "observed": str, "hint": str}
 _NEEDED: Mapping[EventType, dict[str, Any]] = {
@@ -94,6 +95,11 @@ def step(row: Sequence[Any]) -> StepRecord:
     id, title, phase, machine, needs, weight, deadline, state = row
     found = tuple(shaped(json_reader.parse(needs), [str]))
     return StepRecord(id, title, phase, machine, found, weight, deadline, StepState(state))
+
+
+def tally(row: Sequence[Any]) -> tuple[Phase, StepState, float]:
+    phase, state, weight = row
+    return Phase(phase), StepState(state), shaped(weight, NUMBER)
 
 
 def run(row: Sequence[Any]) -> RunRecord:

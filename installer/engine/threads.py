@@ -15,6 +15,10 @@ _IDLE = 10.0
 """Seconds that a thread waits for more to do."""
 
 
+_Call = tuple[Callable[[], Callable[[], None]], str]
+"""What to do, which returns how to say what came of it, and its name."""
+
+
 class _Worker:
     """A daemon thread that takes one call after the other, and ends when none came for a while.
 
@@ -26,11 +30,11 @@ class _Worker:
     _free: list[_Worker] = []  # noqa: RUF012 (shared by all)
 
     def __init__(self) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], None], str]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, daemon=True)
 
     @classmethod
-    def run(cls, work: Callable[[], None], name: str) -> None:
+    def run(cls, work: Callable[[], Callable[[], None]], name: str) -> None:
         """Have a free thread do it, or else a new one; the thread is called `name` meanwhile."""
         with cls._lock:
             worker = cls._free.pop() if cls._free else cls()
@@ -41,12 +45,13 @@ class _Worker:
     def _main(self) -> None:
         while (call := self._next()) is not None:
             work, self._thread.name = call
-            work()
-            del work, call  # not to be kept alive until there is more to do
+            say = work()
             with self._lock:
-                self._free.append(self)
+                self._free.append(self)  # before anybody hears of it, who may have more to do at once
+            say()
+            del work, call, say  # not to be kept alive until there is more to do
 
-    def _next(self) -> tuple[Callable[[], None], str] | None:
+    def _next(self) -> _Call | None:
         try:
             return self._calls.get(timeout=_IDLE)
         except queue.Empty:
@@ -70,7 +75,7 @@ def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
         else:
             future.set_result(result)  # type: ignore[arg-type]
 
-    def work() -> None:
+    def work() -> Callable[[], None]:
         result, error = None, None
         try:
             result = function()
@@ -82,8 +87,12 @@ def call(function: Callable[[], T], name: str) -> asyncio.Future[T]:
             error.__cause__ = raised
         if isinstance(error, StopIteration):  # which no future may hold
             error = RuntimeError("StopIteration")
-        with suppress(RuntimeError):  # the loop is closed: the engine ended without waiting for this thread
-            loop.call_soon_threadsafe(resolve, result, error)
+
+        def say() -> None:
+            with suppress(RuntimeError):  # the loop is closed: the engine ended without waiting for this thread
+                loop.call_soon_threadsafe(resolve, result, error)
+
+        return say
 
     future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # of one that nobody waits for, too
     _Worker.run(work, name)

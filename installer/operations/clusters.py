@@ -11,7 +11,8 @@ from installer.common.paths import ClusterDirectory
 from installer.engine import process
 from installer.engine.events import Outcome
 from installer.engine.journal import Reader
-from installer.engine.progress import Progress
+from installer.engine.progress import FINISHED, Progress
+from installer.steps.step import Phase
 
 if TYPE_CHECKING:
     from installer.health.report.model import Report
@@ -57,39 +58,64 @@ def progress(directory: ClusterDirectory) -> Progress:
         reader.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a list shows of a run: how much of its steps is done, by weight, and the first phase that is not done."""
+
+    last_run: Progress
+    """Without its steps."""
+    fraction: float = 0.0
+    unfinished: Phase | None = None
+
+
+def _standing(directory: ClusterDirectory) -> Standing:
+    """Where the last run stands, from the newest states of its steps. Its events, of which there may be thousands, are
+    not read. Raises InstallerError if the journal can't be read.
+    """
+    with Reader(directory.journal) as reader:
+        runs, tally = reader.runs(), reader.tally()
+    if not runs:
+        return Standing(Progress({}))
+    last = runs[-1]
+    run = Progress({}, last.id, last.kind, last.pid, last.started, last.ended, last.outcome, last.exit_code)
+    done = sum(weight for _, state, weight in tally if state in FINISHED)
+    open_phases = {phase for phase, state, _ in tally if state not in FINISHED}
+    unfinished = next((phase for phase in Phase if phase in open_phases), None)
+    return Standing(run, done / (sum(weight for *_, weight in tally) or 1.0), unfinished)
+
+
 def _summary(directory: ClusterDirectory) -> ClusterSummary:
     """What is known of a cluster. What can't be read leaves its own fields empty and is named."""
     from installer.plan import planfile
 
     troubles: list[InstallerError] = []
-    folded, plan = Progress({}), None
+    standing, plan = Standing(Progress({})), None
     try:
         plan = planfile.load(directory.plan)
     except InstallerError as error:
         troubles.append(error)
     try:
-        folded = progress(directory)
+        standing = _standing(directory)
     except InstallerError as error:
         troubles.append(error)
     pid, report = process.running_pid(directory), _last_report(directory, troubles)
-    states = dict(folded.phases())
-    unfinished = [phase for phase, phase_state in states.items() if phase_state != "done"]
+    last_run = standing.last_run
     created = next((path.stat().st_mtime for path in (directory.plan, directory.path) if path.exists()), 0.0)
     return ClusterSummary(
         name=directory.cluster,
         platform=plan.platform if plan else "?",
-        state="unreadable" if troubles else cluster_state(folded, running=pid is not None),
-        phase=str(unfinished[0]) if unfinished else "",
-        fraction=folded.fraction,
+        state="unreadable" if troubles else cluster_state(last_run, running=pid is not None),
+        phase=str(standing.unfinished or ""),
+        fraction=standing.fraction,
         pid=pid,
         created=created,
-        updated=folded.ended or folded.started or created,
+        updated=last_run.ended or last_run.started or created,
         kubernetes=plan.kubernetes if plan else "",
         machines=plan.machine_count if plan else 0,
         last_check=str(report.verdict) if report else "",
         last_check_at=report.checked_at if report else None,
         notice=plan.traits.notice if plan else "",
-        trouble=" ".join(f"{error}. {error.hint}".strip() for error in troubles) or _lost(directory, folded, pid),
+        trouble=" ".join(f"{error}. {error.hint}".strip() for error in troubles) or _lost(directory, last_run, pid),
     )
 
 
@@ -103,8 +129,8 @@ def _last_report(directory: ClusterDirectory, troubles: list[InstallerError]) ->
         return None
 
 
-def _lost(directory: ClusterDirectory, folded: Progress, pid: int | None) -> str:
-    if folded.started is not None or pid is not None:
+def _lost(directory: ClusterDirectory, last_run: Progress, pid: int | None) -> str:
+    if last_run.started is not None or pid is not None:
         return ""
     return f"Its journal is lost: `craton resume {directory.cluster}` looks at what is there and goes on."
 
