@@ -1,14 +1,13 @@
 # shellcheck shell=sh
 # The lease: which computer works on this machine's cluster. It is kept on the first master, so that a second computer
-# finds it there. One line: ID SINCE RENEWED OWNER, both times in seconds of this machine's own clock.
+# finds it there; a machine that no cluster has claimed keeps none. One line: ID SINCE RENEWED OWNER, both times in
+# seconds of this machine's own clock.
 
 LEASE=$STATE/lease
 
 # verb_lease take|seize|show|drop ID OWNER: says who holds it afterwards. Nobody waits for a verb that is at work.
 verb_lease() {
-    state_directory
-    exec 7<"$STATE"
-    flock -w 20 7 || end "$BUSY" 'the lease is busy'
+    [ -f "$STATE/claim" ] && lease_lock && [ -f "$STATE/claim" ] || { say 'holder=' && return; }
     holder='' since='' renewed='' owner='' now=$(date +%s)
     [ ! -s "$LEASE" ] || read -r holder since renewed owner <"$LEASE"
     case $1 in
@@ -19,6 +18,11 @@ verb_lease() {
     esac
     [ -n "$holder" ] || { say 'holder=' && return; }
     printf 'holder=%s\nsince=%s\nrenewed=%s\nnow=%s\nowner=%s\n' "$holder" "$since" "$renewed" "$now" "$owner"
+}
+
+lease_lock() {
+    exec 7<"$STATE"
+    flock -w 20 7 || end "$BUSY" 'the lease is busy'
 }
 
 keep_lease() {

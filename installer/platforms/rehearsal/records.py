@@ -30,6 +30,15 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class LeaseRecord(_Record):
+    """Who works on the cluster: an id, `USER@HOST`, since when and when last renewed, in Unix seconds."""
+
+    holder: str
+    since: float
+    renewed: float
+    owner: str
+
+
 class MachineRecord(_Record):
     """One stand-in machine."""
 
@@ -66,6 +75,7 @@ class MachineRecord(_Record):
     """Container images that it has, of those that an upgrade asks for."""
     files: dict[str, str] = {}
     """What was put or made on it, by path."""
+    lease: LeaseRecord | None = None
 
 
 class NodeRecord(_Record):

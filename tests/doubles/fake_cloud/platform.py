@@ -8,9 +8,10 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from installer.common.errors import InstallerError
+from installer.node.lease import NodeLease
 from installer.plan.model import InstallPlan
 from installer.plan.registration import PlatformTraits
-from installer.plan.topology import FirewallRule, Topology
+from installer.plan.topology import FirewallRule, Topology, topology
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
@@ -68,8 +69,10 @@ class CloudPlatform:
             balancer = replace(balancer, host=found.host)
         return replace(topology, machines=machines, load_balancer=balancer)
 
-    def lease(self, connections: Connections) -> None:
-        """None: the account is in this process."""
+    def lease(self, connections: Connections) -> NodeLease:
+        """Kept on the first master."""
+        first = topology(self._plan).first_master.name
+        return NodeLease(first, lambda seconds: connections.get(first, seconds))
 
     def endpoint(self, machine: str) -> Endpoint:
         seen = self._version

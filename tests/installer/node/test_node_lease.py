@@ -25,7 +25,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareMachine]:
 
 @pytest.fixture
 def lease(box: BareMachine) -> NodeLease:
-    box.sh("rm -rf /var/lib/craton")
+    box.sh("rm -rf /var/lib/craton; craton-node claim demo demo-master-1")
     connection = ShellConnection(box)
     return NodeLease("demo-master-1", lambda seconds: connection.get("demo-master-1", seconds))
 
@@ -85,10 +85,16 @@ def test_a_machine_without_the_program_or_with_an_older_one_keeps_none(lease: No
 
 @pytest.mark.parametrize("line", ["x", "x y z", "x 1", "x 1 \x1b[31m owner"])
 def test_a_damaged_file_is_named(lease: NodeLease, box: BareMachine, line: str) -> None:
-    box.sh(f"mkdir -p /var/lib/craton; printf '%s\\n' '{line}' >/var/lib/craton/lease")
+    box.sh(f"printf '%s\\n' '{line}' >/var/lib/craton/lease")
     with pytest.raises(InstallerError, match="read the lease") as raised:
         lease.held()
     assert "/var/lib/craton/lease" in raised.value.hint
+
+
+def test_a_machine_that_no_cluster_has_claimed_keeps_none(lease: NodeLease, box: BareMachine) -> None:
+    box.sh("rm -rf /var/lib/craton")
+    assert lease.take(ADA) is None
+    assert box.sh("ls -A /var/lib | grep craton || :") == ""
 
 
 def test_releasing_the_machine_leaves_no_lease(lease: NodeLease, box: BareMachine) -> None:

@@ -8,7 +8,7 @@ import time
 
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
-from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, membership, stages, upgrade
+from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, lease, membership, stages, upgrade
 from installer.platforms.rehearsal.simulator.cluster import minor
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.documents import documents, setting
@@ -23,6 +23,8 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
             _status(command)
         case "prepare", []:
             await _prepare(command)
+        case "lease", [what, holder, owner]:
+            await lease.lease(command, what, holder, owner)
         case "hosts", []:
             setting(await command.read(), "CLUSTER")  # names are the site's, and known to every machine
             command.say("unchanged")
