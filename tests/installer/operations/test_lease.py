@@ -106,6 +106,25 @@ def test_a_bare_machine_keeps_the_lease_as_soon_as_it_can(shared: OneLease) -> N
     assert shared.now is None
 
 
+def test_of_two_that_begin_together_on_a_bare_machine_one_goes_on(shared: OneLease) -> None:
+    shared.bare = True
+    both = [keeper(shared, holder) for holder in (ADA, BOB)]
+    for each, _ in both:
+        each.start(seize=False)
+        each.check()
+    shared.bare = False
+    eventually(lambda: any(stop.requested for _, stop in both), "one to stop")
+    assert shared.now is not None
+    for (each, stop), holder in zip(both, (ADA, BOB), strict=True):
+        assert stop.requested is (shared.now.holder != holder)
+        if stop.requested:
+            with pytest.raises(JournalError, match=shared.now.holder.owner):
+                each.check()
+    for each, _ in both:
+        each.close()
+    assert shared.now is None
+
+
 def test_a_machine_that_does_not_answer_stops_no_run(shared: OneLease) -> None:
     shared.broken = True
     first, stop = keeper(shared, ADA)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -13,11 +17,15 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.engine import runner
 from installer.engine.context import Stop, Timing
 from installer.engine.events import Event, EventType, RunKind
-from installer.engine.journal import Journal, Reader
+from installer.engine.journal import Journal, JournalError, Reader
 from installer.engine.runner import run
-from installer.operations import pipeline
+from installer.operations import lease, pipeline, worker
+from installer.operations.assignment import Assignment
+from installer.operations.lease import HeldElsewhereError
+from installer.plan import planfile
 from installer.plan.fields import Part
 from installer.plan.model import InstallPlan
 from installer.plan.platforms import PLATFORMS
@@ -29,6 +37,7 @@ from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps import ids
+from installer.steps.platform import RunOptions
 from installer.steps.step import Step
 from installer.steps.world import World
 from tests.doubles.fake_cloud import platform as cloud_platform
@@ -186,3 +195,57 @@ def test_requests_grow_with_kinds_and_not_with_machines(account: Account) -> Non
         # Each batch looks until its own machines have addresses, however many they are.
         assert made["list_resources"] <= 40
     assert counts[0] == counts[1]
+
+
+@dataclass
+class Computer:
+    """One of several that work on the cluster; its engine's process is a thread here. `user` tells them apart."""
+
+    directory: ClusterDirectory
+    user: str
+    monkeypatch: pytest.MonkeyPatch
+
+    def work(self, plan: InstallPlan, kind: RunKind = RunKind.INSTALL, *, take_over: bool = False,
+             guard: Callable[[], None] = lambda: None) -> ExitCode:  # fmt: skip
+        self.monkeypatch.setattr(lease.socket, "gethostname", lambda: f"{self.user}-laptop")
+        self.monkeypatch.setattr(lease.getpass, "getuser", lambda: self.user)
+        path = self.directory.path.with_name(f"{self.user}.yaml")
+        planfile.save(path, plan)
+        given = Assignment(kind, plan.name, str(path), RunOptions(speed=SPEED, take_over=take_over))
+        return worker.work(given, self.directory, {}, Stop(), lambda: None, guard)
+
+
+def test_a_second_computer_is_refused_until_it_takes_over_and_the_first_changes_nothing_more(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "_RENEW", 0.05)
+    monkeypatch.setattr(runner, "run", partial(runner.run, timing=TIMING))
+    ada = Computer(ClusterDirectory(tmp_path / "ada" / "demo"), "ada", monkeypatch)
+    ada.directory.path.mkdir(parents=True)
+    assert ada.work(demo(workers=1)) is ExitCode.DONE
+    shutil.copytree(ada.directory.path, tmp_path / "bob" / "demo")
+    bob = Computer(ClusterDirectory(tmp_path / "bob" / "demo"), "bob", monkeypatch)
+
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def waiting() -> None:
+        at_work.set()
+        assert go_on.wait(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            first = pool.submit(ada.work, demo(workers=2), guard=waiting)
+            assert at_work.wait(PATIENCE)
+            with pytest.raises(HeldElsewhereError, match="ada@ada-laptop has been working on the cluster since 2"):
+                bob.work(demo(workers=1), RunKind.DESTROY)
+            assert len(account.machines) == len(topology(demo(workers=1)).machines)
+            assert bob.work(demo(workers=1), take_over=True) is ExitCode.DONE
+        finally:
+            go_on.set()
+        with pytest.raises(JournalError, match="bob@bob-laptop"):
+            first.result(PATIENCE)
+    assert "demo-worker-2" not in account.machines
+    # Nothing is left of the lease that bob had, so ada goes on, and her destroy leaves nothing.
+    assert ada.work(demo(workers=2), RunKind.DESTROY) is ExitCode.DONE
+    assert account.machines == []
+    assert not ada.directory.path.exists()
