@@ -64,7 +64,7 @@ def work(
         begun()
 
     with (
-        session.open_world(plan, directory, assignment.options) as world,
+        session.open_world(plan, directory, assignment.options, stop) as world,
         _journal(assignment.kind, directory) as journal,
         lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,
     ):

@@ -10,13 +10,17 @@ from typing import BinaryIO
 import paramiko
 
 from installer.common.deadline import Deadline
+from installer.common.errors import InstallerError
 from installer.common.watchdog import watched
 from installer.ssh.connection import Result, Running
 from installer.ssh.transport.background import OPENING, SSHRunning
 from installer.ssh.transport.command import Session
 from installer.ssh.transport.dial import Dialled
+from installer.ssh.transport.end_commands import end_commands
 from installer.ssh.transport.output import Output
 
+ENDING = 5.0
+"""Seconds that a machine has to end what was started there."""
 _GRACE = 1.0
 """Seconds past a deadline after which the whole connection is closed: paramiko waits in places without one."""
 
@@ -34,6 +38,9 @@ class SSHConnection:
         self._lock = threading.Lock()
         self._users = 0
         self._retired = False
+        self._running: set[Session] = set()
+        self._ended: set[Session] = set()
+        """Sessions whose commands were ended from here."""
 
     @property
     def user(self) -> str:
@@ -59,17 +66,17 @@ class SSHConnection:
         return True
 
     @contextmanager
-    def _used(self, deadline: float) -> Iterator[Dialled]:
+    def _used(self, deadline: float) -> Iterator[SSHConnection]:
         """What commands run on; it is not retired meanwhile."""
         with self._lock:
             retired = self._retired
             self._users += 1
         try:
             if retired and self._again:
-                with self._again(deadline)._used(deadline) as dialled:
-                    yield dialled
+                with self._again(deadline)._used(deadline) as used:
+                    yield used
             else:
-                yield self._dialled
+                yield self
         finally:
             with self._lock:
                 self._users -= 1
@@ -85,23 +92,56 @@ class SSHConnection:
     ) -> Result:
         until = Deadline(deadline)
         session = Session(self._machine, stdin, until, Output(on_line), Output(on_line), secret=secret)
-        with self._used(deadline) as dialled, watched(until.left + _GRACE, dialled.transport.close):
+        with (
+            self._used(deadline) as used,
+            watched(until.left + _GRACE, used._dialled.transport.close),
+            used._counted(session),
+        ):
             try:
-                return session.run(dialled.transport, command)
+                result = session.run(used._dialled.transport, command)
             except TimeoutError:
                 raise session.late() from None
             except (paramiko.SSHException, EOFError, OSError):
                 raise (session.dropped() if until.left else session.late()) from None
             finally:
                 session.close()
+            if result.status != 0 and session in used._ended:
+                raise session.ended_from_here()
+            return result
+
+    @contextmanager
+    def _counted(self, session: Session) -> Iterator[None]:
+        with self._lock:
+            self._running.add(session)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(session)
+                self._ended.discard(session)
+
+    def end_commands(self, seconds: float = ENDING) -> None:
+        """End what runs here, on the machine too: asked first, then killed. Its callers get an InstallerError.
+
+        Where the machine doesn't do it in time, the connection is closed.
+        """
+        with self._lock:
+            self._ended |= self._running
+            if not self._running:
+                return
+        try:
+            with watched(seconds + _GRACE, self._dialled.transport.close):
+                end_commands(self._machine, self._dialled.transport, self.user, seconds)
+        except (InstallerError, TimeoutError, paramiko.SSHException, EOFError, OSError):
+            self.close()
 
     @contextmanager
     def start(self, command: str, *, stdin: str = "") -> Iterator[Running]:
         running = SSHRunning(self._machine, stdin)
-        with self._used(OPENING) as dialled:
+        with self._used(OPENING) as used:
             try:
-                with watched(OPENING + _GRACE, dialled.transport.close):
-                    running.start(dialled.transport, command)
+                with watched(OPENING + _GRACE, used._dialled.transport.close):
+                    running.start(used._dialled.transport, command)
                 yield running
             finally:
                 running.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,11 @@ class SSHConnections:
     def fresh(self, machine: str, deadline: float) -> SSHConnection:
         """A connection beside the shared one, opened now; whoever asks for it closes it."""
         return SSHConnection(machine, self._dialled(machine, Deadline(deadline), unheard))
+
+    def end_commands(self) -> None:
+        """End what runs on the machines, on all at once; returns at once, and it is over some seconds later."""
+        for connection in self._machines.opened():
+            threading.Thread(target=connection.end_commands, name="end commands", daemon=True).start()
 
     def close(self) -> None:
         self._machines.close()

@@ -175,8 +175,10 @@ class Story:
         done: set[str] = set()
         twice: list[str] = []
         with Reader(self.world.directory.journal) as reader:
+            # `kubeadm upgrade` and a drain make nothing: they are run again until their machine is through.
+            making = {step.id for step in reader.steps() if step.phase not in (Phase.UPGRADE, Phase.LEAVE)}
             for event in reader.events():
-                if event.type is EventType.STEP and event.step and event.run > before:
+                if event.type is EventType.STEP and event.step in making and event.run > before:
                     state = event.data["state"]
                     done |= {event.step} if state == "done" else set()
                     twice += [event.step] if state == "applying" and event.step in done else []

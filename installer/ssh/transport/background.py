@@ -103,7 +103,7 @@ class SSHRunning:
             return
         killer = Session(self._machine, "", Deadline(_KILLING), Output(), Output())
         try:
-            killer.run(channel.get_transport(), f"kill -KILL -- -{self._process}")
+            killer.run(channel.get_transport(), f"kill -s KILL -- -{self._process}")
         except (TimeoutError, InstallerError):
             return  # its stdin ended all the same
         finally:

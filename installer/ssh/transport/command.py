@@ -182,6 +182,10 @@ class Session:
             hint="the machine may be overloaded or the command stuck: look at it with craton ssh, then resume",
         )
 
+    def ended_from_here(self) -> InstallerError:
+        observed = f"the command was ended, as the run stops; {self.last()}"
+        return InstallerError("run command", observed, machine=self._machine, retryable=True)
+
     def dropped(self) -> InstallerError:
         if self._transport is not None:
             # It tells its commands before it calls itself ended, and until then others would be given it.

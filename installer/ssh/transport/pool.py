@@ -65,6 +65,11 @@ class Pool(Generic[K, V]):
             old.close()
         return self.get(key, machine, deadline, open)
 
+    def opened(self) -> list[V]:
+        """All that is open now."""
+        with self._lock:
+            return list(self._open.values())
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

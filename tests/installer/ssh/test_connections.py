@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import stat
 import threading
 import time
@@ -22,8 +24,9 @@ from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.ssh.transport.packetizer import OrderlyPacketizer
+from tests.craton import alive
 from tests.doubles.sshd import SSHD, running_sshd
-from tests.patience import FOREVER, PATIENCE, with_enough_time
+from tests.patience import FOREVER, PATIENCE, eventually, with_enough_time
 
 MACHINE = "demo-worker-1"
 
@@ -295,3 +298,39 @@ def test_a_command_that_ends_while_stdin_is_on_its_way_leaves_the_others_their_c
         assert connection.run(command, stdin=stdin, deadline=PATIENCE).status == 0
         (tmp_path / "asked").touch()
         assert other.wait_for(lambda line: line == "here", PATIENCE)
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM; "], ids=["asked", "killed"])
+def test_commands_are_ended_on_the_machine_with_all_that_they_started(
+    server: SSHD, directory: ClusterDirectory, tmp_path: Path, trap: str
+) -> None:
+    pool = _connections(replace(server.endpoint), directory)
+    connection = pool.get(MACHINE, PATIENCE)
+    other = pool.fresh(MACHINE, PATIENCE)
+    errors: list[InstallerError] = []
+    marks = [tmp_path / "outer", tmp_path / "inner", tmp_path / "bystander"]
+
+    def run(on: SSHConnection, command: str) -> None:
+        try:
+            on.run(command, deadline=PATIENCE)
+        except InstallerError as error:
+            errors.append(error)
+
+    lasting = f'echo $$ >{marks[0]}; sh -c "echo \\$\\$ >{marks[1]}; while :; do sleep 0.1; done"; true'
+    asked = threading.Thread(target=run, args=(connection, f"{trap}{lasting}"))
+    bystander = threading.Thread(target=run, args=(other, f"echo $$ >{marks[2]}; exec sleep {FOREVER}"))
+    for thread in (asked, bystander):
+        thread.start()
+    eventually(lambda: all(mark.exists() and mark.read_text().strip() for mark in marks), "the commands")
+    pids = [int(mark.read_text()) for mark in marks]
+    connection.end_commands(PATIENCE)
+    eventually(lambda: not any(alive(pid) for pid in pids[:2]), "the end of the commands")
+    asked.join(PATIENCE)
+    [error] = errors
+    assert error.retryable
+    assert alive(pids[2]), "another connection's command goes on"
+    assert connection.run("echo again", deadline=PATIENCE).stdout == "again\n"
+    os.kill(pids[2], signal.SIGKILL)
+    bystander.join(PATIENCE)
+    other.close()
+    pool.close()
