@@ -65,6 +65,7 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
         "ingress": draw(st.sampled_from([{}, {"kind": "infra"}]) | _infra(load_balancers)),
         "networks": _networks(draw),
         "kubernetes": f"{draw(st.sampled_from(KUBERNETES_VERSIONS))}.{draw(st.integers(0, 30))}",
+        "pod_security": draw(st.sampled_from(["privileged", "baseline", "restricted"])),
         "ssh": draw(st.fixed_dictionaries({}, optional={"user": _LABELS, "public_key": st.none() | _KEYS})),
         "may": draw(st.lists(st.sampled_from(rules.choosable()), unique=True)),
     }

@@ -56,6 +56,9 @@ def check(
     check: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Run only this check, such as disk. Repeatable.")
     ] = None,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Judge the CIS Kubernetes Benchmark instead, item by item.")
+    ] = False,
 ) -> None:
     """Check over SSH that the cluster is healthy and keeps the contract. Parts left out keep their last result."""
     from installer.health.check import Verdict
@@ -65,6 +68,10 @@ def check(
 
     name = pick(cluster)
     mode = mode_of(as_json=as_json, plain=plain)
+    if benchmark:
+        if html or machine or check:
+            raise typer.BadParameter("It judges the whole cluster and writes no page.", param_hint="--benchmark")
+        _benchmark(name, mode)
     if mode is Mode.SCREEN and not (html or machine or check):
         from screens.app import run_health
 
@@ -78,6 +85,19 @@ def check(
     else:
         result(text.render(report))
     raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
+
+
+def _benchmark(cluster: str, mode: Mode) -> None:
+    from installer.health.benchmark.report import render
+    from installer.operations import health, lookup
+
+    unlock_keys(lookup.load(cluster), mode)
+    found = health.benchmark(cluster)
+    if mode is Mode.JSON:
+        result_json(found.as_dict(), indent=2)
+    else:
+        result(render(found))
+    raise typer.Exit(ExitCode.DONE if found.holds else ExitCode.VERIFICATION)
 
 
 @app.command(rich_help_panel=WRONG)

@@ -10,6 +10,7 @@ from typing import Any
 from installer.cluster import masters
 from installer.common.errors import InstallerError
 from installer.node.program import run_program
+from installer.plan.topology import MASTER_TAINT, Machine, Topology
 from installer.ssh.connection import Result
 from installer.steps.step import Context
 
@@ -31,6 +32,15 @@ def is_cordoned(node: Mapping[str, Any]) -> bool:
 def is_marked(node: Mapping[str, Any]) -> bool:
     """Whether it was Craton that cordoned the node."""
     return MARK in (node.get("metadata", {}).get("labels") or {})
+
+
+def is_drained(topology: Topology, machine: Machine) -> bool:
+    """Whether a machine is drained before its kubelet changes: where its pods have another of its role to go to.
+
+    Masters without user workloads are not: what runs there runs on each of them. What has nowhere to go stays, since
+    a kubelet that restarts ends no container.
+    """
+    return MASTER_TAINT not in machine.taints and len(topology.of_role(machine.role)) > 1
 
 
 def drain(ctx: Context, node: Mapping[str, Any], *, master: str, force: bool = False) -> None:

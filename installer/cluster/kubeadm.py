@@ -21,6 +21,13 @@ _FILE = re.compile(rf"^#file ({_NAME.pattern})\n", re.MULTILINE)
 _KEY_BYTES = 32
 """What the API server's secretbox takes."""
 _READ_ONLY_PORT = 10255
+CIPHERS = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+)
+"""What API servers and kubelets speak below TLS 1.3, whose ciphers are all strong and cannot be chosen."""
 _NO_KEY = "<made when the cluster is>"
 
 
@@ -74,8 +81,10 @@ def _init_payload(plan: InstallPlan, topology: Topology, machine: Machine, facts
         certificate_names=certificate_names(plan, topology),
         read_only_port=_READ_ONLY_PORT if "M7" in plan.may else 0,
         conntrack={"maxPerCore": 0} if facts.container else {},
+        ciphers=CIPHERS,
+        cipher_list=",".join(CIPHERS),
     )
-    return payload({"kubeadm.yaml": init} | _api_server_files(encryption_key))
+    return payload({"kubeadm.yaml": init} | _encryption(encryption_key) | _policies(plan))
 
 
 def join_payload(plan: InstallPlan, machine: Machine, facts: Facts, invitation: Invitation) -> str:
@@ -93,7 +102,13 @@ def join_payload(plan: InstallPlan, machine: Machine, facts: Facts, invitation: 
     control_plane = render(
         "kubeadm/join-master.yaml", address=_shown_address(machine), certificate_key=invitation.certificate_key
     )
-    return payload({"kubeadm.yaml": join + control_plane} | _api_server_files(invitation.encryption_key))
+    keys = _encryption(invitation.encryption_key)
+    return payload({"kubeadm.yaml": join + control_plane} | keys | _policies(plan))
+
+
+def policies_payload(plan: InstallPlan) -> str:
+    """What `craton-node policies` reads on a master."""
+    return payload(_policies(plan))
 
 
 def shown(plan: InstallPlan, topology: Topology) -> str:
@@ -158,10 +173,15 @@ def _taint(text: str) -> dict[str, str]:
     return {"key": key, "effect": effect} | ({"value": value} if value else {})
 
 
-def _api_server_files(encryption_key: str) -> dict[str, str]:
-    """What the API server of every master reads, besides its own certificates."""
+def _encryption(key: str) -> dict[str, str]:
+    """What the API server of every master encrypts Secrets with. Secret."""
+    return {"encryption.yaml": render("kubeadm/encryption.yaml", encryption_key=key)}
+
+
+def _policies(plan: InstallPlan) -> dict[str, str]:
+    """Whom and what the API server of every master lets in, and what it records."""
     return {
-        "encryption.yaml": render("kubeadm/encryption.yaml", encryption_key=encryption_key),
+        "admission.yaml": render("kubeadm/admission.yaml", level=plan.pod_security),
         "authentication.yaml": render("kubeadm/authentication.yaml"),
         "audit-policy.yaml": render("kubeadm/audit-policy.yaml"),
     }

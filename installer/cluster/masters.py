@@ -27,6 +27,8 @@ class Condition:
     member: str = ""
     begun: str = ""
     kubelet: str = ""
+    serving: str = ""
+    """`ok` if its kubelet's server shows a certificate of the cluster's CA, `own` if it signs its own, else why not."""
     manifests: frozenset[str] = frozenset()
     running: frozenset[str] = frozenset()
     api: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from installer.cluster.addons import Addon
+from installer.cluster.certificates import ServingCertificate
 from installer.cluster.cluster_dns import SpreadDNS
 from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
@@ -19,6 +20,7 @@ from installer.steps.step import Phase, Step
 
 _INIT_DEADLINE, _JOIN_DEADLINE = 900.0, 600.0
 """Seconds that suffice although images are downloaded meanwhile."""
+_CERTIFICATE_DEADLINE = 180.0
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
@@ -50,9 +52,10 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 
 def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     """Ids of the steps after which all that names lead to can answer."""
+    certificates = tuple(ids.certified(machine.name) for machine in topology.machines)
     if _has_ingress(plan):
-        return (ids.INGRESS,)
-    return (*_roles(*topology.machines), *((ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()))
+        return (ids.INGRESS, *certificates)
+    return (*_roles(*topology.machines), *certificates, *((ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()))
 
 
 def _has_ingress(plan: InstallPlan) -> bool:
@@ -137,6 +140,17 @@ def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             weight=2.0,
             limit="ssh",
             deadline=_JOIN_DEADLINE,
+        )
+        yield Step(
+            id=ids.certified(machine.name),
+            title=f"approve the certificate of {machine.name}'s kubelet",
+            phase=Phase.JOIN,
+            machine=machine.name,
+            needs=(joined[machine.name],),
+            action=ServingCertificate(machine.name),
+            weight=0.5,
+            limit="ssh",
+            deadline=_CERTIFICATE_DEADLINE,
         )
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from installer.artifacts.container_images import images
-from installer.cluster import diagnosis, drain, etcd, masters, nodes, objects, pods
+from installer.cluster import diagnosis, drain, etcd, kubeadm, masters, nodes, objects, pods
+from installer.cluster.certificates import ServingCertificate
+from installer.cluster.reconfigure import reconfigure
 from installer.cluster.upgrade_images import ImagesBrought
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
@@ -16,7 +18,7 @@ from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.releases import refusal
 from installer.plan.rules import Role
-from installer.plan.topology import MASTER_TAINT, Machine, Topology
+from installer.plan.topology import Machine, Topology
 from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
 
 _LOOK = 10.0
@@ -100,6 +102,10 @@ class KubeadmUpgrade(Permanent):
         name = self.machine.name
         configuration = Prepare(self.plan, name).bring(ctx)
         verb = "apply" if self.machine.number == 1 and self.machine.role is Role.MASTER else "node"
+        if self.machine.role is Role.MASTER:
+            run_program(ctx, name, "policies", stdin=kubeadm.policies_payload(self.plan))
+        if verb == "apply":
+            reconfigure(ctx, self.plan)
         explain = diagnosis.explain_upgrade(self.plan, name)
         run_program(ctx, name, "upgrade", verb, stdin=configuration, explain=explain)
 
@@ -209,15 +215,6 @@ def _etcd_trouble(ctx: Context, master: str) -> str:
     return f"etcd is not healthy on {', '.join(sick)}" if sick else ""
 
 
-def is_drained(topology: Topology, machine: Machine) -> bool:
-    """Whether a machine is drained before its kubelet changes: where its pods have another of its role to go to.
-
-    Masters without user workloads are not: what runs there runs on each of them. What has nowhere to go stays, since
-    a kubelet that restarts ends no container.
-    """
-    return MASTER_TAINT not in machine.taints and len(topology.of_role(machine.role)) > 1
-
-
 def steps(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step]:
     """The steps that bring `plan.kubernetes` to a cluster of the release `before`, each after the one before it.
 
@@ -281,12 +278,14 @@ def _machine(plan: InstallPlan, topology: Topology, machine: Machine) -> Iterato
     actions: list[tuple[str, str, Action, float, float]] = [
         ("kubeadm", f"upgrade {what} to {release}", KubeadmUpgrade(plan, machine), 30.0, DOWNLOADING)
     ]
-    if is_drained(topology, machine):
+    if drain.is_drained(topology, machine):
         actions.append(("drain", f"drain {name}", Drained(plan, name), 5.0, 600.0))
     kubelet = Prepare(plan, name, upgrades=True)
     actions.append(("kubelet", f"bring the kubelet {release} to {name}", kubelet, 10.0, DOWNLOADING))
     back = BackInService(plan, machine)
     actions.append(("back", f"see {name} Ready with {release}, and in service again", back, 5.0, 300.0))
+    certificate = ServingCertificate(name)
+    actions.append(("certificate", f"approve the certificate of {name}'s kubelet", certificate, 0.5, 180.0))
     for verb, title, action, weight, deadline in actions:
         yield Step(
             id=f"upgrade/{verb}/{name}",

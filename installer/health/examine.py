@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.evaluate import evaluate
-from installer.health.gather import DEADLINE, gather, probes_for
+from installer.health.gather import DEADLINE, ask, probes_for
 from installer.health.report.model import Report
 from installer.health.report.partial import Recheck
 from installer.node import nftables
@@ -17,8 +18,9 @@ from installer.ssh.host_keys import pinned_keys
 from installer.steps.evidence import Unreadable
 
 if TYPE_CHECKING:
+    from installer.health.benchmark.report import Benchmark
     from installer.plan.topology import FirewallRule, Machine
-    from installer.steps.evidence import Evidence
+    from installer.steps.evidence import Evidence, Probe
     from installer.steps.world import World
 
 _AT_ONCE = 24
@@ -30,23 +32,46 @@ def examine(world: World, recheck: Recheck | None = None) -> Report:
     A machine that does not answer is a finding, not an error.
     """
     started = time.time()
-    wanted = {machine: recheck.checks_for(machine) if recheck else CHECKS for machine in world.topology.machines}
-    asked = [machine for machine, checks in wanted.items() if probes_for(machine, checks)]
+    wanted = {
+        machine: probes_for(machine, recheck.checks_for(machine) if recheck else CHECKS)
+        for machine in world.topology.machines
+    }
+    evidence, unreachable = gathered(world, {machine: probes for machine, probes in wanted.items() if probes})
+    world.evidence |= evidence
+    return judge(world, unreachable, started, recheck)
+
+
+def benchmark(world: World) -> Benchmark:
+    """The CIS benchmark of a cluster, by what its machines say over SSH now; one that does not answer is unknown."""
+    from installer.health.benchmark.probes import PROBES
+    from installer.health.benchmark.report import evaluate as benchmark_of
+
+    wanted = {
+        machine: tuple(probe for probe in PROBES if machine.role in probe.roles) for machine in world.topology.machines
+    }
+    return benchmark_of(world.plan, world.topology, *gathered(world, wanted))
+
+
+def gathered(
+    world: World, wanted: Mapping[Machine, Sequence[Probe]]
+) -> tuple[dict[str, Evidence], dict[str, InstallerError]]:
+    """What machines say to what each is asked, all at once; and why others say nothing. Both by name."""
+    evidence: dict[str, Evidence] = {}
     unreachable: dict[str, InstallerError] = {}
 
-    def ask(machine: Machine) -> Evidence | InstallerError:
+    def one(machine: Machine) -> Evidence | InstallerError:
         try:
-            return gather(world.connect(machine.name), machine, world.topology, DEADLINE, wanted[machine])
+            return ask(world.connect(machine.name), machine, world.topology, wanted[machine], DEADLINE)
         except InstallerError as error:
             return error
 
-    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(asked))), thread_name_prefix="check") as pool:
-        for machine, answer in zip(asked, pool.map(ask, asked), strict=True):
+    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(wanted))), thread_name_prefix="check") as pool:
+        for machine, answer in zip(wanted, pool.map(one, wanted), strict=True):
             if isinstance(answer, InstallerError):
                 unreachable[machine.name] = answer
             else:
-                world.evidence[machine.name] = answer
-    return judge(world, unreachable, started, recheck)
+                evidence[machine.name] = answer
+    return evidence, unreachable
 
 
 def judge(

@@ -36,6 +36,8 @@ Exit status 127 says that there is no such command. What each prints on a health
     sysctls       `net.ipv4.ip_forward = 1`, `net.bridge.bridge-nf-call-iptables = 1`
     containerd    active
     kubelet       ok
+    serving       ok, if the kubelet shows a certificate of the cluster's CA; own, if it was never told to get one
+    requests      `system:node:NAME` per kubelet whose request for a certificate waits                 masters
     apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters
     etcd-health   {"health":"true","reason":""}                                                        masters
     etcd-members  {"members":[{"name":"demo-master-1","clientURLs":["https://10.10.0.11:2379"]},...]}  masters
@@ -86,8 +88,8 @@ def probes_for(machine: Machine, checks: Iterable[Check]) -> tuple[Probe, ...]:
     return tuple(wanted.values())
 
 
-def script(machine: Machine, topology: Topology, checks: Iterable[Check], nonce: str) -> str:
-    """The shell script that gathers what `checks` need to know of `machine`."""
+def script(machine: Machine, topology: Topology, probes: Iterable[Probe], nonce: str) -> str:
+    """The shell script that asks `machine` what `probes` ask."""
     limit = _BYTES + _BYTES_PER_NODE * len(topology.machines)
     header = f"#: nonce {nonce}\n# What Craton asks {machine.name}.\n{_DIRECTIVE}nonce={nonce}\nlimit={limit}\n"
     sections = [
@@ -96,7 +98,7 @@ def script(machine: Machine, topology: Topology, checks: Iterable[Check], nonce:
         # Not an empty line: whoever reads lines that begin with a word or a `#` finds the first one as well.
         + shlex.quote(f"\n{probe.command(machine, topology).rstrip()}\n")
         + "\n"
-        for probe in probes_for(machine, checks)
+        for probe in probes
     ]
     return header + asset("gather.sh") + "".join(sections)
 
@@ -120,7 +122,18 @@ def gather(
     deadline: float = DEADLINE,
     checks: Iterable[Check] = CHECKS,
 ) -> Evidence:
-    """Ask `machine` everything that `checks` need, in one round trip of at most `deadline` seconds.
+    """Ask `machine` everything that `checks` need, as `ask` does."""
+    return ask(connection, machine, topology, probes_for(machine, checks), deadline)
+
+
+def ask(
+    connection: Connection,
+    machine: Machine,
+    topology: Topology,
+    probes: Iterable[Probe],
+    deadline: float = DEADLINE,
+) -> Evidence:
+    """Ask `machine` what `probes` ask, in one round trip of at most `deadline` seconds.
 
     Raises InstallerError if the connection fails, or if the user may not use sudo.
     """
@@ -135,7 +148,7 @@ def gather(
     asked_at = time.time()
     result = connection.run(
         as_root(connection, COMMAND),
-        stdin=script(machine, topology, checks, nonce),
+        stdin=script(machine, topology, probes, nonce),
         deadline=deadline,
         on_line=on_line,
     )

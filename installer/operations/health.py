@@ -1,4 +1,4 @@
-"""Checks a cluster's health over SSH and keeps the report."""
+"""Checks a cluster's health over SSH and keeps the report; and judges it by the CIS benchmark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from installer.operations.lookup import existing, load, machine_name
 from installer.operations.session import open_world
 
 if TYPE_CHECKING:
+    from installer.health.benchmark.report import Benchmark
     from installer.health.report.model import Report
 
 
@@ -38,3 +39,11 @@ def check(
     except FileError as error:  # what was found counts all the same
         say(f"note: this report can't be kept: {error.observed}. {error.hint}")
     return report
+
+
+def benchmark(cluster: str) -> Benchmark:
+    """Judge the CIS Kubernetes Benchmark by what the machines say over SSH now. Nothing is kept."""
+    from installer.health import examine
+
+    with open_world(load(cluster), existing(cluster)) as world:
+        return examine.benchmark(world)

@@ -41,6 +41,8 @@ class CommonSettings(Part):
     ingress: Ingress = Ingress(kind="infra", infra=1)
     networks: Networks = Networks()
     kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
+    pod_security: Literal["privileged", "baseline", "restricted"] = "privileged"
+    """Pod Security Standard of namespaces that have no label of their own; Kubernetes' own default is `privileged`."""
     ssh: SSH = SSH()
     may: Annotated[tuple[Annotated[str, BeforeValidator(valid_may_rule)], ...], AfterValidator(in_contract_order)] = (
         Field(

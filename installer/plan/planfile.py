@@ -143,6 +143,11 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("networks",),
     ),
     ("The Kubernetes release.", ("kubernetes",)),
+    (
+        "Pods that may run in namespaces without a label of their own: privileged, baseline or restricted, of the\n"
+        "Pod Security Standards.",
+        ("pod_security",),
+    ),
     ("The account on every machine, and your own keys and ways to it, if any.", ("ssh",)),
     (
         "Where machines download from, if not from the projects' own sites, and through which proxy. The SHA-256 sums\n"

@@ -55,6 +55,11 @@ def roles_set(machine: str) -> str:
     return f"join/roles/{machine}"
 
 
+def certified(machine: str) -> str:
+    """The machine's kubelet serves with a certificate of the cluster's CA."""
+    return f"join/certificate/{machine}"
+
+
 CLUSTER_DNS = "join/cluster-dns"
 INGRESS = "ingress/controller"
 

@@ -181,7 +181,7 @@ def start(directory: Path, stack: ExitStack) -> list[SSHD]:
 def prepare(directory: Path, servers: Sequence[SSHD]) -> None:
     """What each of the tools reads: a plan, an inventory, known hosts."""
     from installer.common.paths import ClusterDirectory
-    from installer.health.gather import script
+    from installer.health.gather import probes_for, script
     from installer.health.preflight import PREFLIGHT
     from installer.plan import planfile
     from installer.plan.topology import topology
@@ -202,7 +202,10 @@ def prepare(directory: Path, servers: Sequence[SSHD]) -> None:
                 "user": servers[0].endpoint.user,
                 "command": "sh -s" if os.geteuid() == 0 else "sudo -n sh -s",
                 "ports": [server.port for server in servers],
-                "scripts": [script(machine, known, PREFLIGHT, "0123456789abcdef") for machine in known.machines],
+                "scripts": [
+                    script(machine, known, probes_for(machine, PREFLIGHT), "0123456789abcdef")
+                    for machine in known.machines
+                ],
             }
         )
     )

@@ -31,6 +31,12 @@ mount -t tmpfs tmpfs /usr/local
 mkdir /usr/local/bin /usr/local/sbin
 mount -t tmpfs tmpfs /sys/module
 mount -t tmpfs tmpfs /proc/sys/net
+for setting in vm/overcommit_memory=0 vm/panic_on_oom=0 kernel/panic=0 kernel/panic_on_oops=0 \
+    kernel/keys/root_maxkeys=200 kernel/keys/root_maxbytes=20000; do
+    mkdir -p "$1/settings/$(dirname "${setting%=*}")"
+    echo "${setting#*=}" >"$1/settings/${setting%=*}"
+    mount --bind "$1/settings/${setting%=*}" "/proc/sys/${setting%=*}"
+done
 mkdir -p /proc/sys/net/ipv4 /proc/sys/net/bridge /run/systemd/system /run/stand-in
 echo 0 >/proc/sys/net/ipv4/ip_forward
 echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
@@ -110,12 +116,15 @@ class BareMachine:
 _STATE = r"""
 cd /
 places='etc opt root usr/local usr/sbin/conntrack usr/bin/socat'
-find $places -printf '%y %m %U %p %l\n' 2>/dev/null | sort -k 4
-find $places -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum
+# But the old versions that the system's own tools keep when accounts come and go.
+backups='-name passwd- -o -name group- -o -name shadow- -o -name gshadow-'
+find $places ! '(' $backups ')' -printf '%y %m %U %p %l\n' 2>/dev/null | sort -k 4
+find $places -type f ! '(' $backups ')' -print0 2>/dev/null | sort -z | xargs -0 sha256sum
 find var/lib -mindepth 1 -maxdepth 1 ! -name craton | sort
 tail -n +2 /proc/swaps
 ls /sys/module
 grep -r . /proc/sys/net
+grep . /proc/sys/vm/overcommit_memory /proc/sys/kernel/panic /proc/sys/kernel/panic_on_oops /proc/sys/kernel/keys/root_*
 sort -u /run/stand-in/active 2>/dev/null || :
 """
 

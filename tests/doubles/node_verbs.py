@@ -35,6 +35,8 @@ class FakeMachine:
     member: str = ""
     begun: str = ""
     kubelet: str = "connection refused"
+    serving: str = ""
+    """What it says of the certificate that its kubelet serves with."""
     running: str = ""
     api: str = "connection refused"
     program: bool = True
@@ -48,7 +50,7 @@ class FakeMachine:
 
     def condition(self) -> str:
         lines = {"member": self.member, "begun": self.begun, "kubelet": self.kubelet, "manifests": self.running}
-        lines |= {"running": self.running, "api": self.api}
+        lines |= {"running": self.running, "api": self.api, "serving": self.serving}
         return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 
@@ -68,6 +70,10 @@ class FakeCluster:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     objects: dict[str, Any] = field(default_factory=dict)
     """What kubectl says, by its arguments up to the first option."""
+    requests: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Kubelets' requests for certificates that wait: the user who asked, and kubectl's lines, by name."""
+    configmaps: dict[str, Any] = field(default_factory=dict)
+    """Of the namespace kube-system, by name."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
     """The last stdin of each verb on each machine, `MACHINE VERB`."""
@@ -144,6 +150,12 @@ class FakeCluster:
                 self.machines[name] = FakeMachine(machine.plan)
             case ["etcd", "remove", id]:
                 del self.members[id]
+            case ["kubectl", "certificate", "approve", request]:
+                user, _ = self.requests.pop(request)
+                self.machines[user.removeprefix("system:node:")].serving = "ok"
+            case ["kubectl", "replace", "-f", "-"]:
+                changed = json.loads(self.sent[f"{name} kubectl"])
+                self.configmaps[changed["metadata"]["name"]] = changed
             case ["kubectl", "delete", "node", node, *_]:
                 self.nodes.pop(node, None)
 
@@ -157,6 +169,11 @@ class FakeCluster:
             return Result(0, json.dumps(node) if node else "", "")
         if what[0] == "nodes":
             return Result(0, json.dumps({"items": list(self.nodes.values())}), "")
+        if what[0] == "certificatesigningrequests":
+            return Result(0, "".join(lines for user, lines in self.requests.values() if f'"{user}"' in what[-1]), "")
+        if what[0] == "configmap":
+            found = self.configmaps.get(what[1])
+            return Result(0, json.dumps(found), "") if found else Result(1, "", "Error from server (NotFound)")
         found = self.objects.get(what[0])
         return Result(0, json.dumps(found) if found else "", "")
 

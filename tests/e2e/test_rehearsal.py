@@ -88,6 +88,23 @@ def test_an_installed_cluster_is_listed_checked_reached_and_destroyed_without_a_
     assert [path for path in craton.home.rglob("*") if "demo" in path.name] == []
 
 
+def test_a_rehearsed_cluster_keeps_the_benchmark_and_says_that_it_is_a_rehearsal(craton: Craton) -> None:
+    craton.run("apply", str(craton.plan(masters=1, workers=1)), "--yes", *SPEED)
+    found = craton.json("check", "demo", "--benchmark")
+    assert found["holds"]
+    assert "rehearsal" in found["notice"]
+    items = {item["id"]: item for item in found["items"]}
+    assert {item["status"] for item in items.values() if item["kind"] == "automated"} == {"pass"}
+    assert all(item["reason"] for item in items.values() if item["status"] == "left out")
+    assert items["5.2.2"]["status"] == "pass"
+    assert {seen["machine"] for seen in items["4.2.1"]["machines"]} == {
+        "demo-master-1",
+        "demo-infra-1",
+        "demo-worker-1",
+    }
+    assert "rehearsal" in craton.run("check", "demo", "--benchmark", "--plain").stdout.splitlines()[1]
+
+
 def test_applying_again_observes_everything_and_does_nothing(craton: Craton) -> None:
     plan = craton.plan()
     craton.run("apply", str(plan), "--yes", *SPEED)

@@ -5,6 +5,7 @@ KUBEADM_CONFIG=$STATE/kubeadm.yaml
 KUBEADM_LOG=$STATE/kubeadm.log
 # What the control plane's own configuration names stays here.
 KEPT=/etc/kubernetes/craton
+POLICIES='admission.yaml authentication.yaml audit-policy.yaml'
 
 verb_init() {
     enter init --skip-token-print
@@ -17,7 +18,8 @@ verb_join() {
 # enter init|join [OPTION...], with a payload on stdin: done once; one that was cut off is cleaned up after, and repeated.
 enter() {
     has kubeadm || fail 'kubeadm is not on this machine: prepare it first'
-    take_payload kubeadm.yaml encryption.yaml authentication.yaml audit-policy.yaml
+    # shellcheck disable=SC2086 # a list of names
+    take_payload kubeadm.yaml encryption.yaml $POLICIES
     ! is_in_cluster "$1" || { drop_payload && say 'already done' && return; }
     [ -s "$PAYLOAD/kubeadm.yaml" ] || refuse_payload 'the payload has no kubeadm.yaml'
     [ ! -e "$BEGUN" ] || take_back_begun
@@ -83,13 +85,29 @@ begin() {
     write_patches
     (
         umask 077
-        mkdir -p "$KEPT"
-        for file in encryption.yaml authentication.yaml audit-policy.yaml; do
-            [ ! -e "$PAYLOAD/$file" ] || cp "$PAYLOAD/$file" "$KEPT/$file" || exit 1
-        done
+        # shellcheck disable=SC2086 # a list of names
+        keep_files encryption.yaml $POLICIES
         cp "$PAYLOAD/kubeadm.yaml" "$KUBEADM_CONFIG"
     ) || failed_write "$KUBEADM_CONFIG"
     rmdir "$KEPT" 2>/dev/null || mkdir -p /var/log/kubernetes/audit
+    drop_payload
+}
+
+# keep_files NAME...: those that the payload has.
+keep_files() {
+    mkdir -p "$KEPT"
+    for file; do
+        [ ! -e "$PAYLOAD/$file" ] || cp "$PAYLOAD/$file" "$KEPT/$file" || exit 1
+    done
+}
+
+# What the API server reads when it starts, as of this version of Craton; before it is upgraded.
+verb_policies() {
+    must_be_master
+    # shellcheck disable=SC2086 # a list of names
+    take_payload $POLICIES
+    # shellcheck disable=SC2086
+    (umask 077 && keep_files $POLICIES) || failed_write "$KEPT"
     drop_payload
 }
 
@@ -128,6 +146,7 @@ run_logged() {
 }
 
 kubeadm_succeeded() {
+    secure_files
     if [ -n "$release" ]; then echo "$release" >"$UPGRADED"; else rm -f "$BEGUN"; fi
 }
 

@@ -11,7 +11,7 @@ BEGUN=$STATE/begun
 
 verb_condition() {
     printf 'member=%s\nbegun=%s\n' "$(member)" "$(cat "$BEGUN" 2>/dev/null)"
-    printf 'kubelet=%s\n' "$(kubelet_condition)"
+    printf 'kubelet=%s\nserving=%s\n' "$(kubelet_condition)" "$(serving_condition)"
     printf 'manifests=%s\nrunning=%s\n' "$(manifests | joined)" "$(running | joined)"
     printf 'api=%s\nversion=%s\n' "$(api_condition)" "$(tag_of "$APISERVER")"
     printf 'kubelet_version=%s\n' "$(kubelet --version 2>/dev/null | awk '{ print $NF; exit }')"
@@ -53,6 +53,21 @@ running() {
         sort -u | while read -r name; do
         [ ! -e "$MANIFESTS/$name.yaml" ] || say "$name"
     done
+}
+
+# Whether the kubelet's server shows a certificate that the cluster's CA signed, or why not; `own` where it was never told
+# to get one. Nothing on a machine that is no node.
+serving_condition() {
+    [ -n "$(member)" ] || return 0
+    grep -q '^serverTLSBootstrap: true' "$KUBELET_CONFIG" 2>/dev/null || { echo own && return; }
+    serving_says=$(curl -sS --noproxy '*' --max-time 8 --cacert "$PKI/ca.crt" -o /dev/null \
+        "https://$(node_address):10250/healthz" 2>&1) || { printf '%s' "$serving_says" | one_line && return; }
+    echo ok
+}
+
+# Where the other machines find this one's kubelet.
+node_address() {
+    sed -n 's/.*--node-ip=\([0-9.]*\).*/\1/p' /var/lib/kubelet/kubeadm-flags.env 2>/dev/null
 }
 
 joined() {

@@ -14,9 +14,12 @@ put_file() {
     rm -f "$STATE/new"
 }
 
-# put SOURCE PATH MODE: PATH gets SOURCE's content.
+# put SOURCE PATH MODE: PATH gets SOURCE's content. One of ours that has it already gets the mode.
 put() {
-    ! { [ -f "$2" ] && cmp -s "$1" "$2"; } || return 0
+    if [ -f "$2" ] && cmp -s "$1" "$2"; then
+        ! is_ours file "$2" || set_mode "$3" "$2"
+        return
+    fi
     make_directory "$(dirname "$2")"
     put_sum=$(sum_of "$1")
     if ! exists "$2"; then
@@ -30,6 +33,13 @@ put() {
     added file "$2" "$put_previous" "$put_sum"
     change "write $2"
     replace "$1" "$2" "$3"
+}
+
+# set_mode MODE PATH
+set_mode() {
+    [ "$(stat -c %a "$2")" != "$1" ] || return 0
+    change "chmod $1 $2"
+    chmod "$1" "$2" || failed_write "$2"
 }
 
 # is_ours KIND PATH: PATH holds what we wrote.

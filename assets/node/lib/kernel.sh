@@ -2,7 +2,10 @@
 # Kernel modules and settings.
 
 MODULES='overlay br_netfilter vxlan'
-SETTINGS='net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables'
+SETTINGS='net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1'
+# What a kubelet wants that protects the kernel's settings. A container's kernel is everybody's: they stay as they are.
+KUBELET_SETTINGS='vm.overcommit_memory=1 vm.panic_on_oom=0 kernel.panic=10 kernel.panic_on_oops=1
+    kernel.keys.root_maxkeys=1000000 kernel.keys.root_maxbytes=25000000'
 
 prepare_modules() {
     # shellcheck disable=SC2086 # a list of names
@@ -36,19 +39,26 @@ undo_module() {
 
 # The file's name makes it the last: no other file of the system takes a setting back.
 prepare_settings() {
-    # shellcheck disable=SC2086 # a list of names
-    put_file /etc/sysctl.d/99-zz-craton.conf 644 printf '%s = 1\n' $SETTINGS
-    for setting in $SETTINGS; do
-        setting_file=$(setting_path "$setting")
-        if [ "$setting" = net.bridge.bridge-nf-call-ip6tables ] && [ ! -e "$setting_file" ]; then
-            continue # a kernel without IPv6
-        fi
-        setting_value=$(cat "$setting_file" 2>/dev/null) || fail "the kernel has no setting $setting"
-        [ "$setting_value" != 1 ] || continue
-        added_once setting "$setting" "$setting_value"
-        change "$setting = 1"
-        { echo 1 >"$setting_file"; } 2>/dev/null || fail "the kernel setting $setting cannot be written"
+    settings=$SETTINGS
+    in_container || settings="$settings $KUBELET_SETTINGS"
+    # shellcheck disable=SC2086 # a list of words
+    put_file /etc/sysctl.d/99-zz-craton.conf 644 printf '%s\n' $settings
+    for pair in $settings; do
+        set_setting "${pair%%=*}" "${pair#*=}"
     done
+}
+
+# set_setting NAME VALUE
+set_setting() {
+    setting_file=$(setting_path "$1")
+    if [ "$1" = net.bridge.bridge-nf-call-ip6tables ] && [ ! -e "$setting_file" ]; then
+        return # a kernel without IPv6
+    fi
+    setting_value=$(cat "$setting_file" 2>/dev/null) || fail "the kernel has no setting $1"
+    [ "$setting_value" != "$2" ] || return 0
+    added_once setting "$1" "$setting_value"
+    change "$1 = $2"
+    { echo "$2" >"$setting_file"; } 2>/dev/null || fail "the kernel setting $1 cannot be written"
 }
 
 # own_setting NAME: what others will set comes from us.

@@ -42,10 +42,9 @@ prepare_kubelet() {
     for path in /var/lib/kubelet /etc/kubernetes /var/log/pods /var/log/containers /usr/libexec/kubernetes; do
         own_data "$path"
     done
-    own_kubelet_settings
     if recorded data /etc/kubernetes; then mkdir -p /etc/kubernetes/manifests; else make_directory /etc/kubernetes/manifests; fi
-    put_pending /etc/systemd/system/kubelet.service kubelet-unit kubelet_unit
-    put_pending /etc/systemd/system/kubelet.service.d/10-kubeadm.conf kubelet-unit kubelet_settings
+    put_pending /etc/systemd/system/kubelet.service kubelet-unit kubelet_unit 600
+    put_pending /etc/systemd/system/kubelet.service.d/10-kubeadm.conf kubelet-unit kubelet_settings 600
     if is_pending kubelet-unit; then
         pending reload
         pending kubelet.service
@@ -53,15 +52,7 @@ prepare_kubelet() {
     fi
     [ -e "$BEGUN" ] || [ -n "$(member)" ] || stand_alone
     [ -e "$BEGUN" ] || service_on kubelet.service
-}
-
-# What a kubelet sets in the kernel; a container's kernel is everybody's.
-own_kubelet_settings() {
-    ! in_container || return 0
-    for setting in vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops kernel.keys.root_maxkeys \
-        kernel.keys.root_maxbytes; do
-        own_setting "$setting"
-    done
+    case $(member) in '' | another) ;; *) secure_files ;; esac
 }
 
 kubelet_unit() {

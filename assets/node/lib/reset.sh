@@ -83,6 +83,7 @@ drop_cluster_data() {
     rm -rf /etc/cni/net.d/*flannel* /var/lib/cni/flannel /var/lib/cni/networks/cbr0 /run/flannel
     rm -f /var/lib/cni/cache/results/cbr0-* /var/lib/cni/results/cbr0-*
     rmdir /etc/kubernetes/pki 2>/dev/null || :
+    ! recorded account etcd || userdel etcd 2>/dev/null || :
     for directory in /var/lib/etcd /var/log/kubernetes /var/log/pods /var/log/containers /opt/cni/bin/flannel \
         /usr/libexec/kubernetes; do
         ! recorded data "$directory" || rm -rf "$directory"
@@ -98,9 +99,8 @@ drop_cluster_data() {
     done
 }
 
-# What kubelet and kube-proxy set in the kernel.
+# What kube-proxy sets in the kernel.
 own_node_settings() {
-    own_kubelet_settings
     for setting in $NODE_SETTINGS; do
         own_setting "$setting"
     done

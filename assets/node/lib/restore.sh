@@ -81,6 +81,7 @@ restore_etcd_data() {
     mkdir -p "$ETCD_DATA"
     rm -rf "$ETCD_DATA/member"
     mv "$STATE/restore/data/member" "$ETCD_DATA/member" || failed_write "$ETCD_DATA"
+    secure_etcd
 }
 
 start_control_plane() {

@@ -26,11 +26,12 @@ active() {
     printf '%s' "${active_word:-inactive}"
 }
 
-# put_pending PATH WHAT COMMAND: as put_file, mode 644. That it has yet to take effect is known before the file changes.
+# put_pending PATH WHAT COMMAND [MODE]: as put_file, mode 644 unless told. That it has yet to take effect is known before
+# the file changes.
 put_pending() {
     "$3" >"$STATE/coming" || failed_write "$STATE/coming"
     cmp -s "$STATE/coming" "$1" || pending "$2"
-    put "$STATE/coming" "$1" 644
+    put "$STATE/coming" "$1" "${4:-644}"
     rm -f "$STATE/coming"
 }
 

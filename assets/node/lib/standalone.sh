@@ -68,7 +68,7 @@ END
 # What the kubelet has to be told of this machine, alone or not.
 kubelet_exceptions() {
     ! on_cgroup_v1 || echo 'failCgroupV1: false'
-    ! in_container || echo 'failSwapOn: false'
+    ! in_container || printf 'failSwapOn: false\nprotectKernelDefaults: false\n'
 }
 
 # The same as a patch for kubeadm, whose configuration names the directory.

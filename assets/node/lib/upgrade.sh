@@ -22,6 +22,8 @@ upgrade() {
     upgrade_images=$(images_of "$kind" "$KUBERNETES" "$PAUSE_IMAGE")
     pull_images "$upgrade_images" 1
     keep_images "$upgrade_images"
+    # What its new configuration may ask of a kubelet that starts again before it is a newer one.
+    prepare_settings
     say "stage $stages_all $stages_all kubeadm upgrade $1 to $KUBERNETES"
     write_patches
     run_upgrade "$1"

@@ -25,6 +25,11 @@ def _release(old: str, new: str) -> tuple[Risk, str]:
 _PLATFORM = "Platform"
 _NETWORK = always(Risk.REFUSED, "addresses and firewalls are built on it; a cluster keeps its networks")
 _WAY = always(Risk.SAFE, "it only says how machines are reached")
+_POD_SECURITY = always(
+    Risk.REFUSED,
+    "API servers read it when the cluster is made; "
+    "label namespaces instead (kubectl label namespace NAME pod-security.kubernetes.io/enforce=LEVEL)",
+)
 _DOWNLOADS = always(Risk.SAFE, "it says where machines that join download from; what is installed stays")
 
 _PAGES = (
@@ -120,6 +125,11 @@ _PAGES = (
         Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release?",
                  "Every machine runs this release.",
                  change=_release),
+        Question("pod_security", "--pod-security", "Pod security",
+                 "Which pods may run in namespaces that don't say so themselves?",
+                 "A namespace's own label (pod-security.kubernetes.io/enforce) comes before it.",
+                 kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
+                 change=_POD_SECURITY),
         Question("artifacts.mirror", "--mirror", "Mirror",
                  "From which mirror do the machines download? (an address, or nothing)",
                  "Without one, from the projects' own sites; a mirror has their layout.",

@@ -37,6 +37,14 @@ def ingress(answers: Answers) -> tuple[Choice, ...]:
     )
 
 
+def pod_security(_answers: Answers) -> tuple[Choice, ...]:
+    return (
+        Choice("baseline", "Baseline", "no privileged pods, none that share the machine's network, processes or files"),
+        Choice("restricted", "Restricted", "no pods that run as root either; many images don't pass"),
+        Choice("privileged", "Privileged", "any pod, as Kubernetes has it by default"),
+    )
+
+
 def may_rules(answers: Answers) -> tuple[Choice, ...]:
     rules = [contract.RULES[id] for id in contract.choosable()]
     infra = answers.get("ingress.kind", "infra") == "infra"

@@ -76,6 +76,12 @@ class MachineRecord(_Record):
     files: dict[str, str] = {}
     """What was put or made on it, by path."""
     lease: LeaseRecord | None = None
+    control_plane: dict[str, Any] = {}
+    """kubeadm's ClusterConfiguration that its static pods were made with; masters."""
+    kubelet: dict[str, Any] = {}
+    """The configuration that its kubelet runs with, as a node."""
+    certified: bool = False
+    """Whether its kubelet serves with a certificate that the cluster's CA signed."""
 
 
 class NodeRecord(_Record):
@@ -104,6 +110,13 @@ class AddonRecord(_Record):
     annotations: dict[str, str] = {}
 
 
+class RequestRecord(_Record):
+    """A CertificateSigningRequest of a kubelet for its server that waits for approval; `document` is PEM."""
+
+    machine: str
+    document: str
+
+
 class ClusterRecord(_Record):
     """The Kubernetes that the site's machines form. Secrets are random and open nothing."""
 
@@ -121,6 +134,12 @@ class ClusterRecord(_Record):
     revision: int = 1
     """etcd's, which grows with every change."""
     nodes: dict[str, NodeRecord] = {}
+    requests: dict[str, RequestRecord] = {}
+    """By name."""
+    configuration: dict[str, Any] = {}
+    """kubeadm's ClusterConfiguration, as the ConfigMap kubeadm-config has it."""
+    kubelet: dict[str, Any] = {}
+    """The kubelets' configuration, as the ConfigMap kubelet-config has it."""
     addons: dict[str, AddonRecord] = {}
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer.cluster.upgrade import is_drained
+from installer.cluster.drain import is_drained
 from installer.common.errors import InstallerError
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
@@ -41,17 +41,19 @@ def test_an_upgrade_reads_as_what_is_done_in_order() -> None:
         "master-1", "master-2", "master-3", "infra-1", "worker-1", "worker-2",
     )), "check that demo is healthy before it goes from v1.35.6 to v1.36.2"]  # fmt: skip
     assert found[7] == "bring the images of v1.36.2 to demo-master-1"
-    assert found[13:17] == [
+    assert found[13:18] == [
         "save the plan of demo with v1.36.2",
         "upgrade the control plane on demo-master-1 to v1.36.2",
         "bring the kubelet v1.36.2 to demo-master-1",
         "see demo-master-1 Ready with v1.36.2, and in service again",
+        "approve the certificate of demo-master-1's kubelet",
     ]
-    assert found[-4:] == [
+    assert found[-5:] == [
         "upgrade the kubelet's configuration on demo-worker-2 to v1.36.2",
         "drain demo-worker-2",
         "bring the kubelet v1.36.2 to demo-worker-2",
         "see demo-worker-2 Ready with v1.36.2, and in service again",
+        "approve the certificate of demo-worker-2's kubelet",
     ]
 
 

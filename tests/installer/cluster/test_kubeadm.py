@@ -21,7 +21,7 @@ SHAPE = topology(PLAN)
 MACHINES = {machine.name: machine for machine in SHAPE.machines}
 KEY = base64.b64encode(b"k" * 32).decode()
 INVITATION = kubeadm.Invitation("abcdef.0123456789abcdef", "sha256:" + "a" * 64, "b" * 64, KEY)
-MASTERS_FILES = {"kubeadm.yaml", "encryption.yaml", "authentication.yaml", "audit-policy.yaml"}
+MASTERS_FILES = {"kubeadm.yaml", "encryption.yaml", "admission.yaml", "authentication.yaml", "audit-policy.yaml"}
 
 
 def documents(text: str) -> dict[str, Any]:

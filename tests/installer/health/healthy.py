@@ -50,6 +50,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         "sysctls": "net.ipv4.ip_forward = 1\nnet.bridge.bridge-nf-call-iptables = 1",
         "containerd": "active",
         "kubelet": "ok",
+        "serving": "ok",
         "names": "\n".join(" ".join((record.name, *whole.addresses_on(machine, record))) for record in whole.records),
         "firewall": "",
         "reach": "\n".join(
@@ -61,6 +62,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         return common
     return common | {
         "apiserver": "ok",
+        "requests": "",
         "etcd-health": '{"health":"true","reason":""}',
         "etcd-members": members(whole),
         "nodes": "\n".join(node_line(other) for other in whole.machines),

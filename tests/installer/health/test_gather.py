@@ -55,7 +55,7 @@ def asking(*quick: str, **commands: str) -> list[Check]:
 
 
 def run(checks: list[Check], shell: str = "sh") -> dict[str, Probed]:
-    text = gather.script(WORKER, healthy.TOPOLOGY, checks, NONCE)
+    text = gather.script(WORKER, healthy.TOPOLOGY, gather.probes_for(WORKER, checks), NONCE)
     argv = [shell, *(["sh"] if shell == "busybox" else []), "-s"]
     done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stderr == ""
@@ -117,7 +117,8 @@ def test_a_quick_probe_is_as_alone_as_any(shell: str) -> None:
 def test_nothing_is_quick_where_file_systems_may_be_others(tmp_path: Path) -> None:
     (tmp_path / "nfs").mkdir()
     checks = asking("dead", "next", dead=f"echo before; sleep {FOREVER}", next="echo here")
-    text = gather.script(WORKER, healthy.TOPOLOGY, checks, NONCE).replace("/sys/module/", f"{tmp_path}/")
+    text = gather.script(WORKER, healthy.TOPOLOGY, gather.probes_for(WORKER, checks), NONCE)
+    text = text.replace("/sys/module/", f"{tmp_path}/")
     done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, timeout=PATIENCE)
     found = gather.parse(done.stdout, NONCE)
     assert found == {"dead": Probed(124, "before"), "next": Probed(0, "here")}
@@ -138,7 +139,7 @@ def test_a_probe_that_did_not_run_or_end_says_nothing(status: int) -> None:
 
 @pytest.mark.parametrize("machine", healthy.TOPOLOGY.machines)
 def test_the_script_tells_a_stand_in_what_is_asked(machine: Machine) -> None:
-    lines = gather.script(machine, healthy.TOPOLOGY, CHECKS, NONCE).splitlines()
+    lines = gather.script(machine, healthy.TOPOLOGY, gather.probes_for(machine, CHECKS), NONCE).splitlines()
     assert lines[0] == f"#: nonce {NONCE}"
     asked = [line.removeprefix("#: probe ") for line in lines if line.startswith("#: probe ")]
     assert sorted(asked) == sorted(healthy.outputs(machine))
@@ -152,7 +153,7 @@ def test_the_script_tells_a_stand_in_what_is_asked(machine: Machine) -> None:
 @pytest.mark.parametrize("machine", [MASTER, WORKER])
 def test_the_script_has_no_faults_that_shellcheck_knows(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "gather.sh"
-    path.write_text(gather.script(machine, healthy.TOPOLOGY, CHECKS, NONCE))
+    path.write_text(gather.script(machine, healthy.TOPOLOGY, gather.probes_for(machine, CHECKS), NONCE))
     assets = [str(found) for found in (Path(__file__).parents[3] / "assets" / "health").glob("*.sh")]
     done = subprocess.run(["shellcheck", "-s", "sh", str(path), *assets], capture_output=True, text=True)
     assert done.stdout == ""

@@ -61,6 +61,12 @@ PREPARED = {
     "cat /etc/modules-load.d/craton.conf | xargs": "overlay br_netfilter vxlan",
     "ls /sys/module | xargs": "overlay vxlan",
     "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables | xargs": "1 1",
+    "cat /proc/sys/vm/overcommit_memory /proc/sys/kernel/panic /proc/sys/kernel/panic_on_oops | xargs": "1 10 1",
+    "cat /proc/sys/kernel/keys/root_maxkeys /proc/sys/kernel/keys/root_maxbytes | xargs": "1000000 25000000",
+    "grep -c '^kernel.panic=10$' /etc/sysctl.d/99-zz-craton.conf": "1",
+    "stat -c %a /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf | xargs": (
+        "600 600"
+    ),
     "tail -n +2 /proc/swaps": "",
     "tail -1 /etc/fstab": "# off for Kubernetes (craton): /var/swap.img none swap sw 0 0",
     "grep -c 'SystemdCgroup = true' /etc/containerd/config.toml": "1",
@@ -80,6 +86,23 @@ PREPARED = {
 def test_what_a_prepared_machine_has(bench: Bench) -> None:
     bench.prepared()
     assert {script: bench.box.sh(script).strip() for script in PREPARED} == PREPARED
+
+
+def test_a_container_keeps_the_settings_of_its_hosts_kernel(bench: Bench) -> None:
+    bench.box.sh("echo podman >/run/systemd/container")
+    bench.prepared()
+    assert bench.box.sh("cat /proc/sys/vm/overcommit_memory /proc/sys/kernel/panic | xargs") == "0 0\n"
+    assert "kernel" not in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
+
+
+def test_a_unit_that_others_could_read_is_closed_without_a_restart(bench: Bench) -> None:
+    bench.prepared()
+    unit = "/etc/systemd/system/kubelet.service"
+    bench.box.sh(f"chmod 644 {unit}")
+    said = bench.prepared()
+    assert f"chmod 600 {unit}" in said
+    assert "start kubelet.service" not in said
+    assert bench.box.sh(f"stat -c %a {unit}") == "600\n"
 
 
 def test_preparing_again_changes_nothing_and_says_so(bench: Bench) -> None:

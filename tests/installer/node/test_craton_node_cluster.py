@@ -124,7 +124,25 @@ def test_in_a_container_the_kubelet_is_told_to_live_with_swap(box: BareMachine) 
     assert box.status()["container"] == "yes"
     says(box, "init", stdin=INIT)
     patch = "/var/lib/craton/patches/kubeletconfiguration+strategic.yaml"
-    assert "failSwapOn: false\n" in box.sh(f"cat {patch}")
+    assert box.sh(f"cat {patch}").endswith("failSwapOn: false\nprotectKernelDefaults: false\n")
+
+
+def test_what_the_api_server_reads_is_replaced_before_an_upgrade(master: BareMachine) -> None:
+    says(master, "policies", stdin="#file admission.yaml\nnew: 1\n#file audit-policy.yaml\nnewer: 2\n")
+    assert master.sh("cat /etc/kubernetes/craton/admission.yaml /etc/kubernetes/craton/audit-policy.yaml") == (
+        "new: 1\nnewer: 2\n"
+    )
+    assert master.sh("stat -c %a /etc/kubernetes/craton/admission.yaml") == "600\n"
+    refused = master.node("policies", stdin="#file encryption.yaml\nx: 1\n")
+    assert (refused.returncode, "encryption.yaml" in refused.stderr) == (2, True)
+
+
+def test_only_a_master_takes_what_an_api_server_reads(box: BareMachine) -> None:
+    assert box.node("policies", stdin="#file admission.yaml\nx: 1\n").returncode == 1
+
+
+def test_a_node_says_whether_its_kubelet_was_told_to_ask_for_a_certificate(master: BareMachine) -> None:
+    assert condition(master)["serving"] == "own"
 
 
 def test_the_kubelet_runs_alone_until_it_is_a_nodes_and_again_after(box: BareMachine) -> None:

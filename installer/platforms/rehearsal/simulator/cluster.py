@@ -103,6 +103,8 @@ def lose(record: SiteRecord, machine: MachineRecord) -> None:
 def _clear(machine: MachineRecord) -> None:
     """Of what was done on the machine only its preparation is left."""
     machine.member = machine.begun = machine.release = ""
+    machine.control_plane, machine.kubelet, machine.certified = {}, {}, False
+    machine.files = {path: text for path, text in machine.files.items() if not path.startswith("/etc/kubernetes/")}
     machine.done = [key for key in machine.done if key.startswith("prepare/")]
 
 

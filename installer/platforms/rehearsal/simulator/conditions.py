@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import MachineRecord
-from installer.platforms.rehearsal.simulator import cluster
+from installer.platforms.rehearsal.simulator import certificates, cluster
 from installer.platforms.rehearsal.simulator.command import Command
 from installer.platforms.rehearsal.simulator.objects import CONTROL_PLANE
 
@@ -17,6 +17,7 @@ def condition(command: Command) -> None:
     command.say(f"member={machine.member}")
     command.say(f"begun={machine.begun}")
     command.say(f"kubelet={'ok' if kubelet_runs(machine) else 'inactive (dead)'}")
+    command.say(f"serving={certificates.serving(command.site.record.cluster, machine)}")
     command.say(f"manifests={pods}")
     command.say(f"running={pods}")
     if machine.role is Role.MASTER:

@@ -20,12 +20,12 @@ def documents(text: str) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)]
 
 
-def document(found: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    """The document of this kind of kubeadm's. Raises Exit if there is none."""
+def document(found: list[dict[str, Any]], kind: str, version: str = "kubeadm.k8s.io/v1beta4") -> dict[str, Any]:
+    """The document of this kind, of kubeadm's unless told. Raises Exit if there is none."""
     for each in found:
-        if each.get("kind") == kind and each.get("apiVersion") == "kubeadm.k8s.io/v1beta4":
+        if each.get("kind") == kind and each.get("apiVersion") == version:
             return each
-    raise Exit(3, f"error: no {kind} of kubeadm.k8s.io/v1beta4 on stdin")
+    raise Exit(3, f"error: no {kind} of {version} on stdin")
 
 
 def setting(configuration: str, key: str) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from installer.platforms.rehearsal.records import ClusterRecord, NodeRecord
-from installer.platforms.rehearsal.simulator import objects
+from installer.platforms.rehearsal.simulator import certificates, configmaps, objects
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 
 _TAINT = re.compile(r"(?P<key>[^=:]+)(=(?P<value>[^:]*))?:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute)")
+_OF_USER = re.compile(r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.username "(?P<user>[^"]+)"\}\}.*', re.DOTALL)
 _SHORT = {"-A": "--all-namespaces", "-f": "--filename", "-l": "--selector", "-n": "--namespace", "-o": "--output"}
 _WITH_VALUE = {"--field-selector", "--filename", "--namespace", "--output", "--raw", "--selector", "--timeout"}
 """Flags whose value may stand in the next word."""
@@ -27,6 +28,15 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
             _get_nodes(command, known, names, flags)
         case ["get", "pod" | "pods"]:
             _get_pods(command, flags)
+        case ["get", "configmap" | "cm", name]:
+            configmaps.get(command, known, name, flags)
+        case ["replace"] if flags.get("--filename") == "-":
+            await configmaps.replace(command, known)
+        case ["get", "certificatesigningrequests" | "csr"]:
+            _get_requests(command, known, flags)
+        case ["certificate", "approve", name]:
+            certificates.approve(known, command.site.record.machines, name)
+            await _changed(command, known, f"certificatesigningrequest.certificates.k8s.io/{name} approved")
         case ["get", "daemonset" | "daemonsets" | "ds", name]:
             _get_daemon_set(command, known, name, flags)
         case ["get"] if flags.get("--raw", "").partition("?")[0] in ("/livez", "/readyz"):
@@ -36,7 +46,7 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
         case ["cordon" | "uncordon" | "drain" as verb, name]:
             await _VERBS[verb](command, known, name, [], flags)
         case _:
-            told = "a stand-in knows nodes and pods, and of what is done to nodes label, taint, drain and delete"
+            told = "a stand-in knows nodes, pods and requests for certificates, and what is done to nodes"
             raise Exit(1, f'error: unknown command "{" ".join(words[:1])}": {told}')
 
 
@@ -104,6 +114,15 @@ def _get_daemon_set(command: Command, known: ClusterRecord, name: str, flags: Fl
             return
     if "--ignore-not-found" not in flags:
         raise Exit(1, f'Error from server (NotFound): daemonsets.apps "{name}" not found')
+
+
+def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:
+    """Those of one user: the only question about them that a stand-in knows."""
+    asked = _OF_USER.fullmatch(flags.get("--output", ""))
+    if asked is None or flags.get("--field-selector") != "spec.signerName=kubernetes.io/kubelet-serving":
+        raise Exit(1, "error: a stand-in knows kubelets' requests for their servers, by user")
+    for line in certificates.lines(known, asked["user"]):
+        command.say(line)
 
 
 async def _changed(command: Command, known: ClusterRecord, *said: str) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 from installer.cluster.kubeadm import read_payload
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord
-from installer.platforms.rehearsal.simulator import cluster, objects, stages
+from installer.platforms.rehearsal.simulator import certificates, cluster, objects, stages
 from installer.platforms.rehearsal.simulator.command import Command, Exit, Stage
 from installer.platforms.rehearsal.simulator.documents import document, documents
 
 Payload = dict[str, str]
 _CONFIGURATION = "kubeadm.yaml"
-_KEPT = "/etc/kubernetes/craton/"
+_KUBELET = "kubelet.config.k8s.io/v1beta1"
 
 
 async def init(command: Command) -> None:
@@ -30,11 +30,15 @@ async def init(command: Command) -> None:
     _check_machine(machine, version, start, start.get("localAPIEndpoint", {}))
     if record.cluster is not None:
         raise Exit(1, f"error: another control plane answers at {record.cluster.api}")
-    _check_files(payload, settings)
+    kept = {f"{certificates.KEPT}{name}": text for name, text in payload.items() if name != _CONFIGURATION}
+    certificates.check_files(machine.files | kept, settings)
     key = _encryption_key(payload)
+    kubelet = document(found, "KubeletConfiguration", _KUBELET)
     await _begin(command, "init", stages.INIT)
     api = str(settings.get("controlPlaneEndpoint", ""))
     record.cluster = cluster.found(str(settings.get("clusterName", "kubernetes")), version, api, key)
+    record.cluster.configuration, record.cluster.kubelet = settings, kubelet
+    machine.files |= kept
     await _end(command, record.cluster, start)
 
 
@@ -56,13 +60,16 @@ async def join(command: Command) -> None:
     control_plane = configuration.get("controlPlane") or {}
     endpoint = control_plane.get("localAPIEndpoint", {}) if master else {"advertiseAddress": machine.address}
     _check_machine(machine, known.kubernetes, configuration, endpoint)
+    kept = {f"{certificates.KEPT}{name}": text for name, text in payload.items() if name != _CONFIGURATION}
     if master:
         _check_keys(known, control_plane, payload)
+        certificates.check_files(machine.files | kept, known.configuration)
         _check_etcd(command, known)
     await _begin(command, "join", stages.JOIN_MASTER if master else stages.JOIN_NODE)
     if record.cluster is not known:
         raise Exit(1, "error: the control plane went away meanwhile")
     known.tokens.pop(token, None)
+    machine.files |= kept
     await _end(command, known, configuration)
 
 
@@ -74,6 +81,15 @@ async def reset(command: Command) -> None:
     await command.pause(1.5, "reset")
     command.say("[reset] Stopping the kubelet service")
     cluster.leave(command.site.record, machine)
+    await command.site.store.save()
+
+
+async def policies(command: Command, _known: ClusterRecord) -> None:
+    try:
+        files = read_payload(await command.read())
+    except ValueError as error:
+        raise Exit(2, f"craton-node: {error}") from None
+    command.machine.files |= {f"{certificates.KEPT}{name}": text for name, text in files.items()}
     await command.site.store.save()
 
 
@@ -97,6 +113,7 @@ async def _end(command: Command, known: ClusterRecord, configuration: dict[str, 
     registration = configuration.get("nodeRegistration", {})
     taints = [objects.taint_text(taint) for taint in registration.get("taints") or []]
     cluster.admit(known, command.machine, taints)
+    certificates.configure(known, command.machine)
     command.machine.begun = ""
     await command.site.store.save()
 
@@ -112,14 +129,6 @@ def _check_machine(
         raise Exit(1, f"[ERROR Hostname]: the node is to be {name}, this machine is {machine.name}")
     if endpoint.get("advertiseAddress") != machine.address:
         raise Exit(1, f"[ERROR Address]: no interface has the address {endpoint.get('advertiseAddress')}")
-
-
-def _check_files(payload: Payload, settings: dict[str, Any]) -> None:
-    """The API server does not start unless what it is told to read is there."""
-    for argument in settings.get("apiServer", {}).get("extraArgs", []):
-        path = str(argument.get("value", ""))
-        if path.startswith(_KEPT) and path.removeprefix(_KEPT) not in payload:
-            raise Exit(1, f"error execution phase wait-control-plane: kube-apiserver: open {path}: no such file")
 
 
 def _encryption_key(payload: Payload) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from installer.health.catalogue import CHECKS
-from installer.platforms.rehearsal.simulator import cluster, conditions, etcd
+from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
 from installer.platforms.rehearsal.simulator.stages import CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
@@ -114,6 +114,18 @@ def _kubelet(command: Command, _body: str) -> Answer:
     return (0, "ok") if conditions.kubelet_runs(command.machine) else _refused(10248)
 
 
+def _serving(command: Command, _body: str) -> Answer:
+    said = certificates.serving(command.site.record.cluster, command.machine) or "own"
+    return 0 if said in ("ok", "own") else 35, said
+
+
+def _requests(command: Command, _body: str) -> Answer:
+    known = command.site.record.cluster
+    if known is None or not _is_master(command):
+        return 1, "error: stat /etc/kubernetes/admin.conf: no such file or directory"
+    return 0, "\n".join(f"system:node:{request.machine}" for request in known.requests.values())
+
+
 def _apiserver(command: Command, _body: str) -> Answer:
     return (0, "ok") if conditions.api_answers(command) else _refused(6443)
 
@@ -184,10 +196,13 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "sysctls": _sysctls,
     "containerd": _containerd,
     "kubelet": _kubelet,
+    "serving": _serving,
+    "requests": _requests,
     "apiserver": _apiserver,
     "etcd-health": _etcd_health,
     "etcd-members": _etcd_members,
     "nodes": _nodes,
     "names": _names,
     "reach": _reach,
+    **benchmark.PROBES,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord
-from installer.platforms.rehearsal.simulator import cluster, stages
+from installer.platforms.rehearsal.simulator import certificates, cluster, stages
 from installer.platforms.rehearsal.simulator.cluster import minor
 from installer.platforms.rehearsal.simulator.command import Command, Exit, Stage
 from installer.platforms.rehearsal.simulator.documents import setting
@@ -39,7 +39,9 @@ async def apply(command: Command, known: ClusterRecord) -> None:
     if minor(release) > minor(known.kubernetes) and behind:
         raise Exit(1, f"{_FATAL}: the control plane of {behind} runs an older release than {known.kubernetes}")
     _check_job(command, known, setting(text, "PAUSE_IMAGE"))
+    certificates.check_files(command.machine.files, known.configuration)
     await _run(command, release, stages.UPGRADE_APPLY)
+    certificates.configure(known, command.machine)
     known.kubernetes = command.machine.release = release
     known.revision += 1
     await command.site.store.save()
@@ -56,7 +58,10 @@ async def node(command: Command, known: ClusterRecord) -> None:
     behind = _behind(command, known, release)
     if behind and not master:
         raise Exit(1, f"error execution phase preflight: the control plane of {behind} is not upgraded yet")
+    if master:
+        certificates.check_files(machine.files, known.configuration)
     await _run(command, release, stages.UPGRADE_MASTER if master else stages.UPGRADE_NODE)
+    certificates.configure(known, machine)
     if master:
         machine.release = release
     await command.site.store.save()

@@ -36,7 +36,7 @@ NETWORK_OF_ITS_OWN = ("mtu", "same-mtu", "mac-address", "address-owner")
 
 def gathered(*argv: str, before: str = "") -> Evidence:
     """What the real script brings back, run by `argv`, after the shell's lines `before`."""
-    text = before + gather.script(MACHINE, TOPOLOGY, OFFLINE, NONCE)
+    text = before + gather.script(MACHINE, TOPOLOGY, gather.probes_for(MACHINE, OFFLINE), NONCE)
     asked_at = time.time()
     done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stderr == ""
@@ -97,7 +97,7 @@ def test_this_computer_can_be_examined_by_any_shell(shell: str) -> None:
 @pytest.mark.needs("shellcheck")
 def test_the_scripts_have_no_faults_that_shellcheck_knows(tmp_path: Path) -> None:
     whole = tmp_path / "gather.sh"
-    whole.write_text(gather.script(MACHINE, TOPOLOGY, PREFLIGHT, NONCE))
+    whole.write_text(gather.script(MACHINE, TOPOLOGY, gather.probes_for(MACHINE, PREFLIGHT), NONCE))
     scripts = sorted((ROOT / "assets/health/preflight").glob("*.sh"))
     assert {script.stem for script in scripts} <= {probe.id for check in PREFLIGHT for probe in check.probes}
     done = subprocess.run(

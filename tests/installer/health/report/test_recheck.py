@@ -83,9 +83,9 @@ def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: l
         (
             [WORKER],
             None,
-            each(MACHINES, "clock", "firewall", "reach")
-            | each(MASTERS, "clock", "nodes", "firewall", "reach")
-            | {WORKER: EVERY - {"apiserver", "etcd-health", "etcd-members", "nodes"}},
+            each(MACHINES, "clock", "serving", "firewall", "reach")
+            | each(MASTERS, "clock", "nodes", "serving", "requests", "firewall", "reach")
+            | {WORKER: EVERY - {"apiserver", "etcd-health", "etcd-members", "nodes", "requests"}},
         ),
     ],
 )

@@ -98,7 +98,7 @@ def test_questions_that_do_not_apply_are_not_asked() -> None:
 
 
 def test_no_answers_make_the_demo_plan() -> None:
-    assert plan_of({}) == InstallPlan(name="demo", subdomain="example.test")
+    assert plan_of({}) == InstallPlan(name="demo", subdomain="example.test", pod_security="baseline")
 
 
 @repeatable

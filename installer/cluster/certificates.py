@@ -1,0 +1,183 @@
+"""Certificates of kubelets' own servers: which requests are approved, and the step that approves a machine's.
+
+A kubelet makes its key itself and asks the cluster's CA for a certificate, when it joins and again before that ends,
+after most of a year. Kubernetes approves none of these by itself, since it can't know which names and addresses a
+machine has. The plan does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from installer.cluster import masters
+from installer.plan.topology import Machine
+from installer.steps.step import Context, Observation, Permanent
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+SIGNER = "kubernetes.io/kubelet-serving"
+OWN = "own"
+"""What a machine says whose kubelet was never told to ask the cluster for a certificate."""
+_GROUP = "system:nodes"
+_TEMPLATE = (
+    '{{range .items}}{{if eq .spec.username "NODE"}}{{if not .status.conditions}}'
+    '{{println "name" .metadata.name}}{{println "signer" .spec.signerName}}{{println "user" .spec.username}}'
+    '{{range .spec.groups}}{{println "group" .}}{{end}}{{range .spec.usages}}{{println "usage" .}}{{end}}'
+    '{{println "document" .spec.request}}{{end}}{{end}}{{end}}'
+)
+"""For kubectl's go-template. Lines of their own, since long ones are cut."""
+_USAGES = frozenset({"digital signature", "key encipherment", "server auth"})
+
+
+@dataclass(frozen=True)
+class ServingCertificate(Permanent):
+    """The machine's kubelet serves with a certificate of the cluster's CA, and no request of its waits.
+
+    Kubelets of clusters that an older version of Craton made sign their own; an upgrade of Kubernetes changes that.
+    """
+
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        serving = masters.own_condition(ctx, self.machine).serving
+        if serving == OWN:
+            return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
+        waiting = self._waiting(ctx)
+        if waiting:
+            return Observation(False, f"{', '.join(waiting)} waits for approval")
+        return Observation(serving == masters.OK, _words(serving))
+
+    def apply(self, ctx: Context) -> None:
+        refused: list[str] = []
+
+        def probe() -> tuple[bool | None, str]:
+            for name in self._waiting(ctx, refused):
+                masters.kubectl(ctx, "certificate", "approve", name)
+                ctx.log(f"approved {name}")
+            serving = masters.own_condition(ctx, self.machine).serving
+            if serving in (masters.OK, OWN):
+                return True, _words(serving)
+            return None, "; ".join([_words(serving), *refused[:2]])
+
+        ctx.wait_until(f"the kubelet of {self.machine} to have its certificate", probe, every=1.0)
+
+    def _waiting(self, ctx: Context, refused: list[str] | None = None) -> list[str]:
+        """Names of the machine's requests that wait and may be approved; those that may not are logged, once."""
+        found = []
+        told = [] if refused is None else refused
+        machine = ctx.world.machine(self.machine)
+        for request in waiting(ctx, self.machine):
+            why = refusal(request, machine)
+            if not why:
+                found.append(request.name)
+            elif (words := f"refused {request.name}: {why}") not in told:
+                told.append(words)
+                ctx.log(words)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A CertificateSigningRequest: who asks, for what, and the PKCS#10 document (PEM)."""
+
+    name: str
+    signer: str
+    username: str
+    groups: tuple[str, ...]
+    usages: frozenset[str]
+    document: bytes
+
+
+def refusal(request: Request, machine: Machine) -> str:
+    """Why `request` is not one that `machine` may make for its kubelet's server, in words; empty if it is.
+
+    Its kubelet itself has to ask, for its own node name and address and nothing else, with a signature that proves it
+    has the key. Raises InstallerError while the machine has no address.
+    """
+    node = f"system:node:{machine.name}"
+    if request.signer != SIGNER:
+        return f"its signer is {request.signer}, not {SIGNER}"
+    if request.username != node or _GROUP not in request.groups:
+        return f"{request.username} asks for it, not the kubelet of {machine.name}"
+    if "server auth" not in request.usages or request.usages - _USAGES:
+        return f"it is for {', '.join(sorted(request.usages)) or 'no use'}, not for a server alone"
+    try:
+        return _document_refusal(request.document, node, machine)
+    except (ValueError, TypeError, ArithmeticError) as error:  # from a parser of what a machine sent
+        return f"it can't be read: {type(error).__name__}"
+
+
+def _document_refusal(document: bytes, node: str, machine: Machine) -> str:
+    from cryptography import x509
+
+    parsed = x509.load_pem_x509_csr(document)
+    if not parsed.is_signature_valid:
+        return "its signature is wrong"
+    if subject(parsed) != {("2.5.4.10", _GROUP), ("2.5.4.3", node)} or len(list(parsed.subject)) != 2:
+        return f"its subject is {parsed.subject.rfc4514_string()}, not {node} of {_GROUP}"
+    others = [ext.oid.dotted_string for ext in parsed.extensions if ext.oid != x509.SubjectAlternativeName.oid]
+    if others:
+        return f"it asks for the extension {others[0]}"
+    try:
+        names = list(parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return "it asks for no name and no address"
+    allowed = (x509.DNSName(machine.name), x509.IPAddress(machine.located))
+    surplus = [name for name in names if name not in allowed]
+    if surplus:
+        value = str(getattr(surplus[0], "value", surplus[0]))
+        return f"it asks for {value}, and {machine.name} is {machine.name} and {machine.located} alone"
+    return "" if names else "it asks for no name and no address"
+
+
+def subject(parsed: x509.CertificateSigningRequest) -> set[tuple[str, str]]:
+    """The parts of the subject as (OID, text)."""
+    return {(part.oid.dotted_string, str(part.value)) for part in parsed.subject}
+
+
+def waiting(ctx: Context, machine: str) -> tuple[Request, ...]:
+    """The requests of a machine's kubelet for its server that nobody has approved or denied yet.
+
+    kubectl picks them out on the master: of a thousand kubelets that join at once, each step hears of one.
+    """
+    template = _TEMPLATE.replace("NODE", f"system:node:{machine}")
+    of_signer = f"--field-selector=spec.signerName={SIGNER}"
+    said = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={template}")
+    return read_requests(said)
+
+
+def read_requests(said: str) -> tuple[Request, ...]:
+    """What kubectl makes of the template: lines `KEY VALUE`, of each request from its `name` on."""
+    found = []
+    for part in f"\n{said}".split("\nname ")[1:]:
+        name, *lines = part.splitlines()
+        pairs = [line.partition(" ")[::2] for line in lines]
+        values = {key: [value for other, value in pairs if other == key] for key, _ in pairs}
+        found.append(
+            Request(
+                name,
+                "".join(values.get("signer", ())),
+                "".join(values.get("user", ())),
+                tuple(values.get("group", ())),
+                frozenset(values.get("usage", ())),
+                _decoded("".join(values.get("document", ()))),
+            )
+        )
+    return tuple(found)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _words(serving: str) -> str:
+    if serving == masters.OK:
+        return "its kubelet serves with a certificate of the cluster's CA"
+    return f"its kubelet has no certificate of the cluster's CA: {serving or 'no answer'}"
