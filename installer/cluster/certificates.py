@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from installer.cluster import masters
 from installer.plan.topology import Machine
@@ -23,9 +25,15 @@ SIGNER = "kubernetes.io/kubelet-serving"
 OWN = "own"
 """What a machine says whose kubelet was never told to ask the cluster for a certificate."""
 _GROUP = "system:nodes"
+_GROUPS = frozenset({_GROUP, "system:authenticated"})
+"""The groups the API server gives a kubelet that shows its own certificate."""
+_EXTENSIONS = "1.2.840.113549.1.9.14"
+"""The one PKCS#10 attribute that a kubelet sends: the extensions it asks for."""
+_API = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _TEMPLATE = (
     '{{range .items}}{{if eq .spec.username "NODE"}}{{if not .status.conditions}}'
-    '{{println "name" .metadata.name}}{{println "signer" .spec.signerName}}{{println "user" .spec.username}}'
+    '{{println "name" .metadata.name}}{{println "uid" .metadata.uid}}{{println "version" .metadata.resourceVersion}}'
+    '{{println "signer" .spec.signerName}}{{println "user" .spec.username}}'
     '{{range .spec.groups}}{{println "group" .}}{{end}}{{range .spec.usages}}{{println "usage" .}}{{end}}'
     '{{println "document" .spec.request}}{{end}}{{end}}{{end}}'
 )
@@ -48,16 +56,17 @@ class ServingCertificate(Permanent):
             return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
         waiting = self._waiting(ctx)
         if waiting:
-            return Observation(False, f"{', '.join(waiting)} waits for approval")
+            names = ", ".join(request.name for request in waiting)
+            return Observation(False, f"{names} waits for approval")
         return Observation(serving == masters.OK, _words(serving))
 
     def apply(self, ctx: Context) -> None:
         refused: list[str] = []
 
         def probe() -> tuple[bool | None, str]:
-            for name in self._waiting(ctx, refused):
-                masters.kubectl(ctx, "certificate", "approve", name)
-                ctx.log(f"approved {name}")
+            for request in self._waiting(ctx, refused):
+                approve(ctx, request)
+                ctx.log(f"approved {request.name}")
             serving = masters.own_condition(ctx, self.machine).serving
             if serving in (masters.OK, OWN):
                 return True, _words(serving)
@@ -65,15 +74,15 @@ class ServingCertificate(Permanent):
 
         ctx.wait_until(f"the kubelet of {self.machine} to have its certificate", probe, every=1.0)
 
-    def _waiting(self, ctx: Context, refused: list[str] | None = None) -> list[str]:
-        """Names of the machine's requests that wait and may be approved; those that may not are logged, once."""
+    def _waiting(self, ctx: Context, refused: list[str] | None = None) -> list[Request]:
+        """The machine's requests that wait and may be approved; those that may not are logged, once."""
         found = []
         told = [] if refused is None else refused
         machine = ctx.world.machine(self.machine)
         for request in waiting(ctx, self.machine):
             why = refusal(request, machine)
             if not why:
-                found.append(request.name)
+                found.append(request)
             elif (words := f"refused {request.name}: {why}") not in told:
                 told.append(words)
                 ctx.log(words)
@@ -85,6 +94,8 @@ class Request:
     """A CertificateSigningRequest: who asks, for what, and the PKCS#10 document (PEM)."""
 
     name: str
+    uid: str
+    version: str
     signer: str
     username: str
     groups: tuple[str, ...]
@@ -101,7 +112,7 @@ def refusal(request: Request, machine: Machine) -> str:
     node = f"system:node:{machine.name}"
     if request.signer != SIGNER:
         return f"its signer is {request.signer}, not {SIGNER}"
-    if request.username != node or _GROUP not in request.groups:
+    if request.username != node or set(request.groups) != _GROUPS:
         return f"{request.username} asks for it, not the kubelet of {machine.name}"
     if "server auth" not in request.usages or request.usages - _USAGES:
         return f"it is for {', '.join(sorted(request.usages)) or 'no use'}, not for a server alone"
@@ -113,10 +124,16 @@ def refusal(request: Request, machine: Machine) -> str:
 
 def _document_refusal(document: bytes, node: str, machine: Machine) -> str:
     from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
 
     parsed = x509.load_pem_x509_csr(document)
+    # The signer is another program with another parser: nothing may be there that it could read in another way.
+    if parsed.public_bytes(Encoding.PEM).strip() != document.strip():
+        return "it holds more than one request"
     if not parsed.is_signature_valid:
         return "its signature is wrong"
+    if [attribute.oid.dotted_string for attribute in parsed.attributes] != [_EXTENSIONS]:
+        return "it has other attributes than the names it asks for"
     if subject(parsed) != {("2.5.4.10", _GROUP), ("2.5.4.3", node)} or len(list(parsed.subject)) != 2:
         return f"its subject is {parsed.subject.rfc4514_string()}, not {node} of {_GROUP}"
     others = [ext.oid.dotted_string for ext in parsed.extensions if ext.oid != x509.SubjectAlternativeName.oid]
@@ -150,6 +167,27 @@ def waiting(ctx: Context, machine: str) -> tuple[Request, ...]:
     return read_requests(said)
 
 
+def approve(ctx: Context, request: Request) -> None:
+    """Approve the very request that was judged. Raises InstallerError if another has taken its name since.
+
+    `kubectl certificate approve` knows the name alone.
+    """
+    condition = {
+        "type": "Approved",
+        "status": "True",
+        "reason": "CratonApprove",
+        "message": "The plan has this machine with these names and addresses.",
+    }
+    changed = {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": request.name, "uid": request.uid, "resourceVersion": request.version},
+        "status": {"conditions": [condition]},
+    }
+    path = f"{_API}/{quote(request.name, safe='')}/approval"
+    masters.kubectl(ctx, "replace", "--raw", path, "-f", "-", stdin=json.dumps(changed))
+
+
 def read_requests(said: str) -> tuple[Request, ...]:
     """What kubectl makes of the template: lines `KEY VALUE`, of each request from its `name` on."""
     found = []
@@ -160,6 +198,8 @@ def read_requests(said: str) -> tuple[Request, ...]:
         found.append(
             Request(
                 name,
+                "".join(values.get("uid", ())),
+                "".join(values.get("version", ())),
                 "".join(values.get("signer", ())),
                 "".join(values.get("user", ())),
                 tuple(values.get("group", ())),

@@ -11,14 +11,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from installer.cluster import kubeadm, masters
-from installer.cluster.nodes import object_of
+from installer.cluster import kubeadm, masters, objects
+from installer.common.errors import InstallerError
+from installer.common.shape import shaped
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context
 
 _NAMESPACE = "kube-system"
 _COMPONENTS = ("apiServer", "controllerManager", "scheduler")
 _LISTS = ("extraArgs", "extraVolumes")
+_SHAPE = {component: {kind: [{"name": str}] for kind in _LISTS} for component in _COMPONENTS}
 _UNSET = (None, "", "0s")
 """What kubeadm writes for a setting of a kubelet that nobody gave."""
 
@@ -32,15 +34,26 @@ def reconfigure(ctx: Context, plan: InstallPlan) -> None:
         ("kubeadm-config", "ClusterConfiguration", "ClusterConfiguration", control_plane),
         ("kubelet-config", "kubelet", "KubeletConfiguration", kubelet),
     ):
-        found = object_of(masters.kubectl(ctx, "get", "configmap", name, "--namespace", _NAMESPACE, "-o", "json"))
+        found = objects.read(masters.kubectl(ctx, "get", "configmap", name, "--namespace", _NAMESPACE, "-o", "json"))
         data = (found or {}).get("data") or {}
-        before = next(iter(documents(str(data.get(key, "")))), {})
+        before = _read(name, str(data.get(key, "")))
         after = merge(before, wanted[kind])
         if not found or after == before:
             continue
         changed = {**found, "data": {**data, key: dumped(after)}}
         masters.kubectl(ctx, "replace", "-f", "-", stdin=json.dumps(changed))
         ctx.log(f"{name} has what this version of Craton adds")
+
+
+def _read(name: str, text: str) -> dict[str, Any]:
+    """The document that a ConfigMap keeps. Raises InstallerError if it isn't what kubeadm writes."""
+    try:
+        found: dict[str, Any] = shaped(next(iter(documents(text)), {}), _SHAPE)
+    except ValueError as error:
+        observed = f"the ConfigMap {name} in kube-system can't be read: {error}"
+        hint = f"correct it: kubectl -n kube-system edit configmap {name}"
+        raise InstallerError("read the cluster's configuration", observed, hint=hint) from None
+    return found
 
 
 def control_plane(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,10 +78,17 @@ def kubelet(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
 
 
 def documents(text: str) -> list[dict[str, Any]]:
-    """The mappings among the YAML documents of `text`."""
+    """The mappings among the YAML documents of `text`. Raises ValueError if it is no YAML."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    return [found for found in YAML(typ="safe", pure=True).load_all(text) if isinstance(found, dict)]
+    try:
+        found = list(YAML(typ="safe", pure=True).load_all(text))
+    except YAMLError as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    return [each for each in found if isinstance(each, dict)]
 
 
 def dumped(document: Mapping[str, Any]) -> str:

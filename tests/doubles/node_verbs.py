@@ -133,6 +133,9 @@ class FakeCluster:
                 return self._get(what)
             case "kubectl", ["logs", *_]:
                 return Result(0, self.objects.get("logs", ""), "")
+            case "kubectl", ["replace", "--raw", path, "-f", "-"]:
+                self.asked.append((name, told))
+                return self._approve(path, json.loads(stdin))
             case "invite", []:
                 return Result(0, INVITATION, "")
             case "kubeconfig", []:
@@ -150,9 +153,6 @@ class FakeCluster:
                 self.machines[name] = FakeMachine(machine.plan)
             case ["etcd", "remove", id]:
                 del self.members[id]
-            case ["kubectl", "certificate", "approve", request]:
-                user, _ = self.requests.pop(request)
-                self.machines[user.removeprefix("system:node:")].serving = "ok"
             case ["kubectl", "replace", "-f", "-"]:
                 changed = json.loads(self.sent[f"{name} kubectl"])
                 self.configmaps[changed["metadata"]["name"]] = changed
@@ -162,6 +162,18 @@ class FakeCluster:
     def _health(self, url: str) -> str:
         name = next(member["name"] for member in self.members.values() if url in member.get("clientURLs", ()))
         return "context deadline exceeded" if name in self.sick else "ok"
+
+    def _approve(self, path: str, changed: dict[str, Any]) -> Result:
+        """As the API server: only for the very object that was read."""
+        request = path.split("/")[-2]
+        user, lines = self.requests[request]
+        metadata = changed["metadata"]
+        if not {f"uid {metadata['uid']}", f"version {metadata['resourceVersion']}"} <= set(lines.splitlines()):
+            return Result(1, "", f'Error from server (Conflict): Operation cannot be fulfilled on "{request}"')
+        assert [one["type"] for one in changed["status"]["conditions"]] == ["Approved"]
+        del self.requests[request]
+        self.machines[user.removeprefix("system:node:")].serving = "ok"
+        return DONE
 
     def _get(self, what: list[str]) -> Result:
         if what[0] == "node":

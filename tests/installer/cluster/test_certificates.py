@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID, NameOID
 
-from installer.cluster.certificates import Request, ServingCertificate, read_requests, refusal
+from installer.cluster.certificates import Request, ServingCertificate, approve, read_requests, refusal
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
@@ -24,6 +24,8 @@ PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
 WORKER = topology(PLAN).machine("demo-worker-1")
 OTHER = topology(PLAN).machine("demo-worker-2")
 NODE = f"system:node:{WORKER.name}"
+API = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+EXTENSIONS = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -35,6 +37,7 @@ def document(
     organizations: tuple[str, ...] = ("system:nodes",),
     extensions: tuple[x509.ExtensionType, ...] = (),
     key: Key | None = None,
+    attribute: x509.ObjectIdentifier | None = None,
 ) -> bytes:
     """A PKCS#10 request as a kubelet makes it, unless told otherwise."""
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, name) for name in organizations]
@@ -45,13 +48,16 @@ def document(
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
+    if attribute is not None:
+        builder = builder.add_attribute(attribute, b"any")
     signed = builder.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM)
 
 
 def request(made: bytes | None = None) -> Request:
     groups, usages = ("system:nodes", "system:authenticated"), frozenset({"digital signature", "server auth"})
-    return Request("csr-1", "kubernetes.io/kubelet-serving", NODE, groups, usages, document() if made is None else made)
+    made = document() if made is None else made
+    return Request("csr-1", "uid-1", "1", "kubernetes.io/kubelet-serving", NODE, groups, usages, made)
 
 
 def forged() -> bytes:
@@ -59,7 +65,9 @@ def forged() -> bytes:
     lines = document().decode().splitlines()
     good = base64.b64decode("".join(lines[1:-1]))
     broken = good[:-4] + bytes(byte ^ 0x55 for byte in good[-4:])
-    return f"{lines[0]}\n{base64.encodebytes(broken).decode()}{lines[-1]}\n".encode()
+    text = base64.b64encode(broken).decode()
+    rows = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return "\n".join([lines[0], *rows, lines[-1], ""]).encode()
 
 
 APPROVED: dict[str, Callable[[], Request]] = {
@@ -77,6 +85,8 @@ REFUSED: dict[str, tuple[Callable[[], Request], str]] = {
     "another signer": (lambda: replace(request(), signer="kubernetes.io/kube-apiserver-client"), "signer"),
     "another node": (lambda: replace(request(), username=f"system:node:{OTHER.name}"), OTHER.name),
     "a person": (lambda: replace(request(), username="kubernetes-admin"), "kubernetes-admin"),
+    "of a group more": (lambda: replace(request(), groups=(*request().groups, "system:masters")), NODE),
+    "of a service": (lambda: replace(request(), groups=(*request().groups, "system:serviceaccounts")), NODE),
     "not of the nodes": (lambda: replace(request(), groups=("system:authenticated",)), NODE),
     "for a client": (lambda: replace(request(), usages=frozenset({"client auth"})), "client auth"),
     "for a client, too": (lambda: replace(request(), usages=request().usages | {"client auth"}), "client auth"),
@@ -90,7 +100,7 @@ REFUSED: dict[str, tuple[Callable[[], Request], str]] = {
     "an IPv6 address": (lambda: request(document(addresses=("::ffff:10.10.0.101",))), "::ffff"),
     "a URI": (lambda: request(document(others=(_MORE,))), "spiffe"),
     "a mail address": (lambda: request(document(others=(x509.RFC822Name("a@example.test"),))), "a@example.test"),
-    "no name at all": (lambda: request(document(dns=(), addresses=())), "no name"),
+    "no name at all": (lambda: request(document(dns=(), addresses=())), "attributes"),
     "another's subject": (lambda: request(document(common=f"system:node:{OTHER.name}")), OTHER.name),
     "the masters' group": (lambda: request(document(organizations=("system:masters",))), "system:masters"),
     "a group more": (lambda: request(document(organizations=("system:nodes", "system:masters"))), "system:masters"),
@@ -102,6 +112,13 @@ REFUSED: dict[str, tuple[Callable[[], Request], str]] = {
     "another use inside": (
         lambda: request(document(extensions=(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),))),
         "extension",
+    ),
+    "extensions twice": (lambda: request(document(attribute=EXTENSIONS)), "attributes"),
+    "another attribute": (lambda: request(document(attribute=AttributeOID.CHALLENGE_PASSWORD)), "attributes"),
+    "two requests": (lambda: request(document() + document(dns=(OTHER.name,))), "more than one"),
+    "a request before it": (
+        lambda: request(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" + document()),
+        "more than one",
     ),
     "a wrong signature": (lambda: request(forged()), "signature"),
     "no document": (lambda: request(b""), "can't be read"),
@@ -125,9 +142,14 @@ def test_a_request_for_anything_else_is_refused_with_what_is_wrong(case: str) ->
 
 def waiting(name: str, made: bytes) -> str:
     """A request that waits, as kubectl shows it."""
-    lines = ("signer kubernetes.io/kubelet-serving", f"user {NODE}", "group system:nodes")
-    more = ("usage digital signature", "usage server auth", f"document {base64.b64encode(made).decode()}")
-    return "\n".join((f"name {name}", *lines, *more)) + "\n"
+    lines = (f"name {name}", f"uid uid-of-{name}", "version 7", "signer kubernetes.io/kubelet-serving", f"user {NODE}")
+    groups, usages = ("system:nodes", "system:authenticated"), ("digital signature", "server auth")
+    more = (*(f"group {group}" for group in groups), *(f"usage {usage}" for usage in usages))
+    return "\n".join((*lines, *more, f"document {base64.b64encode(made).decode()}")) + "\n"
+
+
+def approved(name: str) -> str:
+    return f"master-1 kubectl replace --raw {API}/{name}/approval -f -"
 
 
 @pytest.fixture
@@ -150,7 +172,7 @@ def test_the_kubelet_gets_its_certificate(cluster: FakeCluster) -> None:
     action = ServingCertificate(WORKER.name)
     assert not action.observe(cluster.context()).holds
     action.apply(cluster.context())
-    assert cluster.did() == ["master-1 kubectl certificate approve csr-1"]
+    assert cluster.did() == [approved("csr-1")]
     assert action.observe(cluster.context()).holds
 
 
@@ -177,7 +199,7 @@ def test_a_refused_request_does_not_keep_a_good_one_from_approval(cluster: FakeC
     cluster.requests["csr-1"] = (NODE, waiting("csr-1", document(addresses=("10.96.0.1",))))
     cluster.requests["csr-2"] = (NODE, waiting("csr-2", document()))
     ServingCertificate(WORKER.name).apply(cluster.context())
-    assert cluster.did() == ["master-1 kubectl certificate approve csr-2"]
+    assert cluster.did() == [approved("csr-2")]
 
 
 def test_a_kubelet_that_was_never_told_to_ask_is_left_alone(cluster: FakeCluster) -> None:
@@ -185,3 +207,12 @@ def test_a_kubelet_that_was_never_told_to_ask_is_left_alone(cluster: FakeCluster
     seen = ServingCertificate(WORKER.name).observe(cluster.context())
     assert seen.holds
     assert "craton upgrade" in seen.seen
+
+
+def test_a_request_that_took_the_name_of_a_judged_one_is_not_approved(cluster: FakeCluster) -> None:
+    cluster.requests["csr-1"] = (NODE, waiting("csr-1", document()))
+    judged = read_requests(cluster.requests["csr-1"][1])[0]
+    cluster.requests["csr-1"] = (NODE, waiting("csr-1", document()).replace("uid-of-csr-1", "uid-of-another"))
+    with pytest.raises(InstallerError, match="Conflict"):
+        approve(cluster.context(), judged)
+    assert "csr-1" in cluster.requests

@@ -11,6 +11,7 @@ import pytest
 from installer.cluster import reconfigure
 from installer.cluster.kubeadm import read_payload
 from installer.cluster.upgrade import KubeadmUpgrade
+from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
@@ -102,3 +103,15 @@ def test_the_first_master_is_reconfigured_and_every_master_gets_the_policies_bef
     assert set(read_payload(cluster.sent["demo-master-2 policies"])) == {
         "admission.yaml", "audit-policy.yaml", "authentication.yaml",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["apiServer: {extraArgs: [profiling]}", "scheduler: []", "a: [", "[" * 2000],
+    ids=["no names", "a list", "no YAML", "too deep"],
+)
+def test_a_configuration_that_kubeadm_did_not_write_is_named(cluster: FakeCluster, text: str) -> None:
+    cluster.configmaps["kubeadm-config"]["data"]["ClusterConfiguration"] = text
+    with pytest.raises(InstallerError, match="kubeadm-config"):
+        reconfigure.reconfigure(cluster.context(), PLAN)
+    assert cluster.did() == []

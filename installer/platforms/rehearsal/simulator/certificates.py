@@ -11,9 +11,12 @@ from typing import Any
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord, RequestRecord
 from installer.platforms.rehearsal.simulator.command import Exit
+from installer.platforms.rehearsal.simulator.documents import document, documents
 
 KEPT = "/etc/kubernetes/craton/"
 """Where a master keeps what its API server is told to read."""
+_VERSION = "1"
+"""Of every request: none changes while it waits."""
 
 
 def check_files(files: Mapping[str, str], configuration: Mapping[str, Any]) -> None:
@@ -45,13 +48,23 @@ def serving(known: ClusterRecord | None, machine: MachineRecord) -> str:
 def request(known: ClusterRecord, machine: MachineRecord) -> None:
     """The kubelet asks for a certificate for its server; what it asked for before is forgotten."""
     known.requests = {name: other for name, other in known.requests.items() if other.machine != machine.name}
-    known.requests[f"csr-{secrets.token_hex(3)}"] = RequestRecord(machine=machine.name, document=_document(machine))
+    known.requests[f"csr-{secrets.token_hex(3)}"] = RequestRecord(machine=machine.name, document=_made(machine))
 
 
-def approve(known: ClusterRecord, machines: Mapping[str, MachineRecord], name: str) -> None:
-    """`kubectl certificate approve`; the certificate is signed, and the request gone. Raises Exit if there is none."""
+def approve(known: ClusterRecord, machines: Mapping[str, MachineRecord], name: str, body: str) -> None:
+    """A request is approved, its certificate signed, and the request gone.
+
+    Raises Exit if there is none, or if `body`, its new state, is not that very object with the condition Approved.
+    """
     if name not in known.requests:
         raise Exit(1, f'Error from server (NotFound): certificatesigningrequests "{name}" not found')
+    changed = document(documents(body), "CertificateSigningRequest", "certificates.k8s.io/v1")
+    if changed.get("metadata") != {"name": name, "uid": uid(name), "resourceVersion": _VERSION}:
+        raise Exit(
+            1, f'Error from server (Conflict): Operation cannot be fulfilled on certificatesigningrequests "{name}"'
+        )
+    if [one.get("type") for one in changed.get("status", {}).get("conditions", [])] != ["Approved"]:
+        raise Exit(1, f'CertificateSigningRequest "{name}" is invalid: status.conditions')
     machine = machines.get(known.requests.pop(name).machine)
     if machine is not None:
         machine.certified = True
@@ -61,13 +74,23 @@ def lines(known: ClusterRecord, username: str) -> Iterator[str]:
     """The requests of one user that wait, as the template of installer.cluster.certificates has them."""
     for name, found in known.requests.items():
         if f"system:node:{found.machine}" == username:
-            yield from (f"name {name}", "signer kubernetes.io/kubelet-serving", f"user {username}")
+            yield from (
+                f"name {name}",
+                f"uid {uid(name)}",
+                f"version {_VERSION}",
+                "signer kubernetes.io/kubelet-serving",
+                f"user {username}",
+            )
             yield from ("group system:nodes", "group system:authenticated")
             yield from ("usage digital signature", "usage server auth")
             yield f"document {base64.b64encode(found.document.encode()).decode()}"
 
 
-def _document(machine: MachineRecord) -> str:
+def uid(name: str) -> str:
+    return f"uid-{name}"
+
+
+def _made(machine: MachineRecord) -> str:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec

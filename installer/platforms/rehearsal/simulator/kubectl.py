@@ -13,6 +13,7 @@ from installer.platforms.rehearsal.simulator.command import Command, Exit
 
 _TAINT = re.compile(r"(?P<key>[^=:]+)(=(?P<value>[^:]*))?:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute)")
 _OF_USER = re.compile(r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.username "(?P<user>[^"]+)"\}\}.*', re.DOTALL)
+_APPROVAL = re.compile(r"/apis/certificates\.k8s\.io/v1/certificatesigningrequests/(?P<name>[a-z0-9-]+)/approval")
 _SHORT = {"-A": "--all-namespaces", "-f": "--filename", "-l": "--selector", "-n": "--namespace", "-o": "--output"}
 _WITH_VALUE = {"--field-selector", "--filename", "--namespace", "--output", "--raw", "--selector", "--timeout"}
 """Flags whose value may stand in the next word."""
@@ -30,13 +31,13 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
             _get_pods(command, flags)
         case ["get", "configmap" | "cm", name]:
             configmaps.get(command, known, name, flags)
+        case ["replace"] if (path := _APPROVAL.fullmatch(flags.get("--raw", ""))) and flags.get("--filename") == "-":
+            certificates.approve(known, command.site.record.machines, path["name"], await command.read())
+            await _changed(command, known, json.dumps({"kind": "CertificateSigningRequest"}))
         case ["replace"] if flags.get("--filename") == "-":
             await configmaps.replace(command, known)
         case ["get", "certificatesigningrequests" | "csr"]:
             _get_requests(command, known, flags)
-        case ["certificate", "approve", name]:
-            certificates.approve(known, command.site.record.machines, name)
-            await _changed(command, known, f"certificatesigningrequest.certificates.k8s.io/{name} approved")
         case ["get", "daemonset" | "daemonsets" | "ds", name]:
             _get_daemon_set(command, known, name, flags)
         case ["get"] if flags.get("--raw", "").partition("?")[0] in ("/livez", "/readyz"):

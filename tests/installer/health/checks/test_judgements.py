@@ -84,7 +84,7 @@ TABLE = [
     ("certificate", WORKER, "serving", "own", 0, PASS, "craton upgrade"),
     ("certificate", WORKER, "serving", "curl: (60) SSL certificate problem", 60, FAIL, "SSL certificate problem"),
     ("certificate", WORKER, "serving", "", 124, UNKNOWN, "in time"),
-    ("certificate", MASTER, "requests", f"system:node:{WORKER}\nsystem:node:{MASTER}", 0, WARN, "asks for a new one"),
+    ("certificate", MASTER, "requests", f"system:node:{WORKER}\nsystem:node:{MASTER}", 0, WARN, "waits for a new one"),
     ("certificate", MASTER, "requests", f"system:node:{WORKER}", 0, PASS, "CA"),
     ("certificate", MASTER, "requests", "error: refused", 1, PASS, "CA"),
     ("api", MASTER, "apiserver", "[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed", 0, FAIL, "etcd"),
