@@ -44,7 +44,7 @@ def _waiting(topology: Topology, evidence: Mapping[str, Evidence]) -> frozenset[
 
 def _certificate(subject: Subject) -> Judgement:
     output = subject.evidence.output(SERVING.id).strip()
-    remedy = f"`craton resume {subject.plan.name}` approves its request"
+    remedy = f"`craton resume {subject.plan.name}` approves its request, or says why not"
     if output == "own":
         return Verdict.PASS, "its kubelet signs its own until the next `craton upgrade`", ""
     if output != "ok":
