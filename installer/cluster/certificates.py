@@ -54,11 +54,12 @@ class ServingCertificate(Permanent):
         serving = masters.own_condition(ctx, self.machine).serving
         if serving == OWN:
             return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
-        waiting = self._waiting(ctx)
+        refused: list[str] = []
+        waiting = self._waiting(ctx, refused)
         if waiting:
             names = ", ".join(request.name for request in waiting)
             return Observation(False, f"{names} waits for approval")
-        return Observation(serving == masters.OK, _words(serving))
+        return Observation(serving == masters.OK, "; ".join([_words(serving), *refused[:2]]))
 
     def apply(self, ctx: Context) -> None:
         refused: list[str] = []
@@ -74,17 +75,16 @@ class ServingCertificate(Permanent):
 
         ctx.wait_until(f"the kubelet of {self.machine} to have its certificate", probe, every=1.0)
 
-    def _waiting(self, ctx: Context, refused: list[str] | None = None) -> list[Request]:
+    def _waiting(self, ctx: Context, refused: list[str]) -> list[Request]:
         """The machine's requests that wait and may be approved; those that may not are logged, once."""
         found = []
-        told = [] if refused is None else refused
         machine = ctx.world.machine(self.machine)
         for request in waiting(ctx, self.machine):
             why = refusal(request, machine)
             if not why:
                 found.append(request)
-            elif (words := f"refused {request.name}: {why}") not in told:
-                told.append(words)
+            elif (words := f"refused {request.name}: {why}") not in refused:
+                refused.append(words)
                 ctx.log(words)
         return found
 

@@ -216,3 +216,11 @@ def test_a_request_that_took_the_name_of_a_judged_one_is_not_approved(cluster: F
     with pytest.raises(InstallerError, match="Conflict"):
         approve(cluster.context(), judged)
     assert "csr-1" in cluster.requests
+
+
+def test_a_refused_request_is_named_where_the_kubelet_has_a_certificate(cluster: FakeCluster) -> None:
+    cluster.machines[WORKER.name].serving = "ok"
+    cluster.requests["csr-1"] = (NODE, waiting("csr-1", document(addresses=("10.96.0.1",))))
+    seen = ServingCertificate(WORKER.name).observe(cluster.context())
+    assert seen.holds
+    assert "refused csr-1: it asks for 10.96.0.1" in seen.seen
