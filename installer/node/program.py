@@ -24,9 +24,9 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
                   empty), begun (init or join, while one began and has not come to its end), kubelet (`ok`, or in one
                   line why not), serving (`ok` if its server shows a certificate of the cluster's CA, `own` if it
                   signs its own, or why not), manifests (names of the static pods on disk, by comma), running (names
-                  of those whose container runs), api (`ok`, or why not; masters), version (the release of its API server's
-                  manifest; masters), kubelet_version, kubeadm_version, busy (`yes` while another craton-node changes
-                  the machine, or `no`)
+                  of those whose container runs), api (`ok`, or why not; masters), version (the release of its API
+                  server's manifest; masters), kubelet_version, kubeadm_version, busy (`yes` while another craton-node
+                  changes the machine, or `no`)
     init          a payload: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
                   admission.yaml, authentication.yaml, audit-policy.yaml; on the first master
     invite        lines `token=`, `ca_hash=`, `certificate_key=`, `encryption_key=`; secret; on a master
