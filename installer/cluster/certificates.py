@@ -147,7 +147,7 @@ def _document_refusal(document: bytes, node: str, machine: Machine) -> str:
     surplus = [name for name in names if name not in allowed]
     if surplus:
         value = str(getattr(surplus[0], "value", surplus[0]))
-        return f"it asks for {value}, and {machine.name} is {machine.name} and {machine.located} alone"
+        return f"it asks for {value}, but the plan gives {machine.name} only its own name and {machine.located}"
     return "" if names else "it asks for no name and no address"
 
 
