@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -207,8 +209,8 @@ class Computer:
 
     def work(self, plan: InstallPlan, kind: RunKind = RunKind.INSTALL, *, take_over: bool = False,
              guard: Callable[[], None] = lambda: None) -> ExitCode:  # fmt: skip
-        self.monkeypatch.setattr(lease.socket, "gethostname", lambda: f"{self.user}-laptop")
-        self.monkeypatch.setattr(lease.getpass, "getuser", lambda: self.user)
+        self.monkeypatch.setattr(socket, "gethostname", lambda: f"{self.user}-laptop")
+        self.monkeypatch.setattr(getpass, "getuser", lambda: self.user)
         path = self.directory.path.with_name(f"{self.user}.yaml")
         planfile.save(path, plan)
         given = Assignment(kind, plan.name, str(path), RunOptions(speed=SPEED, take_over=take_over))
