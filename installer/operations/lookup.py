@@ -41,10 +41,49 @@ def adopt(plan_path: Path) -> str:
 
 
 def load(cluster: str) -> InstallPlan:
-    """The saved plan of a cluster."""
+    """The saved plan of a cluster. Raises InstallerError (plan) if somebody gave it another name."""
     from installer.plan import planfile
 
-    return planfile.load(existing(cluster).plan)
+    directory = existing(cluster)
+    plan = planfile.load(directory.plan)
+    refuse_renamed(plan, directory)
+    return plan
+
+
+def refuse_renamed(plan: InstallPlan, directory: ClusterDirectory) -> None:
+    """Raises InstallerError (plan) if the plan of a cluster has another name than the cluster."""
+    if plan.name != directory.cluster:
+        raise InstallerError(
+            "read the plan",
+            f"{directory.plan} says name: {plan.name}, and the cluster is {directory.cluster}",
+            hint=f"A cluster keeps its name: write `name: {directory.cluster}` there. For another cluster, "
+            f"`craton apply` a copy of the plan that is somewhere else.",
+            exit_code=ExitCode.PLAN,
+        )
+
+
+def refuse_other_name(plan_path: Path, plan: InstallPlan) -> None:
+    """Raises InstallerError (plan) if the file installed a cluster before, and names another now."""
+
+    made = next((found.cluster for found in paths.clusters() if _was_made_from(found, plan_path)), plan.name)
+    if made != plan.name and not ClusterDirectory.of(plan.name).plan.exists():
+        raise InstallerError(
+            "install the plan",
+            f"{plan_path} made the cluster {made}, and says name: {plan.name} now",
+            hint=f"A cluster keeps its name: write `name: {made}` again. For a second cluster, copy the plan to "
+            "another file.",
+            exit_code=ExitCode.PLAN,
+        )
+
+
+def _was_made_from(directory: ClusterDirectory, plan_path: Path) -> bool:
+    from installer.engine.journal import Reader
+
+    try:
+        with Reader(directory.journal) as reader:
+            return any(run.options.get("plan") == str(plan_path) for run in reader.runs())
+    except InstallerError:
+        return False
 
 
 def machine_name(plan: InstallPlan, given: str) -> str:

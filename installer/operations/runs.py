@@ -13,7 +13,7 @@ from installer.engine import process, requests
 from installer.engine.events import RunKind
 from installer.engine.journal import Reader
 from installer.operations import pending
-from installer.operations.lookup import existing, load
+from installer.operations.lookup import existing, load, refuse_other_name, refuse_renamed
 from installer.operations.session import _artifacts
 from installer.steps.platform import RunOptions
 
@@ -36,7 +36,9 @@ def start_install(plan_path: Path, options: RunOptions, tell: Tell = _tell_nobod
     """
     from installer.plan import planfile
 
-    directory = ClusterDirectory.of(planfile.load(plan_path).name)
+    plan = planfile.load(plan_path)
+    refuse_other_name(plan_path.absolute(), plan)
+    directory = ClusterDirectory.of(plan.name)
     _launch(RunKind.INSTALL, plan_path.absolute(), directory, options, tell)
     return directory
 
@@ -201,7 +203,9 @@ def _launch(
     from installer.platforms import open_platform
     from installer.ssh.keys import identities
 
-    open_platform(planfile.load(plan_path), options)  # refuses options that make no sense, before a process starts
+    plan = planfile.load(plan_path)
+    refuse_renamed(plan, directory)
+    open_platform(plan, options)  # refuses options that make no sense, before a process starts
     if kind is RunKind.INSTALL:
         pending.refuse_upgrading(directory)
     if kind in (RunKind.INSTALL, RunKind.UPGRADE):

@@ -81,7 +81,7 @@ def work(
                 world,
                 journal,
                 kind=assignment.kind,
-                options=asdict(assignment.options),
+                options={**asdict(assignment.options), "plan": assignment.plan_path},
                 pace=assignment.options.speed,
                 limits={**_LIMITS, **world.platform.limits()},
                 stop=stop,

@@ -22,6 +22,13 @@ def _release(old: str, new: str) -> tuple[Risk, str]:
     return Risk.REFUSED, releases.refusal(old, new) or f"`craton upgrade` brings it: craton upgrade CLUSTER --to {new}"
 
 
+def _may(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[Risk, str]:
+    """Firewalls, labels and taints follow a plan; what kubelets were set up with does not."""
+    if ("M7" in old) != ("M7" in new):
+        return Risk.REFUSED, "kubelets get or close the read-only port (M7) when they are set up; keep M7 as it was"
+    return Risk.CAREFUL, "firewall rules, labels or taints change on machines that run"
+
+
 _PLATFORM = "Platform"
 _NETWORK = always(Risk.REFUSED, "addresses and firewalls are built on it; a cluster keeps its networks")
 _WAY = always(Risk.SAFE, "it only says how machines are reached")
@@ -105,7 +112,8 @@ _PAGES = (
                  "Which public key of yours may log in? (the key, the path of its .pub file, or nothing)",
                  "Craton makes a key of its own for each cluster; yours is authorised beside it.",
                  default=keys.own_public_key, read=keys.read_key, applies=conditions.made_machines,
-                 change=always(Risk.CAREFUL, "who may log in to every machine changes")),
+                 change=always(Risk.REFUSED,
+                               "machines got it when they were made; edit ~/.ssh/authorized_keys on each by craton ssh")),
         Question("networks.user", "--user-network", "User network", "From which network do people reach the cluster?",
                  "SSH and the API server are open to it and closed to the rest.", rules=("M1", "N1"),
                  default=defaults.user_network,
@@ -148,7 +156,7 @@ _PAGES = (
         Question("may", "--may", "MAY rules", "Which of the contract's MAY rules are on?",
                  "The contract leaves these to the user, and the defaults suit most clusters.",
                  kind=Kind.MULTI_CHOICE, choices=choices.may_rules, default=defaults.may_rules,
-                 change=always(Risk.CAREFUL, "firewall rules, labels or taints change on machines that run")),
+                 change=_may),
     )),
 )  # fmt: skip
 

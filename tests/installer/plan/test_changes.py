@@ -18,6 +18,9 @@ def plan(**fields: Any) -> InstallPlan:
     return InstallPlan.model_validate({**BASE, **fields})
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEeqzZ0+0nP0nYdS5Tq1VcrG9vVdVZ3l8mCkqz9l0o3b ada"
+
+
 @pytest.mark.parametrize(
     ("fields", "field", "risk"),
     [
@@ -33,8 +36,10 @@ def plan(**fields: Any) -> InstallPlan:
         ({"kubernetes": "v1.36.3"}, "kubernetes", Risk.REFUSED),
         ({"schedulable_masters": True}, "schedulable_masters", Risk.CAREFUL),
         ({"may": ["M6"]}, "may", Risk.CAREFUL),
+        ({"may": ["M6", "M7"]}, "may", Risk.REFUSED),
         ({"ssh": {"user": "root"}}, "ssh.user", Risk.REFUSED),
         ({"ssh": {"key": "~/.ssh/id"}}, "ssh.key", Risk.SAFE),
+        ({"ssh": {"public_key": KEY}}, "ssh.public_key", Risk.REFUSED),
         ({"ssh": {"port": 2222}}, "ssh.port", Risk.SAFE),
         ({"ssh": {"jump": "bastion"}}, "ssh.jump", Risk.SAFE),
         ({"artifacts": {"mirror": "https://a.b"}}, "artifacts.mirror", Risk.SAFE),
