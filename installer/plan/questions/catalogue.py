@@ -113,7 +113,7 @@ _PAGES = (
                  "Craton makes a key of its own for each cluster; yours is authorised beside it.",
                  default=keys.own_public_key, read=keys.read_key, applies=conditions.made_machines,
                  change=always(Risk.REFUSED,
-                               "machines got it when they were made; edit ~/.ssh/authorized_keys on each by craton ssh")),
+                               "it came with the machines; edit ~/.ssh/authorized_keys on each (craton ssh)")),
         Question("networks.user", "--user-network", "User network", "From which network do people reach the cluster?",
                  "SSH and the API server are open to it and closed to the rest.", rules=("M1", "N1"),
                  default=defaults.user_network,
