@@ -59,7 +59,7 @@ class SSHConnection:
 
     def retire(self) -> bool:
         with self._lock:
-            if self._users or self._again is None:
+            if self._users or self._retired or self._again is None:
                 return False
             self._retired = True
         self.close()

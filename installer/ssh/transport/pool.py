@@ -17,7 +17,7 @@ class Closable(Protocol):
     def close(self) -> None: ...
 
     def retire(self) -> bool:
-        """Close it, unless somebody uses it now; whether it is closed."""
+        """Close it, unless somebody uses it now or has closed it so; whether it was closed by this."""
 
 
 K = TypeVar("K", bound=Hashable)

@@ -163,19 +163,41 @@ class Replay:
         self._stream = stream
         self._first = first
         self._closed = False  # paramiko looks at it while it closes
+        self._reader: int | None = None
+        """The thread that reads, until it has come to the end."""
         self.send = stream.send
         self.settimeout = stream.settimeout
 
     def recv(self, size: int) -> bytes:
         """From what was read already, if there is any: paramiko asks for each packet twice, first for a few bytes."""
         if not self._first:
-            self._first = self._stream.recv(max(size, _BUFFER))
+            self._first = self._read(max(size, _BUFFER))
         taken, self._first = self._first[:size], self._first[size:]
         return taken
 
+    def _read(self, size: int) -> bytes:
+        self._reader = threading.get_ident()
+        try:
+            found = self._stream.recv(size)
+        except TimeoutError:
+            if not self._closed:
+                raise
+            found = b""
+        if not found:
+            self._reader = None
+            if self._closed:
+                self._stream.close()
+        return found
+
     def close(self) -> None:
+        """Have the thread that reads see the end, and close what it reads from.
+
+        That thread closes it itself: its number would be another connection's before the thread has woken up, and it
+        would sleep on with that one.
+        """
         self._closed = True
-        if isinstance(self._stream, socket.socket):
-            with suppress(OSError):  # wakes the thread that reads; closing alone does not
-                self._stream.shutdown(socket.SHUT_RDWR)
-        self._stream.close()
+        if not isinstance(self._stream, socket.socket) or self._reader in (None, threading.get_ident()):
+            self._stream.close()
+            return
+        with suppress(OSError):
+            self._stream.shutdown(socket.SHUT_RDWR)
