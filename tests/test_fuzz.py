@@ -90,16 +90,16 @@ _NOT_FED = {
         "engine/process.py:handed_secrets", "engine/process.py:launch", "operations/assignment.py:Assignment.from_json",
     ),
     "what the kernel says about this computer": (
-        "common/ownership.py:_unmapped", "platforms/local/computer.py:_available_memory",
-        "platforms/local/engine.py:_can_raise_limits",
+        "common/ownership.py:_unmapped", "engine/holder.py:_boot", "engine/holder.py:_start_of",
+        "platforms/local/computer.py:_available_memory", "platforms/local/engine.py:_can_raise_limits",
     ),
     "bytes that are copied or compared and not read": (
         "cluster/kubeconfig.py:Kubeconfig.observe", "node/waiting.py:greeted", "operations/backup.py:_pack",
-        "operations/kubeconfig.py:save", "operations/lookup.py:adopt", "operations/runs.py:_launch_changed",
-        "operations/worker.py:work.recorded",
+        "operations/kubeconfig.py:save", "operations/lease.py:own_holder", "operations/lookup.py:adopt",
+        "operations/runs.py:_launch_changed", "operations/worker.py:work.recorded",
     ),
     "output that is shown, or compared with words": (
-        "node/steps.py:Connect._log_in", "operations/support_bundle.py:_contents",
+        "engine/ending.py:_last_words", "node/steps.py:Connect._log_in", "operations/support_bundle.py:_contents",
         "platforms/local/engine.py:_docker_problem", "platforms/local/rootfs.py:_apt_proxies",
         "platforms/local/steps.py:Names._found", "platforms/machines/platform.py:MachinesPlatform.remove",
         "platforms/rehearsal/client.py:SiteClient.start",
