@@ -102,7 +102,7 @@ _NOT_FED = {
         "engine/ending.py:_last_words", "node/steps.py:Connect._log_in", "operations/support_bundle.py:_contents",
         "platforms/local/engine.py:_docker_problem", "platforms/local/rootfs.py:_apt_proxies",
         "platforms/local/steps.py:Names._found", "platforms/machines/platform.py:MachinesPlatform.remove",
-        "platforms/rehearsal/client.py:SiteClient.start",
+        "platforms/rehearsal/client.py:SiteClient.start", "ssh/transport/end_commands.py:end_commands",
     ),
     "a stream, of which another function in the table reads the text": (
         "common/console.py:ask_line", "operations/kubeconfig.py:change", "platforms/local/network.py:_read_routes",
