@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from installer.common.errors import InstallerError
-from installer.common.homes import account_name, expanded_by_ssh, is_openssh_home, ssh_home
+from installer.common.homes import expanded_by_ssh, is_openssh_home, ssh_home
 from installer.common.paths import ClusterDirectory, write_private
-from installer.common.sanitise import clean
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh.endpoint import Credentials, Endpoint, OpenSSH
+from installer.ssh.config_answer import OPERATION, Answer, ask, credentials, first, tokens
+from installer.ssh.endpoint import Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys as known_hosts
-from installer.ssh.host_keys.exchange import missing
 from installer.ssh.host_keys.verify import jump_name
 from installer.ssh.words import file_name, included, program, word
 
-_OPERATION = "read ~/.ssh/config"
-_REFUSED = "Correct ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads."
-_NO_ACCOUNT = (
-    "OpenSSH only runs for users who have an account: add one for your user id (in a container, to /etc/passwd), "
-    "or run Craton as a user who has one."
-)
-_SECONDS = 15.0
-"""Seconds for one `ssh -G`; a `Match exec` of the user's may take its time."""
 _HOPS = 8
 """Jump hosts in a row, after which a configuration goes in circles."""
 _HOP = re.compile(r"(?:ssh://)?(?:(?P<user>.+)@)?(?:\[(?P<bracketed>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?")
@@ -43,9 +31,6 @@ _NEW_KEYS: Mapping[str, Literal["refuse", "ask", "accept"]] = {
 }
 """By StrictHostKeyChecking. Of what `no` allows, this is all: a changed or revoked key is never accepted."""
 _DEFAULTS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk")
-
-Answer = Mapping[str, tuple[str, ...]]
-"""What `ssh -G` says: values by lower-case keyword."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +117,7 @@ def _own_keys(host: Host, ssh: SSH) -> str:
     """Lines that name the user's private keys, where OpenSSH would look for them in another home."""
     if is_openssh_home():
         return ""
-    files = _ask(host.address, _options(host), _config(host, ssh)).get("identityfile", ())
+    files = ask(host.address, _options(host), _config(host, ssh)).get("identityfile", ())
     own = [word(str(expanded_by_ssh(file))) for file in files if file.startswith("~/")]
     usual = [word(str(ssh_home() / ".ssh" / name)) for name in _DEFAULTS]
     lines = [f"Match originalhost {host.address}", *(f"  IdentityFile {key}" for key in own)]
@@ -158,44 +143,44 @@ def _jump_keys(host: Host, ssh: SSH, directory: ClusterDirectory) -> str:
 def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpoint:
     if depth > _HOPS:
         raise InstallerError(
-            _OPERATION,
+            OPERATION,
             f"the jump hosts go in circles: {name} is the hop number {depth}",
             hint="mend ProxyJump in ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads",
         )
-    answer = _ask(name, arguments, config)
-    if _first(answer, "proxycommand") not in ("", "none"):
+    answer = ask(name, arguments, config)
+    if first(answer, "proxycommand") not in ("", "none"):
         raise InstallerError(
-            _OPERATION,
+            OPERATION,
             f"ProxyCommand is set for {name}: Craton goes through jump hosts alone",
             hint="set ProxyJump instead, in ~/.ssh/config or as ssh.jump in the plan",
         )
     return Endpoint(
-        _first(answer, "hostname"),
+        first(answer, "hostname"),
         _port(name, answer),
-        _first(answer, "user"),
+        first(answer, "user"),
         None,
-        credentials=_credentials(answer, _tokens(name, answer)),
+        credentials=credentials(answer, tokens(name, answer)),
         openssh=_openssh(name, arguments, config, answer),
-        jump=_jump(_first(answer, "proxyjump"), config, depth),
+        jump=_jump(first(answer, "proxyjump"), config, depth),
     )
 
 
 def _port(name: str, answer: Answer) -> int:
-    said = _first(answer, "port")
+    said = first(answer, "port")
     if not re.fullmatch(r"[0-9]{1,5}", said):
         seen = f"`ssh -G {name}` names no port: {said[:60]!r}"
-        raise InstallerError(_OPERATION, seen, hint="try `ssh -G` yourself: it has to be OpenSSH's")
+        raise InstallerError(OPERATION, seen, hint="try `ssh -G` yourself: it has to be OpenSSH's")
     return int(said)
 
 
 def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> OpenSSH:
     """How `ssh` is asked about host keys: without a jump host, of which it need not know for that."""
-    jump = _first(answer, "proxyjump") not in ("", "none")
+    jump = first(answer, "proxyjump") not in ("", "none")
     extra = []
-    if _first(answer, "userknownhostsfile") == "none":
+    if first(answer, "userknownhostsfile") == "none":
         # Without such a file, `ssh` refuses a new key without a word.
         extra.append("UserKnownHostsFile=/dev/null")
-    if _first(answer, "canonicalizehostname") in _YES and not jump:
+    if first(answer, "canonicalizehostname") in _YES and not jump:
         # `yes` means: unless there is a ProxyCommand, which there is when `ssh` is asked.
         extra.append("CanonicalizeHostname=always")
     arguments = [*(word for setting in extra for word in ("-o", setting)), *arguments]
@@ -205,9 +190,9 @@ def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> Op
         name,
         tuple(arguments),
         config,
-        algorithms=tuple(_first(answer, "hostkeyalgorithms").split(",")),
-        new_keys=_NEW_KEYS.get(_first(answer, "stricthostkeychecking"), "ask"),
-        check_address=_first(answer, "checkhostip") in _YES and not jump,
+        algorithms=tuple(first(answer, "hostkeyalgorithms").split(",")),
+        new_keys=_NEW_KEYS.get(first(answer, "stricthostkeychecking"), "ask"),
+        check_address=first(answer, "checkhostip") in _YES and not jump,
     )
 
 
@@ -216,12 +201,12 @@ def _check_files(name: str, asked: list[str], config: str, answer: Answer) -> No
 
     The name of a file may hold the jump host (%j), also in a hash (%C); a Match may look for one.
     """
-    without = _ask(name, asked, config)
+    without = ask(name, asked, config)
     for keyword in _TRUST:
-        here, there = (_first(each, keyword.lower()).replace("/dev/null", "none") for each in (answer, without))
+        here, there = (first(each, keyword.lower()).replace("/dev/null", "none") for each in (answer, without))
         if here != there or "%C" in here or "%j" in here:
             raise InstallerError(
-                _OPERATION,
+                OPERATION,
                 f"{keyword} for {name} depends on the jump host: Craton cannot tell what `ssh` reads",
                 hint=f"in ~/.ssh/config, set {keyword} without %C and %j, and in no Match that looks for the way there",
             )
@@ -240,78 +225,5 @@ def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
 def _parse_hop(text: str) -> Hop:
     found = _HOP.fullmatch(text.strip())
     if found is None:
-        raise InstallerError(_OPERATION, f"{text!r} is no jump host", hint="write it as USER@HOST:PORT")
+        raise InstallerError(OPERATION, f"{text!r} is no jump host", hint="write it as USER@HOST:PORT")
     return Hop(found["bracketed"] or found["host"], found["user"], found["port"])
-
-
-def _ask(name: str, arguments: list[str], config: str) -> Answer:
-    """What OpenSSH makes of the configuration for one host."""
-    argv = ["ssh", "-T", "-G", "-F", "/dev/stdin", *arguments, "--", name]
-    try:
-        done = subprocess.run(argv, input=os.fsencode(config), capture_output=True, timeout=_SECONDS, check=False)
-    except FileNotFoundError:
-        raise missing(_OPERATION) from None
-    except subprocess.TimeoutExpired:
-        raise InstallerError(
-            _OPERATION,
-            f"`ssh -G {name}` did not end within {_SECONDS:.0f} s",
-            hint="a Match exec in ~/.ssh/config may hang: try `ssh -G` yourself",
-        ) from None
-    if done.returncode != 0:
-        lines = clean(os.fsdecode(done.stderr)).strip().splitlines() or ["no message"]
-        seen = f"`ssh -G {name}` ended with exit status {done.returncode}: {lines[0]}"
-        raise InstallerError(_OPERATION, seen, hint=_REFUSED if account_name() else _NO_ACCOUNT)
-    answer: dict[str, tuple[str, ...]] = {}
-    # Names of files are bytes, of which not all are text: the very file is to be found again.
-    for line in os.fsdecode(done.stdout).split("\n"):
-        keyword, _, value = line.partition(" ")
-        answer[keyword] = (*answer.get(keyword, ()), value)
-    return answer
-
-
-def _first(answer: Answer, keyword: str) -> str:
-    return answer.get(keyword, ("",))[0]
-
-
-def _credentials(answer: Answer, expand: Mapping[str, str]) -> Credentials:
-    return Credentials(
-        keys=tuple(_path(file, expand) for file in answer.get("identityfile", ()) if file != "none"),
-        certificates=tuple(_path(file, expand) for file in answer.get("certificatefile", ()) if file != "none"),
-        agent=_agent(_first(answer, "identityagent"), expand),
-        only=_first(answer, "identitiesonly") == "yes",
-    )
-
-
-def _agent(said: str, expand: Mapping[str, str]) -> str | None:
-    if said == "none":
-        return None
-    if said in ("", "SSH_AUTH_SOCK"):
-        return os.environ.get("SSH_AUTH_SOCK") or None
-    if said.startswith("$") and not said.startswith("${"):
-        return os.environ.get(said[1:]) or None
-    return str(_path(said, expand))
-
-
-def _tokens(name: str, answer: Answer) -> Mapping[str, str]:
-    """ssh_config(5), TOKENS: those that paths may hold."""
-    here = socket.gethostname()
-    return {
-        "%": "%",
-        "d": str(ssh_home()),
-        "h": _first(answer, "hostname"),
-        "i": str(os.getuid()),
-        "k": _first(answer, "hostkeyalias") or name,
-        "L": here.partition(".")[0],
-        "l": here,
-        "n": name,
-        "p": _first(answer, "port"),
-        "r": _first(answer, "user"),
-        "u": account_name() or str(os.getuid()),
-    }
-
-
-def _path(text: str, expand: Mapping[str, str]) -> Path:
-    """A path in which `~`, `%x` and `${NAME}` stand for what OpenSSH takes them for."""
-    text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
-    text = re.sub(r"%(.)", lambda found: expand.get(found[1], found[0]), text)
-    return expanded_by_ssh(text)
