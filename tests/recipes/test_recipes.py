@@ -1,4 +1,4 @@
-"""What is added in one place shows up everywhere: a platform, its question, its step, and a check.
+"""What is added in one place shows up everywhere: a platform, its question, its step, a check and a command.
 
 `added/` holds them, and nothing in the product knows. Each test is of a process that has them (`with_toy.py`).
 """
@@ -56,7 +56,7 @@ def user(tmp_path: Path) -> Iterator[WithToy]:
 def test_the_product_itself_knows_no_toy() -> None:
     modules = [path for top in ("installer", "screens") for path in (ROOT / top).rglob("*.py")]
     assert modules
-    assert [path for path in modules if re.search(r"\b(toys?|wheels)\b", path.read_text(encoding="utf-8"))] == []
+    assert [path for path in modules if re.search(r"\b(toys?|wheels|honk)\b", path.read_text(encoding="utf-8"))] == []
 
 
 def test_a_question_is_a_flag_which_is_read_and_judged(user: WithToy) -> None:
@@ -76,6 +76,15 @@ def test_a_platforms_section_is_in_the_schema_and_a_mistake_in_it_has_its_line(u
     line = path.read_text().splitlines().index("  colour: pink") + 1
     said = user.run("review", str(path), expect=ExitCode.PLAN).stderr
     assert f"shop.yaml:{line}:3 toy.colour: 'pink' is not red or blue" in said
+
+
+def test_a_command_is_in_the_help_and_its_result_and_error_are_those_of_every_command(user: WithToy) -> None:
+    shown = user.run("--help").stdout
+    assert re.search(r"honk +Sound the horn of a cluster\.", shown)
+    assert user.run("honk", "shop").stdout == "shop honks\n"
+    failed = user.run("honk", "mute", expect=ExitCode.CLUSTER)
+    assert failed.stdout == ""
+    assert failed.stderr.splitlines() == ["error: honk: it has no horn", "what to do: fit one"]
 
 
 def test_the_wizard_asks_the_question_on_its_own_page(user: WithToy) -> None:

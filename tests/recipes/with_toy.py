@@ -1,4 +1,4 @@
-"""Python with a platform, a question, a check and a step that were added, and nothing else changed.
+"""Python with a platform, a question, a check, a command and a step that were added, and nothing else changed.
 
 It registers what is in `added/` as a contributor would: by being in the right folder. Called as `PYTHON -m MODULE ...`,
 where PYTHON is a program that runs this file with its own path first; processes that the product starts use it, too.
@@ -41,5 +41,7 @@ if __name__ == "__main__":
     sys.path[0] = str(HERE.parent.parent)
     for package, folder in FOLDERS.items():
         add(package, HERE / "added" / folder)
+    if name == "installer":  # the command line, not a process that the product starts
+        runpy.run_path(str(HERE / "added" / "commands" / "toy.py"))
     sys.argv = [name, *arguments]
     runpy.run_module(name, run_name="__main__", alter_sys=True)
