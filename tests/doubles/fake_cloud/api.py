@@ -46,11 +46,15 @@ class CloudResource:
 
 @dataclass
 class FakeCloud:
-    """One account. Safe from many threads. `calls` counts requests; `after` runs once an effect stands, by method."""
+    """One account. Safe from many threads. `calls` counts requests; `after` runs once an effect is there, by method.
+
+    `throttled` is how many of the next requests are refused for their number, by method; each is counted, too.
+    """
 
     site: SiteClient
     calls: Counter[str] = field(default_factory=Counter)
     after: dict[str, Callable[[], None]] = field(default_factory=dict)
+    throttled: Counter[str] = field(default_factory=Counter)
     _entries: dict[str, CloudResource] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -160,6 +164,9 @@ class FakeCloud:
     def _request(self, method: str) -> Iterator[None]:
         with self._lock:
             self.calls[method] += 1
+            if self.throttled[method]:
+                self.throttled[method] -= 1
+                raise InstallerError(f"ask the cloud to {method}", "rate exceeded", retryable=True)
             yield
         if happens := self.after.pop(method, None):
             happens()

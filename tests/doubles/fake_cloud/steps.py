@@ -37,7 +37,10 @@ class Thing:
 
     def apply(self, ctx: Context) -> None:
         platform = _platform(ctx)
+        platform.changed()  # an attempt before this one may have made it, and its answer was lost
         if old := platform.one(self.kind, self.name):
+            if old.value == self.value(ctx):
+                return
             platform.delete([old.id], ctx)
         needs = () if self.kind == "network" else (_network(ctx).id,)
         tags = {TAG: ctx.world.plan.name}

@@ -70,7 +70,10 @@ class Account:
         self.stop = Stop()
         try:
             with Journal(directory.journal) as journal:
-                return asyncio.run(run(steps, world, journal, kind=kind, pace=SPEED, timing=TIMING, stop=self.stop))
+                limits = platform.limits()
+                return asyncio.run(
+                    run(steps, world, journal, kind=kind, pace=SPEED, limits=limits, timing=TIMING, stop=self.stop)
+                )
         finally:
             world.close()
             self.events = self._recorded(directory)[before:]
@@ -197,6 +200,30 @@ def test_requests_grow_with_kinds_and_not_with_machines(account: Account) -> Non
         # Each batch looks until its own machines have addresses, however many they are.
         assert made["list_resources"] <= 40
     assert counts[0] == counts[1]
+
+
+def test_what_the_cloud_refuses_for_the_number_of_requests_is_asked_again(account: Account) -> None:
+    account.cloud.throttled.update(create=2, create_machines=1, list_resources=1)
+    plan = demo()
+    assert account.run(plan, through_logins(plan)) is ExitCode.DONE
+    assert account.machines == sorted(machine.name for machine in topology(plan).machines)
+    account.cloud.throttled.update(delete=2)
+    assert account.destroy(plan) is ExitCode.DONE
+    assert account.machines == []
+    assert account.cloud.exists("network") == []
+    assert not any(account.cloud.throttled.values())
+
+
+@pytest.mark.parametrize("method", ["create", "create_machines"])
+def test_a_request_whose_answer_was_lost_is_repeated_and_makes_nothing_twice(account: Account, method: str) -> None:
+    def lost() -> None:
+        raise InstallerError("read the answer", "the connection was reset", retryable=True)
+
+    account.cloud.after[method] = lost
+    plan = demo()
+    assert account.run(plan, through_logins(plan)) is ExitCode.DONE
+    assert account.machines == sorted(machine.name for machine in topology(plan).machines)
+    assert len(account.cloud.exists("network")) == 1
 
 
 @dataclass
