@@ -30,6 +30,7 @@ from installer.steps.platform import Limit
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
     from installer.steps.step import Step
+    from installer.steps.world import World
 
 _PROCESSORS = max(2, os.cpu_count() or 1)
 _LIMITS = {"ssh": Limit(32), "local": Limit(8), "processors": Limit(_PROCESSORS)}
@@ -68,30 +69,46 @@ def work(
         _journal(assignment.kind, directory) as journal,
         lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,
     ):
-
-        def alone() -> None:
-            """Raises JournalError once another engine, here or on another computer, may be at work."""
-            guard()
-            if keeper:
-                keeper.check()
-
-        code = asyncio.run(
-            runner.run(
-                _steps(assignment, plan),
-                world,
-                journal,
-                kind=assignment.kind,
-                options={**asdict(assignment.options), "plan": assignment.plan_path},
-                pace=assignment.options.speed,
-                limits={**_LIMITS, **world.platform.limits()},
-                stop=stop,
-                begun=recorded,
-                guard=alone,
-            )
-        )
+        run = _run(assignment, plan, world, journal, stop=stop, begun=recorded, guard=_alone(guard, keeper))
+        code = asyncio.run(run)
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
         forget(directory)
     return code
+
+
+async def _run(
+    assignment: Assignment,
+    plan: InstallPlan,
+    world: World,
+    journal: Journal,
+    *,
+    stop: Stop,
+    begun: Callable[[], None],
+    guard: Callable[[], None],
+) -> ExitCode:
+    return await runner.run(
+        _steps(assignment, plan),
+        world,
+        journal,
+        kind=assignment.kind,
+        options={**asdict(assignment.options), "plan": assignment.plan_path},
+        pace=assignment.options.speed,
+        limits={**_LIMITS, **world.platform.limits()},
+        stop=stop,
+        begun=begun,
+        guard=guard,
+    )
+
+
+def _alone(guard: Callable[[], None], keeper: lease.Keeper | None) -> Callable[[], None]:
+    """What raises JournalError once another engine, here or on another computer, may be at work."""
+
+    def check() -> None:
+        guard()
+        if keeper:
+            keeper.check()
+
+    return check
 
 
 def _journal(kind: RunKind, directory: ClusterDirectory) -> Journal:

@@ -1,4 +1,7 @@
-"""A run as it happens, or told again: phases, machines, the selected machine's steps and log, what failed."""
+"""A run as it happens, or told again: phases, machines, the selected machine's steps and log, what failed.
+
+Over 300 lines because one screen is one class: its panes and its keys.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The review of a plan: what it means, rule by rule and step by step, before anything is done."""
+"""The review of a plan: what it means, rule by rule and step by step, before anything is done.
+
+Over 300 lines because one screen is one class: its tabs, keys and dialogs. What the tabs show is in `review_rows`.
+"""
 
 from __future__ import annotations
 

@@ -152,15 +152,18 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
             deadline=120.0,
         )
-    for record in topology.records:
-        yield Step(
-            id=ids.named(record.name),
-            title=f"look where {record.name} leads",
-            phase=Phase.DNS,
-            action=LookUp(record),
-            weight=0.2,
-            deadline=30.0,
-        )
+    yield from map(_look_up, topology.records)
+
+
+def _look_up(record: Record) -> Step:
+    return Step(
+        id=ids.named(record.name),
+        title=f"look where {record.name} leads",
+        phase=Phase.DNS,
+        action=LookUp(record),
+        weight=0.2,
+        deadline=30.0,
+    )
 
 
 def _checks(machine: Machine) -> Iterator[Step]:
