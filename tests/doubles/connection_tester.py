@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from installer.operations.login.connection_tests import State, Tell, Trial
+from installer.operations.login.connection_tests import Notify, State, Trial
 from installer.plan.host import Host
 from installer.plan.sections import SSH
 from installer.ssh.diagnosis import STAGES, Stage, passed
@@ -35,7 +35,7 @@ class FakeConnectionTester:
         self.ends = ends or {}
         self.tried: list[str] = []
 
-    def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
+    def __call__(self, host: Host, ssh: SSH, notify: Notify) -> Trial:
         again = host.address in self.tried
         self.tried.append(host.address)
         trial = Trial(State.CONNECTING, user=host.user or ssh.user, port=host.port or ssh.port)
@@ -45,7 +45,7 @@ class FakeConnectionTester:
                 return self._ended(trial, held, stage, *self.ends[host.address][1:])
             held.append(passed(stage.id, self._seen(host, stage.id)))
             trial = replace(trial, stages=(*held, *STAGES[len(held) :]))
-            tell(trial)
+            notify(trial)
         return replace(trial, state=State.READY)
 
     def close(self) -> None: ...

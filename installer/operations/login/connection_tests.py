@@ -65,8 +65,8 @@ class Trial:
         return None
 
 
-Tell = Callable[[Trial], None]
-ConnectionTest = Callable[[Host, SSH, Tell], Trial]
+Notify = Callable[[Trial], None]
+ConnectionTest = Callable[[Host, SSH, Notify], Trial]
 """Tries one machine and returns how it ended; tells on the way. Raises nothing."""
 
 
@@ -78,7 +78,7 @@ class ConnectionTester:
 
         self._jumps = Jumps()
 
-    def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
+    def __call__(self, host: Host, ssh: SSH, notify: Notify) -> Trial:
         from installer.common.errors import InstallerError
         from installer.ssh import config
         from installer.ssh.diagnose import diagnose
@@ -95,9 +95,9 @@ class ConnectionTester:
 
         def heard(stage: Stage) -> None:
             held.append(stage)
-            tell(replace(trial, stages=(*held, *STAGES[len(held) :])))
+            notify(replace(trial, stages=(*held, *STAGES[len(held) :])))
 
-        tell(trial)
+        notify(trial)
         # The keys are looked for each time: one may have been added to the agent since.
         known, keys = verify.host_keys(endpoint), keyring(endpoint)
         return _ended(trial, diagnose(host.address, endpoint, known, keys, SECONDS, heard, self._jumps))
@@ -190,16 +190,16 @@ class Trials:
             threading.Thread(target=self._try, args=(key,), name="trial", daemon=True).start()
 
     def _try(self, key: _Key) -> None:
-        def tell(trial: Trial) -> None:
+        def notify(trial: Trial) -> None:
             with self._lock:
                 self._found[key] = trial
                 self.version += 1
 
         try:
-            trial = self._diagnose(*key, tell)
+            trial = self._diagnose(*key, notify)
         except Exception as error:  # the interpreter would print it across the screen
             trial = grounded(f"{type(error).__name__}: {error}", "this is a mistake in Craton: please tell its authors")
-        tell(trial)
+        notify(trial)
         with self._lock:
             self._running.discard(key)
             self._fill()

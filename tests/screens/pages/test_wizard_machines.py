@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from installer.operations.login import connection_tests
-from installer.operations.login.connection_tests import Tell, Trial
+from installer.operations.login.connection_tests import Notify, Trial
 from installer.plan import planfile
 from installer.plan.host import Host
 from installer.plan.questions import draft, reading
@@ -254,10 +254,10 @@ async def test_leaving_the_page_and_craton_waits_for_no_machine(
     begun, go = threading.Event(), threading.Event()
 
     class Stuck(FakeConnectionTester):
-        def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
+        def __call__(self, host: Host, ssh: SSH, notify: Notify) -> Trial:
             begun.set()
             go.wait(PATIENCE)
-            return super().__call__(host, ssh, tell)
+            return super().__call__(host, ssh, notify)
 
     monkeypatch.setattr(connection_tests, "ConnectionTester", Stuck)
     app = wizard("10.0.0.[4-8]")

@@ -13,8 +13,8 @@ from installer.operations.login.connection_tests import (
     AT_ONCE,
     MOST_THREADS,
     ConnectionTester,
+    Notify,
     State,
-    Tell,
     Trial,
     Trials,
 )
@@ -34,9 +34,9 @@ class Held:
         self.go = threading.Event()
         self.begun: list[str] = []
 
-    def __call__(self, host: Host, ssh: SSH, tell: Tell) -> Trial:
+    def __call__(self, host: Host, ssh: SSH, notify: Notify) -> Trial:
         self.begun.append(host.address)
-        tell(Trial(State.CONNECTING, (passed("resolve", host.address), *STAGES[1:])))
+        notify(Trial(State.CONNECTING, (passed("resolve", host.address), *STAGES[1:])))
         self.go.wait(PATIENCE)
         return Trial(State.READY)
 
@@ -149,7 +149,7 @@ def test_a_new_host_key_is_no_failure() -> None:
 
 
 def test_a_mistake_of_our_own_ends_in_the_row_of_its_machine() -> None:
-    def broken(host: Host, ssh: SSH, tell: Tell) -> Trial:
+    def broken(host: Host, ssh: SSH, notify: Notify) -> Trial:
         raise ValueError("oh")
 
     trials = Trials(broken)
@@ -178,9 +178,9 @@ def tester(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ConnectionTester:
     return ConnectionTester()
 
 
-def _diagnose(tester: ConnectionTester, host: Host, tell: Callable[[Trial], None] = lambda _: None) -> Trial:
+def _diagnose(tester: ConnectionTester, host: Host, notify: Callable[[Trial], None] = lambda _: None) -> Trial:
     try:
-        return tester(host, SSH(user="ada"), tell)
+        return tester(host, SSH(user="ada"), notify)
     finally:
         tester.close()
 
