@@ -126,7 +126,10 @@ class Reader:
                     return [connection.execute(sql, values).fetchall() for sql, values in queries]
                 finally:
                     connection.rollback()
-            except sqlite3.Error as error:
+            except (
+                sqlite3.Error,
+                UnicodeDecodeError,
+            ) as error:  # the latter from words of SQLite's about a damaged file
                 self._disconnect()
                 if not self._path.exists():
                     return [[] for _ in queries]

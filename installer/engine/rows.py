@@ -72,9 +72,9 @@ def _check(type: EventType, data: Mapping[str, Any]) -> None:
             _require(data["error"], ("operation", "observed"), "a step's error")
     elif type is EventType.RETRY:
         _require(data["error"], ("observed",), "a retry's error")
-    if not 0 <= data.get("until", 0) < LATEST:
+    if type in (EventType.WAIT, EventType.RETRY) and not 0 <= data.get("until", 0) < LATEST:
         raise ValueError(f"{type} until {data['until']}")
-    if data.get("ticks", 0) < 0:
+    if type is EventType.RUN_STARTED and data.get("ticks", 0) < 0:
         raise ValueError(f"a run that began at {data['ticks']} ticks")
     if type is EventType.STAGE and not 0 < data["number"] <= data["of"] < 10_000:
         raise ValueError(f"stage {data['number']} of {data['of']}")

@@ -158,7 +158,8 @@ def unusable(path: Path, error: Exception, operation: str = "open the journal") 
     """What is wrong with a journal, and what can be done with its cluster all the same."""
     name = getattr(error, "sqlite_errorname", "")
     number = getattr(error, "errno", None)
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    damaged = isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError)
+    if damaged and not isinstance(error, sqlite3.OperationalError):
         return _damaged(path, str(error), operation)
     if name == "SQLITE_FULL" or number in (errno.ENOSPC, errno.EDQUOT):
         hint = "Free space on its file system, then run the command again."

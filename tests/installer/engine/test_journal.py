@@ -388,6 +388,7 @@ def test_a_file_that_is_no_journal_is_refused(journal_path: Path, opener: type[J
         ("UPDATE events SET data = '{\"kind\": null}'", "events"),
         ("UPDATE events SET data = '[1]'", "events"),
         ("UPDATE events SET type = 'song'", "events"),
+        ('UPDATE events SET data = \'{"kind": "install", "pid": 1, "steps": [], "ticks": []}\'', "events"),
         ("UPDATE steps SET needs = '{}'", "steps"),
         ("UPDATE steps SET state = ''", "steps"),
     ],
