@@ -8,7 +8,6 @@ machine has. The plan does.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -213,7 +212,7 @@ def read_requests(said: str) -> tuple[Request, ...]:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

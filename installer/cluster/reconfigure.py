@@ -77,11 +77,17 @@ def kubelet(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
     return {**present, **{key: value for key, value in wanted.items() if present.get(key) in _UNSET}}
 
 
+_BRACKETS = 2000
+"""More than kubeadm writes, and few enough for the reader, which takes the square of their number in time."""
+
+
 def documents(text: str) -> list[dict[str, Any]]:
     """The mappings among the YAML documents of `text`. Raises ValueError if it is no YAML."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    if text.count("[") + text.count("{") > _BRACKETS:
+        raise ValueError("it is nested too deep")
     try:
         found = list(YAML(typ="safe", pure=True).load_all(text))
     except YAMLError as error:

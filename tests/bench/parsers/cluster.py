@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
-from installer.cluster import addons, cluster_dns, drain, etcd, nodes, objects, pods
+from installer.cluster import addons, certificates, cluster_dns, drain, etcd, nodes, objects, pods, reconfigure
 from installer.cluster.diagnosis import clock, explain, transcript
 from installer.common.errors import InstallerError
 from installer.operations import backup
@@ -51,6 +52,14 @@ _DAEMON_SET = {
     "metadata": {"annotations": {"craton/sum": "a1"}},
     "status": {"numberReady": 3, "desiredNumberScheduled": 3},
 }
+_PEM = b"-----BEGIN CERTIFICATE REQUEST-----\nMIHbMIGCAgEAMCA=\n-----END CERTIFICATE REQUEST-----\n"
+_REQUEST = "\n".join(
+    [
+        "name csr-1", "uid u1", "version 1", f"signer {certificates.SIGNER}", f"user system:node:{_MACHINE.name}",
+        "group system:nodes", "group system:authenticated", "usage digital signature", "usage server auth",
+        f"document {base64.b64encode(_PEM).decode()}",
+    ]
+)  # fmt: skip
 _MEMBERS = {
     "header": {"cluster_id": "1"},
     "members": [
@@ -111,6 +120,10 @@ def _members(text: str) -> object:
     return etcd.members_of(saying(text), "demo-master-1")
 
 
+def _requests(text: str) -> object:
+    return [certificates.refusal(request, _MACHINE) for request in certificates.read_requests(text)]
+
+
 def _health_of_members(text: str) -> object:
     return etcd.healthy_of(saying(text), "demo-master-1", etcd.parse_members(json.dumps(_MEMBERS)))
 
@@ -125,6 +138,8 @@ PARSERS: tuple[Parser, ...] = (
     of_text("kubectl get node", _node, (json.dumps(_NODE), "")),
     of_text("kubectl get pods", _pods, (json.dumps(_PODS),)),
     of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),)),
+    of_text("requests for certificates", _requests, (_REQUEST,)),
+    of_text("kubeadm's configuration", reconfigure.documents, ("a: 1\n---\nkind: x\nb: [1, {c: d}]\n",), ValueError),
     of_text("etcd's members", _members, (json.dumps(_MEMBERS),)),
     of_text(
         "health of etcd's members",

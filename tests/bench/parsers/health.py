@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from installer.common import json_reader
 from installer.health import gather as gathering
+from installer.health.benchmark import report as benchmark
 from installer.health.evaluate import evaluate
 from installer.health.preflight import evaluate_preflight, facts, summary
 from installer.health.reach import flows, scripts
@@ -17,11 +18,12 @@ from installer.health.report.html import page
 from installer.health.report.model import Report
 from installer.health.report.text import render
 from installer.plan.model import InstallPlan
-from installer.plan.topology import Topology
+from installer.plan.topology import Topology, topology
 from installer.ssh.connection import Result
 from installer.steps.evidence import Evidence
 from tests.bench.parsers.parser import Parser, of_text
 from tests.installer.health import healthy
+from tests.installer.health.benchmark.test_benchmark import MASTER, Answers
 from tests.installer.health.preflight import bare
 
 _MARK = "=== NONCE "
@@ -74,6 +76,13 @@ def _gathered(text: str) -> object:
     return gathering.gather(cast(Any, connection), machine, healthy.TOPOLOGY)
 
 
+def _benchmark(text: str) -> object:
+    """One master of which every probe of the benchmark prints what the machine wants."""
+    answers = Answers()
+    everyone = {MASTER: _evidence(text, answers.evidence(MASTER))}
+    return benchmark.render(benchmark.evaluate(answers.plan, topology(answers.plan), everyone, {}))
+
+
 def _ports(text: str) -> object:
     wanted = list(flows.flows(healthy.TOPOLOGY))[:20]
     secret = scripts.Secret("ask")
@@ -89,11 +98,13 @@ def _report(text: str) -> object:
 
 
 _ON_MASTER = _printed(healthy.outputs(healthy.TOPOLOGY.machines[0]))
+_BENCHMARK = _printed({id: probed.output for id, probed in Answers().evidence(MASTER).probes.items()})
 _BARE = _printed(bare.outputs(bare.TOPOLOGY.machines[0]))
 
 PARSERS: tuple[Parser, ...] = (
     of_text("probes of health", _health, (_ON_MASTER,)),
     of_text("probes of preflight", _preflight, (_BARE,)),
+    of_text("probes of the benchmark", _benchmark, (_BENCHMARK,)),
     of_text("a round trip", _gathered, (_ON_MASTER, "sudo: a password is required\n")),
     of_text(
         "probes of ports",
