@@ -109,7 +109,7 @@ _NOT_FED = {
         "platforms/local/network.py:host_name_servers", "platforms/local/process.py:_end",
         "platforms/local/process.py:follow", "platforms/local/process.py:run",
         "platforms/local/rootfs.py:_index_targets", "ssh/host_keys/exchange.py:talk",
-        "ssh/transport/command.py:Session._read", "ssh/transport/tcp.py:Replay.recv",
+        "ssh/transport/command.py:Session._read", "ssh/transport/tcp.py:Replay._read",
     ),
 }  # fmt: skip
 """Functions that read and are not fed, by the reason."""
