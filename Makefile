@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
-.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube crash fuzz screenshots requirements clean
+.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots requirements clean
 
 install: $(RUNTIME)
 
@@ -67,6 +67,9 @@ bench-local: $(DEVELOPMENT)  ## from nothing to SSH on six real machines of this
 
 bench-kube: $(DEVELOPMENT)  ## a whole cluster of real Kubernetes, beside kubeadm's steps by hand (root, podman; CRATON_ARTIFACTS or the internet)
 	@$(BIN)/python -m tests.bench.kube
+
+bench-api: $(DEVELOPMENT)  ## kubectl by the API's name while a master is stopped, paused or cut off (root, podman; CRATON_ARTIFACTS or the internet)
+	@$(BIN)/python -m tests.bench.api
 
 crash: $(DEVELOPMENT)  ## kill engines before and after every write, command and call: twins, orphans and losses (root, podman)
 	@$(BIN)/python -m tests.bench.crash

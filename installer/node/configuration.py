@@ -39,6 +39,9 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
     yield "ADDRESS", str(topology.machine(machine).located)
     for address, name in names_on(topology, topology.machine(machine)):
         yield "HOST", f"{address} {name}"
+    if topology.has_api_proxy(topology.machine(machine)):
+        masters = (str(master.located) for master in topology.of_role(Role.MASTER))
+        yield "API", " ".join((plan.api_host, *masters))
     for architecture in ARCHITECTURES:
         for artifact in wanted(plan, architecture):
             known = artifacts.sums.get(artifact.path, _NO_SUM)
@@ -59,11 +62,13 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
 def names_on(topology: Topology, machine: Machine) -> Iterator[tuple[str, str]]:
     """Addresses and names that `machine` has to find without a name server: the contract's, and the masters'.
 
-    No other machine's: a worker that joins changes nothing on those that run.
+    No other machine's: a worker that joins changes nothing on those that run. Where the API's name leads to the
+    machine's own proxy, the machine adds that name itself once the proxy runs.
     """
     for record in topology.records:
-        for address in topology.addresses_on(machine, record):
-            yield address, record.name
+        if record.rule != "D1" or not topology.has_api_proxy(machine):
+            for address in topology.addresses_on(machine, record):
+                yield address, record.name
     for master in topology.of_role(Role.MASTER):
         yield str(master.located), master.name
 

@@ -14,6 +14,7 @@ Verbs (arguments; what stdin holds; what stdout says):
     needed        the configuration; paths of the artifacts that preparing would fetch, one a line
     prepare       the configuration (installer.node.configuration); stages
     hosts         the configuration; writes the names that machines know each other by, and nothing else
+                  (a proxy to the API that runs is one of them; `prepare` makes it)
     undo          takes back what prepare and firewall did, and leaves the cluster before; lines `removed KIND NAME`
                   and `left KIND NAME WHY`
     firewall apply|confirm|remove|show       see installer.node.firewall

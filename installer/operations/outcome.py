@@ -60,6 +60,7 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
     if progress.kind is RunKind.REMOVE:
         lines += [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
     lines.append(f"  survives     {survives(plan.masters)}")
+    lines += [f"  outside      {line}" for line in outside_lines(plan)]
     if report:
         lines.append(f"  health       {report.headline}")
     lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")
@@ -72,6 +73,13 @@ def hosts_lines(plan: InstallPlan) -> list[str]:
         return []
     derived = topology(plan)
     return [f"{address} {record.name}" for record in derived.records for address in derived.addresses(record)]
+
+
+def outside_lines(plan: InstallPlan) -> list[str]:
+    """What clients outside the cluster notice of a master that fails, where no load balancer spares them that."""
+    if plan.traits.stand_ins or plan.masters == 1 or plan.ingress.kind == "load-balancer":
+        return []
+    return ["while the first master is cut off, each call waits up to 10 s (a load balancer avoids that)"]
 
 
 def destroyed_lines(cluster: str, progress: Progress) -> list[str]:

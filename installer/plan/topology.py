@@ -21,6 +21,8 @@ _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
 _BALANCER_ADDRESS = 5
 GIVEN_LATER = "given later"
 """What people read in place of an address that the platform gives."""
+API_PROXY = "127.0.0.1"
+"""Where a machine's own proxy to the API listens, on the API's own port."""
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
 INFRA_LABEL = "node-role.kubernetes.io/infra="
 """The contract asks for none; it shows the role, and workloads that belong there select it."""
@@ -137,16 +139,24 @@ class Topology:
         planned = {machine.name: str(machine.address or machine.name) for machine in self.machines}
         return tuple(planned.get(target, target) for target in record.targets)
 
+    def has_api_proxy(self, machine: Machine) -> bool:
+        """Whether `machine` has a proxy of its own to the API: a master has an API server, and one master no choice."""
+        return machine.role is not Role.MASTER and len(self.of_role(Role.MASTER)) > 1
+
     def addresses_on(self, machine: Machine, record: Record) -> tuple[str, ...]:
         """Where `record` leads on `machine`, in the order in which clients try.
 
-        On a master the API's name leads to the master itself first, and never through a balancer: one that sends a
-        machine's own connection back to it would break joins. Elsewhere it leads to the balancer if that has an
-        address, else to the masters.
+        The API's name never leads through a balancer: one that sends a machine's own connection back to it would break
+        joins. It leads to the machine's own proxy, on a master to the master itself and then to the others.
         """
-        outside = self.addresses(record)
-        if record.rule != "D1" or (outside and machine.role is not Role.MASTER):
-            return outside
+        if record.rule != "D1":
+            return self.addresses(record)
+        if self.has_api_proxy(machine):
+            return (API_PROXY,)
+        return self.masters_from(machine)
+
+    def masters_from(self, machine: Machine) -> tuple[str, ...]:
+        """The masters' addresses, as far as they are known, those of `machine` first."""
         masters = sorted(self.of_role(Role.MASTER), key=lambda master: master.name != machine.name)
         return tuple(str(master.address) for master in masters if master.address)
 

@@ -16,7 +16,7 @@ from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.common.text import count, tilde
 from installer.engine.progress import Progress
-from installer.operations.outcome import hosts_lines
+from installer.operations.outcome import hosts_lines, outside_lines
 from screens import theme
 from screens.pages.base import CratonScreen
 from screens.widgets.header import TitleBar
@@ -62,6 +62,7 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
         *(("hosts file", Content(line)) for line in hosts_lines(plan)),
         ("survives", Content(survives(plan.masters))),
+        *(("outside", Content(line)) for line in outside_lines(plan)),
         ("health", _health(installed.report)),
     ]
 

@@ -48,7 +48,7 @@ printf 'Filename Type Size Used Priority\n/var/swap.img file 2097148 0 -2\n' >"$
 mount --bind "$1/swaps" /proc/swaps
 rm -rf /usr/bin/containerd* /usr/bin/ctr /usr/bin/runc /usr/sbin/runc /usr/lib/cni /etc/containerd /etc/cni \
     /usr/bin/kube* /var/lib/containerd /var/lib/kubelet /var/lib/craton /etc/kubernetes \
-    /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat
+    /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat /usr/sbin/haproxy
 find "$2" -maxdepth 1 -type f -exec cp {} /usr/local/sbin/ ';'
 chmod 755 /usr/local/sbin/*
 for command in curl ethtool ip iptables modprobe mount nft nsenter; do
@@ -115,7 +115,7 @@ class BareMachine:
 
 _STATE = r"""
 cd /
-places='etc opt root usr/local usr/sbin/conntrack usr/bin/socat'
+places='etc opt root usr/local usr/sbin/conntrack usr/bin/socat usr/sbin/haproxy'
 # But the old versions that the system's own tools keep when accounts come and go.
 backups='-name passwd- -o -name group- -o -name shadow- -o -name gshadow-'
 find $places ! '(' $backups ')' -printf '%y %m %U %p %l\n' 2>/dev/null | sort -k 4

@@ -2,7 +2,10 @@
 # The names that machines know each other by, in a block of /etc/hosts that is ours.
 
 prepare_names() {
+    HOSTS=$HOSTS$(api_names && echo .)
+    HOSTS=${HOSTS%.}
     edit names /etc/hosts
+    drop_api_proxy
 }
 
 with_names() {

@@ -12,7 +12,7 @@ from installer.health.probing import asset, line
 from installer.health.reach import pairs as reach
 from installer.health.reach.pairs import Pair, Reached
 from installer.plan import rules
-from installer.plan.rules import Level, Role
+from installer.plan.rules import Level
 from installer.plan.topology import Machine, Record, Topology
 from installer.steps.evidence import Evidence, Probe, Unreadable
 
@@ -102,24 +102,34 @@ def judge_record(
 ) -> tuple[Verdict, str]:
     """Whether a name resolves to exactly the planned addresses on `machine`, or to any behind a load balancer."""
     planned = set(topology.addresses_on(machine, record))
-    to_masters = record.rule == "D1" and machine.role is Role.MASTER
     if not addresses:
         return Verdict.FAIL, f"{record.name} ({record.rule}) does not resolve"
-    if topology.load_balancer and not to_masters:
+    if topology.load_balancer and record.rule != "D1":
         return Verdict.PASS, f"{record.name} resolves to {', '.join(addresses)} ({', '.join(record.targets)})"
     if planned == set(addresses):
         return Verdict.PASS, f"{record.name} resolves as planned"
-    if set(addresses) == set(topology.addresses(record)):  # as an older Craton prepared masters behind a balancer
-        return Verdict.WARN, f"{record.name} leads to the load balancer on this master, not to the master itself"
+    if old := _without_proxy(topology, machine, record, set(addresses)):
+        return Verdict.WARN, f"{record.name} leads {old}"
     missing, extra = sorted(planned.difference(addresses)), sorted(set(addresses) - planned)
     words = [f"lacks {', '.join(missing)}"] if missing else []
     words += [f"has {', '.join(extra)} beyond the plan"] if extra else []
     return Verdict.FAIL, f"{record.name} ({record.rule}) {' and '.join(words)}"
 
 
+def _without_proxy(topology: Topology, machine: Machine, record: Record, addresses: set[str]) -> str:
+    """Where the API leads on a machine that an older Craton prepared, or that has no HAProxy; or nothing."""
+    if record.rule != "D1":
+        return ""
+    wanted = "this machine's own proxy" if topology.has_api_proxy(machine) else "a master"
+    if addresses == set(topology.masters_from(machine)):
+        return f"to one master after the other, not to {wanted}"
+    behind_balancer = topology.load_balancer is not None and addresses == set(topology.addresses(record))
+    return f"to the load balancer, not to {wanted}" if behind_balancer else ""
+
+
 _NAME_REMEDIES = {
     Verdict.PASS: "",
-    Verdict.WARN: "resume: preparing the machine again corrects its hosts file",
+    Verdict.WARN: "install haproxy on the machine if it has none, then resume: that corrects its hosts file",
     Verdict.FAIL: "correct the A records, then wait for their TTL",
 }
 

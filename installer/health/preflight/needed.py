@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from installer.plan import rules
 from installer.plan.rules import Level, Role
-from installer.plan.topology import Machine
+from installer.plan.topology import Machine, Topology
 
 ALL_NODES = {10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy"}
+API_PROXY = 6443
+"""Of machines that have a proxy of their own to the API."""
 MASTERS = {
     2379: "etcd", 2380: "etcd", 2381: "etcd", 6443: "API server", 10257: "controller manager", 10259: "scheduler",
 }  # fmt: skip
@@ -32,9 +34,10 @@ class Needed:
         return self.last - self.first < SINGLE
 
 
-def needed(machine: Machine) -> Iterator[Needed]:
-    """What has to be free on `machine`: what its rules let in, and what kubeadm's components listen on."""
-    own = {**ALL_NODES, **(MASTERS if machine.role is Role.MASTER else {})}
+def needed(machine: Machine, topology: Topology) -> Iterator[Needed]:
+    """What has to be free on `machine`: what its rules let in, and what Craton's and kubeadm's programs listen on."""
+    own = [*ALL_NODES, *(MASTERS if machine.role is Role.MASTER else ())]
+    own += [API_PROXY] if topology.has_api_proxy(machine) else []
     yield from (Needed("tcp", port, port, Level.NEEDED) for port in own)
     for rule in machine.firewall:
         if rule.direction == "in" and rule.traffic.protocol != "all":

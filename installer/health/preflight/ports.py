@@ -66,7 +66,7 @@ def _ports(subject: Subject) -> Judgement:
         raise Unreadable("nothing listens, says the machine, and yet it was reached")
     taken: dict[Listener, Verdict] = {}
     for one in sorted(listeners(subject.evidence), key=str):
-        for want in needed(subject.machine):
+        for want in needed(subject.machine, subject.topology):
             if want.protocol == one.protocol and want.first <= one.port <= want.last and not _right(one):
                 firm = want.single and want.level in (Level.MUST, Level.NEEDED)
                 taken[one] = Verdict.FAIL if firm or taken.get(one) is Verdict.FAIL else Verdict.WARN

@@ -53,8 +53,8 @@ def _kernel_config(_machine: Machine, _topology: Topology) -> str:
     return _with_arguments(tuple(wanted), "kernel-config")
 
 
-def _sockets(machine: Machine, _topology: Topology) -> str:
-    ranges = (f"{one.first}-{one.last}" for one in needed(machine) if RIGHT.get(one.first, ()) is not None)
+def _sockets(machine: Machine, topology: Topology) -> str:
+    ranges = (f"{one.first}-{one.last}" for one in needed(machine, topology) if RIGHT.get(one.first, ()) is not None)
     return _with_arguments(tuple(dict.fromkeys(ranges)), "sockets")
 
 

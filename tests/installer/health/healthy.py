@@ -59,7 +59,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         ),
     }
     if machine.role is not Role.MASTER:
-        return common
+        return common | {"api-proxy": "ok"}
     return common | {
         "apiserver": "ok",
         "requests": "",

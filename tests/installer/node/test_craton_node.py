@@ -20,7 +20,7 @@ from tests.doubles.mirror import script
 from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
 from tests.patience import PATIENCE
 
-STAGES = 12
+STAGES = 13
 
 
 @pytest.fixture
@@ -47,7 +47,11 @@ def test_a_bare_machine_is_prepared_in_numbered_stages(bench: Bench) -> None:
     assert [stage[1] for stage in stages] == [str(number) for number in range(1, STAGES + 1)]
     assert {stage[2] for stage in stages} == {str(STAGES)}
     idle = [before for before, line in pairwise(said.splitlines()) if line == "unchanged"]
-    assert idle == ["Debian GNU/Linux 12 (bookworm), amd64", "stage 12 12 container images"]
+    assert idle == [
+        "Debian GNU/Linux 12 (bookworm), amd64",
+        "stage 3 13 proxy to the API",
+        "stage 13 13 container images",
+    ]
     status = bench.box.status()
     assert status["prepared"] == PLAN.kubernetes
     assert status["configuration"] == configuration_sum(bench.text)

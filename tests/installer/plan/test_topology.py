@@ -16,7 +16,6 @@ from installer.plan import decisions, rules
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Kind, Peer, Role
-from installer.plan.sections import Ingress
 from installer.plan.topology import Machine, Topology, topology
 from tests.strategies import plan_data, plans, repeatable
 
@@ -194,15 +193,14 @@ def test_on_a_master_the_api_leads_to_the_master_itself_first(plan: InstallPlan)
         assert set(leads) == masters
 
 
-def test_elsewhere_the_api_leads_to_the_balancer_and_to_the_masters_where_it_has_no_address() -> None:
-    plan = InstallPlan(name="demo", subdomain="example.test", ingress=Ingress(kind="load-balancer"))
+@repeatable
+@given(plans())
+def test_elsewhere_the_api_leads_to_the_machines_own_proxy_or_to_the_only_master(plan: InstallPlan) -> None:
     found = topology(plan)
-    api, worker = found.records[0], found.of_role(Role.WORKER)[0]
-    assert found.addresses_on(worker, api) == ("10.10.0.5",)
-    assert found.load_balancer is not None
-    named = replace(found, load_balancer=replace(found.load_balancer, address=None, host="lb.cloud.test"))
-    assert named.addresses(api) == ()
-    assert named.addresses_on(worker, api) == ("10.10.0.11", "10.10.0.12", "10.10.0.13")
+    api, master = found.records[0], found.first_master
+    for machine in (*found.of_role(Role.INFRA), *found.of_role(Role.WORKER)):
+        expected = "127.0.0.1" if plan.masters > 1 else str(master.address)
+        assert found.addresses_on(machine, api) == (expected,)
 
 
 def test_a_machine_without_an_address_says_what_is_missing_and_may_be_asked_again() -> None:

@@ -13,7 +13,7 @@ from installer.health.catalogue import CHECKS
 from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
-from installer.platforms.rehearsal.simulator.stages import CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
+from installer.platforms.rehearsal.simulator.stages import API_PROXY, CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
 
 _NONCE = re.compile(r"^#: nonce (\S+)$", re.MULTILINE)
 _SECTION = re.compile(r"^#: probe (?P<id>\S+)\n(?P<body>.*?)(?=^#: probe |\Z)", re.MULTILINE | re.DOTALL)
@@ -130,6 +130,14 @@ def _apiserver(command: Command, _body: str) -> Answer:
     return (0, "ok") if conditions.api_answers(command) else _refused(6443)
 
 
+def _api_proxy(command: Command, _body: str) -> Answer:
+    if not _done(command, API_PROXY):
+        return 0, "absent"
+    if not cluster.has_quorum(command.site.record):
+        return 35, "curl: (35) Recv failure: Connection reset by peer"
+    return 0, "ok"
+
+
 def _etcd_health(command: Command, _body: str) -> Answer:
     if not _is_master(command):
         return _refused(2381)
@@ -199,6 +207,7 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "serving": _serving,
     "requests": _requests,
     "apiserver": _apiserver,
+    "api-proxy": _api_proxy,
     "etcd-health": _etcd_health,
     "etcd-members": _etcd_members,
     "nodes": _nodes,

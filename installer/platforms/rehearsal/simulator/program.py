@@ -7,6 +7,7 @@ import re
 import time
 
 from installer.plan.rules import Role
+from installer.plan.topology import API_PROXY
 from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
 from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, lease, membership, stages, upgrade
 from installer.platforms.rehearsal.simulator.cluster import minor
@@ -90,10 +91,11 @@ async def _prepare(command: Command) -> None:
     if machine.prepared not in ("", version):
         machine.done = [key for key in machine.done if not key.startswith("prepare/")]
     machine.prepared = machine.configuration = ""
-    await command.stages("prepare", stages.prepare(version))
+    proxied = re.findall(r"^API='(\S+) .+'$", text, re.MULTILINE)
+    await command.stages("prepare", stages.prepare(version, proxied=bool(proxied)))
     machine.prepared = machine.kubeadm = version
     machine.images = sorted({*machine.images, setting(text, "PAUSE_IMAGE")})
-    machine.hosts = re.findall(r"^HOST='(.+)'$", text, re.MULTILINE)
+    machine.hosts = re.findall(r"^HOST='(.+)'$", text, re.MULTILINE) + [f"{API_PROXY} {name}" for name in proxied]
     machine.configuration = hashlib.sha256(text.encode()).hexdigest()
     if node:
         node.version = version

@@ -52,6 +52,9 @@ def unstarted(name: str) -> str:
 WORKER_NODE = TOPOLOGY.machine(WORKER)
 MASTER_NODE = TOPOLOGY.machine(MASTER)
 
+BY_TURNS = "10.10.0.11 10.10.0.12 10.10.0.13"
+CONSOLE = "demo.k8s.example.test 10.10.0.21"
+
 TABLE = [
     # check, machine, probe, output, exit status, verdict, words seen
     ("hostname", WORKER, "hostname", "demo-worker-1\n", 0, PASS, "as planned"),
@@ -107,7 +110,22 @@ TABLE = [
     ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b k=v:NoSchedule"), 0, WARN, "k=v:NoSchedule"),
     ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} True v1.36.2 a=b {NOT_READY}"), 0, PASS, "none, as planned"),
     ("taints", WORKER, "nodes", nodes(WORKER, f"{WORKER} False v1.36.2 a=b {NOT_READY}"), 0, WARN, "not-ready"),
-    ("names", WORKER, "names", "demo-k8s.k8s.example.test 10.10.0.11", 0, FAIL, "lacks 10.10.0.12, 10.10.0.13"),
+    ("names", WORKER, "names", "demo-k8s.k8s.example.test 10.10.0.11", 0, FAIL, "lacks 127.0.0.1"),
+    ("names", WORKER, "names", f"demo-k8s.k8s.example.test {BY_TURNS}", 0, FAIL, "demo.k8s.example.test"),
+    (
+        "names",
+        WORKER,
+        "names",
+        f"demo-k8s.k8s.example.test {BY_TURNS}\n{CONSOLE}",
+        0,
+        WARN,
+        "one master after the other",
+    ),
+    ("names", MASTER, "names", f"demo-k8s.k8s.example.test 127.0.0.1\n{CONSOLE}", 0, FAIL, "lacks 10.10.0.11"),
+    ("api-proxy", WORKER, "api-proxy", "absent", 0, WARN, "one master after the other"),
+    ("api-proxy", INFRA, "api-proxy", "curl: (7) Failed to connect to 127.0.0.1", 7, FAIL, "Failed to connect"),
+    ("api-proxy", INFRA, "api-proxy", "curl: (35) Recv failure: Connection reset by peer", 35, FAIL, "no master"),
+    ("api-proxy", WORKER, "api-proxy", "", 124, UNKNOWN, "in time"),
     ("names", WORKER, "names", "demo-k8s.k8s.example.test", 0, FAIL, "does not resolve"),
     ("names", WORKER, "names", "demo.k8s.example.test 10.10.0.21 192.0.2.1", 0, FAIL, "does not resolve"),
     ("names", WORKER, "names", "sh: getent: not found", 127, UNKNOWN, "getent"),

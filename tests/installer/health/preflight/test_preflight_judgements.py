@@ -227,7 +227,7 @@ ADDED: dict[tuple[str, str, str], list[tuple[str, Verdict, str, str]]] = {
         (SS.format(protocol="tcp", local="127.0.0.1:2379", name="etcd"), FAIL, "2379 by etcd", ""),
     ],
     ("ports", WORKER, "sockets"): [
-        (SS.format(protocol="tcp", local="*:6443", name="haproxy"), PASS, "", ""),
+        (SS.format(protocol="tcp", local="*:6443", name="haproxy"), FAIL, "6443 by haproxy (process 77)", "haproxy"),
         (SS.format(protocol="udp", local="0.0.0.0:4789", name="x"), FAIL, "udp 4789", ""),
         ("udp UNCONN 0 0 0.0.0.0:4789 0.0.0.0:*", FAIL, "the kernel, for a tunnel", ""),
         (SS.format(protocol="tcp", local="*:31000", name="java"), WARN, "31000 by java", ""),

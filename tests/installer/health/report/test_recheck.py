@@ -106,7 +106,7 @@ def reach_filtered() -> str:
 
 
 def names_wrong() -> str:
-    return healthy.evidence()[WORKER].output("names").replace("10.10.0.11", "10.10.0.99", 1)
+    return healthy.evidence()[WORKER].output("names").replace("127.0.0.1", "10.10.0.99", 1)
 
 
 PROBLEMS = [

@@ -22,7 +22,7 @@ from installer.health.report.model import Report, RuleStatus, last_report, save_
 from installer.health.report.text import render
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
-from installer.plan.rules import Peer, Role, Traffic
+from installer.plan.rules import Peer, Traffic
 from installer.plan.sections import Ingress
 from installer.plan.topology import FirewallRule, topology
 from tests.installer.health import healthy
@@ -203,25 +203,25 @@ def test_a_wider_rule_in_force_covers_a_planned_one(actual: FirewallRule, covere
 def test_a_load_balancer_may_have_any_address() -> None:
     plan = healthy.PLAN.model_copy(update={"ingress": Ingress(kind="load-balancer")})
     whole = topology(plan)
-    masters = " ".join(str(master.address) for master in whole.of_role(Role.MASTER))
     everyone = {}
     for name, one in healthy.evidence(whole).items():
-        api = masters if whole.machine(name).role is Role.MASTER else "192.0.2.7"
+        api = " ".join(whole.addresses_on(whole.machine(name), whole.records[0]))
         everyone[name] = healthy.spoiled(one, "names", f"{plan.api_host} {api}\n{plan.console_host} 192.0.2.7")
     report = healthy.report(everyone, plan)
     assert report.verdict is Verdict.PASS, report.problems()
     assert rules(report)["D1"].observed is Verdict.PASS
 
 
-def test_a_master_prepared_by_an_older_craton_is_warned_about() -> None:
+def test_machines_prepared_by_an_older_craton_are_warned_about() -> None:
     plan = healthy.PLAN.model_copy(update={"ingress": Ingress(kind="load-balancer")})
+    whole = topology(plan)
     everyone = {
         name: healthy.spoiled(one, "names", f"{plan.api_host} 10.10.0.5\n{plan.console_host} 10.10.0.5")
-        for name, one in healthy.evidence(topology(plan)).items()
+        for name, one in healthy.evidence(whole).items()
     }
     report = healthy.report(everyone, plan)
     assert report.verdict is Verdict.WARN
-    assert {finding.machine for finding in report.problems()} == {"demo-master-1", "demo-master-2", "demo-master-3"}
+    assert {finding.machine for finding in report.problems()} == {machine.name for machine in whole.machines}
     assert all("resume" in finding.remedy for finding in report.problems())
 
 
