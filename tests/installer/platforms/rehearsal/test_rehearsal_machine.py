@@ -98,11 +98,11 @@ def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> Non
             pool.get("demo-worker-1", PATIENCE)
 
 
-def test_preparing_reports_twelve_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
+def test_preparing_reports_thirteen_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     text = configuration(rehearsal.plan, rehearsal.topology, "demo-worker-1")
     first = _node(rehearsal, "worker-1", "prepare", text)
-    assert [line for line in first.stdout.splitlines() if line.startswith("stage 12 12 ")]
+    assert [line for line in first.stdout.splitlines() if line.startswith("stage 13 13 ")]
     assert "already done" not in first.stdout
     again = _node(rehearsal, "worker-1", "prepare", text)
     assert again.stdout.count("already done") == 12
