@@ -108,7 +108,7 @@ def test_a_prepared_machine_is_given_back_as_it_was(ctx: MachineContext, bench: 
     assert prepare.observe(ctx).seen == "prepared for nothing"
     prepare.apply(ctx)
     assert prepare.observe(ctx).holds
-    assert [number for number, _, _ in ctx.stages] == list(range(1, 13))
+    assert [number for number, _, _ in ctx.stages] == list(range(1, 14))
     bench.box.sh("echo mine >>/etc/crictl.yaml")
     prepare.undo(ctx)
     topic, data = ctx.published[-1]
