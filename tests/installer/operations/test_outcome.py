@@ -14,7 +14,14 @@ from installer.engine.events import Event, EventType, Outcome, RunKind, StepReco
 from installer.engine.progress import Progress
 from installer.health.report.model import save_report
 from installer.operations.clusters import ClusterSummary
-from installer.operations.outcome import clusters_table, destroyed_lines, outcome_lines, receipt, resource_lines
+from installer.operations.outcome import (
+    clusters_table,
+    destroyed_lines,
+    outcome_lines,
+    outside_lines,
+    receipt,
+    resource_lines,
+)
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import dump
 from installer.plan.sections import Ingress
@@ -101,6 +108,17 @@ def test_a_failure_that_was_tried_again_and_mended_is_told_no_more(directory: Cl
     lines = outcome_lines(directory, ran(*FAILURES, *again, ended=(Outcome.FAILED, ExitCode.MACHINES)))
     assert lines[0] == "demo: 1 failed, 2 not tried because of that."
     assert "  a" not in lines
+
+
+@pytest.mark.parametrize(
+    ("masters", "ingress", "waits"), [(3, "infra", True), (1, "infra", False), (3, "load-balancer", False)]
+)
+def test_clients_outside_are_told_of_the_wait_that_a_load_balancer_spares_them(
+    masters: int, ingress: str, waits: bool
+) -> None:
+    kind = Ingress.model_validate({"kind": ingress})
+    plan = InstallPlan(name="demo", subdomain="example.test", platform="local", masters=masters, ingress=kind)
+    assert any("up to 10 s" in line for line in outside_lines(plan)) is waits
 
 
 @pytest.mark.parametrize("checked", [True, False])
