@@ -145,7 +145,7 @@ class Reader:
         for event in stream:
             if isinstance(event, events.DocumentStartEvent):
                 if root is not None:
-                    self._flaw(event, "a second document", "part of a plan file")
+                    self._flaw(event, "a second YAML document, which a plan file can't have")
                     break
                 self.start = span_of(event).end if event.explicit else 0
                 root = self._node(next(stream), stream)
@@ -182,11 +182,11 @@ class Reader:
         span = span_of(event)
         broken = False
         if isinstance(event, events.AliasEvent):
-            self._flaw(event, f"an alias ({shown(self.text[span.start : span.end])})", "a value written out")
+            self._flaw(event, f"an alias ({shown(self.text[span.start : span.end])}); write the value out")
             return Scalar(span, BROKEN)
         if getattr(event, "tag", None) is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-            self._flaw(event, f"a value with the tag {shown(tag)}", "a value without a tag")
+            self._flaw(event, f"a value with the tag {shown(tag)}; remove the tag")
             broken = True
         node = self._collection(event, stream, span)
         return Scalar(node.span, BROKEN) if broken else node
@@ -210,7 +210,7 @@ class Reader:
             self._enter(event, key if key is not None else "?")
             value = self._value(next(stream), stream, span_of(event))
             if key is not None and key in entries:
-                self._flaw(event, f"a key given twice (first in line {entries[key].span.line})", "allowed")
+                self._flaw(event, f"this key is already in line {entries[key].span.line}; keep one of them")
             elif key is not None:
                 entries[key] = MappingEntry(span_of(event), value)
             end = max(end, value.span.end)
@@ -240,7 +240,7 @@ class Reader:
         self._node(event, stream)
         self.path.pop()
         if len(self.flaws) == before:
-            self._flaw(event, "a key of several parts", "a name")
+            self._flaw(event, "a key of several parts; use a plain name")
         return None
 
     def _value(self, event: Event, stream: Iterator[Event], key: Span) -> Node:
@@ -255,7 +255,7 @@ class Reader:
     def _enter(self, event: Event, name: str) -> None:
         self.path.append(name)
         if len(self.path) > self.depth:
-            self._flaw(event, f"nesting of more than {self.depth} levels", "the shape of a plan")
+            self._flaw(event, f"more than {self.depth} levels deep")
             raise _NotReadableError
 
     def _flaw(self, event: Event, found: str, allowed: str = "") -> None:

@@ -39,6 +39,7 @@ class Ruling:
     value: str
     purpose: str
     quote: str
+    wording: str
     state: str
     reason: str
     realised: str
@@ -159,6 +160,7 @@ def _ruling(decision: Decision, plan: InstallPlan) -> Ruling:
         value=rule.value,
         purpose=rule.purpose,
         quote=rule.quote,
+        wording=rule.wording,
         state=str(decision.state),
         reason=decision.reason,
         realised=_realised(decision, plan) if decision.state is State.ON else "",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 FieldPath = tuple[str | int, ...]
 Conflict = tuple[FieldPath, str, str]
-"""Where it can be mended, what was found, what is allowed."""
+"""The field to correct, the value found there, and the message: what is wrong and what to do, in full sentences."""
 
 SECTION = "<platform>"
 """In `reads`: the section of the platform that the plan names."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from installer.plan import rules
 from installer.plan.conflict import SECTION, Conflict, ConflictRule, FieldPath
 from installer.plan.fields import can_be_made
 
@@ -39,16 +38,16 @@ def _nowhere_to_run(plan: PlanSettings) -> Iterator[Conflict]:
         yield (
             ("workers",),
             "0",
-            "1 or more, or 0 with schedulable_masters: true, so that workloads have somewhere to run",
+            "You need at least one worker, unless masters may run workloads.",
         )
 
 
-def _infra_beside_balancer(plan: PlanSettings) -> Iterator[Conflict]:
+def _infra_with_balancer(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.ingress.kind == "load-balancer" and plan.ingress.infra is not None:
         yield (
             ("ingress", "infra"),
             str(plan.ingress.infra),
-            "to be given with kind: load-balancer, which takes the place of infra nodes",
+            "A load balancer replaces infra nodes. Remove the number of infra nodes, or choose kind: infra.",
         )
 
 
@@ -57,16 +56,17 @@ def _no_balancer(plan: PlanSettings) -> Iterator[Conflict]:
         yield (
             ("ingress", "kind"),
             "'load-balancer'",
-            f"infra: the {plan.platform} platform has no load balancer here. {rules.INFRA_SENTENCE}",
+            f"{plan.traits.unbalanced} Use infra nodes.",
         )
 
 
 def _account_to_make(plan: PlanSettings) -> Iterator[Conflict]:
     if not plan.traits.inventory and not can_be_made(plan.ssh.user):
-        allowed = (
-            "1 to 32 lowercase letters, digits, '_' and '-', no digit first: Craton makes this account on each machine"
+        message = (
+            "Craton creates this account, so it takes a Linux name: up to 32 lowercase letters, digits, '_' and '-', "
+            "not starting with a digit or '-'."
         )
-        yield ("ssh", "user"), f"'{plan.ssh.user}'", allowed
+        yield ("ssh", "user"), f"'{plan.ssh.user}'", message
 
 
 def _networks_overlap(plan: PlanSettings, one: str, other: str) -> Iterator[Conflict]:
@@ -74,7 +74,11 @@ def _networks_overlap(plan: PlanSettings, one: str, other: str) -> Iterator[Conf
     if plan.traits.inventory and other == "machines":
         return  # own machines have the addresses that they have
     if first.overlaps(second):
-        yield ("networks", one), f"'{first}'", f"a network that does not overlap {other} ({second})"
+        yield (
+            ("networks", one),
+            f"'{first}'",
+            f"{first} overlaps the {_NOUNS[other]} network ({second}). Choose another.",
+        )
 
 
 def _machines_too_small(plan: PlanSettings) -> Iterator[Conflict]:
@@ -85,7 +89,11 @@ def _machines_too_small(plan: PlanSettings) -> Iterator[Conflict]:
     machines = plan.networks.machines
     if last_needed >= machines.num_addresses - 1:
         prefix = 32 - (last_needed + 1).bit_length()
-        yield ("networks", "machines"), f"'{machines}'", f"/{prefix} or larger for {plan.machine_count} machines"
+        yield (
+            ("networks", "machines"),
+            f"'{machines}'",
+            f"{machines} is too small for {plan.machine_count} machines. Use a /{prefix} or larger.",
+        )
 
 
 def _pods_too_small(plan: PlanSettings) -> Iterator[Conflict]:
@@ -97,20 +105,25 @@ def _pods_too_small(plan: PlanSettings) -> Iterator[Conflict]:
         yield (
             ("networks", "pods"),
             f"'{pods}'",
-            f"/{prefix} or larger: each of {plan.machine_count} nodes gets a /24",
+            f"{pods} is too small: each of {plan.machine_count} nodes takes a /24. Use a /{prefix} or larger.",
         )
 
 
 def _services_out_of_range(plan: PlanSettings) -> Iterator[Conflict]:
     services = plan.networks.services
     if not 12 <= services.prefixlen <= 24:
-        yield ("networks", "services"), f"'{services}'", "/12 to /24 (kube-apiserver's limit is 20 bits)"
+        yield (
+            ("networks", "services"),
+            f"'{services}'",
+            f"{services} has the wrong size. Use a network from /12, the API server's limit, to /24.",
+        )
 
 
+_NOUNS = {"machines": "machine", "pods": "pod"}
 _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("networks", "services")
 _RULES = (
     ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
-    ConflictRule((("ingress",),), _infra_beside_balancer),
+    ConflictRule((("ingress",),), _infra_with_balancer),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
     ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from installer.common import no_proxy, web_address
 from installer.common.sanitise import clean
+from installer.common.text import shown
 from installer.plan import addresses
 from installer.plan import rules as contract
 
@@ -38,20 +39,25 @@ _LOGIN = re.compile(r"\w(?:[\w.+-]|[\\@](?=\w)){0,254}")
 
 
 _PUBLIC_KEY = re.compile(
-    r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
-    r" [A-Za-z0-9+/]+={0,3}( .*)?"
+    r"(ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
+    r" [A-Za-z0-9+/]+={0,3}(?: .*)?"
 )
 
 
-def refuse(found: object, allowed: str) -> PydanticCustomError:
-    """An error whose context says what is allowed; whoever shows it adds where it was found."""
-    return PydanticCustomError("plan", "{found} is not allowed", {"found": repr(found), "allowed": allowed})
+def refuse(found: object, message: str) -> PydanticCustomError:
+    """An error that a field words itself: `message` is what its reader sees, in full sentences."""
+    return PydanticCustomError("plan", "{message}", {"found": repr(found), "message": message})
+
+
+def _quoted(value: object) -> str:
+    """A value as it is named in a message."""
+    return "This" if value is None or isinstance(value, dict | list) else shown(repr(value))
 
 
 def valid_name(value: object) -> str:
     allowed = (
-        f"1 to {NAME_LIMIT} lowercase letters, digits and '-', a letter first, no '-' at the end "
-        "(RFC 1123, and the clouds' limits on names)"
+        f"Enter a name: up to {NAME_LIMIT} lowercase letters, digits or hyphens, "
+        "starting with a letter and not ending in a hyphen."
     )
     if not isinstance(value, str) or len(value) > NAME_LIMIT:
         raise refuse(value, allowed)
@@ -62,7 +68,8 @@ def valid_name(value: object) -> str:
 
 def valid_subdomain(value: object) -> str:
     allowed = (
-        "a DNS name such as k8s.example.com: labels of 1 to 63 lowercase letters, digits and '-', 2 or more labels"
+        "Enter a DNS domain such as k8s.example.com: at least two parts, "
+        "each up to 63 lowercase letters, digits or hyphens."
     )
     if not isinstance(value, str) or len(value) > 253 - NAME_LIMIT - len("-k8s."):
         raise refuse(value, allowed)
@@ -70,12 +77,12 @@ def valid_subdomain(value: object) -> str:
     if len(labels) < 2 or any(len(label) > 63 or not _LABEL.fullmatch(label) for label in labels):
         raise refuse(value, allowed)
     if labels[-1].isdigit():
-        raise refuse(value, "a DNS name, not an IP address")
+        raise refuse(value, "Enter a DNS domain such as k8s.example.com, not an IP address.")
     return value
 
 
 def _network(value: object) -> IPv4Network:
-    allowed = "an IPv4 network in CIDR notation such as 10.0.0.0/16, with no host bits set"
+    allowed = "Enter an IPv4 network such as 10.0.0.0/16."
     if isinstance(value, IPv4Network):
         return value
     if not isinstance(value, str) or "/" not in value:
@@ -83,23 +90,34 @@ def _network(value: object) -> IPv4Network:
     try:
         network = IPv4Network(value)
     except ValueError:
-        raise refuse(value, allowed) from None
+        raise refuse(value, _network_meant(value) or allowed) from None
     if str(network) != value:  # a netmask, a hostmask or a padded prefix
         raise refuse(value, allowed)
     return network
 
 
+def _network_meant(value: str) -> str:
+    """The question to ask about an address with a prefix, which is a network but for its host bits."""
+    try:
+        meant = IPv4Network(value, strict=False)
+    except ValueError:
+        return ""
+    return f"{shown(value)} is an address in a network. Did you mean {meant}?"
+
+
 def valid_release(value: object) -> str:
     if isinstance(value, str) and _VERSION.fullmatch(value) and value.rpartition(".")[0] in KUBERNETES_VERSIONS:
         return value
-    raise refuse(value, f"a release such as {DEFAULT_KUBERNETES}, of {', '.join(KUBERNETES_VERSIONS)}")
+    raise refuse(
+        value, f"Enter a release such as {DEFAULT_KUBERNETES}. Craton installs {', '.join(KUBERNETES_VERSIONS)}."
+    )
 
 
 def valid_account(value: object) -> str:
     """An account that somebody can log in to; whether Craton can also make it is for `can_be_made` to say."""
     if isinstance(value, str) and _LOGIN.fullmatch(value) and clean(value) == value:
         return value
-    raise refuse(value, r"an account name such as admin, first.last, user@realm or DOMAIN\user")
+    raise refuse(value, r"Enter an account name, such as admin, first.last, user@realm or DOMAIN\user.")
 
 
 def can_be_made(account: str) -> bool:
@@ -108,16 +126,33 @@ def can_be_made(account: str) -> bool:
 
 
 def valid_public_key(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and value.isprintable() and _PUBLIC_KEY.fullmatch(value)):
+    if value is None:
         return value
     if isinstance(value, str) and "PRIVATE KEY" in value:
-        raise PydanticCustomError(
-            "plan",
-            "{found} is not allowed",
-            {"found": "a private key", "allowed": "one line of a public key (the file that ends in .pub)"},
-        )
-    raise refuse(value, "one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'")
+        raise refuse(_PRIVATE, "That's a private key. Use the public half: the file that ends in .pub.")
+    if isinstance(value, str) and value.startswith(("/", "~", ".")):
+        raise refuse(value, f"There is no readable OpenSSH public key in {shown(value)}. Check the path.")
+    if not isinstance(value, str) or not value.isprintable() or not (found := _PUBLIC_KEY.fullmatch(value)):
+        raise refuse(value, "Enter one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'.")
+    if not _is_public_key(value):
+        raise refuse(value, f"This {found[1]} key is damaged or cut off. Paste all of the line in the .pub file.")
+    return value
 
+
+def _is_public_key(line: str) -> bool:
+    """Whether the key's own bytes are a key of the type that the line begins with, none missing or left over."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # slow to import, and few plans have a key
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    try:
+        load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+_PRIVATE = "a private key"
+"""Stands in for a pasted secret, which no message repeats."""
 
 _NUMERIC = re.compile(r":|^[0-9.]*\.[0-9.]*$")
 
@@ -136,10 +171,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def valid_address(value: object) -> str:
     """An IP address in its usual spelling, or a name as it is."""
-    allowed = "an IP address, a DNS name, or a Host of ~/.ssh/config"
+    allowed = f"{_quoted(value)} must be an IP address, a DNS name or a Host of ~/.ssh/config."
     if isinstance(value, str) and (address := addresses.parse(value)):
         if reason := addresses.reason_against_ssh(address):
-            raise refuse(value, f"an address that SSH reaches: {reason}")
+            raise refuse(value, f"SSH can't reach {shown(value)}: {reason}. Enter another address.")
         return str(address)
     if isinstance(value, str) and _HOST.fullmatch(value) and not _NUMERIC.search(value):
         return value
@@ -151,30 +186,29 @@ def valid_internal(value: object) -> IPv4Address | None:
         return value
     address = addresses.parse(value) if isinstance(value, str) else value
     if not isinstance(address, IPv4Address):
-        raise refuse(value, "an IPv4 address such as 10.0.0.11, by which the other machines reach this one")
+        raise refuse(value, "Enter the IPv4 address, such as 10.0.0.11, at which the other machines reach this one.")
     if reason := addresses.reason_against(address):
-        raise refuse(value, f"an address by which other machines reach this one: {reason}")
+        raise refuse(value, f"Other machines can't reach {address}: {reason}. Enter another address.")
     return address
 
 
 def valid_jump(value: object) -> str | None:
     if value is None or (isinstance(value, str) and all(_JUMP.fullmatch(hop) for hop in value.split(","))):
         return value
-    raise refuse(value, "jump hosts as ssh -J takes them, such as admin@bastion:2222")
+    raise refuse(value, "Enter a jump host as ssh -J takes it, such as admin@bastion:2222; several with commas.")
 
 
 def valid_key_path(value: object) -> str | None:
     if isinstance(value, str) and "PRIVATE KEY" in value:
-        allowed = "the path of a key file: a plan holds no secrets"
-        raise PydanticCustomError("plan", "{found} is not allowed", {"found": "a private key", "allowed": allowed})
+        raise refuse(_PRIVATE, "That's a private key, and plans hold no secrets. Enter the path of its file.")
     if value is None or (isinstance(value, str) and value and value.isprintable()):
         return value
-    raise refuse(value, "the path of a key file, such as ~/.ssh/id_ed25519")
+    raise refuse(value, "Enter the path of a key file, such as ~/.ssh/id_ed25519.")
 
 
 def valid_base_url(value: object) -> str | None:
     allowed = (
-        "an http or https address without user, password, query or '/' at its end, such as https://mirror.example.com"
+        "Enter an http or https address such as https://mirror.example.com: no user, password, query or trailing slash."
     )
     if value is None:
         return None
@@ -193,7 +227,7 @@ def _is_web_address(value: str) -> bool:
 
 def valid_no_proxy(value: object) -> str | None:
     """Entries as programs on the machines understand them, separated by commas."""
-    allowed = "names, addresses and networks, separated by commas, such as 10.0.0.0/8,.example.com"
+    allowed = "Enter names, addresses and networks separated by commas, such as 10.0.0.0/8,.example.com."
     if value is None:
         return None
     found = no_proxy.entries(value) if isinstance(value, str) else ()
@@ -208,7 +242,7 @@ def valid_digests(value: object) -> dict[str, str]:
         for name, digest in value.items()
     ):
         return dict(value)
-    raise refuse(value, "a mapping of images, such as registry.k8s.io/pause:3.10.2, to digests, such as sha256:0f1e...")
+    raise refuse(value, "Map images, such as registry.k8s.io/pause:3.10.2, to digests, such as sha256:0f1e...")
 
 
 def valid_checksums(value: object) -> dict[str, str]:
@@ -216,7 +250,7 @@ def valid_checksums(value: object) -> dict[str, str]:
         isinstance(path, str) and isinstance(sum, str) and _SHA256.fullmatch(sum) for path, sum in value.items()
     ):
         return dict(value)
-    raise refuse(value, "a mapping of paths on the mirror to SHA-256 sums of 64 hexadecimal digits")
+    raise refuse(value, "Map paths on the mirror to SHA-256 sums of 64 hexadecimal digits.")
 
 
 def valid_whole_number(value: object) -> object:
@@ -237,21 +271,21 @@ def valid_may_rule(value: object) -> str:
         return value
     rule = contract.RULES.get(value) if isinstance(value, str) else None
     if rule and rule.obsolete:
-        raise refuse(value, f"{', '.join(choosable)} ({value} is obsolete: {rule.obsolete})")
-    raise refuse(value, f"a MAY rule of the contract: {', '.join(choosable)}")
+        raise refuse(value, f"{value} is obsolete: {rule.obsolete}. You can choose {', '.join(choosable)}.")
+    raise refuse(value, f"{_quoted(value)} can't be switched on or off. You can choose {', '.join(choosable)}.")
 
 
 def _network_of_people(value: object) -> IPv4Network:
     network = _network(value)
     if reason := addresses.reason_against_people(network):
-        raise refuse(value, f"a network that people can be in: {reason}")
+        raise refuse(value, f"Nobody can connect from {value}: {reason}. Choose another network.")
     return network
 
 
 def _network_of_cluster(value: object) -> IPv4Network:
     network = _network(value)
     if reason := addresses.reason_against(network):
-        raise refuse(value, f"a network that machines, pods or services can have: {reason}")
+        raise refuse(value, f"Machines, pods and services can't use {value}: {reason}. Choose another network.")
     return network
 
 

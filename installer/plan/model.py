@@ -14,17 +14,17 @@ class InstallPlan(PlanSettings):
 
     @model_validator(mode="after")
     def _rules_between_fields(self, info: ValidationInfo) -> InstallPlan:
-        """Report every broken rule between fields at once, each at the field where it can be mended.
+        """Report every broken rule between fields at once, each at the field where it can be corrected.
 
         The validation context's `unknown`, if any, is that of `conflicts`.
         """
         errors = [
             InitErrorDetails(
-                type=PydanticCustomError("plan", "{found} is not allowed", {"found": found, "allowed": allowed}),
+                type=PydanticCustomError("plan", "{message}", {"found": found, "message": message}),
                 loc=where,
                 input=None,
             )
-            for where, found, allowed in conflicts(self, (info.context or {}).get("unknown", ()))
+            for where, found, message in conflicts(self, (info.context or {}).get("unknown", ()))
         ]
         if errors:
             raise ValidationError.from_exception_data("InstallPlan", errors)

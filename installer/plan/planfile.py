@@ -31,13 +31,15 @@ class Problem:
     found: str
     allowed: str = ""
     hint: str = ""
+    message: str = ""
+    """As of validation.Mistake."""
 
     @property
     def text(self) -> str:
-        return validation.sentence(self.found, self.allowed, self.hint)
+        return self.message or validation.sentence(self.found, self.allowed, self.hint)
 
     def __str__(self) -> str:
-        """`plan.yaml:12:3 masters: 2 is not 1, 3 or 5`"""
+        """`plan.yaml:12:3 masters: Enter 1, 3 or 5 instead of 2.`"""
         field = f"{self.field}: " if self.field else ""
         return clean(f"{self.file}:{self.line}:{self.column} {field}{self.text}")
 
@@ -50,7 +52,7 @@ class PlanFileError(InstallerError):
         super().__init__(
             "read the plan",
             "\n".join(map(str, problems)),
-            hint="mend the plan file; `craton schema` prints what it may hold",
+            hint="correct the plan file; `craton schema` prints what it can hold",
             exit_code=ExitCode.PLAN,
         )
 
@@ -179,7 +181,7 @@ def _text(path: Path) -> str:
     name = str(path)
     try:
         if path.is_dir():
-            raise PlanFileError((Problem(name, 1, 1, "", "a directory", "a plan file"),))
+            raise PlanFileError((Problem(name, 1, 1, "", "this is a directory, not a plan file"),))
         with path.open("rb") as file:
             content = file.read(MAX_SIZE + 1)
     except FileNotFoundError:
@@ -189,13 +191,15 @@ def _text(path: Path) -> str:
         said = getattr(error, "strerror", None) or str(error)
         raise PlanFileError((Problem(name, 1, 1, "", f"cannot be read: {said}"),)) from None
     if len(content) > MAX_SIZE:
-        raise PlanFileError((Problem(name, 1, 1, "", f"a file of more than {MAX_SIZE >> 10} KiB", "a plan file"),))
+        raise PlanFileError(
+            (Problem(name, 1, 1, "", f"this file is larger than {MAX_SIZE >> 10} KiB, too large for a plan"),)
+        )
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line, column = yaml_reader.position_of(content[: error.start].decode(), error.start)
-        found = f"byte 0x{content[error.start]:02x}"
-        raise PlanFileError((Problem(name, line, column, "", found, "UTF-8 text"),)) from None
+        found = f"byte 0x{content[error.start]:02x} isn't UTF-8 text"
+        raise PlanFileError((Problem(name, line, column, "", found),)) from None
 
 
 def _read(text: str, name: str) -> tuple[InstallPlan, yaml_reader.Mapping]:
@@ -218,13 +222,13 @@ def _no_mapping(root: yaml_reader.Node | None, name: str) -> Problem:
     span = root.span if root else yaml_reader.Span(0, 0, 1, 1)
     value = yaml_reader.data(root) if root else None
     found = "an empty file" if value is None else "a list" if isinstance(value, list) else "a single value"
-    return Problem(name, span.line, span.column, "", found, "a mapping of the plan's fields")
+    return Problem(name, span.line, span.column, "", f"this is {found}; a plan has fields such as `name: demo`")
 
 
 def _problem(mistake: validation.Mistake, root: yaml_reader.Mapping, name: str) -> Problem:
     span = _place(root, mistake.field)
     field = shown(".".join(map(str, mistake.field)))
-    return Problem(name, span.line, span.column, field, mistake.found, mistake.allowed, mistake.hint)
+    return Problem(name, span.line, span.column, field, mistake.found, mistake.allowed, mistake.hint, mistake.message)
 
 
 def _place(root: yaml_reader.Mapping, field: tuple[str | int, ...]) -> yaml_reader.Span:

@@ -54,10 +54,6 @@ REFUSED = always(Risk.REFUSED, "Craton does not change it on an installed cluste
 """What a change means where nobody has thought about it."""
 
 
-REFUSED = always(Risk.REFUSED, "Craton does not change it on an installed cluster")
-"""What a change means where nobody has thought about it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """One field of the plan as it is asked.
@@ -84,9 +80,9 @@ class Question:
 
     @property
     def quotes(self) -> tuple[tuple[str, str, str], ...]:
-        """Id, level and wording of the contract's rules behind the question."""
+        """Id, level and wording of the contract's rules behind the question; the wording ends no longer than a line."""
         found = (contract.RULES[id] for id in self.rules)
-        return tuple((rule.id, str(rule.level), rule.quote) for rule in found)
+        return tuple((rule.id, str(rule.level), rule.wording) for rule in found)
 
 
 def or_none(text: str) -> str | None:

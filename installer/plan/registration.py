@@ -30,6 +30,8 @@ class PlatformTraits:
     """Machines and load balancers get their addresses from the platform, once they exist."""
     load_balancers: bool = True
     """Whether there are load balancers; a setting `load_balancers` says so for each plan."""
+    unbalanced: str = "This platform has no load balancer here."
+    """What to tell somebody who chose a load balancer where there is none."""
     here: bool = False
     """Its machines run on this computer's processors, and so have its architecture."""
     bridge: bool = False

@@ -1,22 +1,17 @@
 """The Generic Platform contract as data: every rule by its id, and whether a plan switches it on.
 
-Ids and wording are those of the specification; NEEDED rules are ours: what the letter of the specification leaves
-out and a working cluster needs. Firewalls, the review screen, probes and the report are all derived from RULES.
+Ids and quotations are those of the specification; people read `wording`. NEEDED rules are ours: the specification
+leaves them out, but a working cluster needs them. Firewalls, the review screen, probes and the report are all derived
+from RULES.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    pass
-
-INFRA_SENTENCE = (
-    "Infra nodes are special nodes that must be deployed when a load balancer isn't available in an environment."
-)
-"""The specification's words on why a platform without load balancers needs infra nodes."""
+from installer.plan.wordings import WORDINGS
 
 
 class Role(StrEnum):
@@ -105,6 +100,11 @@ class Rule:
     default: bool = False
     """Whether a rule that the plan may choose is on unless the user says otherwise."""
     obsolete: str = ""
+
+    @property
+    def wording(self) -> str:
+        """What the rule asks for, in clean words and without its level; `quote` is the specification's own text."""
+        return WORDINGS[self.id]
 
 
 _M, _I, _W = Role.MASTER, Role.INFRA, Role.WORKER

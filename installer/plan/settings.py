@@ -40,7 +40,7 @@ def _valid_section(section: object, info: ValidationInfo) -> Part:
 
 def _valid_platform(value: object) -> str:
     if not isinstance(value, str) or value not in PLATFORMS:
-        raise refuse(value, " or ".join(PLATFORMS))
+        raise refuse(value, f"Choose a platform: {', '.join(PLATFORMS)}.")
     return value
 
 

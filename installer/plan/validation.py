@@ -37,18 +37,20 @@ class Mistake:
     found: str
     allowed: str = ""
     hint: str = ""
+    message: str = ""
+    """What the field itself says about the value; takes the place of the other three."""
 
     @property
     def text(self) -> str:
-        return sentence(self.found, self.allowed, self.hint)
+        return self.message or sentence(self.found, self.allowed, self.hint)
 
 
 def sentence(found: str, allowed: str, hint: str = "") -> str:
-    """`2 is not 1, 3 or 5`, and the like."""
-    said = found
+    """`Enter 1, 3 or 5 instead of 2.`, and the like."""
+    text = found
     if allowed:
-        said += f", expected {allowed}" if found == MISSING else f" is not {allowed}"
-    return f"{said}; {hint}" if hint else said
+        text = f"Missing: enter {allowed}." if found == MISSING else f"Enter {allowed} instead of {found}."
+    return f"{text}; {hint}" if hint else text
 
 
 def validate(
@@ -101,7 +103,7 @@ def _attempt(
 
 
 def _without(data: Mapping[str, Any], paths: set[tuple[str | int, ...]]) -> dict[str, Any]:
-    """A copy of `data` without what is at `paths`; a list goes as a whole."""
+    """A copy of `data` without what is at `paths`; a list goes entirely."""
     kept = copy.deepcopy({key: value for key, value in data.items() if (key,) not in paths})
     for path in paths:
         inner: Any = kept
@@ -121,10 +123,10 @@ def _mistake(error: ErrorDetails, data: Mapping[str, Any]) -> Mistake:
         return Mistake(path, UNKNOWN_KEY, hint=_nearest(names))
     context = error.get("ctx", {})
     if error["type"] == "plan":
-        said = context["found"] != repr(error["input"])
-        found = shown(context["found"]) if said else _words(error["input"])
+        worded = context["found"] != repr(error["input"])
+        found = shown(context["found"]) if worded else _words(error["input"])
         missing = path[0] in _PLACEHOLDERS and path[0] not in data
-        return Mistake(path, MISSING if missing else found, context["allowed"])
+        return Mistake(path, MISSING if missing else found, message=context["message"])
     if error["type"] == "missing":
         return Mistake(path, MISSING, _allowed(names))
     return Mistake(path, _words(error["input"]), _allowed(names) or error["msg"].lower())

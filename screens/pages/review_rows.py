@@ -188,7 +188,7 @@ def what(rule: Ruling) -> str:
 def rule_words(rule: Ruling, status: RuleStatus | None = None) -> Content:
     """A rule's own words, what it is for, what becomes of it, and how far it was found to hold."""
     lines = [
-        Content.styled(f"{rule.id} ", "bold") + Content(f"“{rule.quote}”"),
+        Content.styled(f"{rule.id} ", "bold") + Content(rule.wording),
         Content.styled("for ", "$faint") + Content(rule.purpose),
     ]
     if rule.traffic:

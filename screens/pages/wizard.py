@@ -42,7 +42,7 @@ from screens.widgets.trail import Trail
 QUIET, ROUNDS = 3, 200
 """How often in a row no message may be under way before typing counts as done, and how often to look at most."""
 
-_REPLACED = "An answer cannot stand; its default is drawn."
+_REPLACED = "One answer is invalid, so the diagram shows its default."
 
 
 class WizardScreen(CratonScreen[None]):
@@ -227,7 +227,7 @@ class WizardScreen(CratonScreen[None]):
         return not (action == "next" and listing)
 
     async def action_next(self) -> None:
-        """To the next question, the next page, or the review; not past an answer that cannot stand."""
+        """To the next question, the next page, or the review; not past an invalid answer."""
         await self._typed_through()
         fields = self._fields
         around = self.focused.ancestors_with_self if self.focused else []
@@ -284,7 +284,7 @@ class WizardScreen(CratonScreen[None]):
     # The plan
 
     async def _finish(self) -> None:
-        """Save the plan and review it, or open the first page that has something to mend."""
+        """Save the plan and review it, or open the first page with a problem."""
         self._state.seen = set(range(REVIEW))
         self.keep()
         plan = await self._plan()

@@ -124,14 +124,15 @@ def _control(question: Question, answers: Answers, trials: Trials, typed: str) -
 def help_of(question: Question) -> str:
     """Why the question is asked, what may be answered, and the rules of the contract behind it."""
     allowed = [f"Allowed: {words}"] if (words := reading.allowed(question)) else []
-    quotes = [f"{id} {level}  “{quote}”" for id, level, quote in question.quotes]
+    quotes = [f"{id} {level}  {words}" for id, level, words in question.quotes]
     return "\n\n".join([question.why, *allowed, *quotes])
 
 
 def why(question: Question, rules: int = 3) -> Content:
-    """One sentence on why it is asked, and the contract's words behind it; all of them are in the help."""
+    """One sentence on why it is asked, and the contract's rules behind it; all of them are in the help."""
     lines = [Content(question.why)]
-    for id, level, quote in question.quotes[:rules]:
-        said = quote.removeprefix(f"{level} ")  # most quotations start with the level, which is said once
-        lines.append(Content.assemble((f"{id} ", "bold"), (f"{level} “{said}”", "$faint")))
+    lines += [
+        Content.assemble((f"{id} ", "bold"), (f"{level} {words}", "$faint"))
+        for id, level, words in question.quotes[:rules]
+    ]
     return Content("\n").join(lines)

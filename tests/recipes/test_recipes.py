@@ -63,9 +63,9 @@ def test_a_question_is_a_flag_which_is_read_and_judged(user: WithToy) -> None:
     assert re.search(r"--colour +CHOICE +Which colour have the machines\?", user.run("new", "--help").stdout)
     user.new("--colour", "blue")
     assert "# The colour of every machine.\ntoy:\n  colour: blue\n" in (user.directory / "shop.yaml").read_text()
-    assert "--colour: 'pink' is not red or blue" in user.new("--colour", "pink", expect=ExitCode.USAGE)
+    assert "--colour: Enter red or blue instead of 'pink'" in user.new("--colour", "pink", expect=ExitCode.USAGE)
     said = user.new("--colour", "blue", "--workers", "0", "--schedulable-masters", expect=ExitCode.PLAN)
-    assert "toy.colour: 'blue' is not a colour of clusters without workers: those are red" in said
+    assert "toy.colour: A cluster without workers must be red." in said
 
 
 def test_a_platforms_section_is_in_the_schema_and_a_mistake_in_it_has_its_line(user: WithToy) -> None:
@@ -75,7 +75,7 @@ def test_a_platforms_section_is_in_the_schema_and_a_mistake_in_it_has_its_line(u
     path.write_text(path.read_text().replace("colour: red", "colour: pink"))
     line = path.read_text().splitlines().index("  colour: pink") + 1
     said = user.run("review", str(path), expect=ExitCode.PLAN).stderr
-    assert f"shop.yaml:{line}:3 toy.colour: 'pink' is not red or blue" in said
+    assert f"shop.yaml:{line}:3 toy.colour: Enter red or blue instead of 'pink'" in said
 
 
 def test_a_command_is_in_the_help_and_its_result_and_error_are_those_of_every_command(user: WithToy) -> None:

@@ -58,7 +58,7 @@ def plan_of(answers: Answers) -> InstallPlan:
 
 
 def problems(answers: Answers) -> dict[str, str]:
-    """What is wrong by field, rules between fields included, each where it can be mended.
+    """What is wrong by field, rules between fields included, each where it can be corrected.
 
     What is not answered yet takes its default; that a question without a default is not answered is no problem.
     """
@@ -70,7 +70,7 @@ def problems(answers: Answers) -> dict[str, str]:
 
 
 def preview(answers: Answers) -> InstallPlan:
-    """The plan so far: what is not answered or cannot stand is replaced by its default.
+    """The plan so far: what is not answered or is invalid is replaced by its default.
 
     It may lack the machines that it takes; topology then gives them the addresses of a platform that makes them.
     """
@@ -86,7 +86,7 @@ def preview(answers: Answers) -> InstallPlan:
 
 
 def arranged(answers: Answers, machines: Sequence[Host]) -> dict[Host, str]:
-    """The names that these machines would get if they were the list, whether or not it can stand."""
+    """The names that these machines would get if they were the list, whether or not it is valid."""
     asked = _inventory(answers)
     if asked is None:
         return {}
@@ -114,7 +114,7 @@ def answers_of(plan: InstallPlan) -> dict[str, Any]:
 def answers_of_flags(values: Mapping[str, str | bool | None]) -> dict[str, Any]:
     """Answers from the flags' values by parameter name; None means not given.
 
-    Raises InstallerError naming every flag whose value cannot stand.
+    Raises InstallerError naming every flag whose value is invalid.
     """
     answers: dict[str, Any] = {}
     wrong = []
@@ -128,7 +128,7 @@ def answers_of_flags(values: Mapping[str, str | bool | None]) -> dict[str, Any]:
         if said := reading.error(question, value):
             wrong.append(f"{question.flag}: {said}")
     if wrong:
-        raise InstallerError("read the flags", "; ".join(wrong), hint="craton new --help", exit_code=ExitCode.USAGE)
+        raise InstallerError("read the flags", " ".join(wrong), hint="craton new --help", exit_code=ExitCode.USAGE)
     return answers
 
 

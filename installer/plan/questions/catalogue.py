@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from installer.plan import rules as contract
 from installer.plan.change import Judge, Risk, always, growing
 from installer.plan.platforms import DEFAULT, PLATFORMS
 from installer.plan.question import Answers, Flag, Kind, Page, Question, flag, or_none
@@ -16,122 +15,123 @@ from installer.plan.questions import choices, conditions, defaults, keys
 
 
 def _release(old: str, new: str) -> tuple[Risk, str]:
-    """A release comes machine by machine, which no install does."""
+    """Upgrades go machine by machine, which no install does."""
     from installer.plan import releases
 
-    return Risk.REFUSED, releases.refusal(old, new) or f"`craton upgrade` brings it: craton upgrade CLUSTER --to {new}"
+    return Risk.REFUSED, releases.refusal(old, new) or f"use `craton upgrade CLUSTER --to {new}` instead"
 
 
 def _may(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[Risk, str]:
     """Firewalls, labels and taints follow a plan; what kubelets were set up with does not."""
     if ("M7" in old) != ("M7" in new):
         return Risk.REFUSED, "kubelets get or close the read-only port (M7) when they are set up; keep M7 as it was"
-    return Risk.CAREFUL, "firewall rules, labels or taints change on machines that run"
+    return Risk.CAREFUL, "firewall rules, labels or taints change on running machines"
 
 
 _PLATFORM = "Platform"
-_NETWORK = always(Risk.REFUSED, "addresses and firewalls are built on it; a cluster keeps its networks")
-_WAY = always(Risk.SAFE, "it only says how machines are reached")
+_NETWORK = always(Risk.REFUSED, "addresses and firewall rules depend on it, so a cluster keeps its networks")
+_WAY = always(Risk.SAFE, "it only changes how Craton reaches the machines")
 _POD_SECURITY = always(
     Risk.REFUSED,
     "API servers read it when the cluster is made; "
     "label namespaces instead (kubectl label namespace NAME pod-security.kubernetes.io/enforce=LEVEL)",
 )
-_DOWNLOADS = always(Risk.SAFE, "it says where machines that join download from; what is installed stays")
+_DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
 
 _PAGES = (
     Page("Name", (
         Question("name", "--name", "Name", "What is the cluster's name?",
-                 "Machines, DNS names and everything on the platform carry it.",
+                 "It becomes part of the machines' names, DNS names and everything created on the platform.",
                  default=lambda _: "demo", rules=("D1", "D2"),
                  change=always(Risk.REFUSED,
-                               "machines, names and certificates carry it; another name is another cluster")),
+                               "machines, DNS names and certificates contain it; another name means another cluster")),
     )),
     Page(_PLATFORM, (
         Question("platform", "--platform", "Platform", "Where do the machines come from?",
-                 "A rehearsal is the same install on stand-in machines, and can be repeated on a real platform.",
+                 "A rehearsal runs the same install on simulated machines. The plan works on real ones later.",
                  kind=Kind.CHOICE, choices=choices.platforms,
                  change=always(Risk.REFUSED, "machines cannot move from one platform to another")),
     )),
     Page("Masters", (
         Question("masters", "--masters", "Masters", "How many masters?",
-                 "An odd number of masters keeps etcd's majority when some are lost: "
-                 "\"At least one dedicated master node for etcd and Kubernetes components, 3 or 5 nodes for HA\".",
+                 "Masters run etcd and the control plane. One is enough to try things out; "
+                 "3 survive the loss of one and 5 of two.",
                  kind=Kind.CHOICE, choices=choices.masters, rules=("M13",),
                  default=defaults.masters,
                  change=growing("masters", " one at a time, and their etcd members with them")),
         Question("schedulable_masters", "--schedulable-masters", "Workloads on masters",
-                 "May user workloads run on masters?",
-                 "Dedicated masters keep user workloads away from etcd; a small cluster may want the room.",
+                 "May your workloads run on masters?",
+                 "Dedicated masters keep your workloads away from etcd. A small cluster may need the room.",
                  kind=Kind.YES_NO, rules=("M14",), default=defaults.schedulable,
-                 change=always(Risk.CAREFUL, "the masters' taint changes; workloads may land on them, or leave")),
+                 change=always(Risk.CAREFUL, "the masters' taint changes; workloads may start on them or leave")),
     )),
     Page("Workers", (
         Question("workers", "--workers", "Workers", "How many workers?",
-                 "Workers run all of the user's applications, and more can join later.",
+                 "Workers run your applications. You can add more later.",
                  kind=Kind.INTEGER, rules=("W1", "W2", "W9"), default=defaults.workers,
                  change=growing("workers")),
     )),
     Page("Ingress", (
-        Question("ingress.kind", "--ingress", "Ingress", "Where does traffic for the console enter?",
-                 contract.INFRA_SENTENCE,
+        Question("ingress.kind", "--ingress", "Ingress", "How does web traffic enter the cluster?",
+                 "Use a load balancer if your platform has one. Otherwise infra nodes take the traffic.",
                  kind=Kind.CHOICE, choices=choices.ingress, rules=("M3", "I1"),
-                 change=always(Risk.REFUSED, "the console's name and every firewall depend on where traffic enters")),
+                 change=always(Risk.REFUSED, "DNS names and firewall rules depend on where traffic enters")),
         Question("ingress.infra", "--infra", "Infra nodes", "How many infra nodes?",
-                 "Each serves the console and Dex; with two or more, losing one is not noticed.",
+                 "They take web traffic into the cluster. With two or more, you can lose one without an outage.",
                  kind=Kind.INTEGER, rules=("I1", "I3", "I4"), default=defaults.infra,
                  applies=lambda answers: answers.get("ingress.kind", "infra") == "infra",
                  change=growing("infra nodes")),
     )),
     Page("DNS", (
-        Question("subdomain", "--subdomain", "Subdomain", "Under which DNS name does the cluster stand?",
-                 "The API server and the console get their names under it.",
+        Question("subdomain", "--subdomain", "Subdomain", "What DNS domain will the cluster use?",
+                 "The cluster's names, such as the API server's, end in this domain.",
                  default=defaults.subdomain, rules=("D1", "D2"),
-                 change=always(Risk.REFUSED, "the API server's certificate is made out to the name under it")),
+                 change=always(Risk.REFUSED, "the API server's certificate contains a name in it")),
     )),
     Page("Access", (
-        Question("ssh.user", "--ssh-user", "SSH user", "Which account do Craton and you log in to?",
-                 "It exists, or is made, on every machine.",
+        Question("ssh.user", "--ssh-user", "SSH user", "Which account should you and Craton log in with?",
+                 "Craton uses it on every machine. On your own machines it must exist and be able to use sudo.",
                  default=defaults.login_name,
                  change=always(Risk.REFUSED, "the account was made with the machines")),
         Question("ssh.key", "--ssh-key", "SSH key",
-                 "Which private key of yours opens the machines? (a path, or nothing)",
-                 "Without one, what ~/.ssh/config and the ssh-agent offer is tried.",
+                 "Which private key should Craton log in with? (a path, or empty)",
+                 "If empty, Craton tries what ~/.ssh/config and your ssh-agent offer.",
                  applies=conditions.own_machines, read=or_none,
                  change=_WAY),
-        Question("ssh.port", "--ssh-port", "SSH port", "On which port do the machines' SSH servers listen?",
-                 "It holds for machines of which neither the list nor ~/.ssh/config says another.",
+        Question("ssh.port", "--ssh-port", "SSH port", "Which port do the machines' SSH servers use?",
+                 "It applies to machines for which neither your list nor ~/.ssh/config has another.",
                  kind=Kind.INTEGER, applies=conditions.own_machines,
                  change=_WAY),
         Question("ssh.jump", "--ssh-jump", "Jump host",
-                 "Through which host are the machines reached? (user@host, or nothing)",
-                 "It holds for machines of which neither the list nor ~/.ssh/config says another.",
+                 "Which jump host leads to the machines? (user@host, or empty for none)",
+                 "It applies to machines for which neither your list nor ~/.ssh/config has another.",
                  applies=conditions.own_machines, read=or_none,
                  change=_WAY),
         Question("ssh.public_key", "--public-key", "Public key",
-                 "Which public key of yours may log in? (the key, the path of its .pub file, or nothing)",
-                 "Craton makes a key of its own for each cluster; yours is authorised beside it.",
+                 "Which public key may log in? (the key, the path of its .pub file, or empty)",
+                 "Craton creates its own key for each cluster. Yours is authorised as well.",
                  default=keys.own_public_key, read=keys.read_key, applies=conditions.made_machines,
                  change=always(Risk.REFUSED,
                                "it came with the machines; edit ~/.ssh/authorized_keys on each (craton ssh)")),
-        Question("networks.user", "--user-network", "User network", "From which network do people reach the cluster?",
-                 "SSH and the API server are open to it and closed to the rest.", rules=("M1", "N1"),
+        Question("networks.user", "--user-network", "User network", "Which network will you use the cluster from?",
+                 "Only this network can reach SSH and the API server from outside.", rules=("M1", "N1"),
                  default=defaults.user_network,
                  change=_NETWORK),
     )),
     Page("Advanced", (
-        Question("networks.machines", "--machine-network", "Machine network", "Which network are the machines in?",
-                 "Machines get fixed addresses in it, which names and firewalls refer to.",
+        Question("networks.machines", "--machine-network", "Machine network",
+                 "Which network should the machines be in?",
+                 "Each machine gets a fixed address in it; DNS names and firewall rules use these addresses.",
                  applies=conditions.made_machines, change=_NETWORK),
-        Question("networks.pods", "--pod-network", "Pod network", "Which network are the pods in?",
-                 "flannel gives each machine a /24 of it.", default=defaults.pods, rules=("M2", "W3"),
+        Question("networks.pods", "--pod-network", "Pod network", "Which network should pods use?",
+                 "Each machine gets a /24 of it for its pods.", default=defaults.pods, rules=("M2", "W3"),
                  change=_NETWORK),
-        Question("networks.services", "--service-network", "Service network", "Which network are the services in?",
-                 "Cluster-internal addresses; no machine or pod may have one of them.",
+        Question("networks.services", "--service-network", "Service network", "Which network should services use?",
+                 "These addresses exist only inside the cluster. The network must not overlap the other two.",
                  default=defaults.services,
                  change=_NETWORK),
-        Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release?",
-                 "Every machine runs this release.",
+        Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release should Craton install?",
+                 "Every machine runs it. You can upgrade later.",
                  change=_release),
         Question("pod_security", "--pod-security", "Pod security",
                  "Which pods may run in namespaces that don't say so themselves?",
@@ -139,22 +139,22 @@ _PAGES = (
                  kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
                  change=_POD_SECURITY),
         Question("artifacts.mirror", "--mirror", "Mirror",
-                 "From which mirror do the machines download? (an address, or nothing)",
-                 "Without one, from the projects' own sites; a mirror has their layout.",
+                 "Which mirror should the machines download from? (an address, or empty)",
+                 "If empty, they download from the projects' own sites. A mirror must have the same layout.",
                  applies=conditions.real_machines, read=or_none,
                  change=_DOWNLOADS),
         Question("artifacts.proxy", "--proxy", "Proxy",
-                 "Through which HTTP proxy do the machines download? (an address, or nothing)",
-                 "Only what is installed is fetched through it.",
+                 "Which HTTP proxy should the machines use? (an address, or empty)",
+                 "Craton uses it only for downloads.",
                  applies=conditions.real_machines, read=or_none,
                  change=_DOWNLOADS),
         Question("artifacts.no_proxy", "--no-proxy", "Without the proxy",
-                 "What do the machines reach without the proxy? (names, addresses and networks, or nothing)",
-                 "They never use it for each other; a mirror in your own network may need it.",
+                 "What should bypass the proxy? (names, addresses and networks, or empty)",
+                 "Traffic between the machines always does. Add your mirror if it's in your own network.",
                  applies=conditions.behind_a_proxy, read=or_none,
                  change=_DOWNLOADS),
-        Question("may", "--may", "MAY rules", "Which of the contract's MAY rules are on?",
-                 "The contract leaves these to the user, and the defaults suit most clusters.",
+        Question("may", "--may", "MAY rules", "Which optional rules of the contract should be on?",
+                 "The defaults suit most clusters.",
                  kind=Kind.MULTI_CHOICE, choices=choices.may_rules, default=defaults.may_rules,
                  change=_may),
     )),

@@ -6,7 +6,7 @@ from installer.plan import rules as contract
 from installer.plan.platforms import PLATFORMS
 from installer.plan.question import Answers, Choice
 from installer.plan.questions import defaults
-from installer.plan.questions.conditions import load_balancers
+from installer.plan.questions.conditions import load_balancers, traits_of
 
 
 def platforms(_answers: Answers) -> tuple[Choice, ...]:
@@ -19,19 +19,24 @@ def masters(answers: Answers) -> tuple[Choice, ...]:
     details = {1: "no high availability", 3: "survives the loss of 1", 5: "survives the loss of 2"}
 
     def unavailable(count: int) -> str:
-        return f"{size} machines are too few: one is an infra node" if count > 1 and 0 < size <= count else ""
+        return f"you listed {size} machines, one of them an infra node" if count > 1 and 0 < size <= count else ""
 
     return tuple(Choice(count, str(count), detail, unavailable(count)) for count, detail in details.items())
 
 
+def _unbalanced(answers: Answers) -> str:
+    traits = traits_of(answers)
+    return traits.unbalanced if traits else "There is no load balancer here."
+
+
 def ingress(answers: Answers) -> tuple[Choice, ...]:
-    none_here = "" if load_balancers(answers) else f"there is no load balancer here. {contract.INFRA_SENTENCE}"
+    none_here = "" if load_balancers(answers) else f"{_unbalanced(answers)} Use infra nodes."
     return (
-        Choice("infra", "Infra nodes", "machines of their own serve the console and Dex on ports 80 and 443"),
+        Choice("infra", "Infra nodes", "dedicated machines take web traffic on ports 80 and 443"),
         Choice(
             "load-balancer",
             "Load balancer",
-            "the platform's own, in front of the masters' node ports 32000-32002",
+            "the platform's own forwards web traffic to node ports 32000-32002",
             unavailable=none_here,
         ),
     )
@@ -49,7 +54,7 @@ def may_rules(answers: Answers) -> tuple[Choice, ...]:
     rules = [contract.RULES[id] for id in contract.choosable()]
     infra = answers.get("ingress.kind", "infra") == "infra"
     return tuple(
-        Choice(rule.id, f"{rule.id} {rule.purpose}", f"obsolete: {rule.obsolete}" if rule.obsolete else rule.quote)
+        Choice(rule.id, f"{rule.id} {rule.purpose}", f"obsolete: {rule.obsolete}" if rule.obsolete else rule.wording)
         for rule in rules
         if infra or contract.Role.INFRA not in rule.roles
     )

@@ -114,8 +114,8 @@ def test_an_address_is_taken_in_any_spelling(address: str, taken: str) -> None:
         ("224.0.0.251", "224.0.0.0/4 is multicast"),
         ("240.0.0.1", "240.0.0.0/4 is reserved"),
         ("255.255.255.255", "240.0.0.0/4 is reserved"),
-        ("10.0.0.011", "is not an IP address"),
-        ("fe80:::1", "is not an IP address"),
+        ("10.0.0.011", "must be an IP address"),
+        ("fe80:::1", "must be an IP address"),
     ],
 )
 def test_an_address_without_a_machine_is_refused_for_the_right_reason(address: str, reason: str) -> None:
@@ -132,8 +132,8 @@ def test_an_address_without_a_machine_is_refused_for_the_right_reason(address: s
         ("0.0.0.0", "0.0.0.0/8 has no hosts"),
         ("255.255.255.255", "240.0.0.0/4 is reserved"),
         ("::ffff:127.0.0.1", "127.0.0.0/8 is loopback"),
-        ("2001:db8::1", "an IPv4 address"),
-        ("fe80::1%eth0", "an IPv4 address"),
+        ("2001:db8::1", "the IPv4 address"),
+        ("fe80::1%eth0", "the IPv4 address"),
     ],
 )
 def test_an_internal_address_is_one_that_other_machines_reach(internal: str, reason: str) -> None:
@@ -152,7 +152,7 @@ def test_an_address_that_only_this_computer_reaches_needs_another_for_the_cluste
     assert isinstance(refused, tuple)
     assert refused[0].field == ("machines", "inventory", 0, "internal")
     assert address in refused[0].text
-    assert "given as `internal`" in refused[0].text
+    assert "Add internal=ADDRESS" in refused[0].text
     assert isinstance(found(internal="10.0.0.11"), InstallPlan)
 
 
@@ -180,7 +180,7 @@ def test_accounts_of_directory_services_are_taken(account: str) -> None:
 
 @pytest.mark.parametrize("account", NO_ACCOUNTS)
 def test_what_no_account_is_called_is_refused(account: str) -> None:
-    assert "is not an account name such as admin, first.last, user@realm or DOMAIN" in mistake("ssh.user", account)
+    assert "Enter an account name, such as admin, first.last, user@realm or DOMAIN" in mistake("ssh.user", account)
 
 
 @pytest.mark.parametrize("account", [name for name in ACCOUNTS if len(name) < 255])
@@ -201,7 +201,7 @@ def test_an_account_that_craton_makes_is_one_that_linux_takes(platform: str) -> 
     found = validate({"name": "demo", "subdomain": "example.test", "platform": platform, "ssh": {"user": "first.last"}})
     assert isinstance(found, tuple)
     assert found[0].field == ("ssh", "user")
-    assert "Craton makes this account on each machine" in found[0].text
+    assert "Craton creates this account" in found[0].text
     with_linux = validate({"name": "demo", "subdomain": "example.test", "platform": platform, "ssh": {"user": "ada"}})
     assert isinstance(with_linux, InstallPlan)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 import pytest
@@ -103,6 +104,9 @@ def test_the_contract_has_no_rule_beyond_the_table_and_keeps_its_order() -> None
 def test_a_rule_says_what_it_is_for_and_quotes_its_source(rule: rules.Rule) -> None:
     assert rule.purpose
     assert rule.quote
+    assert rule.wording.endswith(".")
+    assert "TODO" not in rule.wording
+    assert not re.search(r"\b(.+) \1\b", rule.wording), "a phrase written twice"
     assert bool(rule.flows) is (rule.kind is Kind.FIREWALL)
     assert bool(rule.value) is (rule.kind in (Kind.LABEL, Kind.TAINT, Kind.NAME))
     assert ("not in the specification" in rule.quote) is (rule.level is Level.NEEDED)

@@ -16,7 +16,7 @@ from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import PlanFileError, Problem
 from tests.nobody import not_as_root
-from tests.strategies import COMMENTED, plans, repeatable
+from tests.strategies import COMMENTED, PUBLIC_KEY, plans, repeatable
 
 
 def _refused(text: str) -> list[str]:
@@ -36,39 +36,39 @@ def _plan(**given: object) -> InstallPlan:
 
 
 REFUSED = [
-    ("", "1:1 an empty file is not a mapping"),
-    ("# nothing\n", "1:1 an empty file is not a mapping"),
-    ("---\n", "an empty file is not a mapping"),
-    ("- name: demo\n", "1:1 a list is not a mapping"),
-    ("demo\n", "1:1 a single value is not a mapping"),
-    (COMMENTED.replace("masters: 3", "masters: 2"), "4:1 masters: 2 is not 1, 3 or 5"),
-    (COMMENTED.replace("infra: 1", "infra: 0"), "10:3 ingress.infra: 0 is not 1 to 80"),
+    ("", "1:1 this is an empty file; a plan has fields"),
+    ("# nothing\n", "1:1 this is an empty file; a plan has fields"),
+    ("---\n", "this is an empty file; a plan has fields"),
+    ("- name: demo\n", "1:1 this is a list; a plan has fields"),
+    ("demo\n", "1:1 this is a single value; a plan has fields"),
+    (COMMENTED.replace("masters: 3", "masters: 2"), "4:1 masters: Enter 1, 3 or 5 instead of 2"),
+    (COMMENTED.replace("infra: 1", "infra: 0"), "10:3 ingress.infra: Enter 1 to 80 instead of 0"),
     (COMMENTED.replace("workers", "wrokers"), "7:1 wrokers: unknown key; did you mean 'workers'?"),
-    (COMMENTED.replace("- I4", "- M1"), "18:3 may.1: 'M1' is not a MAY rule of the contract: M5, M6"),
-    (COMMENTED.replace("name: demo", "# gone"), "3:1 name: missing, expected 1 to 20 lowercase letters"),
-    (COMMENTED + "name: again\n", "19:1 name: a key given twice (first in line 2) is not allowed"),
-    (COMMENTED + "---\nname: other\n", "19:1 a second document is not part of a plan file"),
-    (COMMENTED.replace("masters: 3", "masters: !!int 3"), "4:10 masters: a value with the tag !!int is not"),
+    (COMMENTED.replace("- I4", "- M1"), "18:3 may.1: 'M1' can't be switched on or off. You can choose M5, M6"),
+    (COMMENTED.replace("name: demo", "# gone"), "3:1 name: Enter a name: up to 20 lowercase letters"),
+    (COMMENTED + "name: again\n", "19:1 name: this key is already in line 2"),
+    (COMMENTED + "---\nname: other\n", "19:1 a second YAML document"),
+    (COMMENTED.replace("masters: 3", "masters: !!int 3"), "4:10 masters: a value with the tag !!int; remove the tag"),
     (
         COMMENTED.replace("masters: 3", "masters: !!python/object/apply:os.system [id]"),
         "4:10 masters: a value with the tag",
     ),
-    (COMMENTED.replace("workers: 2", "workers: *two"), "7:10 workers: an alias (*two) is not a value written out"),
+    (COMMENTED.replace("workers: 2", "workers: *two"), "7:10 workers: an alias (*two); write the value out"),
     ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n" + COMMENTED, "2:8 b.0: an alias"),
     (COMMENTED + "<<: *base\n", "19:5 <<: an alias"),
-    (COMMENTED + "x: " + "[" * 5000, "nesting of more than 10 levels"),
-    (COMMENTED + "x: " + "{a: " * 5000, "nesting of more than 10 levels"),
-    (COMMENTED + "? [a, b]\n: 1\n", "19:3 a key of several parts is not a name"),
-    (COMMENTED.replace("workers: 2", "workers: 010"), "7:1 workers: '010' is not 0 to 5000"),
-    (COMMENTED.replace("workers: 2", "workers: 0x10"), "7:1 workers: '0x10' is not 0 to 5000"),
-    (COMMENTED.replace("workers: 2", "workers: 1_0"), "7:1 workers: '1_0' is not 0 to 5000"),
-    (COMMENTED.replace("workers: 2", "workers: 2.0"), "7:1 workers: '2.0' is not 0 to 5000"),
-    (COMMENTED.replace("workers: 2", "workers: " + "9" * 5000), "7:1 workers: '9999"),
-    (COMMENTED.replace("workers: 2", "workers:"), "7:1 workers: nothing is not 0 to 5000"),
-    (COMMENTED.replace("workers: 2", "workers: true"), "7:1 workers: true is not 0 to 5000"),
-    (COMMENTED.replace("masters: 3", "masters: true"), "4:1 masters: true is not 1, 3 or 5"),
-    (COMMENTED.replace("name: demo", "name: 2001-01-01"), "2:1 name: '2001-01-01' is not"),
-    (COMMENTED + "schedulable_masters: yes\n", "19:1 schedulable_masters: 'yes' is not true or false"),
+    (COMMENTED + "x: " + "[" * 5000, "more than 10 levels deep"),
+    (COMMENTED + "x: " + "{a: " * 5000, "more than 10 levels deep"),
+    (COMMENTED + "? [a, b]\n: 1\n", "19:3 a key of several parts; use a plain name"),
+    (COMMENTED.replace("workers: 2", "workers: 010"), "7:1 workers: Enter 0 to 5000 instead of '010'"),
+    (COMMENTED.replace("workers: 2", "workers: 0x10"), "7:1 workers: Enter 0 to 5000 instead of '0x10'"),
+    (COMMENTED.replace("workers: 2", "workers: 1_0"), "7:1 workers: Enter 0 to 5000 instead of '1_0'"),
+    (COMMENTED.replace("workers: 2", "workers: 2.0"), "7:1 workers: Enter 0 to 5000 instead of '2.0'"),
+    (COMMENTED.replace("workers: 2", "workers: " + "9" * 5000), "7:1 workers: Enter 0 to 5000 instead of '9999"),
+    (COMMENTED.replace("workers: 2", "workers:"), "7:1 workers: Enter 0 to 5000 instead of nothing"),
+    (COMMENTED.replace("workers: 2", "workers: true"), "7:1 workers: Enter 0 to 5000 instead of true"),
+    (COMMENTED.replace("masters: 3", "masters: true"), "4:1 masters: Enter 1, 3 or 5 instead of true"),
+    (COMMENTED.replace("name: demo", "name: 2001-01-01"), "2:1 name: Enter a name"),
+    (COMMENTED + "schedulable_masters: yes\n", "19:1 schedulable_masters: Enter true or false instead of 'yes'"),
     ("name: [demo\n", "not YAML: "),
     ("name: 'demo\n", "not YAML: "),
     ("name: a: b\n", "1:8 not YAML: mapping values are not allowed here"),
@@ -104,7 +104,7 @@ def test_every_problem_is_reported_at_once_in_the_files_order() -> None:
 
 def test_an_error_reads_as_file_line_column_field_and_words() -> None:
     problem = Problem("plan.yaml", 12, 3, "masters", "2", "1, 3 or 5")
-    assert str(problem) == "plan.yaml:12:3 masters: 2 is not 1, 3 or 5"
+    assert str(problem) == "plan.yaml:12:3 masters: Enter 1, 3 or 5 instead of 2."
 
 
 def test_an_error_carries_its_problems_as_json() -> None:
@@ -115,7 +115,7 @@ def test_an_error_carries_its_problems_as_json() -> None:
     assert shape["problems"] == [
         {
             "file": "plan.yaml", "line": 4, "column": 1, "field": "masters",
-            "found": "2", "allowed": "1, 3 or 5", "hint": "", "text": "2 is not 1, 3 or 5",
+            "found": "2", "allowed": "1, 3 or 5", "hint": "", "text": "Enter 1, 3 or 5 instead of 2.",
         }
     ]  # fmt: skip
 
@@ -132,11 +132,11 @@ def test_escape_sequences_and_secrets_of_a_file_do_not_reach_the_terminal() -> N
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("huge", b"# " + b"x" * (1 << 20), "is not a plan file"),
-        ("binary", b"name: demo\nx: \xff\xfe\x00", "2:4 byte 0xff is not UTF-8 text"),
-        ("utf16", "name: demo".encode("utf-16"), "1:1 byte 0xff is not UTF-8 text"),
+        ("huge", b"# " + b"x" * (1 << 20), "too large for a plan"),
+        ("binary", b"name: demo\nx: \xff\xfe\x00", "2:4 byte 0xff isn't UTF-8 text"),
+        ("utf16", "name: demo".encode("utf-16"), "1:1 byte 0xff isn't UTF-8 text"),
         ("nul", b"name: de\0mo\n", "1:9 not YAML"),
-        ("empty", b"", "1:1 an empty file"),
+        ("empty", b"", "1:1 this is an empty file"),
     ],
 )
 def test_a_file_with_other_content_is_refused(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -148,7 +148,7 @@ def test_a_file_with_other_content_is_refused(tmp_path: Path, name: str, content
 def test_a_path_without_a_readable_file_is_refused(tmp_path: Path) -> None:
     for path, words in [
         (tmp_path / "missing.yaml", "there is no such file"),
-        (tmp_path, "a directory is not a plan file"),
+        (tmp_path, "this is a directory, not a plan file"),
         (tmp_path / "a\0b", "cannot be read"),
         (tmp_path / ("x" * 300), "cannot be read"),
     ]:
@@ -184,7 +184,7 @@ def test_yaml_may_be_written_in_any_of_its_ways(text: str) -> None:
 
 
 def test_a_new_file_has_a_comment_above_each_group_and_leaves_out_nothing() -> None:
-    text = planfile.dump(_plan(ssh={"public_key": "ssh-ed25519 AAAA me@here"}))
+    text = planfile.dump(_plan(ssh={"public_key": PUBLIC_KEY + " me@here"}))
     for group in text.strip().split("\n\n"):
         assert group.startswith("# ")
     for field in ("craton", "name", "subdomain", "platform", "masters", "schedulable_masters", "workers", "  kind",
@@ -226,14 +226,17 @@ machines:
   - {address: 10.0.0.3}
 """
 IN_A_LIST = [
-    (("port: 22", "port: 0"), "8:25 machines.inventory.0.port: 0 is not 1 to 65535"),
-    (("role: worker", "role: boss"), "10:5 machines.inventory.1.role: 'boss' is not master, infra or worker"),
+    (("port: 22", "port: 0"), "8:25 machines.inventory.0.port: Enter 1 to 65535 instead of 0"),
+    (("role: worker", "role: boss"), "10:5 machines.inventory.1.role: Enter master, infra or worker instead of 'boss'"),
     (("role: worker", "rloe: worker"), "10:5 machines.inventory.1.rloe: unknown key; did you mean 'role'?"),
     (("{address: 10.0.0.3}", "{}"), "11:5 machines.inventory.2.address: missing"),
-    (("{address: 10.0.0.3}", "10.0.0.3"), "11:5 machines.inventory.2: '10.0.0.3' is not a mapping of address"),
-    (("{address: 10.0.0.3}", "{address: web}"), "11:5 machines.inventory.2.internal: the name 'web' alone is not"),
-    (("10.0.0.3", "10.0.0.1"), "11:6 machines.inventory.2.address: '10.0.0.1' is not a machine of its own"),
-    (("  - {address: 10.0.0.3}\n", ""), "7:3 machines.inventory: a list of 2 is not as long as"),
+    (
+        ("{address: 10.0.0.3}", "10.0.0.3"),
+        "11:5 machines.inventory.2: Enter a mapping of address, internal, role",
+    ),
+    (("{address: 10.0.0.3}", "{address: web}"), "11:5 machines.inventory.2.internal: Add internal=ADDRESS"),
+    (("10.0.0.3", "10.0.0.1"), "11:6 machines.inventory.2.address: 10.0.0.1 is the same machine as 10.0.0.1 above"),
+    (("  - {address: 10.0.0.3}\n", ""), "7:3 machines.inventory: You listed 2 machines; this plan needs"),
 ]
 
 

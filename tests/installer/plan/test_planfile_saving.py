@@ -17,7 +17,7 @@ from installer.common.errors import InstallerError
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import PlanFileError
-from tests.strategies import COMMENTED, plan_data, plans, repeatable
+from tests.strategies import COMMENTED, PUBLIC_KEY, plan_data, plans, repeatable
 
 
 def _plan(**given: object) -> InstallPlan:
@@ -112,15 +112,27 @@ def test_saving_keeps_the_way_in_which_a_file_is_written(tmp_path: Path, text: s
 def test_saving_without_a_public_key_takes_it_out_or_leaves_null_alone_in_its_part(tmp_path: Path) -> None:
     base = "name: demo\nsubdomain: example.test\n"
     for part, expected in [
-        ("ssh:\n  public_key: ssh-rsa AAAA # mine\n", "ssh:\n  public_key: null # mine\n"),
-        ("ssh: {public_key: ssh-rsa AAAA, user: craton}\n", "ssh: {user: craton}\n"),
-        ("ssh: {user: craton, public_key: ssh-rsa AAAA}\n", "ssh: {user: craton}\n"),
-        ("ssh:\n  public_key:\n    ssh-rsa AAAA\n  user: craton\n", "ssh:\n  user: craton\n"),
+        (
+            "ssh:\n  public_key: " + PUBLIC_KEY + " # mine\n",
+            "ssh:\n  public_key: null # mine\n",
+        ),
+        (
+            "ssh: {public_key: " + PUBLIC_KEY + ", user: craton}\n",
+            "ssh: {user: craton}\n",
+        ),
+        (
+            "ssh: {user: craton, public_key: " + PUBLIC_KEY + "}\n",
+            "ssh: {user: craton}\n",
+        ),
+        (
+            "ssh:\n  public_key:\n    " + PUBLIC_KEY + "\n  user: craton\n",
+            "ssh:\n  user: craton\n",
+        ),
     ]:
         assert _save(tmp_path / "plan.yaml", base + part, _plan()) == base + expected
-    key = _plan(ssh={"public_key": "ssh-rsa AAAA"})
+    key = _plan(ssh={"public_key": PUBLIC_KEY})
     assert _save(tmp_path / "plan.yaml", f"{base}ssh:\n  public_key:  # none\n", key) == (
-        f"{base}ssh:\n  public_key: ssh-rsa AAAA  # none\n"
+        f"{base}ssh:\n  public_key: " + PUBLIC_KEY + "  # none\n"
     )
 
 

@@ -54,7 +54,7 @@ def test_machines_that_join_are_numbered_on() -> None:
     [
         (DEMO, {}, "no machine was named"),
         (DEMO, {"masters": 1}, "has 3 masters already"),
-        (DEMO, {"masters": 4}, "4 is not 1, 3 or 5"),
+        (DEMO, {"masters": 4}, "Enter 1, 3 or 5 instead of 4"),
         (DEMO, {"infra": 100}, "infra"),
         (BALANCED, {"infra": 1}, "no infra nodes"),
         (own(at(1), at(2), at(3)), {"workers": 1}, "machines that you have"),
@@ -115,7 +115,7 @@ def test_the_last_machines_of_a_role_can_leave(names: list[str], left: tuple[int
     [
         (["worker-1"], "worker-1 cannot go while demo-worker-3 stays", "demo-worker-3, demo-worker-2, demo-worker-1"),
         (["worker-1", "worker-3"], "worker-1 cannot go while demo-worker-2 stays", "demo-worker-3"),
-        (["worker-1", "worker-2", "worker-3"], "workers: 0 is not 1 or more", ""),
+        (["worker-1", "worker-2", "worker-3"], "workers: You need at least one worker", ""),
         (["infra-1"], "no infra node would be left", "demo-worker-3, demo-master-3 with demo-master-2"),
         (["master-1"], "master-1 cannot go while demo-master-3 stays", "demo-master-3 with demo-master-2"),
         (["master-3"], "2 masters would be left", "demo-master-3 with demo-master-2"),

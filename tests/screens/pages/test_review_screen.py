@@ -57,7 +57,7 @@ def installed(tmp_path: Path) -> InstallPlan:
     [
         ("overview", ["demo-k8s.example.test", "6 machines", "survives the loss of 1 master", "2 of 3 masters"]),
         ("machines", ["demo-infra-1", "10.10.0.101", "in udp 4789 from masters, workers (M2)"]),
-        ("contract", ["M3", "not applicable", "obsolete", "“API server will generally be"]),
+        ("contract", ["M3", "not applicable", "obsolete", "The API server's name is"]),
         ("steps", ["control plane", "start the first master", "prepare demo-worker-2", "check/tools"]),
         ("dns", ["demo.example.test", "10.10.0.21"]),
         ("files", ["kubeadm init --config", "kind: ClusterConfiguration"]),
@@ -89,7 +89,7 @@ async def test_the_row_under_the_cursor_is_explained(review: Review) -> None:
         await settle(pilot)
         await pilot.press("3", "down", "down")
         await pilot.pause()
-        assert "M1 “MUST allow tcp port 22 (ssh) from user network”" in visible(pilot)
+        assert "M1 Masters accept SSH (TCP 22) from the user network." in visible(pilot)
         assert "realised as firewall of 3 masters" in visible(pilot)
 
 

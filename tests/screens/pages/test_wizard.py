@@ -78,12 +78,12 @@ async def test_enter_alone_leads_from_the_first_page_to_the_review_of_a_saved_pl
         assert draft.load_draft() is None
 
 
-async def test_every_page_says_why_it_asks_and_quotes_the_contract(wizard: Wizard) -> None:
+async def test_every_page_says_why_it_asks_and_which_rules_apply(wizard: Wizard) -> None:
     async with wizard().run_test(size=(90, 40)) as pilot:
         await go_to(pilot, "Workers")
         text = " ".join(visible(pilot).split())
-        assert "more can join later" in text
-        assert "W1 MUST “allow all ports open to master nodes" in text
+        assert "You can add more later" in text
+        assert "W1 MUST Workers accept all traffic from masters." in text
 
 
 async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ async def test_an_answer_that_cannot_stand_is_said_as_it_is_typed_and_not_gone_p
         assert "✕" not in visible(pilot)
 
 
-async def test_a_problem_between_fields_is_shown_on_the_page_where_it_can_be_mended(wizard: Wizard) -> None:
+async def test_a_problem_between_fields_is_shown_on_the_page_where_it_can_be_corrected(wizard: Wizard) -> None:
     async with wizard({"workers": 0}).run_test() as pilot:
         await go_to(pilot, "Ingress")
         assert "✕ Workers" in visible(pilot)
         await pilot.press("ctrl+up")
         await pilot.pause()
-        assert "so that workloads have somewhere to run" in " ".join(visible(pilot).split())
+        assert "You need at least one worker" in " ".join(visible(pilot).split())
 
 
 async def test_finishing_with_a_problem_opens_its_page(wizard: Wizard) -> None:

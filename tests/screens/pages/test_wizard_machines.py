@@ -60,7 +60,7 @@ async def open_page(pilot: Pilot[Any]) -> InventoryText:
     """Go to the page of machines; returns its text."""
     await pilot.pause()
     await pilot.press("ctrl+down", "ctrl+down")
-    await shows(pilot, "Which machines?")
+    await shows(pilot, "Which machines should")
     return pilot.app.screen.query_one(InventoryText)
 
 
@@ -109,7 +109,7 @@ async def test_a_pasted_list_becomes_a_table(wizard: Wizard) -> None:
 async def test_a_line_with_a_mistake_has_its_row_and_the_others_are_tried(wizard: Wizard) -> None:
     async with wizard("10.0.0.1\n10.0.0.9 role=boss\n10.0.0.4").run_test(size=WIDE) as pilot:
         await open_page(pilot)
-        await row_shows(pilot, "10.0.0.9", "✕ line 2: role: 'boss' is not master, infra or worker")
+        await row_shows(pilot, "10.0.0.9", "✕ line 2: role: Enter master, infra or worker instead of 'boss'")
         await row_shows(pilot, "10.0.0.4", "● ready")
 
 
@@ -225,7 +225,7 @@ async def test_a_list_stands_as_it_was_typed_when_one_comes_back_to_it(wizard: W
         text.insert(typed)
         await pilot.pause()
         await pilot.press("ctrl+down", "ctrl+up")
-        await shows(pilot, "Which machines?", "the old rack")
+        await shows(pilot, "Which machines should", "the old rack")
         assert pilot.app.screen.query_one(InventoryText).text == typed
 
 

@@ -22,7 +22,7 @@ def _settings() -> type[Local]:
 
 def _engines(_answers: Answers) -> tuple[Choice, ...]:
     return (
-        Choice("auto", "Whichever is there", "podman, if there are both"),
+        Choice("auto", "Whichever is installed", "podman if both are"),
         Choice("podman", "podman", "as root"),
         Choice("docker", "docker"),
     )
@@ -45,7 +45,7 @@ REGISTRATION = Registration(
                 "--engine",
                 "Engine",
                 "Which container engine runs the machines?",
-                "Machines are system containers; rootless engines have no network of their own between them.",
+                "Machines are system containers. A rootless engine can't connect them.",
                 kind=Kind.CHOICE,
                 choices=_engines,
                 change=always(Risk.REFUSED, "the machines run in the engine that made them"),
@@ -54,10 +54,10 @@ REGISTRATION = Registration(
                 "local.memory",
                 "--memory",
                 "Memory",
-                "How much memory may each machine use? (MiB, or nothing)",
-                "Without a limit, machines share what this computer has.",
+                "How much memory may each machine use, in MiB? (empty for no limit)",
+                "Without a limit, the machines share this computer's memory.",
                 read=number_or_none,
-                change=always(Risk.SAFE, "machines that join get it, and the others keep what they have"),
+                change=always(Risk.SAFE, "only machines that join later get it"),
             ),
             Question(
                 "local.raise_limits",
@@ -72,10 +72,10 @@ REGISTRATION = Registration(
                 "local.firewall",
                 "--local-firewall",
                 "Firewall",
-                "Is the contract to be enforced on the machines themselves?",
-                "With it, the contract's rules are not only planned but in force, and observed.",
+                "Should the machines enforce the contract's firewall rules themselves?",
+                "If so, the firewall rules really apply, and checks can observe them.",
                 kind=Kind.YES_NO,
-                change=always(Risk.CAREFUL, "which packets the machines let through changes while they run"),
+                change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
             ),
         )
     },

@@ -25,16 +25,17 @@ REGISTRATION = Registration(
     PlatformTraits(
         "machines",
         "Own machines",
-        "machines that you have, reached over SSH; Craton prepares them, and takes back what it did",
+        "machines you already have, reached over SSH; Craton prepares them and can undo what it did",
         inventory=True,
         load_balancers=False,
+        unbalanced="Your own machines have no load balancer.",
         cost="$0 (your machines)",
     ),
     _settings,
     comment=(
-        "Your machines, once each: `address` is where SSH finds one, `internal` where the others do, if not there.\n"
-        "Those without a `role` become masters, then infra nodes, then workers, in this order.\n"
-        "With `firewall`, the contract's rules are enforced on the machines themselves."
+        "Your machines, each listed once: SSH uses `address`; the other machines use `internal`, if it differs.\n"
+        "Machines without a `role` become masters, then infra nodes, then workers, in that order.\n"
+        "With `firewall`, each machine enforces the contract's firewall rules itself."
     ),
     questions={
         "Machines": (
@@ -42,8 +43,8 @@ REGISTRATION = Registration(
                 "machines.inventory",
                 "--machines",
                 "Machines",
-                "Which machines?",
-                "Each is tested over SSH while you type the next; nothing is changed on any of them.",
+                "Which machines should Craton use?",
+                "Craton tests each over SSH while you type the next, and changes nothing on it.",
                 kind=Kind.INVENTORY,
                 default=lambda _: "",
             ),
@@ -53,16 +54,16 @@ REGISTRATION = Registration(
                 "machines.firewall",
                 "--firewall",
                 "Firewall",
-                "Is the contract to be enforced on the machines themselves?",
-                "An nftables table of Craton's own, taken back by itself if it locks anybody out; other rules stay.",
+                "Should the machines enforce the contract's firewall rules themselves?",
+                "Craton adds its own nftables table, and removes it if it locks you out. Other rules stay.",
                 kind=Kind.YES_NO,
-                change=always(Risk.CAREFUL, "which packets the machines let through changes while they run"),
+                change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
             ),
         ),
     },
     conflicts=CONFLICTS,
     changes={
-        "ssh.user": always(Risk.CAREFUL, "Craton logs in to the machines as somebody else, who needs sudo there"),
-        "networks.machines": always(Risk.SAFE, "machines of one's own have the addresses that they have"),
+        "ssh.user": always(Risk.CAREFUL, "Craton logs in to the machines with another account, which needs sudo there"),
+        "networks.machines": always(Risk.SAFE, "your own machines keep their addresses"),
     },
 )

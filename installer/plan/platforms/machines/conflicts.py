@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from installer.common.text import count
 from installer.plan.addresses import reason_against
 from installer.plan.conflict import Conflict, ConflictRule
 
@@ -19,13 +20,15 @@ _INVENTORY = ("machines", "inventory")
 def _count(plan: CommonSettings, machines: Machines) -> Iterator[Conflict]:
     given, counts = len(machines.inventory), {"master": plan.masters, "infra": plan.infra, "worker": plan.workers}
     if given != plan.machine_count:
-        roles = ", ".join(f"{role} {number}" for role, number in counts.items())
-        yield _INVENTORY, f"a list of {given}", f"as long as the plan needs: {plan.machine_count} ({roles})"
+        roles = ", ".join(f"{number} {role}" for role, number in counts.items() if number)
+        needs = f"You listed {count(given, 'machine')}; this plan needs {plan.machine_count} ({roles})."
+        yield _INVENTORY, f"a list of {given}", needs
         return
     for role, wanted in counts.items():
         named = sum(host.role == role for host in machines.inventory)
         if named > wanted:
-            yield _INVENTORY, f"role {role} given {named} times", f"what the plan has: {role} {wanted}"
+            message = f"You gave the role {role} to {count(named, 'machine')}; this plan has {wanted}."
+            yield _INVENTORY, f"role {role} given {named} times", message
 
 
 def _addresses(_plan: CommonSettings, machines: Machines) -> Iterator[Conflict]:
@@ -33,16 +36,20 @@ def _addresses(_plan: CommonSettings, machines: Machines) -> Iterator[Conflict]:
     for number, host in enumerate(machines.inventory):
         where = (*_INVENTORY, number)
         if host.node_address is None:
-            allowed = "enough: the other machines need an IPv4 address, given as `internal`"
-            yield (*where, "internal"), f"the name '{host.address}' alone", allowed
+            message = f"Add internal=ADDRESS: the other machines need an IPv4 address to reach {host.address}."
+            yield (*where, "internal"), f"the name '{host.address}' alone", message
             continue
         if host.internal is None and (reason := reason_against(host.node_address)):
-            allowed = f"enough: {reason}, and the other machines need an address that they reach, given as `internal`"
-            yield (*where, "internal"), f"the address {host.address} alone", allowed
+            message = f"Add internal=ADDRESS, where the other machines reach {host.address}: {reason}."
+            yield (*where, "internal"), f"the address {host.address} alone", message
             continue
         login = (host.address, host.port, host.jump)
         if twin := seen.get(host.node_address) or seen.get(login):
-            yield (*where, "address"), f"'{host.address}'", f"a machine of its own: {twin} is listed above"
+            yield (
+                (*where, "address"),
+                f"'{host.address}'",
+                f"{host.address} is the same machine as {twin} above. List each machine once.",
+            )
         seen |= {host.node_address: host.address, login: host.address}
 
 
@@ -50,8 +57,9 @@ def _within(plan: CommonSettings, machines: Machines, network: str) -> Iterator[
     given = getattr(plan.networks, network)
     inside = [address for host in machines.inventory if (address := host.node_address) and address in given]
     if inside:
-        more = f" and {len(inside) - 1} more of the machines" if len(inside) > 1 else ", a machine"
-        yield ("networks", network), f"'{given}'", f"a network without {inside[0]}{more}"
+        more = f" and {count(len(inside) - 1, 'other machine')}" if len(inside) > 1 else ""
+        message = f"{given} contains the address of a machine: {inside[0]}{more}. Choose another network."
+        yield ("networks", network), f"'{given}'", message
 
 
 CONFLICTS = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from installer.plan import rules
 from installer.plan.change import Risk, always
 from installer.plan.question import Kind, Question
 from installer.plan.registration import PlatformTraits, Registration
@@ -25,8 +24,9 @@ REGISTRATION = Registration(
     PlatformTraits(
         "rehearsal",
         "Rehearsal",
-        "stand-in machines on this computer behind real SSH; needs no root, no cloud, no download",
+        "simulated machines on this computer, over real SSH; needs no root, cloud account or downloads",
         stand_ins=True,
+        unbalanced="The environment you're rehearsing has no load balancer.",
         notice="rehearsal · nothing leaves this computer",
         cost="$0 (rehearsal)",
     ),
@@ -37,8 +37,8 @@ REGISTRATION = Registration(
                 "rehearsal.load_balancers",
                 "--load-balancers",
                 "Load balancers",
-                "Has the environment that is rehearsed load balancers?",
-                rules.INFRA_SENTENCE,
+                "Does the environment you're rehearsing have a load balancer?",
+                "Without one, the plan needs infra nodes to take the cluster's web traffic.",
                 kind=Kind.YES_NO,
                 change=always(Risk.SAFE, "it describes the environment and changes no machine"),
             ),

@@ -45,7 +45,7 @@ async def _run(site: SiteView, machine: MachineRecord, process: Process) -> int:
     command = Command(site, machine, process)
     try:
         if words[:1] in (["craton-node"], [PATH]) and len(words) > 1:
-            if not as_root:
+            if not as_root and machine.user != "root":
                 raise Exit(126, "craton-node: must be run as root: sudo -n craton-node")
             await program.craton_node(command, words[1], words[2:])
         elif words == ["sh", "-s"]:

@@ -27,7 +27,7 @@ from installer.steps.platform import RunOptions
 from installer.steps.step import Phase, ordered
 
 SPEC = Spec("demo", "demo-master-1", IPv4Address("10.10.0.11"), "craton-demo")
-KEY = "ssh-ed25519 AAAA"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 
 
 def plan(**changes: Any) -> InstallPlan:

@@ -24,6 +24,7 @@ from installer.common.paths import ClusterDirectory
 from installer.health.catalogue import CHECKS
 from installer.health.gather import gather
 from installer.node.configuration import configuration, configuration_sum
+from installer.plan.sections import SSH
 from installer.plan.topology import Machine
 from installer.ssh.connection import Result
 from installer.ssh.connections import SSHConnections
@@ -85,6 +86,13 @@ def test_what_a_machine_does_not_know_it_refuses(rehearsal: Rehearsal, command: 
     rehearsal.run(*UP_TO_CONNECT)
     result = _run(rehearsal, "worker-1", command)
     assert (result.status, result.stdout, result.stderr) == (status, "", stderr)
+
+
+def test_root_prepares_machines_without_sudo(rehearsal: Rehearsal) -> None:
+    rehearsal.plan = rehearsal.plan.model_copy(update={"ssh": SSH(user="root")})
+    rehearsal.open()
+    rehearsal.run(*UP_TO_PREPARE)
+    assert _run(rehearsal, "worker-1", "craton-node status").status == 0
 
 
 def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> None:

@@ -24,7 +24,7 @@ def _settings() -> type[Toy]:
 
 def _lonely_blue(plan: Any, toy: Toy) -> Iterator[Conflict]:
     if toy.colour == "blue" and plan.workers == 0:
-        yield ("toy", "colour"), "'blue'", "a colour of clusters without workers: those are red"
+        yield ("toy", "colour"), "'blue'", "A cluster without workers must be red."
 
 
 REGISTRATION = Registration(
