@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -114,7 +114,7 @@ def test_a_failure_that_was_tried_again_and_mended_is_told_no_more(directory: Cl
     ("masters", "ingress", "waits"), [(3, "infra", True), (1, "infra", False), (3, "load-balancer", False)]
 )
 def test_clients_outside_are_told_of_the_wait_that_a_load_balancer_spares_them(
-    masters: int, ingress: str, waits: bool
+    masters: Literal[1, 3, 5], ingress: str, waits: bool
 ) -> None:
     kind = Ingress.model_validate({"kind": ingress})
     plan = InstallPlan(name="demo", subdomain="example.test", platform="local", masters=masters, ingress=kind)
