@@ -116,8 +116,10 @@ def test_a_failure_that_was_tried_again_and_mended_is_told_no_more(directory: Cl
 def test_clients_outside_are_told_of_the_wait_that_a_load_balancer_spares_them(
     masters: Literal[1, 3, 5], ingress: str, waits: bool
 ) -> None:
-    kind = Ingress.model_validate({"kind": ingress})
-    plan = InstallPlan(name="demo", subdomain="example.test", platform="local", masters=masters, ingress=kind)
+    plan = InstallPlan.model_validate(
+        {"name": "demo", "subdomain": "example.test", "platform": "local", "masters": masters}
+        | {"ingress": {"kind": ingress}}
+    )
     assert any("up to 10 s" in line for line in outside_lines(plan)) is waits
 
 
