@@ -44,7 +44,7 @@ def test_enter_takes_every_default(keys: PipeInput) -> None:
     keys.send_text(ENTER * len(QUESTIONS))
     answers = prompts.ask({})
     assert answers == complete({})
-    assert plan_of(answers) == InstallPlan(name="demo", subdomain="example.test")
+    assert plan_of(answers) == InstallPlan(name="demo", subdomain="example.test", pod_security="baseline")
 
 
 def test_what_is_answered_already_is_not_asked(keys: PipeInput) -> None:
