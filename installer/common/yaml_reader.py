@@ -145,7 +145,7 @@ class Reader:
         for event in stream:
             if isinstance(event, events.DocumentStartEvent):
                 if root is not None:
-                    self._flaw(event, "a second YAML document, which a plan file can't have")
+                    self._flaw(event, "a second YAML document, where only one is allowed")
                     break
                 self.start = span_of(event).end if event.explicit else 0
                 root = self._node(next(stream), stream)

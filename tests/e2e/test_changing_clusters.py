@@ -157,7 +157,7 @@ def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_r
     assert "craton upgrade" in refused.stderr
 
     follower = craton.start("upgrade", "demo", "--to", NEW, "--yes", "--json", "--speed", "4")
-    kill_while_it_applies(craton, follower, 2, 0)
+    kill_while_it_applies(craton, follower, 6, 0)  # the images are there, and the plan is saved
     refused = craton.run("apply", str(own), "--yes", expect=2)
     assert f"the upgrade from {OLD} to {NEW} has not come to its end" in refused.stderr
     craton.run("upgrade", "demo", "--to", NEW, "--yes", "--plain", *SPEED)

@@ -135,8 +135,8 @@ def test_entries_that_another_context_needs_stay() -> None:
 
 BROKEN = [
     ("clusters:\n- name: a\n  cluster: {server: x\nusers: []\n", "config: line 4, column 6: not YAML: "),
-    ("kind: Config\nkind: Config\n", "config: line 2, column 1: kind: a key given twice"),
-    ("clusters:\n- name: a\n  name: b\n", "config: line 3, column 3: clusters.0.name: a key given twice"),
+    ("kind: Config\nkind: Config\n", "config: line 2, column 1: kind: this key is already in line 1"),
+    ("clusters:\n- name: a\n  name: b\n", "config: line 3, column 3: clusters.0.name: this key is already in line 2"),
     ("kind: Config\nclusters: 3\n", "config: line 2: clusters is not a list"),
     ("clusters: {}\n", "config: line 1: clusters is not a list"),
     ("kind: Config\nusers:\n- user: {}\n", "config: line 3: an item of users has no name"),
@@ -145,7 +145,7 @@ BROKEN = [
     ("hello\n", "config: line 1: not a kubeconfig"),
     ("kind: Pod\n", "config: not a kubeconfig: its kind is Pod"),
     ("clusters: &a []\nusers: *a\n", "config: line 2: users is not a list"),
-    ("kind: Config\n---\nkind: Config\n", "config: line 2, column 1: a second document"),
+    ("kind: Config\n---\nkind: Config\n", "config: line 2, column 1: a second YAML document"),
     ("users:\n- *nobody\n", "config: line 2: an item of users has no name"),
     ("users:\n- &a\n  <<: *a\n", "config: line 2: an item of users has no name"),
     ("a: " + "[" * 60 + "]" * 60, "config: line 1, column 54: "),

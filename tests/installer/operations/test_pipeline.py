@@ -112,4 +112,4 @@ def test_steps_are_built_without_any_address(plan: InstallPlan) -> None:
     ],
 )
 def test_a_clusters_state_is_one_word(kind: RunKind, outcome: Outcome | None, running: bool, word: str) -> None:
-    assert clusters.cluster_state(Progress({}, kind=kind, outcome=outcome), running=running) == word
+    assert clusters.cluster_state(Progress({}, kind=kind, outcome=outcome, started=1.0), running=running) == word

@@ -23,7 +23,7 @@ from installer.steps.platform import RunOptions
 from tests.doubles.actions import Effects, fake_step
 
 KEPT = {"speed": 40.0, "seed": 7, "artifacts": "/srv/artifacts"}
-NOTHING = {"machines": [], "force": False, "upgrade_from": None, "upgrade_to": None}
+NOTHING = {"machines": [], "force": False, "upgrade_from": None, "upgrade_to": None, "take_over": False}
 """What a run is told that is no removal and no upgrade."""
 OPTIONS = {**KEPT, "faults": ["worker-1:prepare:exit"]}
 
@@ -53,7 +53,7 @@ def failed_run(directory: ClusterDirectory, kind: RunKind, options: Mapping[str,
     step = fake_step(Effects(), "a")
     with Journal(directory.journal) as journal:
         journal.begin(kind, [step], options)
-        journal.transition(step, StepState.FAILED, error={})
+        journal.transition(step, StepState.FAILED, error={"operation": "prepare", "observed": "no"})
         journal.end(Outcome.FAILED, ExitCode.MACHINES)
 
 

@@ -28,7 +28,7 @@ from tests.doubles.machines import await_ssh, share_images, the_engine
 from tests.doubles.snapshot import difference, snapshot
 from tests.patience import PATIENCE
 
-OF_KUBERNETES = {"kubelet", "etcd", "api", "node", "labels", "taints", "ports"}
+OF_KUBERNETES = {"kubelet", "etcd", "api", "api-proxy", "node", "labels", "taints", "ports"}
 """Checks that ask Kubernetes, or the ports that its programs hold."""
 
 
@@ -75,13 +75,14 @@ def test_preparing_again_changes_nothing(prepared: LocalCluster, shape: Topology
     assert difference(before, snapshot(worker)) == ""
 
 
-def test_the_names_lead_to_all_masters_and_infra_nodes_on_every_machine(
+def test_the_names_lead_to_masters_or_the_machines_own_proxy_and_to_infra_nodes(
     prepared: LocalCluster, shape: Topology
 ) -> None:
     assert prepared.install(Phase.DNS) is ExitCode.DONE
-    for name, role in ((prepared.plan.api_host, Role.MASTER), (prepared.plan.console_host, Role.INFRA)):
-        wanted = {str(machine.address) for machine in shape.of_role(role)}
-        for machine in shape.machines:
+    masters, infra = ({str(machine.address) for machine in shape.of_role(role)} for role in (Role.MASTER, Role.INFRA))
+    for machine in shape.machines:
+        api = masters if machine.role is Role.MASTER else {"127.0.0.1"}
+        for name, wanted in ((prepared.plan.api_host, api), (prepared.plan.console_host, infra)):
             said = prepared.root(short(prepared, machine.name), f"getent ahostsv4 {name}").stdout
             assert {line.split()[0] for line in said.splitlines()} == wanted
 

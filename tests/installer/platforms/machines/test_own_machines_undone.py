@@ -27,7 +27,7 @@ from tests.doubles.machines import SystemContainer, own_network, share_images, s
 from tests.doubles.mirror import published, running_mirror
 from tests.doubles.snapshot import difference, snapshot
 
-STAGES = 12
+STAGES = 13
 
 
 @dataclass(frozen=True)

@@ -109,8 +109,8 @@ def test_a_connection_that_fails_says_how(rehearsal: Rehearsal, kind: str, messa
 @pytest.mark.parametrize(
     ("kind", "message", "retryable"),
     [
-        ("drop", "the connection dropped; last seen: stage 6 12 swap off", True),
-        ("hang", "did not end within 1 s; last seen: stage 6 12 swap off", False),
+        ("drop", "the connection dropped; last seen: stage 7 13 swap off", True),
+        ("hang", "did not end within 1 s; last seen: stage 7 13 swap off", False),
         ("disk-full", "exit status 28: write /var/lib/craton: No space left on device", False),
         ("exit", "exit status 1: a fault of this rehearsal", False),
         ("refuse", "the connection dropped", True),
@@ -130,9 +130,9 @@ def test_a_preparation_that_fails_goes_on_where_it_was(
     context = rehearsal.context()
     step = next(step for step in rehearsal.steps() if step.id == PREPARE)
     step.action.apply(context)
-    done_before = 0 if kind in ("refuse", "hostkey") else 5
+    done_before = 0 if kind in ("refuse", "hostkey") else 6
     assert context.lines.count("already done") == done_before
-    assert [number for number, _, _ in context.stages] == list(range(1, 13))
+    assert [number for number, _, _ in context.stages] == list(range(1, 14))
     assert step.action.observe(rehearsal.context()).holds
 
 
