@@ -208,6 +208,10 @@ def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     action = PrepareOwn if plan.traits.inventory else Prepare
+    # A machine's hosts file has the addresses behind the contract's names; some platforms give those late.
+    named = {target for record in topology.records for target in record.targets}
+    late = [machine.name for machine in topology.machines if machine.address is None and machine.name in named]
+    known = tuple(ids.created(name) for name in late)
     for machine in topology.machines:
         name = machine.name
         yield Step(
@@ -226,7 +230,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             title=f"prepare {name} for Kubernetes {plan.kubernetes}",
             phase=Phase.PREPARE,
             machine=name,
-            needs=(ids.connected(name),),
+            needs=(ids.connected(name), *known),
             action=action(plan, name),
             weight=12.0,
             limit="processors" if plan.traits.here else "ssh",

@@ -62,7 +62,7 @@ def test_an_install_comes_as_far_as_kubeadm_and_faults_are_real_and_destroy_leav
     path = user.directory / "plan.yaml"
     planfile.save(path, stage.plan)
     done = user.run("apply", str(path), "--yes", "--plain", expect=ExitCode.CLUSTER)
-    assert "kubeadm init failed" in done.stdout
+    assert "kubeadm init failed" in done.stdout, done.stdout
     with Reader(stage.directory.journal) as reader:
         steps = [step for step in reader.steps() if step.phase in (Phase.MACHINES, Phase.CONNECT, Phase.PREPARE)]
     assert {step.state for step in steps} == {StepState.DONE}
