@@ -28,10 +28,13 @@ def terminal(craton: Craton) -> Iterator[Open]:
         one.child.close(force=True)
 
 
-def retype(screen: Terminal, text: str) -> None:
-    """Empty the field, see that it is empty, and type: in a burst, keys that edit come after keys that write."""
+def retype(screen: Terminal, text: str, wrong: str = "") -> None:
+    """Empty the field, see that it is empty, and type: in a burst, keys that edit come after keys that write.
+
+    An empty field is a mistake, and so is what was there before if it is given as `wrong`.
+    """
     screen.press("ctrl+a", "ctrl+k")
-    screen.expect("✕ ''")
+    screen.expect(rf"(?s)\A(?!.*{wrong})" if wrong else "✕")
     screen.press(text)
 
 
@@ -46,7 +49,7 @@ def test_a_newcomer_goes_from_the_home_screen_to_a_running_cluster_by_keys(
     screen.expect("What is the cluster's name")
     retype(screen, "2fast")
     screen.expect("✕ Enter a name")
-    retype(screen, "first")
+    retype(screen, "first", wrong="2fast")
     screen.press("enter")
     screen.expect("Where do the machines come from")
     screen.press("enter", "enter")
