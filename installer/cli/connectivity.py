@@ -1,4 +1,4 @@
-"""Every machine's diagnosis as plain text or JSON: which stages hold, what was seen, what mends the one that fails."""
+"""Every machine's diagnosis as plain text or JSON: which stages pass, what was seen, how to fix the one that fails."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What this version of Craton configures and an older one did not, added to a cluster before it is upgraded.
 
-`kubeadm upgrade` makes everything of what the cluster keeps in two ConfigMaps. What stands there stays, whoever wrote
+`kubeadm upgrade` makes everything of what the cluster keeps in two ConfigMaps. What is there stays, whoever wrote
 it: only what is missing is added.
 """
 

@@ -82,15 +82,14 @@ class Keeper:
         self._cluster, self._lease, self._holder, self._stop = cluster, lease, holder, stop
         self._lost: Held | None = None
         self._over = threading.Event()
-        self._first_pause = _NOT_YET
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self, *, seize: bool) -> None:
         """Take it now if that can be told. Raises HeldElsewhereError."""
         pause = self._try(seize=seize)
         if self._lost:
             raise HeldElsewhereError(self._cluster, self._lost)
-        self._first_pause = pause
+        self._thread = threading.Thread(target=self._keep, args=(pause,), name="lease", daemon=True)
         self._thread.start()
 
     def check(self) -> None:
@@ -101,14 +100,13 @@ class Keeper:
     def close(self) -> None:
         """Give the lease back, unless it was lost. A machine that doesn't answer keeps it."""
         self._over.set()
-        if self._thread.is_alive():
+        if self._thread:
             self._thread.join(timeout=_UNREACHABLE)
         if not self._lost:
             with suppress(InstallerError):
                 self._lease.drop(self._holder)
 
-    def _keep(self) -> None:
-        pause = self._first_pause
+    def _keep(self, pause: float) -> None:
         while not self._over.wait(pause):
             pause = self._try()
             if self._lost:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,14 +62,11 @@ def start_rehearsal(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_n
 
     Raises InstallerError as `start_install` does, and if `plan` is a rehearsal already.
     """
-    import tempfile
-
     from installer.plan import planfile
     from installer.plan.rehearse import rehearsal_of
 
     rehearsal = rehearsal_of(plan)
-    with tempfile.TemporaryDirectory(prefix="craton-") as scratch:
-        path = Path(scratch) / f"{rehearsal.name}.yaml"
+    with _file_for(rehearsal) as path:
         planfile.save(path, rehearsal)
         return start_install(path, options, tell)
 
@@ -127,15 +125,21 @@ def _launch_changed(
     kind: RunKind, plan: InstallPlan, directory: ClusterDirectory, options: RunOptions, tell: Tell
 ) -> None:
     """Launch with a file of its own for `plan`: the saved one is replaced once the run has begun."""
-    import tempfile
-
     from installer.plan import planfile
 
-    with tempfile.TemporaryDirectory(prefix="craton-") as scratch:
-        path = Path(scratch) / f"{plan.name}.yaml"
+    with _file_for(plan) as path:
         write_private(path, directory.plan.read_bytes())
         planfile.save(path, plan)
         _launch(kind, path, directory, options, tell, plan.name)
+
+
+@contextmanager
+def _file_for(plan: InstallPlan) -> Iterator[Path]:
+    """A place for the file of a plan that needs none once its run has begun."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="craton-") as scratch:
+        yield Path(scratch) / f"{plan.name}.yaml"
 
 
 def _go_on(

@@ -73,7 +73,7 @@ class Connections(Protocol):
         """Raises InstallerError: refused, dropped, host key changed, key not accepted, deadline."""
 
     def diagnose(self, machine: str, deadline: float) -> Diagnosis:
-        """Try every stage of the diagnosis to `machine` anew; never raises InstallerError. The connection is kept."""
+        """Try every stage of the diagnosis to `machine` again; never raises InstallerError. The connection is kept."""
 
     def fresh(self, machine: str, deadline: float) -> Connection:
         """A connection beside the shared one, opened now; whoever asks for it closes it. Raises as `get` does."""

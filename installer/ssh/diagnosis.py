@@ -27,7 +27,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: `seen` says what was observed, `remedy` what mends it; both are empty until it was reached."""
+    """One stage: `seen` says what was observed, `remedy` how to fix it; both are empty until it was reached."""
 
     id: str
     title: str

@@ -7,28 +7,25 @@ directory that CRATON_ARTIFACTS names (as of `craton bundle`), else from the int
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from installer.operations import lookup
 from installer.plan.rules import Role
 from installer.plan.topology import API_PROXY, Machine, Topology, topology
+from tests.bench.clusters import DEADLINE, measured
 from tests.craton import Craton
-from tests.doubles.machines import free_subnet, machine_image, the_engine
+from tests.doubles.machines import free_subnet, the_engine
 
 NAME = "apiproof"
 GOAL = 1.0
 SETTLED = 5.0
 """Seconds after a failure."""
 CALLS = 4
-DEADLINE = 1800.0
 FAULTS = ("stop", "pause", "partition")
 _CALL = """
 before=$(date +%s%N)
@@ -117,19 +114,7 @@ def install(craton: Craton) -> Topology:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as directory:
-        craton = Craton(Path(directory))
-        os.environ["CRATON_HOME"] = str(craton.home)
-        machine_image()  # in the cache, if it was not
-        try:
-            value = bench(craton, install(craton))
-        finally:
-            subprocess.run(
-                craton.argv("destroy", NAME, "--yes", "--plain"),
-                env=craton.environment, timeout=DEADLINE, check=False, stdout=sys.stderr,
-            )  # fmt: skip
-    print(json.dumps({"name": "api", "value": round(value, 2), "unit": "s for a call by name", "goal": GOAL}))
-    return 0 if value <= GOAL else 1
+    return measured("api", NAME, lambda craton: bench(craton, install(craton)), "s for a call by name", GOAL)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class World:
         return ClusterDirectory.of(self.plan.name)
 
     def machines(self) -> dict[str, str]:
-        """Each machine that exists, and what tells one that was made anew from it."""
+        """Each machine that exists, and what tells it from one that replaced it."""
         if self.found:
             return self.found()
         client = SiteClient(self.plan.name)

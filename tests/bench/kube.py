@@ -8,11 +8,9 @@ Kubernetes comes from the directory that CRATON_ARTIFACTS names (as of `craton b
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,12 +24,12 @@ from installer.operations import lookup
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology, topology
+from tests.bench.clusters import DEADLINE, measured
 from tests.craton import Craton
-from tests.doubles.machines import free_subnet, machine_image, the_engine
+from tests.doubles.machines import free_subnet, the_engine
 
 T = TypeVar("T")
 GOAL = 1.2
-DEADLINE = 1800.0
 ADMIN = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 
 
@@ -174,19 +172,7 @@ def bench(craton: Craton) -> float:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as directory:
-        craton = Craton(Path(directory))
-        os.environ["CRATON_HOME"] = str(craton.home)
-        machine_image()  # in the cache, if it was not
-        try:
-            value = bench(craton)
-        finally:
-            subprocess.run(
-                craton.argv("destroy", "kube", "--yes", "--plain"),
-                env=craton.environment, timeout=DEADLINE, check=False, stdout=sys.stderr,
-            )  # fmt: skip
-    print(json.dumps({"name": "kube", "value": round(value, 2), "unit": "times the steps by hand", "goal": GOAL}))
-    return 0 if value <= GOAL else 1
+    return measured("kube", "kube", bench, "times the steps by hand", GOAL)
 
 
 if __name__ == "__main__":

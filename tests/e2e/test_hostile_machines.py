@@ -1,4 +1,4 @@
-"""Machines that do not let one work on them, at real sshd: each by name, what its user is told, and what mends it."""
+"""Machines that do not let one work on them, at real sshd: each by name, what its user is told, and the remedy."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def _banner(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class Hostile:
-    """`stage` is the one that fails, `told` what is seen there (one of the lines), `mends` a part of the remedy."""
+    """`stage` is the one that fails, `told` what is seen there (one of the lines), `remedy` a part of its remedy."""
 
     make: Make
     stage: str
     told: str
-    mends: str
+    remedy: str
 
 
 HOSTILE = {
@@ -186,7 +186,7 @@ def test_a_hostile_machine_ends_in_its_own_finding(user: Craton, tmp_path: Path,
         stage = _failed(_worker(user, fleet))
     assert stage["id"] == hostile.stage
     assert hostile.told in stage["seen"]
-    assert hostile.mends in stage["remedy"]
+    assert hostile.remedy in stage["remedy"]
     assert all(text.isprintable() for text in stage.values())
 
 
@@ -268,7 +268,7 @@ STRANGERS: dict[str, tuple[Callable[[socket.socket], None], str, str]] = {
     "garbage after the banner": (_garble, "key exchange failed", "check the address and the port"),
     "closes amid the key exchange": (_close_amid_handshake, "closed the connection during the key exchange", "MaxSta"),
 }
-"""What is no sshd, by what it sends: what is seen of it, and what mends that."""
+"""What is no sshd, by what it sends: what is seen of it, and the remedy."""
 
 
 @contextmanager
@@ -292,14 +292,14 @@ def _serving(port: int, serve: Callable[[socket.socket], None]) -> Iterator[None
 
 @pytest.mark.parametrize("trait", STRANGERS)
 def test_what_is_no_sshd_ends_in_its_own_finding(user: Craton, tmp_path: Path, trait: str) -> None:
-    serve, told, mends = STRANGERS[trait]
+    serve, told, remedy = STRANGERS[trait]
     with _known(tmp_path) as fleet:
         fleet.servers[WORKER].stop()
         with _serving(fleet.servers[WORKER].port, serve):
             stage = _failed(_worker(user, fleet))
     assert stage["id"] in ("banner", "host key")
     assert told in stage["seen"]
-    assert mends in stage["remedy"]
+    assert remedy in stage["remedy"]
     assert stage["seen"].isprintable()
 
 

@@ -3,7 +3,7 @@
 
 KUBELET_CONFIG=/var/lib/kubelet/config.yaml
 
-# After kubeadm, which writes these anew at a join and at an upgrade.
+# After kubeadm, which rewrites these at a join and at an upgrade.
 secure_files() {
     for path in "$KUBELET_CONFIG" /var/lib/kubelet/instance-config.yaml /var/lib/kubelet/kubeadm-flags.env; do
         [ ! -f "$path" ] || chmod 600 "$path" || :

@@ -58,6 +58,13 @@ def encoded(*texts: str) -> tuple[bytes, ...]:
 @contextmanager
 def answering() -> Iterator[tuple[int, list[bytes]]]:
     """A server on loopback: its port, and the answers of which it gives the last one to whoever asks for anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, served(listener) as answers:
+        yield listener.getsockname()[1], answers
+
+
+@contextmanager
+def served(listener: socket.socket) -> Iterator[list[bytes]]:
+    """The answers of which whoever connects to `listener` and asks for anything gets the last one."""
     answers: list[bytes] = []
 
     def serve() -> None:
@@ -74,7 +81,6 @@ def answering() -> Iterator[tuple[int, list[bytes]]]:
                 while connection.recv(65536):
                     pass
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1], answers
-        listener.shutdown(socket.SHUT_RDWR)
+    threading.Thread(target=serve, daemon=True).start()
+    yield answers
+    listener.shutdown(socket.SHUT_RDWR)

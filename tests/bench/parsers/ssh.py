@@ -6,9 +6,8 @@ import base64
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,7 +23,7 @@ from installer.ssh.host_keys import exchange, known_hosts, openssh, pinned_keys
 from installer.ssh.keys import cluster_key, private_key, wire
 from installer.ssh.keys.agent import Agent, AgentError
 from installer.ssh.transport import tcp
-from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
+from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text, served
 
 _ED25519 = wire.string(b"ssh-ed25519") + wire.string(bytes(range(32)))
 _LINE = wire.as_line(_ED25519)
@@ -142,30 +141,17 @@ def _asked() -> Iterator[Feed]:
 @contextmanager
 def _agent() -> Iterator[Feed]:
     """An agent that answers as the fuzzer wants."""
-    answers: list[bytes] = []
-
-    def serve(listener: socket.socket) -> None:
-        while True:
-            try:
-                connection = listener.accept()[0]
-            except OSError:  # the fuzzer has ended
-                return
-            with connection, suppress(OSError):
-                connection.recv(4096)
-                connection.sendall(answers[-1])
-
     with tempfile.TemporaryDirectory() as room, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         path = Path(room) / "agent"
         listener.bind(str(path))
         listener.listen()
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        with served(listener) as answers:
 
-        def feed(data: bytes) -> object:
-            answers.append(data)
-            return Agent(path).keys(Deadline(5))
+            def feed(data: bytes) -> object:
+                answers.append(data)
+                return Agent(path).keys(Deadline(5))
 
-        yield feed
-        listener.shutdown(socket.SHUT_RDWR)
+            yield feed
 
 
 def _nothing(*_args: object) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,6 @@ import pytest
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
-from installer.engine import process
 from installer.engine.events import Outcome, RunKind
 from installer.engine.journal import Journal
 from installer.operations import lookup, runs
@@ -32,18 +29,6 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDirecto
         journal.begin(RunKind.INSTALL, [fake_step(Effects(), "a")], {"plan": str(tmp_path / "shop.yaml")})
         journal.end(Outcome.DONE, ExitCode.DONE)
     return found
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    assignments: list[dict[str, Any]] = []
-
-    def launch(argv: Sequence[str], _directory: ClusterDirectory, **_secrets: object) -> int:
-        assignments.append(json.loads(argv[-1]))
-        return 1
-
-    monkeypatch.setattr(process, "launch", launch)
-    return assignments
 
 
 def test_a_saved_plan_with_another_name_is_refused_by_every_command(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +33,6 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterDirecto
     found = ClusterDirectory.of("demo")
     write_private(found.plan, dump(InstallPlan(name="demo", subdomain="example.test")))
     return found
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The assignments of the engines that were started."""
-    assignments: list[dict[str, Any]] = []
-
-    def launch(argv: Sequence[str], _directory: ClusterDirectory, **_secrets: object) -> int:
-        assignments.append(json.loads(argv[-1]))
-        return 1
-
-    monkeypatch.setattr(process, "launch", launch)
-    return assignments
 
 
 def failed_run(directory: ClusterDirectory, kind: RunKind, options: Mapping[str, Any]) -> None:

@@ -1,0 +1,34 @@
+"""Benchmarks of a real cluster on this computer: it is measured and destroyed, and a line says the value."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.craton import Craton
+from tests.doubles.machines import machine_image
+
+DEADLINE = 1800.0
+"""Seconds for one command on the cluster."""
+
+
+def measured(name: str, cluster: str, measure: Callable[[Craton], float], unit: str, goal: float) -> int:
+    """Print what `measure` finds as one JSON object and destroy `cluster`; return 0 if the value is at most `goal`."""
+    with tempfile.TemporaryDirectory() as directory:
+        craton = Craton(Path(directory))
+        os.environ["CRATON_HOME"] = str(craton.home)
+        machine_image()  # in the cache, if it was not
+        try:
+            value = measure(craton)
+        finally:
+            subprocess.run(
+                craton.argv("destroy", cluster, "--yes", "--plain"),
+                env=craton.environment, timeout=DEADLINE, check=False, stdout=sys.stderr,
+            )  # fmt: skip
+    print(json.dumps({"name": name, "value": round(value, 2), "unit": unit, "goal": goal}))
+    return 0 if value <= goal else 1
