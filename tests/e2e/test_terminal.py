@@ -150,9 +150,10 @@ def test_plain_prompts_ask_the_same_questions_without_screens(craton: Craton, te
     screen.press("ctrl+c")
     assert screen.wait() == 8
     with_flags = terminal("new", "--plain", "--name", "quick", "--platform", "rehearsal", rows=60)
-    with_flags.expect("load balancers")
-    for prompt in ("masters", "workloads", "workers", "traffic", "infra", "DNS", "account", "public key", "people",
-                   "machines in", "pods in", "services in", "release", "MAY"):  # fmt: skip
+    with_flags.expect("have a load balancer")
+    for prompt in ("masters", "workloads", "workers", "traffic", "infra", "DNS", "account", "public key",
+                   "cluster from", "machines be in", "pods use", "services use", "release", "namespaces",
+                   "optional rules"):  # fmt: skip
         with_flags.press("enter")
         with_flags.expect(prompt)
     with_flags.press("enter")
