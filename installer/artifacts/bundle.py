@@ -37,7 +37,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _ALL = 6 * 3600.0
 """Seconds for a whole bundle, which is some 500 MB for each architecture, on a slow line."""
@@ -82,7 +82,7 @@ def _own_architecture() -> str:
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
-def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: Sequence[str], tell: Tell) -> Bundle:
+def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: Sequence[str], notify: Notify) -> Bundle:
     """Bring `directory` to hold all that machines of these architectures need for `plan`, with `images` (full names).
 
     Files come from the plan's mirror or their publishers, images from the mirror if it is a registry, or their own
@@ -94,13 +94,13 @@ def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: S
         artifacts = [artifact for architecture in chosen for artifact in wanted(plan, architecture)]
         kept = _archives(plan, directory)
         _collect_sums(plan, artifacts, directory)
-        _collect_files(plan, artifacts, kept, directory, work, tell)
+        _collect_files(plan, artifacts, kept, directory, work, notify)
         archives = {path: plan.artifacts.sums[path] for path in kept}
         digests = plan.artifacts.digests
         lookup = Lookup(tuple(chosen), plan.artifacts.mirror, directory / _WORK, digests)
         held = _held(directory, kept, chosen, digests)
         lacking = [name for name in names if name not in held]
-        archives |= bundled_images.collect(directory, lacking, lookup, work, tell)
+        archives |= bundled_images.collect(directory, lacking, lookup, work, notify)
         bundled_images.write_sums(directory, archives)
         shutil.rmtree(directory / _WORK, ignore_errors=True)
     paths = {path for artifact in artifacts for path in (artifact.path, artifact.sums)} | archives.keys()
@@ -177,7 +177,7 @@ def _text(path: Path) -> str:
 
 
 def _collect_files(
-    plan: InstallPlan, artifacts: Iterable[Artifact], kept: Iterable[str], directory: Path, work: Work, tell: Tell
+    plan: InstallPlan, artifacts: Iterable[Artifact], kept: Iterable[str], directory: Path, work: Work, notify: Notify
 ) -> None:
     """Artifacts, and archives of images that are there or on the plan's mirror."""
     mirror = plan.artifacts.mirror
@@ -188,7 +188,7 @@ def _collect_files(
     sums = plan.artifacts.sums
     lacking = [path for path in places if bundled_images.sum_of(directory / path) != sums[path]]
     if len(lacking) < len(places):
-        tell(f"{len(places) - len(lacking)} of {len(places)} files are there already")
+        notify(f"{len(places) - len(lacking)} of {len(places)} files are there already")
 
     def task(path: str) -> Task:
         title, url = places[path]
@@ -196,8 +196,8 @@ def _collect_files(
 
     if lacking:
         source = mirror or "their publishers"
-        tell(f"{len(lacking)} files from {source} ...")
-    run_all([task(path) for path in lacking], work, tell)
+        notify(f"{len(lacking)} files from {source} ...")
+    run_all([task(path) for path in lacking], work, notify)
 
 
 def _fetch(title: str, url: str, target: Path, sha256: str, work: Work) -> None:
@@ -222,7 +222,7 @@ def _held(directory: Path, archives: Iterable[str], chosen: Sequence[str], diges
     }
 
 
-def pack(plan: InstallPlan, file: Path, chosen: Sequence[str], images: Sequence[str], tell: Tell) -> Bundle:
+def pack(plan: InstallPlan, file: Path, chosen: Sequence[str], images: Sequence[str], notify: Notify) -> Bundle:
     """Like `collect`, in an archive: `file` unpacks to one directory of its own name, without `.tar`.
 
     An archive that is there is taken for what it has. Needs room for the files twice. Raises InstallerError.
@@ -230,8 +230,8 @@ def pack(plan: InstallPlan, file: Path, chosen: Sequence[str], images: Sequence[
     directory = file.with_name(f".{file.name}.parts")
     try:
         _unpack(file, directory)
-        bundle = collect(plan, directory, chosen, images, tell)
-        tell(f"writing {file} ...")
+        bundle = collect(plan, directory, chosen, images, notify)
+        notify(f"writing {file} ...")
         part = file.with_name(f"{file.name}.part")
         with tarfile.open(part, "w") as archive:
             for path in bundle.files:

@@ -48,7 +48,7 @@ class Recorded:
     """Why digests are missing, as a sentence; empty if none is."""
 
     @property
-    def said(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[str, ...]:
         """What was written, in a sentence each."""
         sums = "the sum of 1 artifact" if self.count == 1 else f"the sums of {self.count} artifacts"
         digests = "the digest of 1 image" if self.images == 1 else f"the digests of {self.images} images"
@@ -156,7 +156,7 @@ def _still_wanted(plan: InstallPlan) -> dict[str, str]:
     return {path: found for path, found in plan.artifacts.sums.items() if path in paths}
 
 
-def settle(path: Path, directory: Path | None, tell: Callable[[str], None], target: str = "") -> None:
+def settle(path: Path, directory: Path | None, notify: Callable[[str], None], target: str = "") -> None:
     """Before an install: record the sums that the plan at `path` lacks, and look at the files in `directory`, if given.
 
     What is done, and what came of it, is told. `target` is as in `record`. Raises InstallerError.
@@ -165,18 +165,20 @@ def settle(path: Path, directory: Path | None, tell: Callable[[str], None], targ
     if plan.traits.stand_ins:
         return
     if lacks(plan, directory):
-        tell(f"reading the sums of what is installed from {source(plan, directory)} ...")
+        notify(f"reading the sums of what is installed from {source(plan, directory)} ...")
         recorded = record(path, directory, target=target, reviewing=False)
-        for sentence in recorded.said:
-            tell(sentence)
+        for sentence in recorded.sentences:
+            notify(sentence)
         if recorded.unread:
-            tell(f"warning: {recorded.unread}. {digests.unpinned(len(digests.lacking(recorded.plan)))}")
+            notify(f"warning: {recorded.unread}. {digests.unpinned(len(digests.lacking(recorded.plan)))}")
         plan = recorded.plan
     if directory is not None:
-        tell(f"looking at the files in {directory} ...")
+        notify(f"looking at the files in {directory} ...")
         check_directory(plan, directory, _accepting(path, target, directory))
         if lacking := _missing(plan, directory):
-            tell(f"{directory} lacks {len(lacking)} container images; machines pull them themselves: {_some(lacking)}")
+            notify(
+                f"{directory} lacks {len(lacking)} container images; machines pull them themselves: {_some(lacking)}"
+            )
 
 
 def _missing(plan: InstallPlan, directory: Path) -> tuple[str, ...]:

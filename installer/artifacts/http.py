@@ -218,14 +218,14 @@ def _read_once(get: Get, work: Work, largest: int) -> bytes:
 
 def length(answer: HTTPResponse, largest: int) -> int | None:
     """How many bytes an answer announces; None if it says nothing. Raises Failure: nonsense, or more than `largest`."""
-    said = {each.strip() for each in answer.headers.get_all("Content-Length") or ()}
-    if not said or answer.chunked:  # then the chunks say where it ends (RFC 9112, section 6.3)
+    lengths = {each.strip() for each in answer.headers.get_all("Content-Length") or ()}
+    if not lengths or answer.chunked:  # then the chunks say where it ends (RFC 9112, section 6.3)
         return None
-    if len(said) > 1 or not _LENGTH.fullmatch(min(said)):
-        raise Failure(f"its Content-Length is {', '.join(sorted(said))!r}, which is no number of bytes")
-    if int(min(said)) > largest:
+    if len(lengths) > 1 or not _LENGTH.fullmatch(min(lengths)):
+        raise Failure(f"its Content-Length is {', '.join(sorted(lengths))!r}, which is no number of bytes")
+    if int(min(lengths)) > largest:
         raise too_large(largest)
-    return int(min(said))
+    return int(min(lengths))
 
 
 def too_large(largest: int) -> Failure:

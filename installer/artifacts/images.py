@@ -18,7 +18,7 @@ from installer.artifacts.registry import Descriptor, Image, Reference, Repositor
 from installer.common.errors import ExitCode, InstallerError
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 _OFFLINE = (
     "check the network, and http_proxy and https_proxy of this computer, or name a mirror in the plan "
@@ -58,7 +58,7 @@ class _Found:
         return tuple(blob for manifest in self.image.manifests for blob in manifest.blobs)
 
 
-def collect(directory: Path, names: Sequence[str], lookup: Lookup, work: Work, tell: Tell) -> dict[str, str]:
+def collect(directory: Path, names: Sequence[str], lookup: Lookup, work: Work, notify: Notify) -> dict[str, str]:
     """An archive in `directory`/images for each image. SHA-256 sums of all of them, by path. Raises InstallerError."""
     references = [Reference.parse(name) for name in names]
     recorded = read_image_sums(directory)
@@ -69,15 +69,15 @@ def collect(directory: Path, names: Sequence[str], lookup: Lookup, work: Work, t
             archives[path] = recorded[path]
     lacking = [reference for reference in references if f"images/{file_name(reference)}" not in archives]
     if archives:
-        tell(f"{len(archives)} of {len(references)} images are there already")
-    found = _find(lacking, lookup, work, tell)
-    _fetch_blobs(found, lookup, work, tell)
+        notify(f"{len(archives)} of {len(references)} images are there already")
+    found = _find(lacking, lookup, work, notify)
+    _fetch_blobs(found, lookup, work, notify)
     for number, image in enumerate(found, 1):
         target = directory / "images" / file_name(image.reference)
         size = _write(target, image, lookup)
         archives[f"images/{target.name}"] = sum_of(target)
         write_sums(directory, archives)
-        tell(f"  [{number}/{len(found)}] {image.reference.name}, {amount(size)}")
+        notify(f"  [{number}/{len(found)}] {image.reference.name}, {amount(size)}")
     return archives
 
 
@@ -98,7 +98,7 @@ def _is_whole(path: Path, expected: str, reference: Reference, lookup: Lookup) -
     return found.architectures == frozenset(lookup.architectures) and sum_of(path) == expected
 
 
-def _find(references: Sequence[Reference], lookup: Lookup, work: Work, tell: Tell) -> list[_Found]:
+def _find(references: Sequence[Reference], lookup: Lookup, work: Work, notify: Notify) -> list[_Found]:
     found: dict[Reference, _Found] = {}
 
     def find(reference: Reference) -> None:
@@ -116,8 +116,8 @@ def _find(references: Sequence[Reference], lookup: Lookup, work: Work, tell: Tel
         found[reference] = first(places, at, title)
 
     if references:
-        tell(f"{len(references)} images from {_hosts(references, lookup.mirror)} ...")
-    run_all([Task(reference.name, partial(find, reference), quiet=True) for reference in references], work, tell)
+        notify(f"{len(references)} images from {_hosts(references, lookup.mirror)} ...")
+    run_all([Task(reference.name, partial(find, reference), quiet=True) for reference in references], work, notify)
     return [found[reference] for reference in references]
 
 
@@ -126,7 +126,7 @@ def _hosts(references: Sequence[Reference], mirror: str | None) -> str:
     return " and ".join([*([mirror] if mirror else []), ", ".join(hosts)])
 
 
-def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, tell: Tell) -> None:
+def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, notify: Notify) -> None:
     wanted = {blob.digest: (blob, image) for image in reversed(found) for blob in image.blobs}
 
     def fetch(blob: Descriptor, image: _Found) -> None:
@@ -145,7 +145,7 @@ def _fetch_blobs(found: Sequence[_Found], lookup: Lookup, work: Work, tell: Tell
         Task(f"{image.reference.name} ({amount(blob.size)})", partial(fetch, blob, image), quiet=True)
         for blob, image in wanted.values()
     ]
-    run_all(tasks, work, tell)
+    run_all(tasks, work, notify)
 
 
 def first(places: Sequence[Repository], attempt: Callable[[Repository], T], title: str) -> T:

@@ -35,7 +35,7 @@ def amount(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size >= 10_000_000 else f"{size / 1e6:.1f} MB"
 
 
-def run_all(tasks: Sequence[Task], work: Work, tell: Callable[[str], None]) -> None:
+def run_all(tasks: Sequence[Task], work: Work, notify: Callable[[str], None]) -> None:
     """Run the tasks, some at a time. Raises InstallerError: that of the one that failed, or one about all that did."""
     crew = _Crew(tasks, work)
     crew.start()
@@ -47,7 +47,7 @@ def run_all(tasks: Sequence[Task], work: Work, tell: Callable[[str], None]) -> N
             if task is None and not work.deadline.left:  # what hangs does not look at the time itself
                 raise _late(work, crew.running)
             if task is None:
-                tell(f"  {done} of {len(tasks)}, {amount(crew.received)} so far; now {crew.running}")
+                notify(f"  {done} of {len(tasks)}, {amount(crew.received)} so far; now {crew.running}")
                 spoken = time.monotonic()
                 continue
             done += 1
@@ -58,7 +58,7 @@ def run_all(tasks: Sequence[Task], work: Work, tell: Callable[[str], None]) -> N
             elif error is not None and not isinstance(error, Stopped):
                 raise error
             elif error is None and not task.quiet:
-                tell(f"  [{done}/{len(tasks)}] {task.title}")
+                notify(f"  [{done}/{len(tasks)}] {task.title}")
     finally:
         if done < len(tasks):
             work.stop.set()
@@ -132,8 +132,8 @@ def _together(failures: Sequence[InstallerError]) -> InstallerError:
     others = [failure for failure in failures if failure is not first]
     if first.retryable or not others:
         return first
-    said = "; ".join(str(failure) for failure in failures[:_SHOWN])
+    reasons = "; ".join(str(failure) for failure in failures[:_SHOWN])
     rest = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     return InstallerError(
-        "download", f"{len(failures)} failed: {said}{rest}", hint=first.hint, exit_code=ExitCode.PREFLIGHT
+        "download", f"{len(failures)} failed: {reasons}{rest}", hint=first.hint, exit_code=ExitCode.PREFLIGHT
     )

@@ -171,9 +171,9 @@ class Repository:
         """A manifest that stands in no index: its configuration says what it is for."""
         manifest = _manifest(document, data, architecture)
         config = manifest.blobs[0]
-        said = self._checked(config.digest, read(self.blob(config), self.work, largest=_LARGEST_DOCUMENT))
+        content = self._checked(config.digest, read(self.blob(config), self.work, largest=_LARGEST_DOCUMENT))
         try:
-            found = Platform.model_validate_json(said)
+            found = Platform.model_validate_json(content)
         except ValidationError:
             raise Failure("its configuration does not say what it is for") from None
         if (found.os, found.architecture) != ("linux", architecture):
@@ -226,16 +226,16 @@ class Repository:
 
     def _token(self, failure: Failure) -> str:
         """An anonymous token for what was refused (distribution specification, token authentication)."""
-        said = _challenge(failure.challenge)
-        if not said.get("realm"):
+        challenge = _challenge(failure.challenge)
+        if not challenge.get("realm"):
             raise Failure("HTTP status 401: it wants a user and a password", status=401, url=failure.url)
         try:
-            realm = followed(failure.url, said["realm"])
+            realm = followed(failure.url, challenge["realm"])
         except ValueError as error:
-            observed = f"it sends to a token server at {said['realm']}, which is {error}"
+            observed = f"it sends to a token server at {challenge['realm']}, which is {error}"
             raise Failure(observed, status=401, url=failure.url) from None
-        scope = said.get("scope") or f"repository:{self.reference.repository}:pull"
-        query = urlencode({name: said[name] for name in ("service",) if name in said} | {"scope": scope})
+        scope = challenge.get("scope") or f"repository:{self.reference.repository}:pull"
+        query = urlencode({name: challenge[name] for name in ("service",) if name in challenge} | {"scope": scope})
         server = realm + ("&" if urlsplit(realm).query else "?") + query
         where = f"its token server {realm}"
         try:

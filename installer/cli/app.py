@@ -17,7 +17,7 @@ from installer.cli.common import (
 )
 from installer.cli.groups import RUNNING, STARTED
 from installer.common import streams
-from installer.common.console import result, result_json, tell
+from installer.common.console import notify, result, result_json
 from installer.common.errors import ExitCode, FileError, InstallerError
 from installer.common.scrub import safe
 
@@ -120,11 +120,11 @@ def report(failure: Exception) -> int:
     """Say on stderr what went wrong; return the exit code."""
     error = _in_words(failure)
     if os.environ.get("CRATON_DEBUG"):
-        tell("".join(traceback.format_exception(failure)))
+        notify("".join(traceback.format_exception(failure)))
     if "--json" in sys.argv:
         with suppress(InstallerError):  # what went wrong before is worth more than that this can't be written
             result_json({"error": error.as_dict()})
-    tell(f"error: {error}")
+    notify(f"error: {error}")
     if error.hint:
-        tell(f"what to do: {error.hint}")
+        notify(f"what to do: {error.hint}")
     return error.exit_code or ExitCode.USAGE

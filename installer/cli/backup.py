@@ -19,12 +19,12 @@ from installer.cli.common import (
     Yes,
     confirm,
     mode_of,
+    notifier,
     pick,
-    teller,
     unlock_keys,
 )
 from installer.cli.groups import RUNNING
-from installer.common.console import result, result_json, shell_word, tell
+from installer.common.console import notify, result, result_json, shell_word
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def backup(
     unlock_keys(plan, mode)
     path = output or Path(f"{name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar")
     with _clusters_fault(), session.open_world(plan, lookup.existing(name)) as world:
-        archive = backing_up.take(world, path, teller(mode))
+        archive = backing_up.take(world, path, notifier(mode))
     of = archive.backup
     if as_json:
         result_json({"file": str(path), "size": archive.size, "sha256": archive.sha256, "backup": asdict(of)})
@@ -97,12 +97,12 @@ def restore(
     _refuse_without_etcd(plan)
     unlock_keys(plan, mode)
     with _clusters_fault(), session.open_world(plan, lookup.existing(cluster)) as world:
-        tell(f"looking at the masters of {cluster} ...")
+        notify(f"looking at the masters of {cluster} ...")
         intent = restoring.intend(world, file, machine and lookup.machine_name(plan, machine))
-        tell("\n".join(intent.sentences))
+        notify("\n".join(intent.sentences))
         if not yes:
             confirm(f"Type {cluster} to restore it:", mode, expected=cluster)
-        restoring.restore(world, intent, tell)
+        restoring.restore(world, intent, notify)
     result(f"{cluster} is at {intent.backup.clock} again, with one master: {intent.master}")
     if intent.others:
         result(f"  next      craton resume {cluster}  (the other masters join anew)")
@@ -170,12 +170,12 @@ def _write(cluster: str, output: Path | None, *, force: bool) -> None:
     if output is not None:
         _refuse_stand_ins(plan, force=force)
         changed = kubeconfig.save(output, access.kubeconfig(), force=force)
-        tell(f"{output}: {'written' if changed else 'it was there already'}")
+        notify(f"{output}: {'written' if changed else 'it was there already'}")
         path = output.absolute()
     else:
-        tell(str(path))
+        notify(str(path))
         if plan.traits.stand_ins:
-            tell("It is a stand-in's, and opens nothing.")
+            notify("It is a stand-in's, and opens nothing.")
     result(f"export KUBECONFIG={shell_word(str(path))}")
 
 
@@ -191,9 +191,11 @@ def _merge(cluster: str, *, use: bool, force: bool) -> None:
         return kubeconfig_entries.merged(before, access, target, use=use, force=force)
 
     changed = kubeconfig.change(target, edit)
-    tell(f"{target}: {_done('the context ' + cluster + ' is merged', changed)}")
+    notify(f"{target}: {_done('the context ' + cluster + ' is merged', changed)}")
     if changed.readable:
-        tell(f"warning: others can read {target}, and the key of {cluster} in it: chmod 600 {shell_word(str(target))}")
+        notify(
+            f"warning: others can read {target}, and the key of {cluster} in it: chmod 600 {shell_word(str(target))}"
+        )
     result(f"kubectl --context {cluster} get nodes")
 
 
@@ -214,9 +216,9 @@ def _remove(cluster: str | None) -> None:
         return after
 
     changed = kubeconfig.change(target, edit)
-    tell(f"{target}: {_done(f'the entries of {name} are out', changed)}")
+    notify(f"{target}: {_done(f'the entries of {name} are out', changed)}")
     for entry in stayed:
-        tell(f"left: {entry}, which another context needs")
+        notify(f"left: {entry}, which another context needs")
 
 
 def _done(what: str, became: Changed) -> str:

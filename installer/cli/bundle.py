@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from installer.cli.common import AlwaysPlain, Json, Mode, PlanOrCluster, is_path, plan_path, teller
+from installer.cli.common import AlwaysPlain, Json, Mode, PlanOrCluster, is_path, notifier, plan_path
 from installer.cli.groups import STARTED
 from installer.common.console import result, result_json
 from installer.common.errors import ExitCode, InstallerError
@@ -57,14 +57,14 @@ def bundle(
     from installer.artifacts import bundle as bundling
     from installer.artifacts.container_images import images
 
-    tell = teller(Mode.JSON if as_json else Mode.PLAIN)
+    notify = notifier(Mode.JSON if as_json else Mode.PLAIN)
     path = plan_path(target)
     plan = _with_sums(path, "" if is_path(target) else target, as_json=as_json)
     place = _checked(output or Path(f"{plan.name}-bundle"))
     chosen = bundling.architectures(plan, [given.value for given in architecture or ()])
-    tell(f"Kubernetes {plan.kubernetes} for {_choice(chosen)} to {place}")
+    notify(f"Kubernetes {plan.kubernetes} for {_choice(chosen)} to {place}")
     collect = bundling.pack if place.suffix == ".tar" else bundling.collect
-    made = collect(plan, place, chosen, images(plan), tell)
+    made = collect(plan, place, chosen, images(plan), notify)
     command = _next(made, target)
     if as_json:
         result_json(_document(made, command), indent=2)
@@ -83,13 +83,13 @@ def _with_sums(path: Path, cluster: str, *, as_json: bool) -> InstallPlan:
         raise InstallerError("bundle", observed, hint="bundle a plan of another platform", exit_code=ExitCode.USAGE)
     if not checksums.lacks(plan):
         return plan
-    tell = teller(Mode.JSON if as_json else Mode.PLAIN)
-    tell(f"reading the sums of what is installed from {checksums.source(plan)} ...")
+    notify = notifier(Mode.JSON if as_json else Mode.PLAIN)
+    notify(f"reading the sums of what is installed from {checksums.source(plan)} ...")
     recorded = checksums.record(path, target=cluster, reviewing=False)
-    for sentence in recorded.said:
-        tell(sentence)
+    for sentence in recorded.sentences:
+        notify(sentence)
     if recorded.unread:
-        tell(f"warning: {recorded.unread}. What they have under its tag is bundled.")
+        notify(f"warning: {recorded.unread}. What they have under its tag is bundled.")
     return recorded.plan
 
 

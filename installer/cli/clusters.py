@@ -20,11 +20,11 @@ from installer.cli.common import (
     mode_of,
     pick,
     plan_path,
-    tell_home,
     unlock_keys,
+    warn_about_home,
 )
 from installer.cli.groups import RUNNING, WRONG
-from installer.common.console import result, result_json, tell
+from installer.common.console import notify, result, result_json
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import takes_unicode
 
@@ -77,7 +77,7 @@ def check(
 
         raise typer.Exit(run_health(name))
     unlock_keys(lookup.load(name), mode)
-    report = health.check(name, machine, check, tell)
+    report = health.check(name, machine, check, notify)
     if html:
         html.write_text(page(report), encoding="utf-8")
     if mode is Mode.JSON:
@@ -132,7 +132,7 @@ def ssh(
     from installer.operations import lookup, shell
 
     if lookup.load(cluster).traits.inventory:
-        tell_home()
+        warn_about_home()
     argv = [*shell.ssh_command(cluster, machine), *(command or [])]
     try:
         os.execvp(argv[0], argv)  # noqa: S606 (the user's own ssh, without a shell)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from installer.common.console import result, tell
+from installer.common.console import notify, result
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def mode_of(*, as_json: bool, plain: bool) -> Mode:
     return Mode.SCREEN if terminal and not plain else Mode.PLAIN
 
 
-def teller(mode: Mode) -> Callable[[str], None]:
+def notifier(mode: Mode) -> Callable[[str], None]:
     """Says what goes on, unless a machine reads."""
-    return tell if mode is not Mode.JSON else lambda _sentence: None
+    return notify if mode is not Mode.JSON else lambda _sentence: None
 
 
 def _complete_cluster() -> list[str]:
@@ -123,7 +123,7 @@ def agree_to_take_over(plan: InstallPlan, mode: Mode, *, asks: bool) -> None:
     from installer.operations import lease
 
     if asks and (held := lease.elsewhere(plan, ClusterDirectory.of(plan.name))):
-        tell(f"{lease.words(held)}.")
+        notify(f"{lease.words(held)}.")
         confirm(f"Take {plan.name} over? What runs there stops.", mode)
 
 
@@ -178,7 +178,7 @@ def show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> N
         with Reader(directory.journal) as reader:
             if mode is Mode.PLAIN:
                 _announce(directory)
-            code = follow.follow(directory, reader, follower_of(mode), tell)
+            code = follow.follow(directory, reader, follower_of(mode), notify)
     progress = clusters.progress(directory)
     if mode is Mode.SCREEN or (mode is Mode.PLAIN and not progress.running):
         result("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
@@ -200,9 +200,9 @@ def settle_access(
     from installer.common.text import count
     from installer.operations.login import questions
 
-    tell_home()
+    warn_about_home()
     if mode is not Mode.JSON:
-        tell(f"looking at {count(plan.machine_count, 'machine')} over SSH ...")
+        notify(f"looking at {count(plan.machine_count, 'machine')} over SSH ...")
     answer = login_prompts.ask if asks and can_ask(mode) else questions.refuse if required else questions.leave
     directory = ClusterDirectory.of(plan.name)
     login_prompts.settle(questions.questions(plan, directory, accept_new=accept_new, required=required), answer)
@@ -212,7 +212,7 @@ def unlock_keys(plan: InstallPlan, mode: Mode) -> None:
     """Ask for the passphrases of key files that own machines take, unless there is nobody to ask."""
     if not plan.traits.inventory:
         return
-    tell_home()
+    warn_about_home()
     if not can_ask(mode):
         return
     from installer.cli import login_prompts
@@ -222,12 +222,12 @@ def unlock_keys(plan: InstallPlan, mode: Mode) -> None:
     login_prompts.settle(questions.passphrases(plan, ClusterDirectory.of(plan.name)), login_prompts.ask)
 
 
-def tell_home() -> None:
+def warn_about_home() -> None:
     """Say whose ~/.ssh is read, where there are two."""
     from installer.common import homes
 
-    if said := homes.difference():
-        tell(f"note: {said}")
+    if note := homes.difference():
+        notify(f"note: {note}")
 
 
 def can_ask(mode: Mode) -> bool:
@@ -239,9 +239,9 @@ def _announce(directory: ClusterDirectory) -> None:
     from installer.operations import lookup
 
     notice = lookup.load(directory.cluster).traits.notice
-    tell(f"{directory.cluster}: the engine is pid {process.running_pid(directory)}; it goes on without this terminal")
+    notify(f"{directory.cluster}: the engine is pid {process.running_pid(directory)}; it goes on without this terminal")
     if notice:
-        tell(notice)
+        notify(notice)
 
 
 def confirm(question: str, mode: Mode, expected: str | None = None) -> None:

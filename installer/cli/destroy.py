@@ -24,7 +24,7 @@ from installer.cli.common import (
     settle_access,
 )
 from installer.cli.groups import RUNNING
-from installer.common.console import result, result_json, tell
+from installer.common.console import notify, result, result_json
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def destroy(
     if take_over:
         agree_to_take_over(lookup.load(cluster), mode, asks=not yes)
     if not yes:
-        tell("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
+        notify("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
         confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
     code, progress = _destroy(cluster, RunOptions(speed=speed, take_over=take_over), mode)
     if mode is Mode.JSON:
@@ -80,5 +80,5 @@ def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, P
             reader.runs()
         runs.start_destroy(cluster, options)
         follower = follow.Fold(None if mode is Mode.JSON else follow.PlainLines())
-        code = follow.follow(directory, reader, follower, tell)
+        code = follow.follow(directory, reader, follower, notify)
     return code, follower.progress

@@ -10,7 +10,7 @@ import typer
 from installer.cli.common import AnyCluster, Json, Mode, Plain, PlanOrCluster, follower_of, mode_of, pick, plan_path
 from installer.cli.groups import STARTED
 from installer.cli.run_options import Run, starts_a_run
-from installer.common.console import tell
+from installer.common.console import notify
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -27,7 +27,7 @@ def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run
         run.explain(review.overview(loaded))
     run.confirm(f"Install {loaded.name} on the {loaded.platform} platform?")
     run.settle_access(loaded)
-    run.show(lambda: runs.start_install(plan, run.options, run.tell))
+    run.show(lambda: runs.start_install(plan, run.options, run.notify))
 
 
 @app.command(rich_help_panel=STARTED)
@@ -43,7 +43,7 @@ def rehearse(target: PlanOrCluster, run: Run) -> None:
     if not run.yes:
         run.explain("\n".join(LIMITS))
     run.confirm(f"Rehearse {plan.name} as {rehearsal.name}?")
-    run.show(lambda: runs.start_rehearsal(plan, run.options, run.tell))
+    run.show(lambda: runs.start_rehearsal(plan, run.options, run.notify))
 
 
 @app.command(rich_help_panel=STARTED)
@@ -54,7 +54,7 @@ def resume(run: Run, cluster: AnyCluster = None) -> None:
 
     name = pick(cluster)
     run.settle_access(lookup.load(name))
-    run.show(lambda: runs.start_resume(name, run.options, run.tell))
+    run.show(lambda: runs.start_resume(name, run.options, run.notify))
 
 
 @app.command(rich_help_panel=STARTED)
@@ -76,5 +76,5 @@ def watch(
         raise typer.Exit(run_progress(directory, replay=replay))
     follower = follower_of(mode)
     with Reader(directory.journal) as reader:
-        code = follow.replay(reader, follower) if replay else follow.follow(directory, reader, follower, tell)
+        code = follow.replay(reader, follower) if replay else follow.follow(directory, reader, follower, notify)
     raise typer.Exit(code)

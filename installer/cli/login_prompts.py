@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Sequence
 
-from installer.common.console import ask_line, tell
+from installer.common.console import ask_line, notify
 from installer.common.scrub import safe
 from installer.common.text import columns, tilde
 from installer.operations.login.questions import (
@@ -53,9 +53,9 @@ def table(keys: Sequence[FoundKey]) -> str:
 
 
 def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:
-    tell(f"\n{'This host key is' if len(keys) == 1 else f'These {len(keys)} host keys are'} not known yet:\n")
-    tell(table(keys))
-    tell(
+    notify(f"\n{'This host key is' if len(keys) == 1 else f'These {len(keys)} host keys are'} not known yet:\n")
+    notify(table(keys))
+    notify(
         "\nCompare them with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machines. "
         "Whoever answers there with another key is not your machine."
     )
@@ -67,21 +67,21 @@ def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:
 
 def _show(key: FoundKey) -> bool:
     behind = f", on the way to {', '.join(key.machines)}" if key.machines != (key.name,) else ""
-    tell(f"\n  {key.title} at {key.address}{behind}\n    {key.type} {key.fingerprint}")
+    notify(f"\n  {key.title} at {key.address}{behind}\n    {key.type} {key.fingerprint}")
     return _choose(f"Is this the key of {key.title}?", ("yes", "no")) == "yes"
 
 
 def _ask_about_changed(key: FoundKey) -> bool:
-    tell(f"\nThe host key of {key.title} at {key.address} changed:")
-    tell(f"  before  {known_before(key)}")
-    tell(f"  now     {key.type} {key.fingerprint}")
-    tell("A machine that was rebuilt has a new key; so has one that answers in its place.")
+    notify(f"\nThe host key of {key.title} at {key.address} changed:")
+    notify(f"  before  {known_before(key)}")
+    notify(f"  now     {key.type} {key.fingerprint}")
+    notify("A machine that was rebuilt has a new key; so has one that answers in its place.")
     return _choose(f"Was {key.title} rebuilt?", ("yes", "no")) == "yes"
 
 
 def _ask_for_passphrase(question: Passphrase) -> str | None:
     if question.wrong:
-        tell("That is not its passphrase.")
+        notify("That is not its passphrase.")
     named = ", ".join(question.machines[:4]) + (" ..." if len(question.machines) > 4 else "")
     try:
         return getpass.getpass(safe(f"Passphrase of {tilde(question.path)}, for {named} (empty: do without): ")) or None
@@ -95,10 +95,10 @@ def _choose(prompt: str, answers: Sequence[str], detail: str = "") -> str:
     note = f"; {detail}" if detail else ""
     while True:
         line = ask_line(f"{prompt} ({'/'.join(answers)}{note}) [no]")
-        said = line.strip().lower()
+        reply = line.strip().lower()
         if not line:
-            tell("no")
-        if not said:
+            notify("no")
+        if not reply:
             return "no"
-        if said in answers or said in by_letter:
-            return by_letter[said[0]]
+        if reply in answers or reply in by_letter:
+            return by_letter[reply[0]]

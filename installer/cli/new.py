@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from installer.common.console import result, tell
+from installer.common.console import notify, result
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.question import Flag, Kind
 from installer.plan.questions.catalogue import flags
@@ -121,7 +121,7 @@ def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
     planfile.save(path, plan, replace=force)
     draft.discard_draft()
     result(str(path))
-    tell(f"next: craton review {path}, then craton apply {path}")
+    notify(f"next: craton review {path}, then craton apply {path}")
 
 
 def _refuse_to_overwrite(path: Path) -> None:

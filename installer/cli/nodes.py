@@ -58,7 +58,7 @@ def add(
     run.explain("\n".join(_joining_lines(plan, changed)))
     run.confirm(f"Let them join {cluster}?")
     run.settle_access(changed)
-    run.show(lambda: runs.start_changed(changed, run.options, run.tell))
+    run.show(lambda: runs.start_changed(changed, run.options, run.notify))
 
 
 @nodes.command()
@@ -107,7 +107,7 @@ def upgrade(
     run.explain("\n".join(_upgrade_lines(plan, to)))
     run.confirm(f"Upgrade {cluster} to {to}?")
     run.settle_access(plan)
-    run.show(lambda: runs.start_upgrade(cluster, to, run.options, run.tell))
+    run.show(lambda: runs.start_upgrade(cluster, to, run.options, run.notify))
 
 
 def _hosts(given: Sequence[str]) -> list[Host]:

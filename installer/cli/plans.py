@@ -18,7 +18,7 @@ from installer.cli.common import (
     plan_path,
 )
 from installer.cli.groups import STARTED
-from installer.common.console import result, result_json, tell
+from installer.common.console import notify, result, result_json
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def _record_sums(path: Path, plan: InstallPlan, cluster: str, directory: Path | 
 
     try:
         if checksums.lacks(plan, directory) or (anew and not plan.traits.stand_ins):
-            tell(f"reading the sums of what is installed from {checksums.source(plan, directory)} ...")
+            notify(f"reading the sums of what is installed from {checksums.source(plan, directory)} ...")
         recorded = checksums.record(path, directory, target=cluster, anew=anew, deadline=checksums.REVIEWING)
     except InstallerError as error:
-        tell(f"warning: {checksums.not_read(error)}")
+        notify(f"warning: {checksums.not_read(error)}")
         return plan
     warnings = [f"warning: {warning}" for warning in (recorded.warning, recorded.unread) if warning]
-    for sentence in (*recorded.said, *warnings):
-        tell(sentence)
+    for sentence in (*recorded.sentences, *warnings):
+        notify(sentence)
     return recorded.plan
 
 

@@ -24,10 +24,10 @@ from installer.cli.common import (
     agree_to_take_over,
     confirm,
     mode_of,
+    notifier,
     options_of,
     settle_access,
     show,
-    teller,
 )
 from installer.common.console import result
 
@@ -70,8 +70,8 @@ class Run:
         if self.options.take_over:
             agree_to_take_over(plan, self.mode, asks=not self.yes)
 
-    def tell(self, sentence: str) -> None:
-        teller(self.mode)(sentence)
+    def notify(self, sentence: str) -> None:
+        notifier(self.mode)(sentence)
 
     def show(self, start: Callable[[], ClusterDirectory]) -> NoReturn:
         """Start the run, show it to its end, and leave with its exit code."""

@@ -11,7 +11,7 @@ import typer
 
 from installer.cli.common import AlwaysPlain, AnyCluster, Yes, can_ask, confirm, mode_of, pick, unlock_keys
 from installer.cli.groups import WRONG
-from installer.common.console import result, tell
+from installer.common.console import notify, result
 from installer.common.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def gather(
     if machines:
         with suppress(InstallerError):  # a plan that cannot be read is told in what is gathered
             unlock_keys(lookup.load(name), mode)
-        tell(f"asking the machines of {name} ...")
+        notify(f"asking the machines of {name} ...")
 
     def agree(entries: Sequence[BundledFile]) -> None:
-        tell("\n".join(support.listing(entries)))
+        notify("\n".join(support.listing(entries)))
         if can_ask(mode) and not yes:
             confirm(f"Save this as {path}?", mode)
 

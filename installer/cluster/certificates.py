@@ -162,8 +162,8 @@ def waiting(ctx: Context, machine: str) -> tuple[Request, ...]:
     """
     template = _TEMPLATE.replace("NODE", f"system:node:{machine}")
     of_signer = f"--field-selector=spec.signerName={SIGNER}"
-    said = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={template}")
-    return read_requests(said)
+    output = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={template}")
+    return read_requests(output)
 
 
 def approve(ctx: Context, request: Request) -> None:
@@ -187,10 +187,10 @@ def approve(ctx: Context, request: Request) -> None:
     masters.kubectl(ctx, "replace", "--raw", path, "-f", "-", stdin=json.dumps(changed))
 
 
-def read_requests(said: str) -> tuple[Request, ...]:
+def read_requests(output: str) -> tuple[Request, ...]:
     """What kubectl makes of the template: lines `KEY VALUE`, of each request from its `name` on."""
     found = []
-    for part in f"\n{said}".split("\nname ")[1:]:
+    for part in f"\n{output}".split("\nname ")[1:]:
         name, *lines = part.splitlines()
         pairs = [line.partition(" ")[::2] for line in lines]
         values = {key: [value for other, value in pairs if other == key] for key, _ in pairs}

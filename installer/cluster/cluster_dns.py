@@ -39,8 +39,8 @@ class SpreadDNS(Permanent):
 
 
 def _pods(ctx: Context) -> Mapping[str, Any]:
-    said = masters.kubectl(ctx, "get", "pods", "--selector", "k8s-app=kube-dns", *_NAMESPACE, "-o", "json")
-    return objects.read(said) or {}
+    output = masters.kubectl(ctx, "get", "pods", "--selector", "k8s-app=kube-dns", *_NAMESPACE, "-o", "json")
+    return objects.read(output) or {}
 
 
 def ready_pods(found: Mapping[str, Any]) -> dict[str, str]:

@@ -113,9 +113,9 @@ def why_not_joined(members: Sequence[Member], healthy: Collection[str], name: st
 
 def members_of(ctx: Context, master: str) -> tuple[Member, ...]:
     """etcd's members, as `master` has them. Raises InstallerError."""
-    said = run_program(ctx, master, "etcd", "members", secret=True)
+    output = run_program(ctx, master, "etcd", "members", secret=True)
     try:
-        return named(parse_members(said), ctx.world.topology)
+        return named(parse_members(output), ctx.world.topology)
     except ValueError as error:
         observed = f"etcd's member list cannot be read: {error}"
         raise InstallerError("list etcd's members", observed, machine=master, retryable=True) from None
@@ -129,8 +129,8 @@ def healthy_of(ctx: Context, master: str, members: Sequence[Member]) -> frozense
     names = {member.clients[0]: member.name for member in members if member.clients}
     if not names:
         return frozenset()
-    said = run_program(ctx, master, "etcd", "health", *names, secret=True)
-    told = {url: words for url, _, words in (line.partition(" ") for line in said.splitlines())}
+    output = run_program(ctx, master, "etcd", "health", *names, secret=True)
+    told = {url: words for url, _, words in (line.partition(" ") for line in output.splitlines())}
     for url, name in names.items():
         if told.get(url) != "ok":
             ctx.log(f"etcd of {name}: {told.get(url) or 'no answer'}")

@@ -75,8 +75,8 @@ def observe_membership(ctx: Context, machine: Machine) -> Observation:
 
 def _invitation(ctx: Context, master: str) -> kubeadm.Invitation:
     """Made now: it ends soon, and is recorded nowhere."""
-    said = run_program(ctx, master, "invite", secret=True)
-    fields = read_fields(said)
+    output = run_program(ctx, master, "invite", secret=True)
+    fields = read_fields(output)
     try:
         return kubeadm.Invitation(
             fields["token"], fields["ca_hash"], fields["certificate_key"], fields["encryption_key"]

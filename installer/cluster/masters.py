@@ -39,10 +39,10 @@ class Condition:
     """`yes` while a craton-node changes the machine, as for an engine that is gone."""
 
     @classmethod
-    def of(cls, said: Mapping[str, str]) -> Condition:
+    def of(cls, fields: Mapping[str, str]) -> Condition:
         """From the verb's keys and values; those that it did not say are empty."""
-        names = {key: frozenset(filter(None, said.get(key, "").split(","))) for key in ("manifests", "running")}
-        words = {key: said.get(key, "") for key in cls.__slots__ if key not in names}
+        names = {key: frozenset(filter(None, fields.get(key, "").split(","))) for key in ("manifests", "running")}
+        words = {key: fields.get(key, "") for key in cls.__slots__ if key not in names}
         return cls(**words, **names)  # type: ignore[arg-type]
 
     def is_up(self, role: Role) -> bool:

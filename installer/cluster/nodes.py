@@ -87,8 +87,8 @@ def node_of(ctx: Context, name: str) -> dict[str, Any] | None:
 
 def remove(ctx: Context, master: str, name: str) -> None:
     """Delete the Node object of a machine that is no member any more, through `master`; none is no error."""
-    said = run_program(ctx, master, "kubectl", "delete", "node", name, "--ignore-not-found", secret=True)
-    if said.strip():
+    output = run_program(ctx, master, "kubectl", "delete", "node", name, "--ignore-not-found", secret=True)
+    if output.strip():
         ctx.log(f"deleted the old Node object {name}")
 
 
@@ -99,7 +99,7 @@ def is_ready(node: Mapping[str, Any]) -> bool:
 def ready_message(node: Mapping[str, Any]) -> str:
     """Why the node is not Ready, in its kubelet's own words."""
     condition = _ready_condition(node)
-    return f"NotReady: {condition.get('message') or condition.get('reason') or 'its kubelet said nothing yet'}"
+    return f"NotReady: {condition.get('message') or condition.get('reason') or 'its kubelet has said nothing yet'}"
 
 
 def _ready_condition(node: Mapping[str, Any]) -> Mapping[str, Any]:

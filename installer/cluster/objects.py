@@ -29,15 +29,15 @@ _OBJECT: dict[str, Any] = {
 _SHAPE = {**_OBJECT, "items": [_OBJECT]}
 
 
-def read(said: str) -> dict[str, Any] | None:
+def read(output: str) -> dict[str, Any] | None:
     """The object or List in what kubectl printed, fields of _SHAPE that are null left out; None if it printed nothing.
 
     Raises InstallerError (retryable) if it is no JSON, or none that the API would give.
     """
-    if not said.strip():
+    if not output.strip():
         return None
     try:
-        found: dict[str, Any] = shaped(json_reader.parse(said), _SHAPE)
+        found: dict[str, Any] = shaped(json_reader.parse(output), _SHAPE)
     except ValueError as error:
         observed = f"it is no JSON of a Kubernetes object: {error}"
         raise InstallerError("read kubectl's answer", observed, retryable=True) from None

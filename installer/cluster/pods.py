@@ -53,8 +53,8 @@ def waiting_for_images(ctx: Context, node: str, images: Collection[str]) -> list
 
 def _on(ctx: Context, node: str) -> Mapping[str, Any]:
     there = ["--field-selector", f"spec.nodeName={node}"] if node else []
-    said = masters.kubectl(ctx, "get", "pods", "-A", *there, "-o", "json")
-    return objects.read(said) or {}
+    output = masters.kubectl(ctx, "get", "pods", "-A", *there, "-o", "json")
+    return objects.read(output) or {}
 
 
 def troubles(found: Mapping[str, Any], log: Log | None = None) -> list[str]:
@@ -80,10 +80,10 @@ def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _with_log(words: str, pod: Mapping[str, Any], container: Mapping[str, Any], log: Log) -> str:
     """A container's own last lines say most; those of one that is gone can't be had."""
     try:
-        said = brief(log(pod, str(container.get("name", "")), "terminated" not in (container.get("state") or {})))
+        output = brief(log(pod, str(container.get("name", "")), "terminated" not in (container.get("state") or {})))
     except (InstallerError, KeyError):
         return words
-    return f"{words}; its log ends with: {said}" if said else words
+    return f"{words}; its log ends with: {output}" if output else words
 
 
 def _reason(container: Mapping[str, Any]) -> str:

@@ -35,8 +35,8 @@ class MachineReady(Proof):
     release: str
 
     def observe(self, ctx: Context) -> Observation:
-        said, cluster = status(ctx, self.machine), ctx.world.plan.name
-        if said.get("member") != cluster:
+        fields, cluster = status(ctx, self.machine), ctx.world.plan.name
+        if fields.get("member") != cluster:
             raise InstallerError(
                 "check the machine",
                 f"it is no node of {cluster}",
@@ -44,7 +44,7 @@ class MachineReady(Proof):
                 hint="install the plan as it is first (craton apply), or take the machine out (craton nodes remove)",
                 exit_code=ExitCode.PREFLIGHT,
             )
-        prepared = said.get("prepared", "")
+        prepared = fields.get("prepared", "")
         if prepared in ("", self.before, self.release) or not (self.before or refusal(prepared, self.release)):
             return Observation(True, f"prepared for {prepared}" if prepared else "its preparation was interrupted")
         raise InstallerError(

@@ -27,10 +27,10 @@ class ImagesBrought(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         name, names = self.machine.name, images_of(self.plan, self.machine.role)
-        said = status(ctx, name)
-        if said.get("prepared") == self.plan.kubernetes:
+        fields = status(ctx, name)
+        if fields.get("prepared") == self.plan.kubernetes:
             return Observation(True, f"prepared for {self.plan.kubernetes}")
-        if said.get("program") not in (source_sum(), BUILT_IN):
+        if fields.get("program") not in (source_sum(), BUILT_IN):
             return Observation(False, "its craton-node is of another version")
         text = configuration(self.plan, ctx.world.topology, name)
         missing = run_program(ctx, name, "images", "missing", *names, stdin=text, secret=True).split()

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from installer.common.scrub import safe
 
 
-def tell(text: str) -> None:
+def notify(text: str) -> None:
     """Say something to the person; stdout is left to results."""
     print(safe(text), file=sys.stderr, flush=True)
 

@@ -61,10 +61,10 @@ def difference() -> str:
     entry = _account()
     if entry is None or not _differs(entry):
         return ""
-    said = f"HOME is {os.environ['HOME']}, but OpenSSH looks in {entry.pw_dir}, the home of {entry.pw_name}."
+    note = f"HOME is {os.environ['HOME']}, but OpenSSH looks in {entry.pw_dir}, the home of {entry.pw_name}."
     if is_openssh_home():
-        return f"{said} So does Craton: keys, known hosts and configuration are those in {entry.pw_dir}/.ssh."
-    return f"{said} Craton takes keys, known hosts and configuration from {ssh_home()}/.ssh alone, and tells `ssh` so."
+        return f"{note} So does Craton: keys, known hosts and configuration are those in {entry.pw_dir}/.ssh."
+    return f"{note} Craton takes keys, known hosts and configuration from {ssh_home()}/.ssh alone, and tells `ssh` so."
 
 
 def account_name() -> str | None:

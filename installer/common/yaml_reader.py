@@ -172,8 +172,8 @@ class Reader:
         position = getattr(error, "position", None)
         if mark is None and isinstance(position, int):
             line, column = position_of(self.text, position)
-        said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        self.flaws.append(Flaw(line, column, "", f"not YAML: {shown(str(said))}"))
+        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        self.flaws.append(Flaw(line, column, "", f"not YAML: {shown(str(reason))}"))
         return _NotReadableError()
 
     def _node(self, event: Event, stream: Iterator[Event]) -> Node:

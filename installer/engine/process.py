@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO
 
-from installer.common.console import tell
+from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, private_directory
 from installer.common.scrub import safe
@@ -95,7 +95,7 @@ def serve(directory: ClusterDirectory, work: Work) -> ExitCode:
     handshake = _Handshake()
     stop = Stop()
     if handshake.is_awaited:
-        tell(ending.first_line())
+        notify(ending.first_line())
     try:
         with _logging(), _signals(stop), hold_lock(directory) as lock:
             return work(stop, handshake.begun, lock.check)

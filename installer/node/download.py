@@ -74,7 +74,7 @@ class _Download:
 
     def _fetch(self, file: BinaryIO) -> str:
         """Write the whole file, over as many connections as it takes; return its sum."""
-        found, at, said, stalled = hashlib.sha256(), 0, 0, 0
+        found, at, reported, stalled = hashlib.sha256(), 0, 0, 0
         while True:
             self._ctx.check_stop()
             try:
@@ -89,8 +89,8 @@ class _Download:
             file.write(data)
             found.update(data)
             at += len(data)
-            if at - said >= _STEP:
-                said = at
+            if at - reported >= _STEP:
+                reported = at
                 self._ctx.log(f"{self._name}: {at // 1_000_000} MB have come")
             if len(data) < CHUNK:
                 return found.hexdigest()
@@ -101,9 +101,9 @@ class _Download:
         command = shlex.join(["sh", "-c", _SEND, "sh", self._source, str(at), str(CHUNK)])
         result = connection.run(as_root(connection, command), deadline=self._ctx.remaining())
         if result.status != 0:
-            said = next((line for line in reversed(result.stderr.splitlines()) if line.strip()), "no message")
+            reason = next((line for line in reversed(result.stderr.splitlines()) if line.strip()), "no message")
             raise self._failure(
-                f"exit status {result.status}: {said}",
+                f"exit status {result.status}: {reason}",
                 "the machine's user needs sudo without a password (sudo -n true)",
             )
         try:

@@ -74,8 +74,8 @@ def read_entrance(words: str) -> Entrance:
 def read_show(output: str) -> Shown:
     """What `firewall show` said. The JSON stands last, and may have been cut into lines on its way."""
     head, _, rules = output.partition("rules=")
-    said = read_fields(head)
-    return Shown(said.get("file", ""), said.get("table", ""), said.get("unit", ""), "".join(rules.splitlines()))
+    fields = read_fields(head)
+    return Shown(fields.get("file", ""), fields.get("table", ""), fields.get("unit", ""), "".join(rules.splitlines()))
 
 
 @dataclass(frozen=True)

@@ -208,23 +208,23 @@ def ask_verb(connection: Connection, machine: str, verb: str, *arguments: str, d
     return result.stdout
 
 
-def read_fields(said: str) -> dict[str, str]:
+def read_fields(output: str) -> dict[str, str]:
     """The values of a verb's lines `key=value`, by key; other lines are passed over."""
-    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
 def ensure_program(ctx: Context, machine: str) -> dict[str, str]:
     """Bring this program to `machine`, unless it has it; return what its `status` says. Raises InstallerError."""
-    said = status(ctx, machine)
-    if said.get("program") in (source_sum(), BUILT_IN):
-        return said
+    fields = status(ctx, machine)
+    if fields.get("program") in (source_sum(), BUILT_IN):
+        return fields
     upload(ctx, machine, source().encode(), PATH, mode=0o755)
-    said = status(ctx, machine)
-    if said.get("program") != source_sum():
+    fields = status(ctx, machine)
+    if fields.get("program") != source_sum():
         raise InstallerError(
             "install craton-node",
-            f"{PATH} is on the machine and does not run as it should: it says {said or 'nothing'}",
+            f"{PATH} is on the machine and does not run as it should: it says {fields or 'nothing'}",
             machine=machine,
             hint="something on the machine changes or replaces the file: look at it with craton ssh",
         )
-    return said
+    return fields

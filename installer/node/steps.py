@@ -78,15 +78,15 @@ class _Prepare:
     """Whether it may bring another release to a machine that is a node already: a step of an upgrade alone may."""
 
     def observe(self, ctx: Context) -> Observation:
-        said = status(ctx, self.machine)
-        prepared = said.get("prepared", "")
-        if prepared != self.plan.kubernetes and said.get("member") == self.plan.name and not self.upgrades:
+        fields = status(ctx, self.machine)
+        prepared = fields.get("prepared", "")
+        if prepared != self.plan.kubernetes and fields.get("member") == self.plan.name and not self.upgrades:
             self._refuse_upgrade(prepared or condition(ctx, self.machine).get("kubelet_version", ""))
         if prepared != self.plan.kubernetes:
-            return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(said, self.plan.name))
-        if said.get("configuration") != configuration_sum(self._configuration(ctx)):
+            return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(fields, self.plan.name))
+        if fields.get("configuration") != configuration_sum(self._configuration(ctx)):
             return Observation(False, f"prepared for {prepared}, not as the plan is now", remains=True)
-        if said.get("program") not in (source_sum(), BUILT_IN):
+        if fields.get("program") not in (source_sum(), BUILT_IN):
             return Observation(False, f"prepared for {prepared}, by another version of Craton", remains=True)
         return Observation(True, f"prepared for {prepared}")
 
@@ -110,10 +110,10 @@ class _Prepare:
 
     def bring(self, ctx: Context) -> str:
         """Have the program, and artifacts of this computer, on the machine; return its configuration."""
-        said = ensure_program(ctx, self.machine)
+        fields = ensure_program(ctx, self.machine)
         text = self._configuration(ctx)
         directory = ctx.world.artifacts
-        if directory is not None and said.get("program") != BUILT_IN:
+        if directory is not None and fields.get("program") != BUILT_IN:
             self._upload(ctx, directory, text)
         return text
 
@@ -150,8 +150,8 @@ class PrepareOwn(_Prepare):
     """On a machine that is the user's: what was added is taken back, and what was found and left is said."""
 
     def undo(self, ctx: Context) -> None:
-        said = status(ctx, self.machine)
-        if not _is_ours(said, self.plan.name):
+        fields = status(ctx, self.machine)
+        if not _is_ours(fields, self.plan.name):
             ctx.log(f"nothing of {self.plan.name} is here to take back")
             return
         _publish(ctx, self.machine, "undo", run_program(ctx, self.machine, "undo"))
@@ -165,23 +165,23 @@ class Claim:
     cluster: str
 
     def observe(self, ctx: Context) -> Observation:
-        said = status(ctx, self.machine)
-        claim = self._checked(said)
+        fields = status(ctx, self.machine)
+        claim = self._checked(fields)
         seen = f"claimed as {claim}" if claim else "free"
-        return Observation(claim == f"{self.cluster}/{self.machine}", seen, remains=bool(said))
+        return Observation(claim == f"{self.cluster}/{self.machine}", seen, remains=bool(fields))
 
     def apply(self, ctx: Context) -> None:
         ensure_program(ctx, self.machine)
         run_program(ctx, self.machine, "claim", self.cluster, self.machine)
 
     def undo(self, ctx: Context) -> None:
-        said = status(ctx, self.machine)
-        if said and (not said.get("claim") or _is_ours(said, self.cluster)):  # the program comes before the claim
+        fields = status(ctx, self.machine)
+        if fields and (not fields.get("claim") or _is_ours(fields, self.cluster)):  # the program comes before the claim
             _publish(ctx, self.machine, "release", run_program(ctx, self.machine, "release"))
 
-    def _checked(self, said: Mapping[str, str]) -> str:
+    def _checked(self, fields: Mapping[str, str]) -> str:
         """The claim on the machine, if any. Raises InstallerError if the machine is another cluster's."""
-        claim = said.get("claim", "")
+        claim = fields.get("claim", "")
         if claim and claim.partition("/")[0] != self.cluster:
             raise InstallerError(
                 "claim the machine",
@@ -192,9 +192,9 @@ class Claim:
         return claim
 
 
-def _is_ours(said: Mapping[str, str], cluster: str) -> bool:
+def _is_ours(fields: Mapping[str, str], cluster: str) -> bool:
     """Whether `craton-node` is on the machine and works for `cluster`."""
-    return said.get("claim", "").partition("/")[0] == cluster
+    return fields.get("claim", "").partition("/")[0] == cluster
 
 
 def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:

@@ -120,13 +120,13 @@ class _Upload:
         return result
 
     def _refused(self, result: Result) -> InstallerError:
-        said = next((line for line in reversed(result.stderr.splitlines()) if line.strip()), "no message")
+        reason = next((line for line in reversed(result.stderr.splitlines()) if line.strip()), "no message")
         if "No space left" in result.stderr:
-            return self._failure(said, "free space on the machine's disk (df -h), then resume")
+            return self._failure(reason, "free space on the machine's disk (df -h), then resume")
         if "Read-only file system" in result.stderr:
-            return self._failure(said, "mount the machine's file system writable, then resume")
+            return self._failure(reason, "mount the machine's file system writable, then resume")
         return self._failure(
-            f"exit status {result.status}: {said}", "the machine's user needs sudo without a password (sudo -n true)"
+            f"exit status {result.status}: {reason}", "the machine's user needs sudo without a password (sudo -n true)"
         )
 
     def _failure(self, observed: str, hint: str) -> InstallerError:
@@ -139,7 +139,7 @@ class _Reported(io.RawIOBase):
     def __init__(self, file: BinaryIO, at: int, say: Callable[[int], None]) -> None:
         self._file = file
         self._at = at
-        self._said = at
+        self._reported = at
         self._say = say
 
     def readable(self) -> bool:
@@ -149,7 +149,7 @@ class _Reported(io.RawIOBase):
         data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         self._at += len(data)
-        if self._at - self._said >= _STEP:
-            self._said = self._at
+        if self._at - self._reported >= _STEP:
+            self._reported = self._at
             self._say(self._at)
         return len(data)

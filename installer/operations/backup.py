@@ -79,8 +79,8 @@ def take(world: World, output: Path, say: Say = say_nothing) -> Archive:
     remote = f"/var/lib/craton/snapshot-{secrets.token_hex(4)}.db"
     try:
         say(f"{master}: taking a snapshot of etcd")
-        said = run_program(ctx, master, "etcd", "snapshot", remote)
-        sha256, revision = _taken(master, remote, said)
+        answer = run_program(ctx, master, "etcd", "snapshot", remote)
+        sha256, revision = _taken(master, remote, answer)
         say(f"{master}: bringing it here")
         with _beside(output) as room:
             size = download(ctx, master, remote, room / SNAPSHOT, sha256=sha256)
@@ -139,9 +139,9 @@ def _choose(world: World, seen: Mapping[str, Condition | InstallerError], say: S
     )
 
 
-def _taken(master: str, path: str, said: str) -> tuple[str, int]:
+def _taken(master: str, path: str, answer: str) -> tuple[str, int]:
     """The sum and the revision in what `etcd snapshot` said. Raises InstallerError."""
-    for line in said.splitlines():
+    for line in answer.splitlines():
         words = line.split()
         if len(words) == 3 and words[0] == path and len(words[1]) == 64:
             revision = whole_number(words[2])

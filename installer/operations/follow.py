@@ -33,7 +33,7 @@ class Follower(Protocol):
     def log(self, line: LogLine) -> None: ...
 
 
-def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell: Callable[[str], None]) -> ExitCode:
+def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, notify: Callable[[str], None]) -> ExitCode:
     """Show the newest run until it ends and return its exit code.
 
     Ctrl+c asks the engine to stop at the next safe point, a second one leaves it running (exit code 8). It is left
@@ -59,13 +59,13 @@ def follow(directory: ClusterDirectory, reader: Reader, follower: Follower, tell
         except KeyboardInterrupt:
             interrupts += 1
             if interrupts > 1:
-                tell(f"left running; `craton watch {directory.cluster}` shows it again")
+                notify(f"left running; `craton watch {directory.cluster}` shows it again")
                 return ExitCode.INTERRUPTED
-            tell("stopping at the next safe point; ctrl+c again leaves it running instead")
+            notify("stopping at the next safe point; ctrl+c again leaves it running instead")
             try:
                 lifecycle.stop(directory.cluster)
             except InstallerError as error:
-                tell(f"{error}. {error.hint}")
+                notify(f"{error}. {error.hint}")
 
 
 def _batches(directory: ClusterDirectory, reader: Reader) -> Iterator[list[Event | LogLine]]:

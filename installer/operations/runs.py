@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
 
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 """Takes a sentence about what goes on before a run begins."""
 
 
-def _tell_nobody(_sentence: str) -> None: ...
+def _notify_nobody(_sentence: str) -> None: ...
 
 
-def start_install(plan_path: Path, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+def start_install(plan_path: Path, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Start the engine on a plan file and return once its run has begun; sums that the plan lacks are recorded in it.
 
     Raises InstallerError: the plan is invalid, sums cannot be read, artifacts are missing, another engine runs, the
@@ -40,11 +40,11 @@ def start_install(plan_path: Path, options: RunOptions, tell: Tell = _tell_nobod
     plan = planfile.load(plan_path)
     refuse_other_name(plan_path.absolute(), plan)
     directory = ClusterDirectory.of(plan.name)
-    _launch(RunKind.INSTALL, plan_path.absolute(), directory, options, tell)
+    _launch(RunKind.INSTALL, plan_path.absolute(), directory, options, notify)
     return directory
 
 
-def start_resume(cluster: str, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+def start_resume(cluster: str, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Start the engine again on the saved plan of `cluster`; it observes what is done and does the rest.
 
     An upgrade or a removal that has not come to its end goes on.
@@ -52,12 +52,12 @@ def start_resume(cluster: str, options: RunOptions, tell: Tell = _tell_nobody) -
     directory = existing(cluster)
     found = pending.pending(directory)
     if found is None:
-        _launch(RunKind.INSTALL, directory.plan, directory, options, tell)
+        _launch(RunKind.INSTALL, directory.plan, directory, options, notify)
         return directory
-    return _go_on(directory, found, options, tell)
+    return _go_on(directory, found, options, notify)
 
 
-def start_rehearsal(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+def start_rehearsal(plan: InstallPlan, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Install the rehearsal of `plan` (`installer.plan.rehearse`) as a cluster of its own; `plan` needs no file.
 
     Raises InstallerError as `start_install` does, and if `plan` is a rehearsal already.
@@ -68,20 +68,20 @@ def start_rehearsal(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_n
     rehearsal = rehearsal_of(plan)
     with _file_for(rehearsal) as path:
         planfile.save(path, rehearsal)
-        return start_install(path, options, tell)
+        return start_install(path, options, notify)
 
 
-def start_changed(plan: InstallPlan, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+def start_changed(plan: InstallPlan, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Install `plan`, which a command made of the saved plan of its cluster; comments of the saved one stay.
 
     Raises InstallerError as `start_install` does.
     """
     directory = existing(plan.name)
-    _launch_changed(RunKind.INSTALL, plan, directory, options, tell)
+    _launch_changed(RunKind.INSTALL, plan, directory, options, notify)
     return directory
 
 
-def start_upgrade(cluster: str, release: str, options: RunOptions, tell: Tell = _tell_nobody) -> ClusterDirectory:
+def start_upgrade(cluster: str, release: str, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Start the engine that brings a Kubernetes release to every machine, or goes on with that.
 
     Raises InstallerError: the cluster cannot go to `release` from what it runs, or another change has not come to its
@@ -90,16 +90,16 @@ def start_upgrade(cluster: str, release: str, options: RunOptions, tell: Tell = 
     directory = existing(cluster)
     found = pending.pending(directory)
     if found and found.kind is RunKind.UPGRADE and found.touched and found.options.upgrade_to == release:
-        return _go_on(directory, found, options, tell)
+        return _go_on(directory, found, options, notify)
     pending.refuse_pending(directory, found)
     plan = load(cluster)
     if pending.upgrade_is_lost(directory, plan, release):  # every machine is asked where it is
         told = replace(options, upgrade_from="", upgrade_to=release)
-        _launch(RunKind.UPGRADE, directory.plan, directory, told, tell)
+        _launch(RunKind.UPGRADE, directory.plan, directory, told, notify)
         return directory
     upgraded = pending.upgraded(plan, release)
     options = replace(options, upgrade_from=plan.kubernetes, upgrade_to=release)
-    _launch_changed(RunKind.UPGRADE, upgraded, directory, options, tell)
+    _launch_changed(RunKind.UPGRADE, upgraded, directory, options, notify)
     return directory
 
 
@@ -122,7 +122,7 @@ def start_removal(cluster: str, machines: Collection[str], options: RunOptions) 
 
 
 def _launch_changed(
-    kind: RunKind, plan: InstallPlan, directory: ClusterDirectory, options: RunOptions, tell: Tell
+    kind: RunKind, plan: InstallPlan, directory: ClusterDirectory, options: RunOptions, notify: Notify
 ) -> None:
     """Launch with a file of its own for `plan`: the saved one is replaced once the run has begun."""
     from installer.plan import planfile
@@ -130,7 +130,7 @@ def _launch_changed(
     with _file_for(plan) as path:
         write_private(path, directory.plan.read_bytes())
         planfile.save(path, plan)
-        _launch(kind, path, directory, options, tell, plan.name)
+        _launch(kind, path, directory, options, notify, plan.name)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def _file_for(plan: InstallPlan) -> Iterator[Path]:
 
 
 def _go_on(
-    directory: ClusterDirectory, found: pending.Pending, options: RunOptions, tell: Tell = _tell_nobody
+    directory: ClusterDirectory, found: pending.Pending, options: RunOptions, notify: Notify = _notify_nobody
 ) -> ClusterDirectory:
     """Launch what was begun once more, with what it was told; `options` say how."""
     told = replace(
@@ -155,8 +155,8 @@ def _go_on(
         take_over=options.take_over,
     )
     if not found.touched and told.upgrade_to:  # the saved plan is that of the old release yet
-        return start_upgrade(directory.cluster, told.upgrade_to, told, tell)
-    _launch(found.kind, directory.plan, directory, told, tell)
+        return start_upgrade(directory.cluster, told.upgrade_to, told, notify)
+    _launch(found.kind, directory.plan, directory, told, notify)
     return directory
 
 
@@ -197,7 +197,7 @@ def _launch(
     plan_path: Path,
     directory: ClusterDirectory,
     options: RunOptions,
-    tell: Tell = _tell_nobody,
+    notify: Notify = _notify_nobody,
     target: str = "",
 ) -> None:
     """`target` is the cluster where the plan is made from its saved one, in a file that goes away."""
@@ -214,7 +214,7 @@ def _launch(
         pending.refuse_upgrading(directory)
     if kind in (RunKind.INSTALL, RunKind.UPGRADE):
         target = directory.cluster if plan_path == directory.plan else target
-        checksums.settle(plan_path, _artifacts(options), tell, target)
+        checksums.settle(plan_path, _artifacts(options), notify, target)
     assignment = Assignment(kind, directory.cluster, str(plan_path), options)
     argv = [sys.executable, "-m", "installer.operations.worker", assignment.to_json()]
     process.launch(argv, directory, secrets=identities.passphrases)

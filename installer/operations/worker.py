@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from installer.common.console import tell
+from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process, runner, store
@@ -121,7 +121,7 @@ def _journal(kind: RunKind, directory: ClusterDirectory) -> Journal:
         aside = store.set_aside(directory.journal)
         if aside is None:
             raise
-        tell(f"{error}; it is {aside.name} now")
+        notify(f"{error}; it is {aside.name} now")
         return Journal(directory.journal)
 
 
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> ExitCode:
     try:
         return process.serve(directory, partial(work, assignment, directory, passphrases))
     except InstallerError as error:
-        tell(str(error))
+        notify(str(error))
         return error.exit_code or ExitCode.USAGE
 
 

@@ -37,14 +37,14 @@ def _words(one: Any, other: Any) -> tuple[str, str]:
     """Two values in words; of mappings, the entries that differ."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return some(_lines(one, other)), some(_lines(other, one))
-    return _said(one), _said(other)
+    return _shown(one), _shown(other)
 
 
 def _lines(value: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     return [f"{key} {inner:.12}…" for key, inner in value.items() if other.get(key) != inner]
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):

@@ -281,8 +281,8 @@ def _from_file(path: str) -> tuple[tuple[Host, ...], str]:
     try:
         text = inventory_file.read(expanded(path))
     except (OSError, ValueError, InstallerError) as error:
-        said = getattr(error, "strerror", None) or getattr(error, "observed", None) or str(error)
-        return (), f"{name}: {said}"
+        reason = getattr(error, "strerror", None) or getattr(error, "observed", None) or str(error)
+        return (), f"{name}: {reason}"
     if "PRIVATE KEY" in text:
         return (), f"{name}: a private key is not a list of machines"
     hosts: list[Host] = []

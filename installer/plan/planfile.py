@@ -188,8 +188,8 @@ def _text(path: Path) -> str:
         hint = "`craton new` makes a plan"
         raise PlanFileError((Problem(name, 1, 1, "", "there is no such file", hint=hint),)) from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        said = getattr(error, "strerror", None) or str(error)
-        raise PlanFileError((Problem(name, 1, 1, "", f"cannot be read: {said}"),)) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PlanFileError((Problem(name, 1, 1, "", f"cannot be read: {reason}"),)) from None
     if len(content) > MAX_SIZE:
         raise PlanFileError(
             (Problem(name, 1, 1, "", f"this file is larger than {MAX_SIZE >> 10} KiB, too large for a plan"),)
@@ -275,5 +275,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _not_written(path: Path, error: Exception) -> InstallerError:
-    said = getattr(error, "strerror", None) or str(error)
-    return InstallerError("save the plan", f"{path}: {said}", hint="save it elsewhere", exit_code=ExitCode.USAGE)
+    reason = getattr(error, "strerror", None) or str(error)
+    return InstallerError("save the plan", f"{path}: {reason}", hint="save it elsewhere", exit_code=ExitCode.USAGE)

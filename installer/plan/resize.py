@@ -133,8 +133,8 @@ def _changed(
     found = validation.validate(data)
     if isinstance(found, InstallPlan):
         return found
-    said = "; ".join(f"{'.'.join(map(str, mistake.field))}: {mistake.text}" for mistake in found)
-    raise _refused(operation, said, f"{plan.name} stays as it is")
+    text = "; ".join(f"{'.'.join(map(str, mistake.field))}: {mistake.text}" for mistake in found)
+    raise _refused(operation, text, f"{plan.name} stays as it is")
 
 
 def _keep_their_names(plan: InstallPlan, changed: InstallPlan) -> bool:

@@ -166,11 +166,11 @@ def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpo
 
 
 def _port(name: str, answer: Answer) -> int:
-    said = first(answer, "port")
-    if not re.fullmatch(r"[0-9]{1,5}", said):
-        seen = f"`ssh -G {name}` names no port: {said[:60]!r}"
+    port = first(answer, "port")
+    if not re.fullmatch(r"[0-9]{1,5}", port):
+        seen = f"`ssh -G {name}` names no port: {port[:60]!r}"
         raise InstallerError(OPERATION, seen, hint="try `ssh -G` yourself: it has to be OpenSSH's")
-    return int(said)
+    return int(port)
 
 
 def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> OpenSSH:

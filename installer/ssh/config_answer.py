@@ -68,14 +68,14 @@ def credentials(answer: Answer, expand: Mapping[str, str]) -> Credentials:
     )
 
 
-def _agent(said: str, expand: Mapping[str, str]) -> str | None:
-    if said == "none":
+def _agent(value: str, expand: Mapping[str, str]) -> str | None:
+    if value == "none":
         return None
-    if said in ("", "SSH_AUTH_SOCK"):
+    if value in ("", "SSH_AUTH_SOCK"):
         return os.environ.get("SSH_AUTH_SOCK") or None
-    if said.startswith("$") and not said.startswith("${"):
-        return os.environ.get(said[1:]) or None
-    return str(_path(said, expand))
+    if value.startswith("$") and not value.startswith("${"):
+        return os.environ.get(value[1:]) or None
+    return str(_path(value, expand))
 
 
 def tokens(name: str, answer: Answer) -> Mapping[str, str]:

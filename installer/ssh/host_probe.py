@@ -52,11 +52,11 @@ def examine(machine: str, connection: Connection, user: str, deadline: Deadline,
 
     script = _SCRIPT.replace("NONCE", nonce)
     result = connection.run("sh -s", stdin=script, deadline=deadline.patience, on_line=end_flood)
-    said = _parse(result.stdout, nonce)
-    on_stage(passed("shell", _shell(machine, user, result, said)))
-    assert said is not None
-    on_stage(passed("sudo", _sudo(machine, user, said.sections)))
-    on_stage(passed("system", _system(machine, said.sections)))
+    answer = _parse(result.stdout, nonce)
+    on_stage(passed("shell", _shell(machine, user, result, answer)))
+    assert answer is not None
+    on_stage(passed("sudo", _sudo(machine, user, answer.sections)))
+    on_stage(passed("system", _system(machine, answer.sections)))
 
 
 def _parse(stdout: str, nonce: str) -> _Said | None:
@@ -70,19 +70,19 @@ def _parse(stdout: str, nonce: str) -> _Said | None:
     return _Said(sections, before.strip() or sections.get("end", ""))
 
 
-def _shell(machine: str, user: str, result: Result, said: _Said | None) -> str:
-    if said is None:
+def _shell(machine: str, user: str, result: Result, answer: _Said | None) -> str:
+    if answer is None:
         raise _no_shell(machine, user, result)
-    if said.noise:
-        raise _noisy(machine, user, said.noise.splitlines()[0])
-    if "end" not in said.sections:
+    if answer.noise:
+        raise _noisy(machine, user, answer.noise.splitlines()[0])
+    if "end" not in answer.sections:
         raise InstallerError(
             "run a command",
             f"a script was cut off with exit status {result.status}: {_last(result)}",
             machine=machine,
             hint=f"try `sh -s` in a session of {user}'s on the machine",
         )
-    return f"{said.sections.get('shell') or 'the login shell'} runs sh"
+    return f"{answer.sections.get('shell') or 'the login shell'} runs sh"
 
 
 def _noisy(machine: str, user: str, line: str) -> InstallerError:
@@ -124,15 +124,15 @@ def _sudo(machine: str, user: str, sections: dict[str, str]) -> str:
         raise _sudo_failure(machine, "sudo is not installed", f"as root: apt install sudo, then {rule}")
     if allowed == "allowed 0":
         return "without a password"
-    said = sections.get("sudo", "").partition("\n")[2].strip() or f"exit status {allowed.split()[1]}, no message"
-    if "must have a tty" in said or "requiretty" in said:
+    answer = sections.get("sudo", "").partition("\n")[2].strip() or f"exit status {allowed.split()[1]}, no message"
+    if "must have a tty" in answer or "requiretty" in answer:
         mended = _written(f"Defaults:{name} !requiretty", "/etc/sudoers.d/craton-tty")
         raise _sudo_failure(machine, "sudo wants a terminal (requiretty)", f"as root: {mended}")
-    if "password" in said or "authentication is required" in said:
+    if "password" in answer or "authentication is required" in answer:
         raise _sudo_failure(machine, f"sudo asks {user} for a password", f"as root on the machine: {rule}")
-    if "not in the sudoers" in said or "not allowed" in said or "may not run" in said:
-        raise _sudo_failure(machine, f"sudo refuses {user}: {_line(said)}", f"as root on the machine: {rule}")
-    raise _sudo_failure(machine, f"sudo fails: {_line(said)}", "mend sudo on the machine: `sudo -n true` must succeed")
+    if "not in the sudoers" in answer or "not allowed" in answer or "may not run" in answer:
+        raise _sudo_failure(machine, f"sudo refuses {user}: {_line(answer)}", f"as root on the machine: {rule}")
+    raise _sudo_failure(machine, f"sudo fails: {_line(answer)}", "fix sudo on the machine: `sudo -n true` must succeed")
 
 
 def _written(line: str, path: str) -> str:

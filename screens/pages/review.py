@@ -181,9 +181,9 @@ class ReviewScreen(CratonScreen[None]):
                 return
             for warning in filter(None, (recorded.warning, recorded.unread)):
                 self.notify(warning, severity="warning", timeout=15, markup=False)
-            for sentence in recorded.said:
+            for sentence in recorded.sentences:
                 self.notify(sentence, markup=False)
-            if recorded.said:
+            if recorded.sentences:
                 self._show_sums(recorded.plan)
 
         self.run_worker(body(), group="sums", exclusive=True)

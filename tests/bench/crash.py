@@ -250,7 +250,7 @@ def local(home: Path, masters: int = 1, workers: int = 1) -> Iterator[World]:
             yield World("local", plan, lambda: traces(name), ExitCode.CLUSTER, RunOptions(), found)
 
 
-def tell(world: Place, share: float, seed: int, masters: int = 1, workers: int = 1) -> tuple[Story, int]:
+def notify(world: Place, share: float, seed: int, masters: int = 1, workers: int = 1) -> tuple[Story, int]:
     """Play one story; it, and the number of points that were tried."""
     with tempfile.TemporaryDirectory(prefix="craton-crash-") as room:
         home = Path(room) / "home"
@@ -272,7 +272,7 @@ def main(share: float = 1.0, seed: float = 0) -> int:
     points = twins = orphans = lost = 0
     for world, part, masters, workers in STORIES:
         began = time.monotonic()
-        story, tried = tell(world, part * share, int(seed), masters, workers)
+        story, tried = notify(world, part * share, int(seed), masters, workers)
         points, twins = points + tried, twins + len(story.twins)
         orphans, lost = orphans + len(story.orphans), lost + len(story.lost)
         words = "; ".join(story.faults) or "nothing made twice, left or lost"

@@ -11,7 +11,8 @@ STATE=/var/lib/craton
 # kubectl's, which would be in root's home.
 KUBECACHEDIR=$STATE/kubectl
 export KUBECACHEDIR
-LEDGER=$STATE/ledger
+# The file keeps the name that earlier versions gave it: machines in use have it.
+UNDO_LOG=$STATE/ledger
 PROGRAM=/usr/local/sbin/craton-node
 NEWLINE='
 '

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Edits: our part of a file that is somebody else's, such as /etc/hosts.
 #
-# Of each kind, with_KIND adds our part to the text on stdin and without_KIND takes it out. In the ledger:
+# Of each kind, with_KIND adds our part to the text on stdin and without_KIND takes it out. In the undo log:
 # KIND PATH PREVIOUS SUM, where PREVIOUS names the text without our part under saved/ (`=`: as on the line before).
 
 # edit KIND PATH

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Files: written atomically, only if different, with what was there before kept so that undo can put it back.
 #
-# In the ledger: file PATH PREVIOUS SUM. PREVIOUS is the name of the old content under saved/, `-` where there was no
+# In the undo log: file PATH PREVIOUS SUM. PREVIOUS is the name of the old content under saved/, `-` where there was no
 # file, `=` where the old content was ours too. SUM is of the new content: a file with another one is somebody else's.
 
 # put_file PATH MODE COMMAND [ARGUMENT...]: the content is what the command says. Not a pipeline, whose end would be a
@@ -53,7 +53,7 @@ is_ours() {
 saved_name() {
     saved_base=$(printf '%s' "${1#/}" | tr / %)
     saved_count=0
-    [ ! -f "$LEDGER" ] || saved_count=$(grep -c " $(escaped "$saved_base")\(\.[0-9]*\)\{0,1\} " "$LEDGER") || :
+    [ ! -f "$UNDO_LOG" ] || saved_count=$(grep -c " $(escaped "$saved_base")\(\.[0-9]*\)\{0,1\} " "$UNDO_LOG") || :
     printf '%s.%s' "$saved_base" "$saved_count"
 }
 
@@ -110,7 +110,7 @@ make_link() {
     ln -s "$2" "$1" || failed_write "$1"
 }
 
-# take_back PATH: a file of ours that is not wanted any more. Its lines in the ledger stay, and name nothing that stands.
+# take_back PATH: a file of ours that is not wanted any more. Its lines in the undo log stay, and name nothing that stands.
 take_back() {
     ! is_ours file "$1" || { change "remove $1" && undo_file "$1" >/dev/null; }
 }

@@ -16,7 +16,7 @@ own_cluster_data() {
     [ -e "$STATE/before" ] || look_before
 }
 
-# Of what has no place in the ledger: images, interfaces and tables of rules that were there before.
+# Of what has no place in the undo log: images, interfaces and tables of rules that were there before.
 look_before() {
     mkdir -p "$STATE/before.new" || failed_write "$STATE/before.new"
     crictl images -q 2>/dev/null | sort -u >"$STATE/before.new/images" || :

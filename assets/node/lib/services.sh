@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Units of systemd: switched on and off, with what they were before on record.
 #
-# In the ledger: service UNIT ENABLED ACTIVE, and mask UNIT ACTIVE, in systemctl's own words.
+# In the undo log: service UNIT ENABLED ACTIVE, and mask UNIT ACTIVE, in systemctl's own words.
 # A file pending/WHAT says that something written still has to take effect; it outlives a kill.
 
 pending() {

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Swap off, and kept off: now, in /etc/fstab, and in the units that switch it on at boot.
 #
-# In the ledger: swap DEVICE PRIORITY, fstab PATH PREVIOUS SUM, mask UNIT ACTIVE.
+# In the undo log: swap DEVICE PRIORITY, fstab PATH PREVIOUS SUM, mask UNIT ACTIVE.
 
 prepare_swap() {
     if in_container; then

@@ -100,7 +100,7 @@ dpkg_has() {
 }
 
 recorded_any() {
-    [ -f "$LEDGER" ] && grep -q "^$1 " "$LEDGER"
+    [ -f "$UNDO_LOG" ] && grep -q "^$1 " "$UNDO_LOG"
 }
 
 # A package stays if anything that we did not install needs it now.

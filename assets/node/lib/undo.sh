@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Undo: the ledger backwards. What others changed since is left, named, and stays on record.
+# Undo: the undo log backwards. What others changed since is left, named, and stays on record.
 
 verb_undo() {
-    if [ ! -f "$LEDGER" ]; then
+    if [ ! -f "$UNDO_LOG" ]; then
         say unchanged
         return
     fi
@@ -13,7 +13,7 @@ verb_undo() {
     esac
     : >"$STATE/kept"
     left_any=no
-    sed '1!G;h;$!d' "$LEDGER" >"$STATE/backwards"
+    sed '1!G;h;$!d' "$UNDO_LOG" >"$STATE/backwards"
     : >"$STATE/seen"
     while read -r kind name rest; do
         ! grep -qxF -- "$kind $name" "$STATE/seen" || continue
@@ -51,9 +51,9 @@ settle() {
 # Only the claim, and what was left, stay on record.
 forget() {
     if [ "$left_any" = yes ]; then
-        mv -f "$STATE/kept" "$LEDGER"
+        mv -f "$STATE/kept" "$UNDO_LOG"
     else
-        rm -rf "$LEDGER" "$STATE/saved"
+        rm -rf "$UNDO_LOG" "$STATE/saved"
     fi
     find "$STATE" -mindepth 1 -maxdepth 1 ! -name ledger ! -name saved ! -name claim ! -name lock -exec rm -rf {} +
 }

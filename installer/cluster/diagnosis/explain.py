@@ -57,53 +57,53 @@ class _Case:
 
     def explain(self, result: Result) -> InstallerError | None:
         """None where kubeadm said nothing: it did not run, and the verb's own last line says why."""
-        said = read(result)
-        ahead = clock.skew(said.clock, self.now())
-        for hypothesis in self._hypotheses(said, ahead):
+        transcript = read(result)
+        ahead = clock.skew(transcript.clock, self.now())
+        for hypothesis in self._hypotheses(transcript, ahead):
             if hypothesis is not None:
                 return hypothesis
         return None
 
-    def _hypotheses(self, said: Transcript, ahead: float) -> Iterator[InstallerError | None]:
+    def _hypotheses(self, transcript: Transcript, ahead: float) -> Iterator[InstallerError | None]:
         """From the most specific to the least."""
-        yield self._image(said)
-        yield self._waiting(said)
-        yield self._preflight(said)
-        yield self._certificate_time(said, ahead)
-        yield self._kubelet(said, known_only=True)
-        yield self._container(said, known_only=True)
-        yield self._known(said, self.table, ahead)
-        yield self._kubelet(said, known_only=False)
-        yield self._container(said, known_only=False)
-        yield self._known(said, known.CONTROL_PLANE, ahead)
-        yield self._unknown(said)
+        yield self._image(transcript)
+        yield self._waiting(transcript)
+        yield self._preflight(transcript)
+        yield self._certificate_time(transcript, ahead)
+        yield self._kubelet(transcript, known_only=True)
+        yield self._container(transcript, known_only=True)
+        yield self._known(transcript, self.table, ahead)
+        yield self._kubelet(transcript, known_only=False)
+        yield self._container(transcript, known_only=False)
+        yield self._known(transcript, known.CONTROL_PLANE, ahead)
+        yield self._unknown(transcript)
 
-    def _image(self, said: Transcript) -> InstallerError | None:
-        pulls = said.pulls or (
-            images.of_findings(said.findings) if all(one.id == "ImagePull" for one in said.findings) else ()
+    def _image(self, transcript: Transcript) -> InstallerError | None:
+        pulls = transcript.pulls or (
+            images.of_findings(transcript.findings) if all(one.id == "ImagePull" for one in transcript.findings) else ()
         )
         return self._error(images.observed(pulls), images.hint(pulls)) if pulls else None
 
-    def _waiting(self, said: Transcript) -> InstallerError | None:
+    def _waiting(self, transcript: Transcript) -> InstallerError | None:
         """Of a Job or a rollout that doesn't come to its end, the node that lacks its image."""
-        if not said.waiting:
+        if not transcript.waiting:
             return None
-        pod = said.waiting[0]
+        pod = transcript.waiting[0]
         hint = f"`craton resume {self.plan.name}` first brings the images that machines lack; where they can't pull "
         hint += "them, add --artifacts DIR"
-        return self._error(images.waiting_words(said.waiting), hint, machine=pod.node or self.machine)
+        return self._error(images.waiting_words(transcript.waiting), hint, machine=pod.node or self.machine)
 
-    def _preflight(self, said: Transcript) -> InstallerError | None:
-        if not said.findings:
+    def _preflight(self, transcript: Transcript) -> InstallerError | None:
+        if not transcript.findings:
             return None
-        return self._error(preflight.observed(said.findings), preflight.hint(said.findings))
+        return self._error(preflight.observed(transcript.findings), preflight.hint(transcript.findings))
 
-    def _certificate_time(self, said: Transcript, ahead: float) -> InstallerError | None:
+    def _certificate_time(self, transcript: Transcript, ahead: float) -> InstallerError | None:
         """The machine's clock is to blame if it differs from this computer's, else that of who made the certificate."""
-        invalid = clock.invalid_certificate(f"{said.error}\n{said.kubelet}")
+        invalid = clock.invalid_certificate(f"{transcript.error}\n{transcript.kubelet}")
         if invalid is None:
             return None
-        if said.clock is None and (current := clock.seconds(invalid.current)) is not None:
+        if transcript.clock is None and (current := clock.seconds(invalid.current)) is not None:
             ahead = clock.skew(int(current), self.now())
         words = f"a certificate of the cluster is not valid at {self.machine}'s time, {invalid.current}: "
         words += f"that is {invalid.side} its {'first' if invalid.side == 'before' else 'last'} moment, {invalid.limit}"
@@ -118,30 +118,32 @@ class _Case:
         hint += "wrong, or has ended: see `timedatectl` and `kubeadm certs check-expiration` there, and `kubeadm certs "
         return self._error(words, hint + "renew all`; then resume", machine=self.master)
 
-    def _kubelet(self, said: Transcript, *, known_only: bool) -> InstallerError | None:
-        words = static.kubelet_words(said.kubelet) if said.kubelet_started else ""
+    def _kubelet(self, transcript: Transcript, *, known_only: bool) -> InstallerError | None:
+        words = static.kubelet_words(transcript.kubelet) if transcript.kubelet_started else ""
         hint = static.kubelet_hint(words)
         if not words or (known_only and not hint):
             return None
         hint = hint or "`journalctl -u kubelet` on the machine says more (craton gather collects it); then resume"
         return self._error(f"the kubelet does not stay up: {words}", hint)
 
-    def _container(self, said: Transcript, *, known_only: bool) -> InstallerError | None:
-        ended = static.first_cause(said.ended) if said.kubelet_started else None
+    def _container(self, transcript: Transcript, *, known_only: bool) -> InstallerError | None:
+        ended = static.first_cause(transcript.ended) if transcript.kubelet_started else None
         if ended is None or (known_only and not static.container_hint(ended)):
             return None
         hint = static.container_hint(ended)
         hint = hint or f"see `crictl logs` of {ended.name} on the machine (craton gather collects it); then resume"
         return self._error(static.container_words(ended), hint)
 
-    def _known(self, said: Transcript, table: tuple[known.ErrorPattern, ...], ahead: float) -> InstallerError | None:
+    def _known(
+        self, transcript: Transcript, table: tuple[known.ErrorPattern, ...], ahead: float
+    ) -> InstallerError | None:
         names = {
             "machine": self.machine,
             "master": self.master,
             "api": self.plan.api_host,
             "release": self.plan.kubernetes,
         }
-        found = known.find(said.error, table, names) if said.error else None
+        found = known.find(transcript.error, table, names) if transcript.error else None
         if found is None:
             return None
         entry, observed, hint = found
@@ -150,16 +152,16 @@ class _Case:
         machine = self.master if entry.on_master else self.machine
         return self._error(observed, hint, machine=machine, retryable=entry.retryable)
 
-    def _unknown(self, said: Transcript) -> InstallerError | None:
-        if not said.error:
+    def _unknown(self, transcript: Transcript) -> InstallerError | None:
+        if not transcript.error:
             return None
-        phase = f"phase {said.phase}: " if said.phase else ""
-        words = static.kubelet_words(said.kubelet) if said.kubelet_started else ""
+        phase = f"phase {transcript.phase}: " if transcript.phase else ""
+        words = static.kubelet_words(transcript.kubelet) if transcript.kubelet_started else ""
         kubelet = f"\nthe kubelet's last error: {words}" if words else ""
         hint = (
             "kubeadm's own words are in the machine's log; `craton gather` collects those of kubelet and containers; "
         )
-        return self._error(f"{phase}{said.error}{kubelet}", hint + "mend it, then resume")
+        return self._error(f"{phase}{transcript.error}{kubelet}", hint + "fix it, then resume")
 
     def _error(
         self, observed: str, hint: str, *, machine: str | None = None, retryable: bool = False

@@ -70,17 +70,17 @@ def observed(pulls: tuple[ImagePull, ...]) -> str:
     """The first image in a line, and how many more; `pulls` is not empty."""
     pull = pulls[0]
     more = f"\n{len(pulls) - 1} more images were not pulled either" if len(pulls) > 1 else ""
-    said, source, asked = _bare(pull.words), _source(pull), _asked(pull)
-    words = f"the image {pull.image} was not pulled from {source}: {said}"
+    output, source, asked = _bare(pull.words), _source(pull), _asked(pull)
+    words = f"the image {pull.image} was not pulled from {source}: {output}"
     if asked != source:  # containerd asks the registry itself for what a mirror does not have, and says only that
-        words = f"the image {pull.image} is not at the mirror {source}, nor was it pulled from {asked}: {said}"
+        words = f"the image {pull.image} is not at the mirror {source}, nor was it pulled from {asked}: {output}"
     return words + more
 
 
 def hint(pulls: tuple[ImagePull, ...]) -> str:
     pull = pulls[0]
-    source, asked, said = _source(pull), _asked(pull), _bare(pull.words)
-    if "@sha256:" in pull.words and _ABSENT.search(said):
+    source, asked, output = _source(pull), _asked(pull), _bare(pull.words)
+    if "@sha256:" in pull.words and _ABSENT.search(output):
         return (
             f"{asked} no longer has {pull.image} as it was reviewed: find out why; `craton review PLAN --anew` records "
             "what it has now; then resume"
@@ -91,7 +91,7 @@ def hint(pulls: tuple[ImagePull, ...]) -> str:
             f"{source}/v2/), or let the machine reach {asked}; then resume"
         )
     for pattern, text in _REASONS:
-        if re.search(pattern, said, re.IGNORECASE):
+        if re.search(pattern, output, re.IGNORECASE):
             return (
                 text.format(source=source, host=source.rpartition(":")[0] or source, image=pull.image) + "; then resume"
             )

@@ -117,8 +117,8 @@ def kubelet_words(words: str) -> str:
     if _KUBELET_NOISE.search(bare):
         return ""
     reason = _REASON.search(bare)
-    said = reason[1].replace("\\", "") if reason else bare
-    return said.rpartition(" desc = ")[2].strip('" ') or bare
+    output = reason[1].replace("\\", "") if reason else bare
+    return output.rpartition(" desc = ")[2].strip('" ') or bare
 
 
 def kubelet_hint(words: str) -> str:

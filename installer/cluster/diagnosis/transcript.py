@@ -68,19 +68,19 @@ class Transcript:
 def read(result: Result) -> Transcript:
     """Never raises, whatever the text is."""
     text = f"{result.stdout}\n{result.stderr}"
-    said: dict[str, list[str]] = {"image": [], "waiting": [], "kubelet": [], "container": [], "clock": []}
+    sections: dict[str, list[str]] = {"image": [], "waiting": [], "kubelet": [], "container": [], "clock": []}
     for kind, rest in _EVIDENCE.findall(text):
-        said[kind].append(rest.strip())
+        sections[kind].append(rest.strip())
     error, phase = _error(text)
     return Transcript(
         findings=tuple(Finding(id_, words.strip()) for id_, words in _FINDING.findall(text)),
         error=error,
         phase=phase,
-        pulls=tuple(ImagePull(*_fields(rest)) for rest in said["image"]),
-        waiting=tuple(Waiting(*_fields(rest)) for rest in said["waiting"]),
-        kubelet=next((words for words in reversed(said["kubelet"]) if words), ""),
-        ended=tuple(Ended(*_fields(rest)) for rest in said["container"]),
-        clock=next((int(words) for words in said["clock"] if re.fullmatch(r"[0-9]{1,12}", words)), None),
+        pulls=tuple(ImagePull(*_fields(rest)) for rest in sections["image"]),
+        waiting=tuple(Waiting(*_fields(rest)) for rest in sections["waiting"]),
+        kubelet=next((words for words in reversed(sections["kubelet"]) if words), ""),
+        ended=tuple(Ended(*_fields(rest)) for rest in sections["container"]),
+        clock=next((int(words) for words in sections["clock"] if re.fullmatch(r"[0-9]{1,12}", words)), None),
         kubelet_started="[kubelet-start] Starting the kubelet" in text,
     )
 

@@ -66,7 +66,7 @@ class Facts:
         lines = self._read("benchmark-rights").splitlines()
         return sorted({line.partition(" ")[2] for line in lines if line.startswith(f"{kind} ")})
 
-    def said(self, probe: str) -> str:
+    def output(self, probe: str) -> str:
         """What a probe printed, in short."""
         return brief(self.evidence.output(probe))
 

@@ -62,10 +62,10 @@ def _event_rate(facts: Facts) -> Answer:
 def _certificate(facts: Facts) -> Answer:
     if facts.kubelet("tlsCertFile") and facts.kubelet("tlsPrivateKeyFile"):
         return Answer(True, f"tlsCertFile={facts.kubelet('tlsCertFile')}")
-    said = facts.said("serving")
-    if said == "ok":
+    output = facts.output("serving")
+    if output == "ok":
         return Answer(True, "its certificate is of the cluster's CA")
-    return Answer(False, "it signs its own certificate" if said == "own" else f"it has no certificate: {said}")
+    return Answer(False, "it signs its own certificate" if output == "own" else f"it has no certificate: {output}")
 
 
 def _metrics(facts: Facts) -> Answer:

@@ -31,14 +31,14 @@ PROXY = Probe("api-proxy", _ask, _ROLES, healthy="ok")
 def _judge(subject: Subject) -> Judgement:
     if not subject.topology.has_api_proxy(subject.machine):
         return Verdict.NOT_APPLICABLE, "there is one master, and its name leads there", ""
-    said = subject.evidence.output(PROXY.id).strip()
-    if said == "ok" and subject.evidence.probes[PROXY.id].status == 0:
+    output = subject.evidence.output(PROXY.id).strip()
+    if output == "ok" and subject.evidence.probes[PROXY.id].status == 0:
         return Verdict.PASS, "leads to a master that is ready", ""
-    if said == _ABSENT:
+    if output == _ABSENT:
         remedy = "install haproxy on the machine if it has none, then resume"
         return Verdict.WARN, "there is none: clients here try one master after the other", remedy
     remedy = "journalctl -u craton-api-proxy says which masters it leads to; systemctl restart craton-api-proxy"
-    return Verdict.FAIL, f"leads to no master that is ready: {brief(said)}", remedy
+    return Verdict.FAIL, f"leads to no master that is ready: {brief(output)}", remedy
 
 
 CHECKS = (Check("api-proxy", "API proxy", Level.NEEDED, _judge, (PROXY,), _ROLES),)

@@ -139,19 +139,19 @@ def _taints(subject: Subject) -> Judgement:
 
 
 def _api(subject: Subject) -> Judgement:
-    said = subject.evidence.output("apiserver").strip()
-    if said == "ok" and subject.evidence.probes["apiserver"].status == 0:
+    output = subject.evidence.output("apiserver").strip()
+    if output == "ok" and subject.evidence.probes["apiserver"].status == 0:
         return Verdict.PASS, "ready", ""
-    failed = re.findall(r"^\[-\]([a-z0-9/-]+)", said, re.MULTILINE)
-    seen = f"not ready: {brief(', '.join(failed) or said)}"
+    failed = re.findall(r"^\[-\]([a-z0-9/-]+)", output, re.MULTILINE)
+    seen = f"not ready: {brief(', '.join(failed) or output)}"
     return Verdict.FAIL, seen, "crictl logs of kube-apiserver on this machine says why"
 
 
 def _etcd(subject: Subject) -> Judgement:
-    said = subject.evidence.output("etcd-health")
+    output = subject.evidence.output("etcd-health")
     if subject.evidence.probes["etcd-health"].status != 0:
-        return Verdict.FAIL, f"no answer: {brief(said)}", "crictl logs of etcd on this machine says why"
-    health = document(said, "etcd")
+        return Verdict.FAIL, f"no answer: {brief(output)}", "crictl logs of etcd on this machine says why"
+    health = document(output, "etcd")
     if health.get("health") not in ("true", True):
         return Verdict.FAIL, f"not healthy: {brief(str(health.get('reason', '')))}", "look at the other masters' etcd"
     started = _members(subject.evidence.output("etcd-members"))

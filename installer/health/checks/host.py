@@ -182,10 +182,10 @@ def _containerd(subject: Subject) -> Judgement:
 
 
 def _kubelet(subject: Subject) -> Judgement:
-    said = subject.evidence.output("kubelet").strip()
-    if said == "ok" and subject.evidence.probes["kubelet"].status == 0:
+    output = subject.evidence.output("kubelet").strip()
+    if output == "ok" and subject.evidence.probes["kubelet"].status == 0:
         return Verdict.PASS, "healthy", ""
-    return Verdict.FAIL, f"not healthy: {brief(said)}", "journalctl -u kubelet says why"
+    return Verdict.FAIL, f"not healthy: {brief(output)}", "journalctl -u kubelet says why"
 
 
 SSH = Check("ssh", "ssh", Level.NEEDED, _ssh, (CLOCK,))

@@ -78,22 +78,22 @@ class Facts:
 
 def system(evidence: Evidence) -> System:
     """Raises Unreadable."""
-    said = records(evidence, probes.SYSTEM)
-    release = pairs("\n".join(said.all("os")), "=")
+    reported = records(evidence, probes.SYSTEM)
+    release = pairs("\n".join(reported.all("os")), "=")
     found = {key: _unquoted(value) for key, value in release.items()}
-    container, virtualization = said.get("container"), said.get("virtualization")
+    container, virtualization = reported.get("container"), reported.get("virtualization")
     return System(
         os_id=found.get("ID", ""),
         os_version=found.get("VERSION_ID", ""),
         os_name=found.get("PRETTY_NAME", "") or found.get("ID", ""),
         os_like=tuple(found.get("ID_LIKE", "").split()),
-        kernel=said.need("kernel", "which kernel it runs"),
-        hardware=said.get("hardware"),
+        kernel=reported.need("kernel", "which kernel it runs"),
+        hardware=reported.get("hardware"),
         container="" if container in _UNKNOWN else container,
         virtualization="" if virtualization in _UNKNOWN else virtualization,
-        machine_id=said.get("machine-id"),
-        product_uuid=said.get("product-uuid").lower(),
-        boot_id=said.get("boot-id"),
+        machine_id=reported.get("machine-id"),
+        product_uuid=reported.get("product-uuid").lower(),
+        boot_id=reported.get("boot-id"),
     )
 
 
@@ -138,7 +138,7 @@ def at_work(plan: InstallPlan, machine: Machine, evidence: Evidence) -> bool:
 
 def facts(evidence: Evidence) -> Facts:
     """What is known of the machine; never raises."""
-    said, stored = _said(evidence, probes.SYSTEM), _said(evidence, probes.STORAGE)
+    reported, stored = _reported(evidence, probes.SYSTEM), _reported(evidence, probes.STORAGE)
     try:
         found = system(evidence)
         name, hardware, kernel = found.os_name, ARCHITECTURES.get(found.hardware, found.hardware), found.kernel
@@ -148,7 +148,7 @@ def facts(evidence: Evidence) -> Facts:
     return Facts(
         os=brief(name) if name else "",
         architecture=hardware,
-        cpus=whole_number(said.get("cpus")),
+        cpus=whole_number(reported.get("cpus")),
         memory=memory(evidence),
         disk=disk,
         free=free,
@@ -171,7 +171,7 @@ def memory(evidence: Evidence, kind: str = "MemTotal") -> int | None:
         return None
 
 
-def _said(evidence: Evidence, probe: Probe) -> Records:
+def _reported(evidence: Evidence, probe: Probe) -> Records:
     try:
         return records(evidence, probe)
     except Unreadable:

@@ -64,20 +64,20 @@ def interfaces(evidence: Evidence) -> Interfaces:
 
 
 @lru_cache(maxsize=256)
-def _read(said: Records) -> Interfaces:
+def _read(reported: Records) -> Interfaces:
     """Many checks read what the one probe printed."""
-    links = {name: Link(name, whole_number(mtu), _mac(mac)) for name, mtu, _, mac in said.rows("link", 4)}
-    found = {at: name for name, text in said.rows("address", 2) if (at := address(text))}
-    return Interfaces(links, found, _routes(said), _neighbours(said))
+    links = {name: Link(name, whole_number(mtu), _mac(mac)) for name, mtu, _, mac in reported.rows("link", 4)}
+    found = {at: name for name, text in reported.rows("address", 2) if (at := address(text))}
+    return Interfaces(links, found, _routes(reported), _neighbours(reported))
 
 
 def _mac(text: str) -> str:
     return "" if text in _NO_MAC else text.lower()
 
 
-def _routes(said: Records) -> tuple[Route, ...]:
+def _routes(reported: Records) -> tuple[Route, ...]:
     routes = []
-    for name, destination, _, flags, mask, metric in said.rows("route", 6):
+    for name, destination, _, flags, mask, metric in reported.rows("route", 6):
         to, bits = _little_endian(destination), _little_endian(mask)
         if to is None or bits is None or not re.fullmatch(r"[0-9A-Fa-f]{1,8}", flags) or not int(flags, 16) & _UP:
             continue
@@ -93,9 +93,9 @@ def _little_endian(text: str) -> IPv4Address | None:
     return IPv4Address(bytes.fromhex(text)[::-1])
 
 
-def _neighbours(said: Records) -> dict[IPv4Address, str]:
+def _neighbours(reported: Records) -> dict[IPv4Address, str]:
     found = {}
-    for text, flags, mac, _ in said.rows("neighbour", 4):
+    for text, flags, mac, _ in reported.rows("neighbour", 4):
         at = address(text)
         if at and re.fullmatch(r"0x[0-9a-fA-F]{1,4}", flags) and int(flags, 16) & _COMPLETE and _mac(mac):
             found[at] = _mac(mac)

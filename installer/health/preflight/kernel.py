@@ -53,9 +53,9 @@ def _options(evidence: Evidence) -> dict[str, str]:
 
 
 def _modules(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.KERNEL)
+    reported = records(subject.evidence, probes.KERNEL)
     states: dict[str, str] = {}
-    for name, state in said.rows("module", 2):
+    for name, state in reported.rows("module", 2):
         states.setdefault(name, state)
     options = _options(subject.evidence)
     for name, option in probes.MODULE_OPTIONS.items():
@@ -63,7 +63,7 @@ def _modules(subject: Subject) -> Judgement:
             states.setdefault(name, "builtin")
     if not states and not options:
         raise Unreadable("the machine named no kernel module")
-    locked = settings(said).get("kernel/modules_disabled") == "1"
+    locked = settings(reported).get("kernel/modules_disabled") == "1"
     missing = [name for name in probes.MODULE_OPTIONS if name not in states or (locked and states[name] == "available")]
     return _judge_modules(subject, states, missing, locked)
 
@@ -100,30 +100,30 @@ def _config(subject: Subject) -> Judgement:
     return holds(f"all {len(required)} options are there")
 
 
-def settings(said: Records) -> dict[str, str]:
+def settings(reported: Records) -> dict[str, str]:
     """Values under /proc/sys, by path."""
-    return {path: value for path, value in said.rows("setting", 2)}  # noqa: C416 (rows are lists)
+    return {path: value for path, value in reported.rows("setting", 2)}  # noqa: C416 (rows are lists)
 
 
 def _settings(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.KERNEL)
-    forward = settings(said).get("net/ipv4/ip_forward")
+    reported = records(subject.evidence, probes.KERNEL)
+    forward = settings(reported).get("net/ipv4/ip_forward")
     if forward is None:
         raise Unreadable("the machine did not say whether it forwards packets")
-    if forward != "1" and said.get("settings") == "read-only":
+    if forward != "1" and reported.get("settings") == "read-only":
         return fails("net.ipv4.ip_forward is 0, and /proc/sys is read-only")
-    bridged = settings(said).get("net/bridge/bridge-nf-call-iptables")
+    bridged = settings(reported).get("net/bridge/bridge-nf-call-iptables")
     off = ["net.ipv4.ip_forward"] if forward != "1" else []
     off += ["net.bridge.bridge-nf-call-iptables"] if bridged != "1" else []
     return holds(f"Craton sets {' and '.join(off)} to 1" if off else "forwarding is on")
 
 
 def _cgroups(subject: Subject) -> Judgement:
-    said, version = records(subject.evidence, probes.KERNEL), cgroup_version(subject.evidence)
+    reported, version = records(subject.evidence, probes.KERNEL), cgroup_version(subject.evidence)
     if version == 2:
-        enabled = set(said.get("controllers").split())
+        enabled = set(reported.get("controllers").split())
     else:
-        enabled = {name for name, on in said.rows("controller", 2) if on == "1"}
+        enabled = {name for name, on in reported.rows("controller", 2) if on == "1"}
     if not enabled:
         raise Unreadable("the machine named no controller of control groups")
     missing = [name for name in CONTROLLERS[version] if name not in enabled]
@@ -136,12 +136,12 @@ def _cgroups(subject: Subject) -> Judgement:
 
 
 def _limits(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.KERNEL)
-    known = settings(said)
+    reported = records(subject.evidence, probes.KERNEL)
+    known = settings(reported)
     limits = [whole_number(known.get(path, "")) for path in ("kernel/pid_max", "kernel/threads-max")]
-    limits.append(whole_number(said.get("pids-max")))
+    limits.append(whole_number(reported.get("pids-max")))
     running, allowed = (
-        whole_number(said.get("threads")),
+        whole_number(reported.get("threads")),
         min((limit for limit in limits if limit is not None), default=None),
     )
     if running is None or allowed is None:
@@ -149,7 +149,7 @@ def _limits(subject: Subject) -> Judgement:
     free = allowed - running
     if free < FEW_THREADS:
         return fails(f"room for {max(0, free)} more threads, of {allowed}")
-    files = said.get("open-files")
+    files = reported.get("open-files")
     short = [f"room for {free} more threads, of {allowed}"] if free < ENOUGH_THREADS else []
     short += [f"{files} open files a process"] if (whole_number(files) or ENOUGH_FILES) < ENOUGH_FILES else []
     for path, enough in (("max_user_instances", ENOUGH_INSTANCES), ("max_user_watches", ENOUGH_WATCHES)):

@@ -23,8 +23,8 @@ MAX_SEARCH = 29
 _NO_ANSWER = ("124", "137", "143")
 
 
-def _servers(said: Records, kind: str) -> list[str]:
-    return [words[1] for rest in said.all(kind) if (words := rest.split())[:1] == ["nameserver"] and len(words) > 1]
+def _servers(reported: Records, kind: str) -> list[str]:
+    return [words[1] for rest in reported.all(kind) if (words := rest.split())[:1] == ["nameserver"] and len(words) > 1]
 
 
 def _is_loopback(server: str) -> bool:
@@ -32,12 +32,12 @@ def _is_loopback(server: str) -> bool:
 
 
 def _resolver(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.RESOLVER)
-    servers, upstream = _servers(said, "resolv"), _servers(said, "upstream")
+    reported = records(subject.evidence, probes.RESOLVER)
+    servers, upstream = _servers(reported, "resolv"), _servers(reported, "upstream")
     real = [server for server in (*servers, *upstream) if not _is_loopback(server)]
     if not servers:
         return fails("/etc/resolv.conf names no name server")
-    dead = _unanswered(subject, said)
+    dead = _unanswered(subject, reported)
     if dead:
         return fails(f"{listed(real or servers)} did not answer: {dead}")
     if not real:
@@ -46,12 +46,12 @@ def _resolver(subject: Subject) -> Judgement:
     asked = list(dict.fromkeys(real if _is_loopback(servers[0]) else servers))
     if len(asked) > MAX_SERVERS:
         return warns(f"{len(asked)} name servers, of which pods use {MAX_SERVERS}", f"keep {MAX_SERVERS} of them")
-    domains = {word for rest in (*said.all("resolv"), *said.all("upstream")) for word in _search(rest)}
+    domains = {word for rest in (*reported.all("resolv"), *reported.all("upstream")) for word in _search(rest)}
     if len(domains) > MAX_SEARCH:
         return warns(
             f"{len(domains)} search domains; the kubelet leaves out what is over {MAX_SEARCH}", "shorten the list"
         )
-    if not subject.plan.artifacts.mirror and _status(said, probes.DOWNLOADS) not in ("0", ""):
+    if not subject.plan.artifacts.mirror and _status(reported, probes.DOWNLOADS) not in ("0", ""):
         return warns(
             f"{listed(asked)} does not know {probes.DOWNLOADS}",
             "let it find the internet's names, name a mirror in the plan, or bring the artifacts with --artifacts",
@@ -64,13 +64,13 @@ def _search(rest: str) -> list[str]:
     return words[1:] if words[:1] in (["search"], ["domain"]) else []
 
 
-def _status(said: Records, name: str) -> str:
-    return next((row[1] for row in said.rows("lookup", 3) if row[0] == name), "")
+def _status(reported: Records, name: str) -> str:
+    return next((row[1] for row in reported.rows("lookup", 3) if row[0] == name), "")
 
 
-def _unanswered(subject: Subject, said: Records) -> str:
+def _unanswered(subject: Subject, reported: Records) -> str:
     """Lookups that got no answer, in words, if none got one; the machine's own name may stand in its hosts file."""
-    tried = [row for row in said.rows("lookup", 3) if row[0] in (api_host(subject.topology), probes.DOWNLOADS)]
+    tried = [row for row in reported.rows("lookup", 3) if row[0] in (api_host(subject.topology), probes.DOWNLOADS)]
     if not tried:
         raise Unreadable("the machine tried no name")
     dead = [

@@ -95,12 +95,14 @@ def _mtu(subject: Subject) -> Judgement:
 
 
 def _port_range(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.NETWORK)
-    bounds = [whole_number(word) for word in said.need("ip_local_port_range", "from which ports it connects").split()]
+    reported = records(subject.evidence, probes.NETWORK)
+    bounds = [
+        whole_number(word) for word in reported.need("ip_local_port_range", "from which ports it connects").split()
+    ]
     if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
         raise Unreadable("the machine did not say from which ports it connects")
     first, last = max(bounds[0], NODE_PORTS[0]), min(bounds[1], NODE_PORTS[1])
-    reserved = [_range(part) for part in said.get("ip_local_reserved_ports").split(",")]
+    reserved = [_range(part) for part in reported.get("ip_local_reserved_ports").split(",")]
     if first > last or any(one and one[0] <= first and last <= one[1] for one in reserved):
         return holds(f"{bounds[0]}-{bounds[1]}, apart from node ports")
     return warns(f"connections leave from {bounds[0]}-{bounds[1]}, and node ports are {NODE_PORTS[0]}-{NODE_PORTS[1]}")
@@ -136,12 +138,12 @@ def filters(subject: Subject) -> list[Filter]:
 
 
 def _firewall(subject: Subject) -> Judgement:
-    said, known = records(subject.evidence, probes.FIREWALL), _units(subject)
+    reported, known = records(subject.evidence, probes.FIREWALL), _units(subject)
     active = [name for name in ("firewalld", "ufw") if known.get(name) == "active"]
-    if "ufw" in active and not said.get("ufw"):
+    if "ufw" in active and not reported.get("ufw"):
         active.remove("ufw")  # its service runs also where it is switched off
     found = filters(subject)
-    if not active and not found and said.get("unread"):
+    if not active and not found and reported.get("unread"):
         raise Unreadable("there is no nft to say which packet filters are in force")
     if not active and not found:
         return holds("no packet filter drops anything")

@@ -65,18 +65,18 @@ class Storage:
 
 def storage(subject: Subject) -> Storage:
     """Raises Unreadable."""
-    said = records(subject.evidence, probes.STORAGE)
-    mounts = (Mount(point, kind, frozenset(options.split(","))) for point, kind, options in said.rows("mount", 3))
+    reported = records(subject.evidence, probes.STORAGE)
+    mounts = (Mount(point, kind, frozenset(options.split(","))) for point, kind, options in reported.rows("mount", 3))
     return Storage(
-        {path: real for path, real in said.rows("path", 2)},  # noqa: C416 (rows are lists)
+        {path: real for path, real in reported.rows("path", 2)},  # noqa: C416 (rows are lists)
         {mount.point: mount for mount in mounts},
-        _counted(said, "space", 1024),
-        _counted(said, "inodes", 1),
+        _counted(reported, "space", 1024),
+        _counted(reported, "inodes", 1),
     )
 
 
-def _counted(said: Records, kind: str, unit: int) -> dict[str, tuple[int, int]]:
-    rows = ((row[5], whole_number(row[1]), whole_number(row[3])) for row in said.rows(kind, 6))
+def _counted(reported: Records, kind: str, unit: int) -> dict[str, tuple[int, int]]:
+    rows = ((row[5], whole_number(row[1]), whole_number(row[3])) for row in reported.rows(kind, 6))
     return {point: (total * unit, free * unit) for point, total, free in rows if total and free is not None}
 
 

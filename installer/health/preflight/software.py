@@ -82,12 +82,12 @@ def _perl(subject: Subject) -> Judgement:
 
 def _versions(subject: Subject) -> dict[str, str]:
     """What programs say of themselves, by name."""
-    said = (rest.partition(" ") for rest in records(subject.evidence, probes.SOFTWARE).all("version"))
-    return {name: words.strip() for name, _, words in said}
+    reported = (rest.partition(" ") for rest in records(subject.evidence, probes.SOFTWARE).all("version"))
+    return {name: words.strip() for name, _, words in reported}
 
 
 def _runtime(subject: Subject) -> Judgement:
-    said, versions = records(subject.evidence, probes.SOFTWARE), _versions(subject)
+    reported, versions = records(subject.evidence, probes.SOFTWARE), _versions(subject)
     running = [name for name in ("docker", "crio") if units(subject).get(name, {}).get("ActiveState") == "active"]
     words = versions.get("containerd")
     if words is None:
@@ -99,12 +99,12 @@ def _runtime(subject: Subject) -> Judgement:
         return warns(
             f"{name} is older than {OLDEST_CONTAINERD[0]}.{OLDEST_CONTAINERD[1]}: the kubelet does not speak to it"
         )
-    foreign = sum(whole_number(count) or 0 for space, count in said.rows("containers", 2) if space != "k8s.io")
+    foreign = sum(whole_number(count) or 0 for space, count in reported.rows("containers", 2) if space != "k8s.io")
     if running or foreign:
         seen = f"{name} runs {foreign} containers of others" if foreign else f"{name} beside {listed(running)}"
         return warns(f"{seen}; it restarts with Craton's configuration", "move what runs there to another machine")
     disabled = [
-        line for line in said.all("config") if line.startswith("disabled_plugins") and re.search(r"\bcri\b", line)
+        line for line in reported.all("config") if line.startswith("disabled_plugins") and re.search(r"\bcri\b", line)
     ]
     return holds(f"{name}; Craton switches its CRI plugin on" if disabled else name)
 
@@ -134,11 +134,11 @@ def _kubernetes(subject: Subject) -> Judgement:
 def _leftovers(subject: Subject) -> Judgement:
     if at_work(subject.plan, subject.machine, subject.evidence):
         return holds("claimed by this cluster: what is here is its own")
-    said, software = records(subject.evidence, probes.LEFTOVERS), records(subject.evidence, probes.SOFTWARE)
+    reported, software = records(subject.evidence, probes.LEFTOVERS), records(subject.evidence, probes.SOFTWARE)
     other = [name for name in REMOVERS if name in _versions(subject)]
     if other:
         return fails(f"{listed(other)} is installed", "; ".join(REMOVERS[name] for name in other))
-    paths, links = [brief(path) for path in said.all("path")], [brief(link) for link in said.all("link")]
+    paths, links = [brief(path) for path in reported.all("path")], [brief(link) for link in reported.all("link")]
     kubelet = units(subject).get("kubelet", {}).get("ActiveState")
     pods = next((count for space, count in software.rows("containers", 2) if space == "k8s.io"), "")
     firm = [path for path in paths if path.startswith(_FIRM)]

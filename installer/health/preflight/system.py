@@ -58,8 +58,8 @@ def _init(subject: Subject) -> Judgement:
 
 
 def _root(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.SYSTEM)
-    user, mapped = said.need("user", "as whom sudo runs commands"), said.get("uid-map").split()
+    reported = records(subject.evidence, probes.SYSTEM)
+    user, mapped = reported.need("user", "as whom sudo runs commands"), reported.get("uid-map").split()
     if user != "0":
         return fails(f"sudo runs commands as user {brief(user)}, not root")
     if len(mapped) == 3 and mapped[:2] != ["0", "0"]:
@@ -82,11 +82,11 @@ def _reboot(subject: Subject) -> Judgement:
 
 
 def _security_modules(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.SYSTEM)
-    apparmor = "AppArmor is on" if said.get("apparmor") == "Y" else "AppArmor is off"
-    if said.get("selinux") == "1":
+    reported = records(subject.evidence, probes.SYSTEM)
+    apparmor = "AppArmor is on" if reported.get("apparmor") == "Y" else "AppArmor is off"
+    if reported.get("selinux") == "1":
         return warns("SELinux is enforcing")
-    return holds(f"{apparmor}, SELinux is {'permissive' if said.get('selinux') == '0' else 'off'}")
+    return holds(f"{apparmor}, SELinux is {'permissive' if reported.get('selinux') == '0' else 'off'}")
 
 
 def _own_name(subject: Subject) -> Judgement:
@@ -107,8 +107,8 @@ def _own_name(subject: Subject) -> Judgement:
 
 
 def _time_sync(subject: Subject) -> Judgement:
-    said = records(subject.evidence, probes.SOFTWARE)
-    told = pairs("\n".join(said.all("time")), "=")
+    reported = records(subject.evidence, probes.SOFTWARE)
+    told = pairs("\n".join(reported.all("time")), "=")
     active = [name for name in _TIME_SERVICES if units(subject).get(name, {}).get("ActiveState") == "active"]
     by = f" by {active[0]}" if active else ""
     if told.get("NTPSynchronized") == "yes":
@@ -137,11 +137,11 @@ def units(subject: Subject) -> dict[str, dict[str, str]]:
     return {name: block for name, block in blocks.items() if block.get("LoadState") != "not-found"}
 
 
-def _pending(said: Records) -> str:
+def _pending(reported: Records) -> str:
     """What keeps the machine busy, or nothing."""
-    if said.get("cloud-init"):
+    if reported.get("cloud-init"):
         return "cloud-init has not finished"
-    busy = said.rows("busy", 2)
+    busy = reported.rows("busy", 2)
     return f"{brief(busy[0][0])} (process {brief(busy[0][1])}) holds the lock of the package manager" if busy else ""
 
 

@@ -84,16 +84,16 @@ def read_probe(
     tried: dict[int, Tried] = {}
     measured: list[PathMTU] = []
     for line in lines:
-        said = _WORDS.fullmatch(line.removeprefix(f"{secret.ask} "))
-        if said is None or int(said["id"]) >= len(attempts):
+        match = _WORDS.fullmatch(line.removeprefix(f"{secret.ask} "))
+        if match is None or int(match["id"]) >= len(attempts):
             continue
-        number, rest = int(said["id"]), said["rest"] or ""
+        number, rest = int(match["id"]), match["rest"] or ""
         flow, taken = attempts[number]
-        sizes = _SIZES.fullmatch(rest) if said["word"] == "path" else None
+        sizes = _SIZES.fullmatch(rest) if match["word"] == "path" else None
         if sizes:
             measured.append(PathMTU(flow.source, flow.target, int(sizes[1]), int(sizes[2])))
-        elif said["word"] != "path":
-            tried[number] = _tried(flow, taken, said["word"], rest, secret)
+        elif match["word"] != "path":
+            tried[number] = _tried(flow, taken, match["word"], rest, secret)
     return tried, measured
 
 

@@ -15,7 +15,7 @@ from installer.plan.questions import reading
 from installer.plan.questions.catalogue import QUESTIONS, UNASKED, flags, question_of
 from installer.plan.topology import hosts
 
-_SAID = 5
+_SHOWN = 5
 """Mistakes in one field that are put into words."""
 
 
@@ -125,8 +125,8 @@ def answers_of_flags(values: Mapping[str, str | bool | None]) -> dict[str, Any]:
         question = question_of(flag.field)
         value = reading.parse(question, given) if isinstance(given, str) else given
         answers[flag.field] = value
-        if said := reading.error(question, value):
-            wrong.append(f"{question.flag}: {said}")
+        if problem := reading.error(question, value):
+            wrong.append(f"{question.flag}: {problem}")
     if wrong:
         raise InstallerError("read the flags", " ".join(wrong), hint="craton new --help", exit_code=ExitCode.USAGE)
     return answers
@@ -171,17 +171,17 @@ def _missing(full: Answers) -> dict[str, str]:
 def _by_field(mistakes: tuple[validation.Mistake, ...], full: Answers) -> dict[str, str]:
     texts: dict[str, list[str]] = {}
     for mistake in mistakes:
-        field, text = _said(mistake, full)
+        field, text = _wording(mistake, full)
         texts.setdefault(field, []).append(text)
-    return {field: _together(list(dict.fromkeys(said))) for field, said in texts.items()}
+    return {field: _together(list(dict.fromkeys(sentences))) for field, sentences in texts.items()}
 
 
 def _together(texts: list[str]) -> str:
-    more = [f"and {len(texts) - _SAID} more like this"] if len(texts) > _SAID else []
-    return "\n".join([*texts[:_SAID], *more])
+    more = [f"and {len(texts) - _SHOWN} more like this"] if len(texts) > _SHOWN else []
+    return "\n".join([*texts[:_SHOWN], *more])
 
 
-def _said(mistake: validation.Mistake, full: Answers) -> tuple[str, str]:
+def _wording(mistake: validation.Mistake, full: Answers) -> tuple[str, str]:
     """The field that is asked for, and the mistake in words; one machine of several is named by its address."""
     names = [key for key in mistake.field if isinstance(key, str)]
     field, question = ".".join(names), _inventory(full)

@@ -135,9 +135,9 @@ def _greeted(found: Found) -> tuple[bool, str]:
 
 
 def _finished(engine: Engine, name: str) -> tuple[bool | None, str]:
-    said = engine.attempt("exec", name, "cloud-init", "status")
-    status = said.stdout.strip().removeprefix("status: ")
-    return (True, status) if status in ("done", "error", "disabled") else (None, status or said.reason)
+    output = engine.attempt("exec", name, "cloud-init", "status")
+    status = output.stdout.strip().removeprefix("status: ")
+    return (True, status) if status in ("done", "error", "disabled") else (None, status or output.reason)
 
 
 def _console(engine: Engine, name: str) -> str:

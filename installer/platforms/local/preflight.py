@@ -84,12 +84,12 @@ def judge(computer: Computer, plan: InstallPlan, topology: Topology, existing: C
 
 def notes(computer: Computer) -> list[str]:
     """What is unusual here and taken care of."""
-    said = []
+    output = []
     if computer.cgroup == 1:
-        said.append("cgroup v1: machines get hierarchies of their own, the kubelet is told to accept them")
+        output.append("cgroup v1: machines get hierarchies of their own, the kubelet is told to accept them")
     if computer.confined:
-        said.append("limits cannot be raised here (no CAP_SYS_RESOURCE): machines run with those that there are")
-    return said
+        output.append("limits cannot be raised here (no CAP_SYS_RESOURCE): machines run with those that there are")
+    return output
 
 
 def _cpus(computer: Computer, machines: int) -> Iterator[Problem]:

@@ -131,8 +131,8 @@ def _from_packages(directory: Path, archive: Path, report: Reporter) -> None:
         nonlocal last
         last = line.strip() or last
         report.log(line)
-        for number, (said, title) in enumerate(_STAGES, 1):
-            if said in line:
+        for number, (output, title) in enumerate(_STAGES, 1):
+            if output in line:
                 report.stage(number, len(_STAGES) + 1, title)
 
     status = process.follow(

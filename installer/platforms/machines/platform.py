@@ -43,10 +43,10 @@ class MachinesPlatform:
 
         def look(machine: str) -> Resource | None:
             try:
-                said = read_status(connections.get(machine, _LOOK), machine, _LOOK)
+                output = read_status(connections.get(machine, _LOOK), machine, _LOOK)
             except InstallerError as error:
                 return Resource("machine", machine, f"cannot be asked: {error.observed}", machine=machine)
-            claimed = said.get("claim", "").split("/")[0] == self._plan.name
+            claimed = output.get("claim", "").split("/")[0] == self._plan.name
             return Resource("claim", machine, "prepared by Craton", machine=machine) if claimed else None
 
         with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(self._hosts))), thread_name_prefix="find") as pool:

@@ -87,10 +87,10 @@ class SiteClient:
     def _greeting(self) -> dict[str, Any] | None:
         """What the site's process says of itself; None if it does not answer."""
         try:
-            said = self.call("hello")
+            greeting = self.call("hello")
         except InstallerError:
             return None
-        return said if isinstance(said, dict) else {}
+        return greeting if isinstance(greeting, dict) else {}
 
     def start(self) -> None:
         """Start the site's process unless it answers; the machines on record come back. Raises InstallerError."""

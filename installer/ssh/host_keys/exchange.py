@@ -48,7 +48,7 @@ class Talk:
 
     algorithms: tuple[str, ...]
     """The host key algorithms, best first."""
-    said: str = ""
+    output: str = ""
     """Its whole standard error; empty unless a key was shown."""
 
 
@@ -63,7 +63,7 @@ def talk(server: OpenSSH, deadline: Deadline, *, show: bytes | None = None, alia
             config.flush()
             lists = _exchange(_argv(server, config.name, alias), errors, deadline, show)
             errors.seek(0)
-            said = os.fsdecode(errors.read(_LONGEST)).replace("\r\n", "\n")
+            output = os.fsdecode(errors.read(_LONGEST)).replace("\r\n", "\n")
     except OSError as error:
         seen = f"`ssh` cannot be asked about the host key of {clean(server.name)}: {error.strerror or error}"
         raise InstallerError(
@@ -72,8 +72,8 @@ def talk(server: OpenSSH, deadline: Deadline, *, show: bytes | None = None, alia
     if not deadline.left:
         raise _late(server, deadline)
     if not lists:
-        raise _no_answer(server, said)
-    return Talk(lists[1], said)
+        raise _no_answer(server, output)
+    return Talk(lists[1], output)
 
 
 def _argv(server: OpenSSH, config: str, alias: str | None) -> list[str]:
@@ -178,8 +178,8 @@ def _late(server: OpenSSH, deadline: Deadline) -> InstallerError:
     )
 
 
-def _no_answer(server: OpenSSH, said: str) -> InstallerError:
-    told = [line for line in clean(said).split("\n") if line.strip() and not line.startswith("debug")]
+def _no_answer(server: OpenSSH, output: str) -> InstallerError:
+    told = [line for line in clean(output).split("\n") if line.strip() and not line.startswith("debug")]
     return InstallerError(
         _OPERATION,
         f"`ssh` cannot judge the host key of {clean(server.name)}: {(told or ['no message'])[-1][:200]}",

@@ -99,10 +99,10 @@ def place(path: Path, number: int) -> str:
 def key_at(path: Path, number: int) -> str | None:
     """The key in one line of a file as `TYPE BASE64`; None if it holds none, or cannot be read."""
     try:
-        said = path.read_bytes().split(b"\n")
+        content = path.read_bytes().split(b"\n")
     except (OSError, ValueError):  # also of a name that no file can have
         return None
-    line = parse(os.fsdecode(said[number - 1])) if number <= len(said) else None
+    line = parse(os.fsdecode(content[number - 1])) if number <= len(content) else None
     return line.key if line else None
 
 
@@ -114,8 +114,8 @@ def forget() -> None:
 @lru_cache(maxsize=64)
 def _read(path: Path, _modified: int, _size: int, _inode: int) -> _Contents:
     """Read once for all machines of a plan, and again when the file changed."""
-    said, name = path.read_bytes().split(b"\n"), tilde(path)
-    numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(said, 1))
+    content, name = path.read_bytes().split(b"\n"), tilde(path)
+    numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(content, 1))
     lines = tuple(Line(line.marker, line.hosts, line.key, f"{name} line {number}") for line, number in numbered if line)
     plain: dict[str, tuple[int, ...]] = {}
     others = []

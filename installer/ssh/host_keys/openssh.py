@@ -74,7 +74,7 @@ def opinion(server: OpenSSH, blob: bytes, deadline: Deadline, *, alias: str | No
     """
     if not _is_printable(blob):
         return Opinion(Verdict.REFUSED, "the server shows a certificate with an unprintable key id")
-    return _read(talk(server, deadline, show=blob, alias=alias).said)
+    return _read(talk(server, deadline, show=blob, alias=alias).output)
 
 
 def _is_printable(blob: bytes) -> bool:
@@ -85,30 +85,30 @@ def _is_printable(blob: bytes) -> bool:
         return False
 
 
-def _read(said: str) -> Opinion:
+def _read(output: str) -> Opinion:
     """The verdict in all that `ssh` printed. What is not understood is a refusal."""
-    lines = [line.strip() for line in said.split("\n") if line.strip()] or ["it said nothing"]
-    if _JUDGED.search(said) is None:
+    lines = [line.strip() for line in output.split("\n") if line.strip()] or ["it said nothing"]
+    if _JUDGED.search(output) is None:
         return Opinion(Verdict.REFUSED, _own_words(lines))
     if _TRUSTED.fullmatch(lines[-1]):
-        return Opinion(Verdict.TRUSTED, _known_by(said))
-    if found := _REVOKED.search(said):
+        return Opinion(Verdict.TRUSTED, _known_by(output))
+    if found := _REVOKED.search(output):
         return Opinion(Verdict.REVOKED, clean(found[1]))
-    if _CHANGED.search(said):
-        offending = _OFFENDING.search(said)
+    if _CHANGED.search(output):
+        offending = _OFFENDING.search(output)
         where, expected = _place(offending) if offending else ("", None)
         return Opinion(Verdict.CHANGED, _own_words(lines), where, expected)
-    if _UNKNOWN.search(said):
-        doubt = _CERTIFICATE.search(said)
+    if _UNKNOWN.search(output):
+        doubt = _CERTIFICATE.search(output)
         return Opinion(Verdict.UNKNOWN, f"its certificate is not trusted ({clean(doubt[1])})" if doubt else "")
     return Opinion(Verdict.REFUSED, _own_words(lines))
 
 
-def _known_by(said: str) -> str:
+def _known_by(output: str) -> str:
     """Where a trusted key is known; of several places the one that decided, which is the last."""
     place = ""
-    for found in _FOUND.finditer(said):
-        signer = _SIGNER.search(said)
+    for found in _FOUND.finditer(output):
+        signer = _SIGNER.search(output)
         place = f"certificate of {signer[1]}, " if found["authority"] and signer else ""
         place += _place(found)[0]
     return place or "as OpenSSH says"

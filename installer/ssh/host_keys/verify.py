@@ -153,18 +153,18 @@ class HostKeys:
 
         `peer` is the address of the server, of one that is connected to directly.
         """
-        said = self._ask(shown, deadline, peer)
-        self._check_refused(machine, shown, said)
+        answer = self._ask(shown, deadline, peer)
+        self._check_refused(machine, shown, answer)
         for line in self.expected:
             if line.key == shown.key:
                 return "as pinned" if line in self.lines else line.where
         if self.expected:
             raise self._changed(machine, shown, self.expected[0].key, self.expected[0].where)
-        if said.verdict is Verdict.CHANGED:
-            raise self._changed(machine, shown, said.expected, said.where)
-        if said.verdict is Verdict.UNKNOWN:
-            raise self._unknown(machine, shown, said.why)
-        return said.why
+        if answer.verdict is Verdict.CHANGED:
+            raise self._changed(machine, shown, answer.expected, answer.where)
+        if answer.verdict is Verdict.UNKNOWN:
+            raise self._unknown(machine, shown, answer.why)
+        return answer.why
 
     def _ask(self, shown: ShownKey, deadline: Deadline, peer: str | None) -> Opinion:
         """What OpenSSH makes of the key. It looks at the address as well only where it connects to that itself."""
@@ -173,26 +173,26 @@ class HostKeys:
             return Opinion(Verdict.UNKNOWN, "")
         if not shown.is_one_key:
             return Opinion(Verdict.REFUSED, "the server shows a certificate of another key")
-        said = opinion(openssh, shown.blob, deadline)
-        undecided = said.verdict in (Verdict.TRUSTED, Verdict.UNKNOWN)
+        answer = opinion(openssh, shown.blob, deadline)
+        undecided = answer.verdict in (Verdict.TRUSTED, Verdict.UNKNOWN)
         if undecided and openssh.check_address and peer and not shown.certificate:
             alias = peer if self.endpoint.port == 22 else f"[{peer}]:{self.endpoint.port}"
             of_address = opinion(openssh, shown.blob, deadline, alias=alias)
             if of_address.verdict is Verdict.CHANGED:
                 return of_address
-        return said
+        return answer
 
-    def _check_refused(self, machine: str, shown: ShownKey, said: Opinion) -> None:
+    def _check_refused(self, machine: str, shown: ShownKey, answer: Opinion) -> None:
         """Raise RevokedHostKey or RefusedHostKey where it does not matter what is pinned."""
         for line in self.lines:
             if line.marker is Marker.REVOKED and line.key == shown.key:
                 seen = f"the host key {fingerprint(shown.key)} is marked @revoked ({line.where})"
                 raise self._error(RevokedHostKey, machine, shown, seen, _REVOKED_HINT, where=line.where)
-        if said.verdict is Verdict.REVOKED:
-            seen = f"the host key {fingerprint(shown.key)} is revoked; ssh says: {said.why}"
+        if answer.verdict is Verdict.REVOKED:
+            seen = f"the host key {fingerprint(shown.key)} is revoked; ssh says: {answer.why}"
             raise self._error(RevokedHostKey, machine, shown, seen, _REVOKED_HINT)
-        if said.verdict is Verdict.REFUSED:
-            seen = f"ssh refuses the host key {fingerprint(shown.key)}: {said.why}"
+        if answer.verdict is Verdict.REFUSED:
+            seen = f"ssh refuses the host key {fingerprint(shown.key)}: {answer.why}"
             raise self._error(RefusedHostKey, machine, shown, seen, _REFUSED_HINT)
 
     def _changed(self, machine: str, shown: ShownKey, expected: str | None, where: str) -> ChangedHostKey:

@@ -91,7 +91,7 @@ def test_the_sums_of_both_architectures_are_recorded_and_every_line_stays(path: 
     recorded = checksums.record(path)
     assert recorded.plan == planfile.load(path)
     assert recorded.plan.artifacts.sums == {name: digest(mirror.files[name]) for name in ALL}
-    assert recorded.said == (
+    assert recorded.sentences == (
         f"recorded the sums of 14 artifacts in {path}, as read from {mirror.url}",
         f"recorded the digests of 9 images in {path}",
     )
@@ -104,7 +104,7 @@ def test_what_is_recorded_is_not_read_again(path: Path, mirror: Mirror) -> None:
     checksums.record(path)
     text, asked = path.read_text(), len(mirror.asked)
     again = checksums.record(path)
-    assert (again.said, path.read_text(), len(mirror.asked)) == ((), text, asked)
+    assert (again.sentences, path.read_text(), len(mirror.asked)) == ((), text, asked)
 
 
 def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
@@ -114,7 +114,7 @@ def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, 
     assert checksums.record(path).count == 0
     recorded = checksums.record(path, anew=True)
     assert (recorded.count, recorded.changed) == (1, (kubectl.path,))
-    assert recorded.said == (f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}",)
+    assert recorded.sentences == (f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}",)
     assert planfile.load(path).artifacts.sums[kubectl.path] == digest(b"rebuilt")
 
 
@@ -176,7 +176,7 @@ def test_a_rehearsal_needs_no_sums(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     planfile.save(path, InstallPlan(name="demo", subdomain="example.test"))
     assert not checksums.lacks(planfile.load(path))
-    assert checksums.record(path).said == ()
+    assert checksums.record(path).sentences == ()
     told: list[str] = []
     checksums.settle(path, tmp_path / "nowhere", told.append)
     assert told == []
@@ -242,7 +242,7 @@ def test_other_sums_in_the_directory_of_an_upgrade_are_accepted_by_the_command_t
     assert "scratch" not in refused.value.hint
     recorded = checksums.record(path, newer, target="demo", anew=True)
     assert recorded.changed == (CRICTL,)
-    assert recorded.said == (f"recorded the sum of 1 artifact in the plan of demo, as read from {newer}",)
+    assert recorded.sentences == (f"recorded the sum of 1 artifact in the plan of demo, as read from {newer}",)
     assert recorded.unread == ""
     assert recorded.plan.artifacts.sums == before.artifacts.sums | {CRICTL: digest(b"rebuilt")}
     assert recorded.plan.artifacts.digests == before.artifacts.digests, "what nobody can read again stays"

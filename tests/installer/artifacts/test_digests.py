@@ -74,7 +74,7 @@ def recorded(path: Path) -> dict[str, str]:
 def test_a_review_records_the_digest_of_every_image(path: Path) -> None:
     found = checksums.record(path)
     assert recorded(path) == {name: digest(name) for name in NAMES}
-    assert found.said[1] == f"recorded the digests of 9 images in {path}"
+    assert found.sentences[1] == f"recorded the digests of 9 images in {path}"
     assert digests.lacking(found.plan) == ()
     assert path.read_text().startswith(PLAN.partition("MIRROR")[0])
 
@@ -83,7 +83,7 @@ def test_what_is_recorded_is_not_asked_for_again(path: Path, mirror: Mirror) -> 
     checksums.record(path)
     mirror.asked.clear()
     mirror.files[manifest_path(PAUSE)] = index(PAUSE, 2)
-    assert checksums.record(path).said == ()
+    assert checksums.record(path).sentences == ()
     assert mirror.asked == []
 
 

@@ -56,12 +56,12 @@ def test_one_line_says_how_far_all_are(monkeypatch: pytest.MonkeyPatch) -> None:
         wanted.received(58_000_000)
         spoken.wait(PATIENCE)
 
-    def tell(line: str) -> None:
+    def notify(line: str) -> None:
         told.append(line)
         if "58 MB" in line:
             spoken.set()
 
-    run_all([Task("kubelet", slow)], wanted, tell)
+    run_all([Task("kubelet", slow)], wanted, notify)
     assert "  0 of 1, 58 MB so far; now kubelet" in told
 
 

@@ -129,7 +129,7 @@ def test_a_command_line_that_is_refused_is_safe_to_print(text: str) -> None:
 @repeatable
 @given(text=HOSTILE)
 def test_whatever_is_told_asked_or_printed_is_safe(text: str) -> None:
-    is_safe(printed(lambda: console.tell(text)))
+    is_safe(printed(lambda: console.notify(text)))
     is_safe(printed(lambda: console.result(text)))
     is_safe(printed(lambda: console.result_json({text: [text]})))
     with patch.object(sys, "stdin", io.StringIO("")):

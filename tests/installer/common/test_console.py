@@ -21,7 +21,7 @@ SAFE = "abcdef\ufffd password=***"
 
 
 def test_sentences_go_to_stderr_and_results_to_stdout_and_both_are_safe(capsys: pytest.CaptureFixture[str]) -> None:
-    console.tell(HOSTILE)
+    console.notify(HOSTILE)
     console.result(HOSTILE)
     assert capsys.readouterr() == (f"{SAFE}\n", f"{SAFE}\n")
 

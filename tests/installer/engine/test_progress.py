@@ -37,17 +37,17 @@ class Story:
         self.seq = 0
         self.run = 0
 
-    def tell(self, type: EventType, at: float, step: str | None = None, **data: Any) -> Story:
+    def notify(self, type: EventType, at: float, step: str | None = None, **data: Any) -> Story:
         self.seq += 1
         self.progress.extend([Event(self.seq, at, self.run, type, step, None, data)])
         return self
 
     def begin(self, at: float = 0.0, steps: list[str] = IDS, kind: RunKind = RunKind.INSTALL) -> Story:
         self.run += 1
-        return self.tell(EventType.RUN_STARTED, at, kind=kind, pid=42, steps=steps)
+        return self.notify(EventType.RUN_STARTED, at, kind=kind, pid=42, steps=steps)
 
     def step(self, at: float, id: str, state: StepState, **data: Any) -> Story:
-        return self.tell(EventType.STEP, at, id, state=state, **data)
+        return self.notify(EventType.STEP, at, id, state=state, **data)
 
     def applied(self, id: str, start: float, end: float) -> Story:
         return self.step(start, id, S).step(start, id, A).step(end, id, D, how="applied", seen="")
@@ -58,9 +58,9 @@ def test_a_run_is_running_from_its_start_to_its_end() -> None:
     assert not story.progress.running
     story.begin(at=100.0)
     assert (story.progress.running, story.progress.pid, story.progress.started) == (True, 42, 100.0)
-    story.tell(EventType.STOPPING, 110.0)
+    story.notify(EventType.STOPPING, 110.0)
     assert story.progress.stopping
-    story.tell(EventType.RUN_ENDED, 120.0, outcome="stopped", exit_code=8)
+    story.notify(EventType.RUN_ENDED, 120.0, outcome="stopped", exit_code=8)
     assert not story.progress.running
     assert (story.progress.outcome, story.progress.exit_code) == (Outcome.STOPPED, 8)
 
@@ -80,7 +80,7 @@ def test_a_step_that_runs_has_taken_the_time_until_now() -> None:
 def test_the_fraction_is_by_weight_and_by_stages() -> None:
     story = Story().begin().applied("check", 0, 5)
     assert story.progress.fraction == pytest.approx(5 / 45)
-    story.step(5, "join", A).tell(EventType.STAGE, 6, "join", number=3, of=4, title="Wait")
+    story.step(5, "join", A).notify(EventType.STAGE, 6, "join", number=3, of=4, title="Wait")
     assert story.progress.steps["join"].fraction == 0.5
     assert story.progress.fraction == pytest.approx(15 / 45)
 
@@ -106,8 +106,8 @@ def test_each_event_looks_at_its_own_step_alone_however_many_there_are(monkeypat
 
 def test_a_step_that_is_tried_again_begins_at_its_first_stage() -> None:
     story = Story().begin().step(0, "one", S).step(0, "one", A)
-    story.tell(EventType.STAGE, 1, "one", number=2, of=2, title="End")
-    story.tell(EventType.RETRY, 2, "one", attempt=2, of=4, error={}, **{"in": 1.0}).step(3, "one", S)
+    story.notify(EventType.STAGE, 1, "one", number=2, of=2, title="End")
+    story.notify(EventType.RETRY, 2, "one", attempt=2, of=4, error={}, **{"in": 1.0}).step(3, "one", S)
     view = story.progress.steps["one"]
     assert (view.stage, view.fraction, view.started) == (None, 0.0, 0)
     assert view.retry is not None
@@ -116,8 +116,8 @@ def test_a_step_that_is_tried_again_begins_at_its_first_stage() -> None:
 
 def test_a_wait_is_shown_while_its_step_waits() -> None:
     story = Story().begin().step(0, "one", A)
-    story.tell(EventType.WAIT, 1, "one", what="SSH to answer", seen="refused", until=60.0)
-    story.tell(EventType.WAIT, 2, "one", what="SSH to answer", seen="no route", until=60.0)
+    story.notify(EventType.WAIT, 1, "one", what="SSH to answer", seen="refused", until=60.0)
+    story.notify(EventType.WAIT, 2, "one", what="SSH to answer", seen="no route", until=60.0)
     assert [(view.record.id, view.wait.seen) for view in story.progress.waits if view.wait] == [("one", "no route")]
     assert story.step(3, "one", D, how="applied").progress.waits == []
 
@@ -178,13 +178,15 @@ def test_failed_and_blocked_steps_take_no_more_time() -> None:
 
 
 def test_nothing_is_left_of_a_run_that_has_ended() -> None:
-    story = Story().begin().applied("check", 0, 5).tell(EventType.RUN_ENDED, 6, outcome="done", exit_code=0)
+    story = Story().begin().applied("check", 0, 5).notify(EventType.RUN_ENDED, 6, outcome="done", exit_code=0)
     assert story.progress.remaining(now=6) is None
 
 
 def test_a_new_run_starts_anew_and_keeps_the_results() -> None:
-    story = Story().begin().applied("check", 0, 5).tell(EventType.RESULT, 6, topic="health", report={"verdict": "pass"})
-    story.tell(EventType.RUN_ENDED, 7, outcome="failed", exit_code=5).begin(at=10)
+    story = (
+        Story().begin().applied("check", 0, 5).notify(EventType.RESULT, 6, topic="health", report={"verdict": "pass"})
+    )
+    story.notify(EventType.RUN_ENDED, 7, outcome="failed", exit_code=5).begin(at=10)
     assert story.progress.running
     assert {view.state for view in story.progress.steps.values()} == {W}
     assert (story.progress.exit_code, story.progress.fraction) == (None, 0.0)
@@ -210,9 +212,9 @@ def test_a_stopped_step_waits_again() -> None:
 
 def test_a_failed_step_that_is_asked_for_begins_anew_and_what_it_blocked_waits() -> None:
     story = (
-        Story().begin().step(1, "one", S).step(1, "one", A).tell(EventType.STAGE, 2, "one", number=2, of=4, title="t")
+        Story().begin().step(1, "one", S).step(1, "one", A).notify(EventType.STAGE, 2, "one", number=2, of=4, title="t")
     )
-    story.tell(EventType.RETRY, 2, "one", attempt=2, of=4, error={})
+    story.notify(EventType.RETRY, 2, "one", attempt=2, of=4, error={})
     story.step(4, "one", F, error={"observed": "no"}).step(4, "join", B, because="Make one failed")
     story.step(9, "one", W).step(9, "join", W)
     one, join = story.progress.steps["one"], story.progress.steps["join"]

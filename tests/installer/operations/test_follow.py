@@ -40,8 +40,8 @@ class Paper(io.TextIOWrapper):
         return re.sub(r"\b\d\d:\d\d:\d\d\b", "HH:MM:SS", written.decode(self.encoding)).splitlines()
 
 
-def tell(follower: Follower, *told: Told, kind: RunKind = RunKind.INSTALL) -> Progress:
-    """Tell a run's start and then what happened, a second after the other."""
+def notify(follower: Follower, *told: Told, kind: RunKind = RunKind.INSTALL) -> Progress:
+    """Notify a run's start and then what happened, a second after the other."""
     progress = Progress.of(RECORDS)
     start: Told = (EventType.RUN_STARTED, None, {"kind": kind, "pid": 42, "steps": [step.id for step in RECORDS]})
     for number, (type, step, data) in enumerate((start, *told), 1):
@@ -53,7 +53,7 @@ def tell(follower: Follower, *told: Told, kind: RunKind = RunKind.INSTALL) -> Pr
 
 def plain(*told: Told, encoding: str = "utf-8", kind: RunKind = RunKind.INSTALL) -> list[str]:
     paper = Paper(encoding)
-    tell(PlainLines(paper), *told, kind=kind)
+    notify(PlainLines(paper), *told, kind=kind)
     return paper.lines
 
 
@@ -158,7 +158,7 @@ def test_plain_lines_leave_the_machines_logs_to_the_journal() -> None:
 
 def test_json_lines_are_one_document_a_line_with_time_place_and_data(capsys: pytest.CaptureFixture[str]) -> None:
     follower = JsonLines()
-    tell(follower, step(ONE, F, error=ERROR), (RETRY, ONE, RETRYING), (EventType.STOPPING, None, {}))
+    notify(follower, step(ONE, F, error=ERROR), (RETRY, ONE, RETRYING), (EventType.STOPPING, None, {}))
     follower.log(LogLine(7, 1005.5, 1, None, ONE, "Unpacking ..."))
     started, failed, retry, stopping, log = map(json.loads, capsys.readouterr().out.splitlines())
     assert (started["type"], started["steps"]) == ("run-started", [ONE, VERIFY])
@@ -178,7 +178,7 @@ def test_json_lines_are_one_document_a_line_with_time_place_and_data(capsys: pyt
 def test_a_fold_keeps_the_progress_and_passes_everything_on_if_to_anyone(inner: bool) -> None:
     paper = Paper()
     fold = Fold(PlainLines(paper) if inner else None)
-    progress = tell(fold, step(ONE, S), step(ONE, D, how="observed", seen="x"))
+    progress = notify(fold, step(ONE, S), step(ONE, D, how="observed", seen="x"))
     fold.log(LogLine(1, 1000.0, 1, None, ONE, "text"))
     assert fold.progress is progress
     assert len(paper.lines) == (1 if inner else 0)

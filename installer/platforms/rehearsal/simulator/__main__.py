@@ -20,7 +20,7 @@ from pathlib import Path
 
 import asyncssh
 
-from installer.common.console import tell
+from installer.common.console import notify
 from installer.common.errors import InstallerError
 from installer.platforms.rehearsal.client import ADDRESS, LOCK
 from installer.platforms.rehearsal.records import Store
@@ -63,8 +63,8 @@ def _detach() -> int | None:
     listening, ready = os.pipe()
     if os.fork():
         os.close(ready)
-        said = os.read(listening, 16)
-        if said != b"ready":
+        output = os.read(listening, 16)
+        if output != b"ready":
             raise SystemExit(1)
         return None
     os.close(listening)
@@ -89,7 +89,7 @@ def main() -> None:
     try:
         asyncio.run(_live(directory, ready))
     except InstallerError as error:
-        tell(f"{error}\n{error.hint}")
+        notify(f"{error}\n{error.hint}")
         raise SystemExit(1) from None
 
 

@@ -126,10 +126,10 @@ def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:
         command.say(line)
 
 
-async def _changed(command: Command, known: ClusterRecord, *said: str) -> None:
+async def _changed(command: Command, known: ClusterRecord, *output: str) -> None:
     known.revision += 1
     await command.site.store.save()
-    for line in said:
+    for line in output:
         command.say(line)
 
 

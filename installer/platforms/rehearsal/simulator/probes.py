@@ -32,31 +32,31 @@ async def answer(command: Command) -> None:
     if nonce is None:
         raise Exit(2, "sh: a stand-in runs no script but that of the health checks")
     sections = list(_SECTION.finditer(script))
-    said: list[str] = []
+    printed: list[str] = []
     for number, section in enumerate(sections):
         if number in (1, len(sections) // 2):
-            said = _say(command, said)  # the first is the clock, whose time of arrival counts
+            printed = _say(command, printed)  # the first is the clock, whose time of arrival counts
         if number == len(sections) // 2:
             await command.strike()
         probe = _PROBES.get(section["id"]) or _healthy(section["id"])
         status, output = probe(command, section["body"])
-        said.append(f"=== {nonce[1]} {section['id']}\n{output}\n=== {nonce[1]} {section['id']} exit {status}")
+        printed.append(f"=== {nonce[1]} {section['id']}\n{output}\n=== {nonce[1]} {section['id']} exit {status}")
         await command.pause(0.08, "probe", section["id"])
-    _say(command, said)
+    _say(command, printed)
 
 
-def _say(command: Command, said: list[str]) -> list[str]:
+def _say(command: Command, printed: list[str]) -> list[str]:
     """Say it in one packet, as sshd does with what a script prints quickly; what is left to be said."""
-    if said:
-        command.say("\n".join(said))
+    if printed:
+        command.say("\n".join(printed))
     return []
 
 
 def _healthy(id: str) -> Callable[[Command, str], Answer]:
     """The answer to a probe that no state of a stand-in decides: that of its healthy machine, if it says one."""
     known = {probe.id: probe.healthy for check in CHECKS for probe in check.probes}
-    said = known.get(id, "")
-    return lambda _command, _body: (0, said) if said else (127, "sh: not found")
+    output = known.get(id, "")
+    return lambda _command, _body: (0, output) if output else (127, "sh: not found")
 
 
 def _done(command: Command, title: str) -> bool:
@@ -115,8 +115,8 @@ def _kubelet(command: Command, _body: str) -> Answer:
 
 
 def _serving(command: Command, _body: str) -> Answer:
-    said = certificates.serving(command.site.record.cluster, command.machine) or "own"
-    return 0 if said in ("ok", "own") else 35, said
+    output = certificates.serving(command.site.record.cluster, command.machine) or "own"
+    return 0 if output in ("ok", "own") else 35, output
 
 
 def _requests(command: Command, _body: str) -> Answer:

@@ -96,6 +96,6 @@ async def _converse(machine: MachineRecord, process: Process) -> int:
             process.stdout.write("" if line else "\n")
             return 0
         if words:
-            said = _simple(machine, words)
-            process.stdout.write(f"sh: 1: {words[0]}: not found\n" if said is None else said)
+            output = _simple(machine, words)
+            process.stdout.write(f"sh: 1: {words[0]}: not found\n" if output is None else output)
         await asyncio.sleep(0)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# The ledger: an append-only record of all that was added to this machine, one line each, on disk before the change.
+# The undo log: an append-only record of all that was added to this machine, one line each, on disk before the change.
 #
 #     KIND NAME [PREVIOUS...]      no part holds a space
 #
@@ -8,15 +8,15 @@
 
 # added KIND NAME [PREVIOUS...]
 added() {
-    if [ ! -f "$LEDGER" ]; then
+    if [ ! -f "$UNDO_LOG" ]; then
         state_directory
     else
-        ! grep -qxF -- "$*" "$LEDGER" || return 0
+        ! grep -qxF -- "$*" "$UNDO_LOG" || return 0
         # What a crash cut short names a change that was never made.
-        [ -z "$(tail -c 1 "$LEDGER")" ] || echo >>"$LEDGER" || failed_write "$LEDGER"
+        [ -z "$(tail -c 1 "$UNDO_LOG")" ] || echo >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
     fi
-    printf '%s\n' "$*" >>"$LEDGER" || failed_write "$LEDGER"
-    flush "$LEDGER"
+    printf '%s\n' "$*" >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
+    flush "$UNDO_LOG"
 }
 
 # added_once KIND NAME PREVIOUS...: only the first line of a kind and name counts, of a state that was there before us.
@@ -25,12 +25,12 @@ added_once() {
 }
 
 recorded() {
-    [ -f "$LEDGER" ] && grep -q "^$1 $(escaped "$2")\( \|$\)" "$LEDGER"
+    [ -f "$UNDO_LOG" ] && grep -q "^$1 $(escaped "$2")\( \|$\)" "$UNDO_LOG"
 }
 
 # Each line of KIND NAME, without the two.
 records_of() {
-    [ ! -f "$LEDGER" ] || sed -n "s/^$1 $(escaped "$2") //p" "$LEDGER"
+    [ ! -f "$UNDO_LOG" ] || sed -n "s/^$1 $(escaped "$2") //p" "$UNDO_LOG"
 }
 
 # A name as a basic regular expression for sed and grep that finds it alone.
@@ -51,5 +51,5 @@ removed() {
 left() {
     say "left $*"
     left_any=yes
-    grep "^$1 $(escaped "$2")\( \|$\)" "$LEDGER" >>"$STATE/kept"
+    grep "^$1 $(escaped "$2")\( \|$\)" "$UNDO_LOG" >>"$STATE/kept"
 }
