@@ -34,13 +34,13 @@ app = typer.Typer(pretty_exceptions_enable=False)
 @app.command(name="list", rich_help_panel=RUNNING)
 def list_clusters(as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
     """List your clusters with state, phase, progress and the pid of a running engine."""
-    from installer.operations import clusters, outcome
+    from installer.operations import clusters
 
     found = clusters.summaries()
     if as_json:
         result_json([clusters.summary_document(summary) for summary in found], indent=2)
     else:
-        result(outcome.clusters_table(found))
+        result(clusters.clusters_table(found))
 
 
 @app.command(rich_help_panel=RUNNING)

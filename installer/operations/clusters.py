@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from installer.common import paths as state
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.engine import process
+from installer.common.text import columns
 from installer.engine.events import Outcome
-from installer.engine.journal import Reader
+from installer.engine.lock import running_pid
 from installer.engine.progress import FINISHED, Progress
+from installer.engine.reader import Reader
+from installer.health.report.glance import last_verdict
+from installer.operations.plan_row import PlanRow, recorded
 from installer.steps.step import Phase
-
-if TYPE_CHECKING:
-    from installer.health.report.model import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Standing:
     """Without its steps."""
     fraction: float = 0.0
     unfinished: Phase | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the newest run."""
 
 
 def _standing(directory: ClusterDirectory) -> Standing:
@@ -81,52 +85,55 @@ def _standing(directory: ClusterDirectory) -> Standing:
     done = sum(weight for _, state, weight in tally if state in FINISHED)
     open_phases = {phase for phase, state, _ in tally if state not in FINISHED}
     unfinished = next((phase for phase in Phase if phase in open_phases), None)
-    return Standing(run, done / (sum(weight for *_, weight in tally) or 1.0), unfinished)
+    return Standing(run, done / (sum(weight for *_, weight in tally) or 1.0), unfinished, last.options)
 
 
 def _summary(directory: ClusterDirectory) -> ClusterSummary:
     """What is known of a cluster. What can't be read leaves its own fields empty and is named."""
-    from installer.plan import planfile
-
     troubles: list[InstallerError] = []
-    standing, plan = Standing(Progress({})), None
-    try:
-        plan = planfile.load(directory.plan)
-    except InstallerError as error:
-        troubles.append(error)
+    standing, plan = Standing(Progress({})), PlanRow()
     try:
         standing = _standing(directory)
     except InstallerError as error:
         troubles.append(error)
-    pid, report = process.running_pid(directory), _last_report(directory, troubles)
+    try:
+        plan = _plan_row(directory, standing.options)
+    except InstallerError as error:
+        troubles.insert(0, error)
+    pid, (verdict, checked_at) = running_pid(directory), last_verdict(directory) or ("", None)
     last_run = standing.last_run
     created = next((path.stat().st_mtime for path in (directory.plan, directory.path) if path.exists()), 0.0)
     return ClusterSummary(
         name=directory.cluster,
-        platform=plan.platform if plan else "?",
+        platform=plan.platform,
         state="unreadable" if troubles else cluster_state(last_run, running=pid is not None),
         phase=str(standing.unfinished or ""),
         fraction=standing.fraction,
         pid=pid,
         created=created,
         updated=last_run.ended or last_run.started or created,
-        kubernetes=plan.kubernetes if plan else "",
-        machines=plan.machine_count if plan else 0,
-        last_check=str(report.verdict) if report else "",
-        last_check_at=report.checked_at if report else None,
-        notice=plan.traits.notice if plan else "",
+        kubernetes=plan.kubernetes,
+        machines=plan.machines,
+        last_check=verdict,
+        last_check_at=checked_at,
+        notice=plan.notice,
         trouble=" ".join(f"{error}. {error.hint}".strip() for error in troubles) or _lost(directory, last_run, pid),
     )
 
 
-def _last_report(directory: ClusterDirectory, troubles: list[InstallerError]) -> Report | None:
-    from installer.health.report.model import last_report
-
+def _plan_row(directory: ClusterDirectory, options: Mapping[str, Any]) -> PlanRow:
+    """What the newest run recorded of the plan, if that is still the same file, else what the file says. Raises
+    InstallerError if that can't be read.
+    """
     try:
-        return last_report(directory)
-    except InstallerError as error:
-        troubles.append(error)
-        return None
+        file = directory.plan.read_bytes()
+    except OSError:
+        file = b""
+    if found := recorded(options, file):
+        return found
+    from installer.plan import planfile
+
+    return PlanRow.of(planfile.load(directory.plan))
 
 
 def _lost(directory: ClusterDirectory, last_run: Progress, pid: int | None) -> str:
@@ -153,3 +160,27 @@ def summary_document(summary: ClusterSummary) -> dict[str, Any]:
     document = asdict(summary)
     document["progress"] = document.pop("fraction")
     return document
+
+
+def clusters_table(found: Sequence[ClusterSummary]) -> str:
+    """One line a cluster, or what to do if there is none."""
+    if not found:
+        return "no clusters yet; `craton new` makes a plan, `craton apply` installs it"
+    rows = [("name", "platform", "state", "done", "phase", "machines", "version", "last check", "engine")]
+    for one in found:
+        checked = time.strftime("%H:%M:%S", time.localtime(one.last_check_at)) if one.last_check_at else "never"
+        rows.append(
+            (
+                one.name,
+                one.platform,
+                one.state,
+                f"{one.fraction:.0%}",
+                one.phase or "-",
+                str(one.machines),
+                one.kubernetes,
+                f"{one.last_check} {checked}".strip(),
+                f"pid {one.pid}" if one.pid else "-",
+            )
+        )
+    troubles = [f"  {one.name}: {one.trouble}" for one in found if one.trouble]
+    return "\n".join((*columns(rows), *troubles))

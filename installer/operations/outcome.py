@@ -1,19 +1,17 @@
-"""What a run came to, in words: the end of an install, the receipt of a destroy, the list of clusters."""
+"""What a run came to, in words: the end of an install, the receipt of a destroy."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from installer.cluster.etcd import survives
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.common.text import columns, count
+from installer.common.text import count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.operations import lookup
-from installer.operations.clusters import ClusterSummary
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.steps.platform import Resource
@@ -125,27 +123,3 @@ def resource_lines(cluster: str, resources: Sequence[Resource]) -> list[str]:
         *lines,
         f"  and everything Craton keeps about {cluster}",
     ]
-
-
-def clusters_table(found: Sequence[ClusterSummary]) -> str:
-    """One line a cluster, or what to do if there is none."""
-    if not found:
-        return "no clusters yet; `craton new` makes a plan, `craton apply` installs it"
-    rows = [("name", "platform", "state", "done", "phase", "machines", "version", "last check", "engine")]
-    for one in found:
-        checked = time.strftime("%H:%M:%S", time.localtime(one.last_check_at)) if one.last_check_at else "never"
-        rows.append(
-            (
-                one.name,
-                one.platform,
-                one.state,
-                f"{one.fraction:.0%}",
-                one.phase or "-",
-                str(one.machines),
-                one.kubernetes,
-                f"{one.last_check} {checked}".strip(),
-                f"pid {one.pid}" if one.pid else "-",
-            )
-        )
-    troubles = [f"  {one.name}: {one.trouble}" for one in found if one.trouble]
-    return "\n".join((*columns(rows), *troubles))

@@ -6,11 +6,11 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
@@ -19,7 +19,7 @@ from installer.engine import process, runner, store
 from installer.engine.context import Stop
 from installer.engine.events import RunKind
 from installer.engine.journal import Journal
-from installer.operations import lease, pipeline, session
+from installer.operations import lease, pipeline, plan_row, session
 from installer.operations.assignment import Assignment
 from installer.plan import planfile
 from installer.plan.changes import Risk, changes
@@ -76,7 +76,7 @@ def work(
     return code
 
 
-async def _run(
+def _run(
     assignment: Assignment,
     plan: InstallPlan,
     world: World,
@@ -85,13 +85,17 @@ async def _run(
     stop: Stop,
     begun: Callable[[], None],
     guard: Callable[[], None],
-) -> ExitCode:
-    return await runner.run(
+) -> Coroutine[Any, Any, ExitCode]:
+    return runner.run(
         _steps(assignment, plan),
         world,
         journal,
         kind=assignment.kind,
-        options={**asdict(assignment.options), "plan": assignment.plan_path},
+        options={
+            **asdict(assignment.options),
+            "plan": assignment.plan_path,
+            plan_row.FIELD: plan_row.to_record(plan, Path(assignment.plan_path).read_bytes()),
+        },
         pace=assignment.options.speed,
         limits={**_LIMITS, **world.platform.limits()},
         stop=stop,

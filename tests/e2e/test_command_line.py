@@ -65,7 +65,7 @@ def test_version_is_the_packages_own(craton: Craton) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["new", "--help"], ["apply", "--help"], ["destroy", "--help"], ["list"]]
+    "arguments", [["--help"], ["new", "--help"], ["apply", "--help"], ["destroy", "--help"], ["list", "--plain"]]
 )
 def test_help_imports_nothing_heavy(craton: Craton, arguments: list[str]) -> None:
     found = imports(craton, *arguments)
@@ -73,6 +73,10 @@ def test_help_imports_nothing_heavy(craton: Craton, arguments: list[str]) -> Non
     assert not [name for name in HEAVY if name in found]
     if arguments == ["--help"]:
         assert not {"pydantic", "sqlite3", "installer.plan.model"} & found
+
+
+def test_a_list_imports_neither_what_parses_commands_nor_what_reads_plans(craton: Craton) -> None:
+    assert not {*HEAVY, "typer", "pydantic", "installer.plan.model"} & imports(craton, "list")
 
 
 def test_without_a_terminal_the_bare_command_prints_help(craton: Craton) -> None:

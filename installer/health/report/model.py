@@ -12,13 +12,12 @@ from installer.common import json_reader
 from installer.common.shape import LATEST, NUMBER, shaped
 from installer.health.check import Finding, Verdict, worst
 from installer.health.reach.pairs import Pair, Reached
+from installer.health.report.glance import FINDINGS, FORMAT
 from installer.plan.decisions import State
 from installer.plan.rules import Level
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,10 @@ class Report:
         return tuple(rule for rule in self.rules if bad & {rule.configured, rule.observed})
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON shape. `verdict`, `headline` and `counts` are for its readers; `from_dict` derives them anew."""
+        """The JSON shape. `verdict`, `headline` and `counts` are for its readers; `from_dict` derives them anew.
+
+        What `glance` reads comes before the findings.
+        """
         return {
             "format": FORMAT,
             "cluster": self.cluster,
@@ -134,7 +136,7 @@ class Report:
             "counts": {str(verdict): count for verdict, count in self.counts.items()},
             "checked_at": self.checked_at,
             "seconds": self.seconds,
-            "findings": [_fields(finding) for finding in self.findings],
+            FINDINGS: [_fields(finding) for finding in self.findings],
             "reach": [_fields(pair) for pair in self.reach],
             "rules": [_fields(rule) for rule in self.rules],
             "pairs_covered": self.pairs_covered,

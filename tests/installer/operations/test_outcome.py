@@ -13,9 +13,7 @@ from installer.common.paths import ClusterDirectory, write_private
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.engine.progress import Progress
 from installer.health.report.model import save_report
-from installer.operations.clusters import ClusterSummary
 from installer.operations.outcome import (
-    clusters_table,
     destroyed_lines,
     outcome_lines,
     outside_lines,
@@ -193,28 +191,3 @@ def test_what_a_destroy_would_take_is_listed_before_anyone_is_asked() -> None:
         "  network          demo",
         "  and everything Craton keeps about demo",
     ]
-
-
-def summary(name: str, **given: Any) -> ClusterSummary:
-    fields: dict[str, Any] = {
-        "platform": "rehearsal", "state": "installed", "phase": "", "fraction": 1.0, "pid": None, "created": 0.0,
-        "updated": 0.0, "kubernetes": "v1.36.2", "machines": 6, "last_check": "", "last_check_at": None, "notice": "",
-    }  # fmt: skip
-    return ClusterSummary(name=name, **{**fields, **given})
-
-
-def test_clusters_stand_in_a_table_one_a_line() -> None:
-    busy = summary("busy-one", state="installing", phase="prepare", fraction=0.5, pid=42, machines=1000)
-    checked = summary("demo", last_check="pass", last_check_at=1000.0)
-    head, first, second = clusters_table([busy, checked]).splitlines()
-    assert head.split("  ")[0] == "name"
-    assert first.split() == [
-        "busy-one", "rehearsal", "installing", "50%", "prepare", "1000", "v1.36.2", "never", "pid", "42",
-    ]  # fmt: skip
-    assert second.split()[:7] == ["demo", "rehearsal", "installed", "100%", "-", "6", "v1.36.2"]
-    assert second.split()[7] == "pass"
-    assert {line.index("rehearsal") for line in (first, second)} == {head.index("platform")}
-
-
-def test_without_clusters_the_table_says_what_to_do() -> None:
-    assert "craton new" in clusters_table([])
