@@ -128,7 +128,7 @@ class CratonApp(App[int]):
         self.run_worker(self.run_action(action, node))
 
     def _fatal_error(self) -> None:
-        # Textual would print a traceback; users get one sentence, and whoever mends it finds the rest in a file.
+        # Textual would print a traceback; users get one sentence, and whoever fixes it finds the rest in a file.
         if os.environ.get("CRATON_DEBUG"):
             super()._fatal_error()
             return

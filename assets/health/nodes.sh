@@ -1,4 +1,4 @@
-# shellcheck disable=SC2016,SC2154 # $server stands in the line that comes before these; what stands in single quotes is kubectl's to expand
+# shellcheck disable=SC2016,SC2154 # $server is set in the line before these; kubectl expands what is in single quotes
 # One line per node: NAME READY VERSION LABELS TAINTS.
 template='{{range .items}}{{.metadata.name}} {{range .status.conditions}}{{if eq .type "Ready"}}{{.status}}{{end}}{{end}}'
 template="$template"' {{.status.nodeInfo.kubeletVersion}} {{$comma := ""}}'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The first process of a machine: mends what a container engine sets up otherwise than a machine has it, then
+# The first process of a machine: corrects what a container engine sets up differently from a machine, then
 # becomes systemd. Runs at every start, and must not mind what an earlier start has done.
 set -eu
 
@@ -26,7 +26,7 @@ unbound() {
     while umount "$1" 2>/dev/null; do :; done
 }
 
-# Engines bind these over and write them anew at every start: a machine's are its own. The line with the machine's own
+# Engines bind these over and rewrite them at every start: a machine's are its own. The line with the machine's own
 # name is kept, or every sudo would wait for a name server.
 own_files() {
     name=$(hostname)

@@ -151,7 +151,7 @@ def _collect_sums(plan: InstallPlan, artifacts: Iterable[Artifact], directory: P
         if artifact.sums not in texts:
             raise _failed(artifact.sums, where, Failure("HTTP status 404", status=404))
         if not _says(plan, artifact, texts[artifact.sums]):
-            hint = "find out why; `craton review PLAN --anew` records the new ones"
+            hint = "find out why; `craton review PLAN --refresh` records the new ones"
             raise _failed(artifact.sums, where, Failure("other sums than were reviewed", hint=hint))
     for path, text in texts.items():
         try:

@@ -101,10 +101,10 @@ def record(
     *,
     target: str = "",
     reviewing: bool = True,
-    anew: bool = False,
+    refresh: bool = False,
     deadline: float = 60.0,
 ) -> Recorded:
-    """Read what the plan at `path` lacks, or all if `anew`, and write it into the file; its comments stay.
+    """Read what the plan at `path` lacks, or all if `refresh`, and write it into the file; its comments stay.
 
     Sums come from `directory` (of `--artifacts`) if one is given, else from the plan's mirror, else from the
     publishers, within `deadline` seconds; digests as `digests.current` says. Those of other versions are dropped; what
@@ -116,10 +116,10 @@ def record(
     if plan.traits.stand_ins:
         return Recorded(plan, _place(path, target))
     before = plan.artifacts
-    anew = anew or before.sums_from != before.mirror
-    sums = dict(sorted(_now(plan, directory, deadline, anew=anew).items()))
+    refresh = refresh or before.sums_from != before.mirror
+    sums = dict(sorted(_now(plan, directory, deadline, refresh=refresh).items()))
     artifacts = before.model_copy(update={"sums": sums, "sums_from": before.mirror})
-    images = digests.current(plan.model_copy(update={"artifacts": artifacts}), directory, anew=anew)
+    images = digests.current(plan.model_copy(update={"artifacts": artifacts}), directory, refresh=refresh)
     artifacts = artifacts.model_copy(update={"digests": images.found})
     changed = (*_differing(before.sums, sums), *_differing(before.digests, images.found))
     if changed and not reviewing:
@@ -139,11 +139,11 @@ def _new(before: Mapping[str, str], now: Mapping[str, str]) -> int:
     return sum(1 for name, found in now.items() if before.get(name) != found)
 
 
-def _now(plan: InstallPlan, directory: Path | None, deadline: float, *, anew: bool) -> dict[str, str]:
-    """The sums that the plan should have. Only what is missing is read, unless `anew`."""
-    if directory is not None and anew and not _incomplete(plan):
+def _now(plan: InstallPlan, directory: Path | None, deadline: float, *, refresh: bool) -> dict[str, str]:
+    """The sums that the plan should have. Only what is missing is read, unless `refresh`."""
+    if directory is not None and refresh and not _incomplete(plan):
         return {**_still_wanted(plan), **present_sums(plan, directory)}
-    if anew or _incomplete(plan):
+    if refresh or _incomplete(plan):
         return read_sums(plan, directory, deadline)
     images = read_image_sums(directory) if directory is not None else {}
     return {**images, **_still_wanted(plan)}
@@ -232,7 +232,7 @@ def _place(path: Path, target: str) -> str:
 
 def _accepting(path: Path, target: str, directory: Path | None) -> str:
     """The command that records the sums and digests of now. The file may be one that is gone afterwards."""
-    argv = ["craton", "review", target or str(path), "--anew"]
+    argv = ["craton", "review", target or str(path), "--refresh"]
     return shlex.join([*argv, "--artifacts", str(directory)] if directory is not None else argv)
 
 

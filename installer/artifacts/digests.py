@@ -43,8 +43,8 @@ def lacking(plan: InstallPlan) -> tuple[str, ...]:
     return tuple(name for name in images(plan) if name not in plan.artifacts.digests and not _has_archive(plan, name))
 
 
-def current(plan: InstallPlan, directory: Path | None = None, *, anew: bool = False) -> Digests:
-    """The digests that `plan` should have; those that it has are not read again, unless `anew`.
+def current(plan: InstallPlan, directory: Path | None = None, *, refresh: bool = False) -> Digests:
+    """The digests that `plan` should have; those that it has are not read again, unless `refresh`.
 
     Those that can't be read again stay as they are.
     With `directory` (of `--artifacts`) also those of its archives, of which no registry is asked.
@@ -52,7 +52,7 @@ def current(plan: InstallPlan, directory: Path | None = None, *, anew: bool = Fa
     names = images(plan)
     archived = of_archives(directory) if directory is not None else {}
     recorded = {name: digest for name, digest in plan.artifacts.digests.items() if name in names}
-    found = {name: archived[name] for name in names if name in archived} | ({} if anew else recorded)
+    found = {name: archived[name] for name in names if name in archived} | ({} if refresh else recorded)
     known = {name: digest for name, digest in found.items() if archived.get(name, digest)}
     wanted = [name for name in names if name not in known and name not in archived and not _has_archive(plan, name)]
     read, why = _read(wanted, plan.artifacts.mirror)

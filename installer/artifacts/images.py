@@ -25,7 +25,7 @@ _OFFLINE = (
     "(artifacts.mirror); what came so far is kept: run the same command again"
 )
 _REFUSED = "look whether it exists there; what came so far is kept: run the same command again"
-_REPLACED = "find out why it no longer has what was reviewed; `craton review PLAN --anew` records what it has now"
+_REPLACED = "find out why it no longer has what was reviewed; `craton review PLAN --refresh` records what it has now"
 
 
 @dataclass(frozen=True, slots=True)

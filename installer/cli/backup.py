@@ -87,7 +87,7 @@ def restore(
 ) -> None:
     """Rebuild a cluster's etcd from a backup, after you lost most masters or need to go back in time.
 
-    It is done on one master that still has its certificates. All others leave the cluster, and join anew with
+    It is done on one master that still has its certificates. All others leave the cluster, and join again with
     `craton resume`. Run again after an interruption, it completes what was begun.
     """
     from installer.operations import lookup, session
@@ -105,7 +105,7 @@ def restore(
         restoring.restore(world, intent, notify)
     result(f"{cluster} is at {intent.backup.clock} again, with one master: {intent.master}")
     if intent.others:
-        result(f"  next      craton resume {cluster}  (the other masters join anew)")
+        result(f"  next      craton resume {cluster}  (the other masters join again)")
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def _summary(made: Bundle, command: str, target: str) -> list[str]:
     ]
     if made.stale:
         lines.append(
-            f"first:   craton review {target} --anew (the plan has other sums of {len(made.stale)} image archives)"
+            f"first:   craton review {target} --refresh (the plan has other sums of {len(made.stale)} image archives)"
         )
     return [*lines, f"next:    {command}"]
 

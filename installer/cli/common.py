@@ -86,7 +86,7 @@ SumsFrom = Annotated[
         exists=True,
         callback=_unpacked,
         resolve_path=True,
-        help="Read checksums from this directory instead of the network; with --anew, accept those that changed there.",
+        help="Read checksums from this directory, not the network; with --refresh, accept those that changed there.",
     ),
 ]
 Cluster = Annotated[str, typer.Argument(help="Name of the cluster.", autocompletion=_complete_cluster)]

@@ -33,7 +33,8 @@ Offline = Annotated[
 ]
 
 
-Anew = Annotated[bool, typer.Option("--anew", help="Read every checksum again and record the ones that changed.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Read every checksum again and record the ones that changed.")]
+Anew = Annotated[bool, typer.Option("--anew", hidden=True, help="The former name of --refresh.")]
 
 
 @app.command(rich_help_panel=STARTED)
@@ -42,8 +43,9 @@ def review(
     as_json: Json = False,
     plain: Plain = False,
     offline: Offline = False,
-    anew: Anew = False,
+    refresh: Refresh = False,
     artifacts: SumsFrom = None,
+    anew: Anew = False,
 ) -> None:
     """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
     from installer.operations import pipeline
@@ -53,9 +55,10 @@ def review(
     path = plan_path(target)
     plan = planfile.load(path)
     mode = mode_of(as_json=as_json, plain=plain)
-    if anew or artifacts or (mode is not Mode.SCREEN and is_path(target) and not offline):
+    refresh = refresh or anew
+    if refresh or artifacts or (mode is not Mode.SCREEN and is_path(target) and not offline):
         cluster = "" if is_path(target) else target
-        plan = _record_sums(path, plan, cluster, artifacts, anew=anew)
+        plan = _record_sums(path, plan, cluster, artifacts, refresh=refresh)
     if mode is Mode.SCREEN:
         from screens.app import run_review
 
@@ -67,14 +70,14 @@ def review(
         result(reviewing.text(plan, steps))
 
 
-def _record_sums(path: Path, plan: InstallPlan, cluster: str, directory: Path | None, *, anew: bool) -> InstallPlan:
+def _record_sums(path: Path, plan: InstallPlan, cluster: str, directory: Path | None, *, refresh: bool) -> InstallPlan:
     """The plan with the sums that its file lacked; as it was, and a warning, if they cannot be had now."""
     from installer.artifacts import checksums
 
     try:
-        if checksums.lacks(plan, directory) or (anew and not plan.traits.stand_ins):
+        if checksums.lacks(plan, directory) or (refresh and not plan.traits.stand_ins):
             notify(f"reading the sums of what is installed from {checksums.source(plan, directory)} ...")
-        recorded = checksums.record(path, directory, target=cluster, anew=anew, deadline=checksums.REVIEWING)
+        recorded = checksums.record(path, directory, target=cluster, refresh=refresh, deadline=checksums.REVIEWING)
     except InstallerError as error:
         notify(f"warning: {checksums.not_read(error)}")
         return plan

@@ -17,7 +17,7 @@ class SpreadDNS(Permanent):
     """CoreDNS answers from more than one node, so that losing any one leaves the cluster its names.
 
     Its Deployment prefers nodes apart, but when kubeadm makes it there is only one; nothing moves pods that run.
-    One pod is made anew at a time, so that another answers meanwhile and the new one keeps away from it: a restart of
+    One pod is replaced at a time, so that another answers meanwhile and the new one keeps away from it: a restart of
     the whole Deployment can end with all of them together again.
     """
 

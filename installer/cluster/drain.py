@@ -82,7 +82,7 @@ def explained(machine: str, result: Result) -> InstallerError | None:
         pods = [pod.strip() for pod in bare["pods"].split(",")]
         return _stay(
             machine,
-            f"no controller would start {_some(pods)} anew elsewhere",
+            f"no controller would start {_some(pods)} again elsewhere",
             "move or delete them yourself (kubectl delete pod), then resume",
         )
     if pending := [found["pod"] for found in _PENDING.finditer(text)]:

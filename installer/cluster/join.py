@@ -49,7 +49,7 @@ class Join(Permanent):
     def _make_room(self, ctx: Context, master: str, seen: masters.Condition) -> None:
         """Nothing of an earlier machine of this name, or of an earlier try, stands in the way of a join."""
         if seen.begun:
-            ctx.log(f"{seen.begun} began on this machine and did not come to its end: it is reset, and joins anew")
+            ctx.log(f"{seen.begun} began on this machine and didn't finish: it is reset, and joins again")
             run_program(ctx, self.machine.name, "reset")
         if self._is_master:
             etcd.remove_stale(ctx, master, self.machine.name)
@@ -86,5 +86,5 @@ def _invitation(ctx: Context, master: str) -> kubeadm.Invitation:
             "invite",
             f"craton-node invite said no {missing}",
             machine=master,
-            hint="read that master's log, mend it, then resume",
+            hint="read that master's log, fix it, then resume",
         ) from None

@@ -104,7 +104,7 @@ class Reset(Permanent):
 
 @dataclass(frozen=True)
 class Forgotten(Permanent):
-    """There is no Node object of the machine. Deleted after the reset: a kubelet that starts makes its own anew."""
+    """There is no Node object of the machine. Deleted after the reset: a kubelet that starts creates its own again."""
 
     machine: Machine
 

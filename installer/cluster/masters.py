@@ -67,7 +67,7 @@ def condition(ctx: Context, machine: str) -> Condition:
     seen = Condition.of(program.condition(ctx, machine))
     if not seen.member:
         outdated.forget(ctx.world.directory, machine)
-    elif outdated.is_marked(ctx.world.directory, machine):  # a restore left it behind: it joins anew
+    elif outdated.is_marked(ctx.world.directory, machine):  # a restore left it behind: it joins again
         return replace(seen, member="", begun="restore")
     return seen
 
@@ -105,7 +105,7 @@ def established(ctx: Context, besides: str = "") -> str | None:
 
 
 def reachable_master(ctx: Context, besides: str = "") -> str:
-    """As `established`. Raises InstallerError, which names the master to mend, if there is none."""
+    """As `established`. Raises InstallerError, which names the master to repair, if there is none."""
     found, troubles = _first(ctx, besides)
     if found is None:
         raise next((error for error in troubles if not isinstance(error, _NoMemberError)), troubles[0])
@@ -125,7 +125,7 @@ def elsewhere(ctx: Context, first: str) -> str | None:
             "begin the cluster",
             f"{doubts[0].machine} may be a master of {ctx.world.plan.name} already: {doubts[0].observed}",
             machine=doubts[0].machine,
-            hint=f"mend that first, then resume: {first} begins no second cluster beside it. "
+            hint=f"fix that first, then resume: {first} doesn't begin a second cluster.  "
             + (doubts[0].hint and f"({doubts[0].hint})"),
             retryable=doubts[0].retryable,
         )
@@ -206,6 +206,6 @@ def _check(ctx: Context, master: Machine) -> None:
             "ask a master",
             f"its API server does not work: {seen.trouble(Role.MASTER)}",
             machine=master.name,
-            hint="craton gather collects what its containers say; mend it, then resume",
+            hint="craton gather collects what its containers say; fix it, then resume",
             retryable=True,
         )

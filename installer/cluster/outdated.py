@@ -1,6 +1,6 @@
 """Masters whose etcd holds what a restore went back behind: no members, whatever they say, until they are reset.
 
-Those that did not answer while another master's etcd was made anew from a backup come back with the old data, and two
+Those that did not answer while another master's etcd was rebuilt from a backup come back with the old data, and two
 of them would be a majority among themselves. A file of the cluster's directory remembers each.
 """
 

@@ -158,7 +158,7 @@ def _spawn(argv: Sequence[str], directory: ClusterDirectory, handshake: int) -> 
             env={**os.environ, HANDSHAKE: str(handshake)},
         )
     except OSError as error:
-        raise InstallerError(_START, f"{argv[0]}: {error.strerror}", hint="Install Craton anew.") from error
+        raise InstallerError(_START, f"{argv[0]}: {error.strerror}", hint="Install Craton again.") from error
     finally:
         os.close(log)
 

@@ -39,7 +39,7 @@ def request_retry(journal: Path, steps: Collection[str]) -> None:
             connection.executemany(_REQUEST, [(now, step) for step in steps])
             connection.execute("COMMIT")
     except sqlite3.Error as error:
-        hint = f"Make space or mend {journal.parent}, then try again."
+        hint = f"Make space or repair {journal.parent}, then try again."
         raise InstallerError("ask for another try", f"{journal}: {error}", hint=hint) from error
 
 

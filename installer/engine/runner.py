@@ -159,7 +159,7 @@ class _Engine:
             self._revive(asked)
 
     def _revive(self, failed: Collection[str]) -> None:
-        """Start failed steps anew; what they blocked waits again, unless another failed step blocks it as well."""
+        """Start failed steps again; what they blocked waits again, unless another failed step blocks it as well."""
         waiting = list(dict.fromkeys([*failed, *self._behind(failed)]))
         for id in waiting:
             del self._states[id]

@@ -68,7 +68,7 @@ class VerifyCluster(Proof):
             raise InstallerError(
                 "keep the contract",
                 "; ".join(f"{rule.id} {rule.subject}: {rule.detail}" for rule in broken),
-                hint="`craton check` shows which machines and pairs; mend the firewall, then resume",
+                hint="`craton check` shows which machines and pairs; fix the firewall, then resume",
             )
         return Observation(True, report.headline)
 

@@ -29,7 +29,7 @@ from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 WINDOW = 30
-"""Seconds after which a machine takes back rules that nobody confirmed."""
+"""Seconds after which a machine removes rules that nobody confirmed."""
 _CONNECT = 30.0
 _SPARE = 5.0
 """Seconds of the window that confirming must leave unused: what comes too late is not tried."""

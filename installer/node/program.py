@@ -15,7 +15,7 @@ Verbs (arguments; what stdin holds; what stdout says):
     prepare       the configuration (installer.node.configuration); stages
     hosts         the configuration; writes the names that machines know each other by, and nothing else
                   (a proxy to the API that runs is one of them; `prepare` makes it)
-    undo          takes back what prepare and firewall did, and leaves the cluster before; lines `removed KIND NAME`
+    undo          undoes prepare and firewall, after leaving the cluster; lines `removed KIND NAME`
                   and `left KIND NAME WHY`
     firewall apply|confirm|remove|show       see installer.node.firewall
 
@@ -41,7 +41,7 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     etcd health URL...              a line `URL ok` or `URL WHY` for each client URL; on a master
     etcd remove ID                  takes the member (decimal, as the JSON has it) out; on a master
     etcd snapshot FILE              a checked snapshot of this master's etcd, mode 0600; a line `FILE SUM REVISION`
-    etcd restore FILE               this master's etcd anew from a snapshot, as its only member; the one that was is
+    etcd restore FILE               this master's etcd rebuilt from a snapshot, as its only member; the one that was is
                                     kept aside (/var/lib/etcd.before-restore-TIME, named in a line `kept PATH`)
     images missing IMAGE...         the configuration, with the new release; the images that are not here, one a line
     images bring IMAGE...           the same; archives are imported, and of these images those pulled that are not here
@@ -92,7 +92,7 @@ _HINTS = {
     28: "free space on the machine's disk (df -h), then resume",
     30: "the machine's file system is mounted read-only: look for the reason (dmesg), mount it writable, then resume",
     65: "Usually a proxy that rewrites downloads, or a mirror that changed after the review: find out which; "
-    "`craton review PLAN --anew` reads the sums again",
+    "`craton review PLAN --refresh` reads the sums again",
     69: "check that the machine reaches its mirror, by way of the plan's proxy if it needs one; "
     "or bring the artifacts with --artifacts",
     75: "another command of Craton still runs on the machine: wait for it to end, then resume",
@@ -162,7 +162,7 @@ def _failure(machine: str, verb: str, result: Result) -> InstallerError:
         f"craton-node {verb}",
         f"exit status {result.status}: {lines[-1].removeprefix('craton-node: ')}",
         machine=machine,
-        hint=_HINTS.get(reason, "read the machine's log (craton ssh, craton gather), mend it, then resume"),
+        hint=_HINTS.get(reason, "read the machine's log (craton ssh, craton gather), fix it, then resume"),
     )
 
 

@@ -147,12 +147,12 @@ class Prepare(_Prepare, Permanent):
 
 @dataclass(frozen=True)
 class PrepareOwn(_Prepare):
-    """On a machine that is the user's: what was added is taken back, and what was found and left is said."""
+    """On a machine that is the user's: removes what was added, and logs what was found and left."""
 
     def undo(self, ctx: Context) -> None:
         fields = status(ctx, self.machine)
         if not _is_ours(fields, self.plan.name):
-            ctx.log(f"nothing of {self.plan.name} is here to take back")
+            ctx.log(f"nothing of {self.plan.name} is here to remove")
             return
         _publish(ctx, self.machine, "undo", run_program(ctx, self.machine, "undo"))
 
@@ -198,12 +198,12 @@ def _is_ours(fields: Mapping[str, str], cluster: str) -> bool:
 
 
 def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:
-    """Record what was taken back, and what was found and left: lines of `undo` and `release`."""
+    """Record what was removed, and what was found and left: lines of `undo` and `release`."""
     lines = output.splitlines()
     taken = [line.removeprefix("removed ") for line in lines if line.startswith("removed ")]
     left = [line.removeprefix("left ") for line in lines if line.startswith("left ")]
     ctx.publish(f"{verb}/{machine}", {"machine": machine, "removed": taken, "left": left})
-    ctx.log(f"{len(taken)} things taken back, {len(left)} left")
+    ctx.log(f"{len(taken)} things removed, {len(left)} left")
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

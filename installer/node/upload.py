@@ -58,7 +58,7 @@ def _changed(source: Path | bytes, found: str, expected: str) -> InstallerError:
     return InstallerError(
         "upload",
         f"{source if isinstance(source, Path) else 'the file'} has the SHA-256 sum {found}, expected {expected}",
-        hint="the file changed after the review: get it again, or `craton review PLAN --anew`",
+        hint="the file changed after the review: get it again, or `craton review PLAN --refresh`",
     )
 
 

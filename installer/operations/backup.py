@@ -134,7 +134,7 @@ def _choose(world: World, seen: Mapping[str, Condition | InstallerError], say: S
     raise InstallerError(
         "find a master with an etcd",
         "; ".join(f"{name}: {why}" for name, why in troubles.items()),
-        hint=f"`craton resume {cluster}` mends what it can; with an older backup, `craton etcd restore` does",
+        hint=f"`craton resume {cluster}` repairs what it can; with an older backup, `craton etcd restore` does",
         exit_code=ExitCode.CLUSTER,
     )
 

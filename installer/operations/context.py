@@ -49,7 +49,7 @@ class DirectContext:
             if not self.remaining():
                 raise InstallerError(
                     f"wait for {what}", f"not within {self._seconds:.0f} s; last seen: {seen}",
-                    hint="mend what was last seen, then run the command again: what is done stays done",
+                    hint="fix what was last seen, then run the command again: completed steps stay done",
                 )  # fmt: skip
             if seen != shown:
                 clock = time.strftime("%H:%M:%S", time.localtime(time.time() + self.remaining()))

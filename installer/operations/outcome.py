@@ -18,7 +18,7 @@ from installer.steps.platform import Resource
 
 
 def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
-    """What a person should know when a run has ended: what stands, where, and what to do next."""
+    """What a person should know when a run has ended: what exists, where, and what to do next."""
     name = directory.cluster
     if progress.running:
         return [f"{name}: left running at {progress.fraction:.0%}; `craton watch {name}` shows it again."]
@@ -86,14 +86,14 @@ def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
     left = receipt.get("left", [])
     if progress.exit_code == ExitCode.DONE:
         gone = [view.record.title for view in progress.steps.values() if view.state is StepState.UNDONE]
-        lines = [f"{cluster} is destroyed: {len(gone)} things taken back; a second look found nothing left."]
+        lines = [f"{cluster} is destroyed: {len(gone)} things removed; a second look found nothing left."]
         return lines + [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
     lines = [f"{cluster}: not everything could be destroyed."]
     lines += [f"  left: {item['kind']} {item['name']} {item['detail']}".rstrip() for item in left]
     for view in progress.failures:
         error = view.error or {}
         lines.append(f"  {view.record.id}: {error.get('observed')}")
-    return [*lines, f"Mend what is named above, then run `craton destroy {cluster}` again."]
+    return [*lines, f"Fix what is named above, then run `craton destroy {cluster}` again."]
 
 
 def left_on_machines(progress: Progress) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What installing a plan runs, and what destroying it takes back: the parts' steps put together. Pure."""
+"""What installing a plan runs and what destroying it undoes: the steps of every part in order. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Restoring a cluster's etcd from a backup: on one master, whose cluster the others then join anew.
+"""Restoring a cluster's etcd from a backup: on one master, whose cluster the others then join again.
 
 Every step looks first at what is done already, so that running it again after an interruption completes it. The
 snapshot itself is put in place again then: that costs only what was written in between.
@@ -55,9 +55,9 @@ class Intent:
         taken, cluster = self.backup, self.backup.cluster
         lines = [
             f"{cluster} goes back to {taken.clock} (revision {taken.revision}): what was written since then is lost.",
-            f"  {self.master}: its etcd is made anew from the snapshot; the one that it has is kept aside",
+            f"  {self.master}: its etcd is rebuilt from the snapshot; the one that it has is kept aside",
         ]
-        lines += [f"  {name}: is reset, and can join anew" for name in self.reset]
+        lines += [f"  {name}: is reset, and can join again" for name in self.reset]
         lines += [f"  {name}: counts as lost ({why}); its node object goes" for name, why in self.lost.items()]
         if self.lost:
             lines.append(f"  A lost master that comes back has the old data until `craton resume {cluster}` resets it.")
@@ -85,7 +85,7 @@ def intend(world: World, archive: Path, machine: str | None = None) -> Intent:
 
 
 def restore(world: World, intent: Intent, say: Say = say_nothing) -> None:
-    """Do what was intended, under the cluster's lock; the masters but one have to join anew then, by a resume.
+    """Do what was intended, under the cluster's lock; all masters but one then have to join again, through a resume.
 
     Raises InstallerError at what fails; the same call completes what was begun.
     """
@@ -98,11 +98,11 @@ def restore(world: World, intent: Intent, say: Say = say_nothing) -> None:
         for name in intent.lost:
             outdated.mark(world.directory, name)
         lock.check()
-        say(f"{intent.master}: etcd is made anew from the snapshot")
+        say(f"{intent.master}: etcd is rebuilt from the snapshot")
         run_program(DirectContext(world, _BRING, say), intent.master, "etcd", "restore", remote)
         _await_api(world, intent.master, say)
         for name in intent.others:
-            say(f"{name}: its node object goes, so that it can join anew")
+            say(f"{name}: its node object is deleted, so that it can join again")
             _kubectl(world, intent.master, "delete", "node", name, "--ignore-not-found")
         with suppress(InstallerError):  # it is in nobody's way
             backup.remove(DirectContext(world, _ASK), intent.master, remote)

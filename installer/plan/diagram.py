@@ -28,7 +28,7 @@ def diagram(plan: InstallPlan, width: int = MAX_WIDTH, *, ascii: bool = False) -
 
 
 def facts(plan: InstallPlan) -> tuple[str, str, str]:
-    """What stands under the drawing: the number of machines, what the cluster survives, what it costs."""
+    """The lines under the drawing: the number of machines, what the cluster survives, what it costs."""
     return count(plan.machine_count, "machine"), survival(plan), plan.traits.cost
 
 

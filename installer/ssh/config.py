@@ -145,7 +145,7 @@ def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpo
         raise InstallerError(
             OPERATION,
             f"the jump hosts go in circles: {name} is the hop number {depth}",
-            hint="mend ProxyJump in ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads",
+            hint="fix ProxyJump in ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads",
         )
     answer = ask(name, arguments, config)
     if first(answer, "proxycommand") not in ("", "none"):
@@ -178,7 +178,7 @@ def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> Op
     jump = first(answer, "proxyjump") not in ("", "none")
     extra = []
     if first(answer, "userknownhostsfile") == "none":
-        # Without such a file, `ssh` refuses a new key without a word.
+        # Without such a file, `ssh` refuses a new key silently.
         extra.append("UserKnownHostsFile=/dev/null")
     if first(answer, "canonicalizehostname") in _YES and not jump:
         # `yes` means: unless there is a ProxyCommand, which there is when `ssh` is asked.

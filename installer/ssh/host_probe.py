@@ -15,7 +15,7 @@ from installer.ssh.connection import Connection, Result
 from installer.ssh.diagnosis import OnStage, passed
 
 _SPECIAL = re.compile(r"[\\@!=:,()]")
-"""What stands behind a backslash in a name in sudoers(5)."""
+"""The characters that sudoers(5) wants escaped in a name."""
 
 _FLOOD = 2000
 """Lines after which a shell is not listened to any more: the script below prints some thirty."""
@@ -126,8 +126,8 @@ def _sudo(machine: str, user: str, sections: dict[str, str]) -> str:
         return "without a password"
     answer = sections.get("sudo", "").partition("\n")[2].strip() or f"exit status {allowed.split()[1]}, no message"
     if "must have a tty" in answer or "requiretty" in answer:
-        mended = _written(f"Defaults:{name} !requiretty", "/etc/sudoers.d/craton-tty")
-        raise _sudo_failure(machine, "sudo wants a terminal (requiretty)", f"as root: {mended}")
+        remedy = _written(f"Defaults:{name} !requiretty", "/etc/sudoers.d/craton-tty")
+        raise _sudo_failure(machine, "sudo wants a terminal (requiretty)", f"as root: {remedy}")
     if "password" in answer or "authentication is required" in answer:
         raise _sudo_failure(machine, f"sudo asks {user} for a password", f"as root on the machine: {rule}")
     if "not in the sudoers" in answer or "not allowed" in answer or "may not run" in answer:

@@ -90,7 +90,7 @@ class Fleet:
         self._weight = 0.0
 
     def load(self, records: Iterable[StepRecord]) -> None:
-        """Begin anew with a run's steps."""
+        """Start over with a run's steps."""
         last = self.progress
         self.progress = Progress.of(records)
         self.progress.run, self.progress.kind, self.progress.last_seq = last.run, last.kind, last.last_seq

@@ -82,7 +82,7 @@ class DestroyScreen(RunScreen):
         with Vertical(id="undo", classes="page"):
             yield PhasesBar()
             yield Static(
-                Content.styled("every step of the install is taken back, the last one first", "$faint"), id="undo-title"
+                Content.styled("every step of the install is undone, the last one first", "$faint"), id="undo-title"
             )
             yield StepList(id="steps")
             yield FailureCard()
@@ -226,7 +226,7 @@ def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], wid
     """What there was, what went, and what a second look found, in lines of `width`."""
     left: Sequence[Mapping[str, str]] = progress.results.get("receipt", {}).get("left", [])
     undone = sum(view.state is StepState.UNDONE for view in progress.steps.values())
-    took = Content.styled(f"   {count(undone, 'step')} taken back", "$faint")
+    took = Content.styled(f"   {count(undone, 'step')} undone", "$faint")
     if progress.exit_code == ExitCode.DONE:
         head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + took
         proof = theme.content(theme.DONE, "looked again: nothing is left")

@@ -48,7 +48,7 @@ CONTRACT_HELP = (
 class CheckMatrix(Matrix):
     HELP = (
         "One row per machine, one column per check. The arrow keys go from cell to cell; what was seen there, and what "
-        "mends it, stands below. – means that the check is not for such a machine."
+        "fixes it, is below. – means that the check doesn't apply to that machine."
     )
 
 
@@ -60,7 +60,7 @@ class ReachMatrix(Matrix):
 
 
 class HealthScreen(Remote):
-    """Shows the last report at once, and checks anew when it opens and when asked."""
+    """Shows the last report at once, and checks again when it opens and when asked."""
 
     HELP = (
         "r checks everything again over SSH; m only the selected machine, c only the selected check on every machine, "

@@ -70,7 +70,7 @@ def finding_at(report: Report, row: int, column: int) -> Finding | None:
 
 
 def finding_words(report: Report, finding: Finding | None) -> Content:
-    """Where, what was seen, and what mends it."""
+    """Where, what was seen, and what to do."""
     if finding is None:
         return Content()
     mark = MARK_OF_VERDICT[finding.verdict]

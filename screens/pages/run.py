@@ -152,7 +152,7 @@ class RunScreen(Remote):
         self._drawn = None
 
     def refresh_keys(self) -> None:
-        """Let the footer know if other keys work now; it is built anew each time."""
+        """Let the footer know if other keys work now; it is built again each time."""
         working = tuple(binding.action for _, binding, enabled, _ in self.active_bindings.values() if enabled)
         if working != self._working:
             self._working = working
@@ -212,7 +212,7 @@ class RunScreen(Remote):
         self.app.push_screen(ChoiceDialog(question, LEAVING), decide)
 
     def how_far(self) -> str:
-        """What stands behind the percentage: the time left, or how the run ended."""
+        """The words after the percentage: the time left, or how the run ended."""
         progress = self.fleet.progress
         if progress.started is None:
             return ""

@@ -1,4 +1,4 @@
-"""What an install has come to: what stands, its names, its health, and what to do next."""
+"""The result of an install: what exists, its names, its health, and what to do next."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read(directory: ClusterDirectory, progress: Progress) -> Installed:
 
 
 def facts(installed: Installed) -> list[tuple[str, Content]]:
-    """Labels and what stands beside them."""
+    """Labels and their values."""
     plan, directory = installed.plan, installed.directory
     machines = [count(plan.masters, "master"), count(plan.infra, "infra node"), count(plan.workers, "worker")]
     shown = [text for number, text in zip((plan.masters, plan.infra, plan.workers), machines, strict=True) if number]

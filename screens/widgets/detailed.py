@@ -13,7 +13,7 @@ from screens.widgets.table import Column, Row, Table
 
 
 class Detailed(Vertical):
-    """`describe` says what stands below for the row of an index; it is asked only for rows that are looked at."""
+    """`describe` gives the text below the rows for an index; it is asked only for rows that are looked at."""
 
     DEFAULT_CSS = """
     Detailed {

@@ -25,7 +25,7 @@ class PhasesBar(Widget):
     phases: reactive[tuple[tuple[Phase, StepState], ...]] = reactive(())
     fraction: reactive[float] = reactive(0.0)
     left: reactive[str] = reactive("")
-    """What stands behind the percentage: the time left, or how the run ended."""
+    """The words after the percentage: the time left, or how the run ended."""
 
     def render(self) -> Content:
         width = self.content_size.width

@@ -21,7 +21,7 @@ STYLES = ("faint", "primary", "success", "warning", "error", "bold", "rule", "re
 
 
 class Rows(ScrollView, can_focus=True):
-    """One line per row and a cursor. Subclasses say how many rows there are and what stands in each."""
+    """One line per row and a cursor. Subclasses say how many rows there are and what each shows."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{name}" for name in STYLES} | {"rows--cursor"}
     DEFAULT_CSS = """

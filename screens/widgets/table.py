@@ -1,4 +1,4 @@
-"""A table of any length: columns as wide as what stands in them, and only visible rows drawn."""
+"""A table of any length: columns as wide as their content, and only visible rows drawn."""
 
 from __future__ import annotations
 

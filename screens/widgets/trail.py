@@ -1,4 +1,4 @@
-"""The trail of a wizard's pages: which are done, which is open, which have something to mend."""
+"""The trail of a wizard's pages: which are done, which is open, which have something to correct."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class StepContext:
 
 @dataclass
 class Rehearsal:
-    """One cluster's rehearsal. `run` opens the platform anew, as each run of an engine does."""
+    """One cluster's rehearsal. `run` opens the platform again, as each run of an engine does."""
 
     plan: InstallPlan
     topology: Topology = field(init=False)

@@ -30,8 +30,8 @@ drop_api_proxy() {
     change "stop $API_PROXY"
     systemctl disable -q "$API_PROXY" || :
     systemctl stop "$API_PROXY" || :
-    take_back "$API_PROXY_UNIT"
-    take_back "$API_PROXY_CONFIG"
+    withdraw "$API_PROXY_UNIT"
+    withdraw "$API_PROXY_CONFIG"
     pending reload
     reload_units
 }

@@ -22,7 +22,7 @@ enter() {
     take_payload kubeadm.yaml encryption.yaml $POLICIES
     ! is_in_cluster "$1" || { drop_payload && say 'already done' && return; }
     [ -s "$PAYLOAD/kubeadm.yaml" ] || refuse_payload 'the payload has no kubeadm.yaml'
-    [ ! -e "$BEGUN" ] || take_back_begun
+    [ ! -e "$BEGUN" ] || undo_begun
     without_proxy
     own_cluster_data
     enter_images=$(images_of "$(kind_of_machine "$1")" "$(kubeadm_version)" "$(kept_setting PAUSE_IMAGE)")
@@ -33,8 +33,8 @@ enter() {
     run_kubeadm "$@" --config "$KUBEADM_CONFIG"
 }
 
-take_back_begun() {
-    say 'what a run began that was cut off is taken back'
+undo_begun() {
+    say 'what an interrupted run began is undone'
     clean_up
     return_to_standalone
 }

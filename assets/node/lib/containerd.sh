@@ -66,7 +66,7 @@ containerd_settings() {
 containerd_without() {
     is_ours file "$1" || return 0
     pending containerd-unit
-    take_back "$1"
+    withdraw "$1"
 }
 
 containerd_config() {

@@ -110,8 +110,8 @@ make_link() {
     ln -s "$2" "$1" || failed_write "$1"
 }
 
-# take_back PATH: a file of ours that is not wanted any more. Its lines in the undo log stay, and name nothing that stands.
-take_back() {
+# withdraw PATH: a file of ours that isn't wanted any more. Its lines in the undo log stay, and name nothing that exists.
+withdraw() {
     ! is_ours file "$1" || { change "remove $1" && undo_file "$1" >/dev/null; }
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The firewall: the contract's rules as nftables table `inet craton`. No other table is ever touched.
 #
-# What is loaded is taken back by itself, unless it is confirmed in time over a connection that had to pass it.
+# What is loaded is removed by itself, unless it is confirmed in time over a connection that had to pass it.
 # Until then it is kept under /run alone, so that a restart of the machine takes it back as well.
 #
 # In the undo log: firewall craton, which stands for the table, its file and its unit.
@@ -27,7 +27,7 @@ firewall_apply() {
     added firewall craton
     firewall_arm "$1" "$2"
     nft -f "$FIREWALL_RUN/new" || { firewall_disarm && fail 'nft did not load the rules: what was before stays'; }
-    say "loaded; taken back in $2 s unless confirmed"
+    say "loaded; removed in $2 s unless confirmed"
 }
 
 # firewall_confirm TOKEN: what `firewall apply TOKEN` loaded stays, over restarts too.

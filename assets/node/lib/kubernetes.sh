@@ -30,7 +30,7 @@ END
 
 prepare_binaries() {
     use_proxy
-    # A kubelet that runs goes on as it was, until it is started anew.
+    # A running kubelet goes on as it was until it restarts.
     is_installed kubelet || pending kubelet.service
     for binary in kubeadm kubelet kubectl; do
         install_artifact "$binary" /usr/local/bin

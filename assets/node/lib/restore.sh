@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# This master's etcd anew, from a snapshot. Cut off at any point, it goes on where it was.
+# This master's etcd, rebuilt from a snapshot. Cut off at any point, it goes on where it was.
 #
 # $RESTORING holds the time of its beginning as long as it is under way; what was etcd's data is then kept aside under
 # that time. The manifests of the control plane wait in $ASIDE, beside where the kubelet looks for them.

@@ -17,7 +17,7 @@ from installer.ssh.connection import Result
 Now = Callable[[], float]
 """This computer's time, in Unix seconds."""
 _LONGEST = 1200
-"""Letters of an observation: what stands on one screen."""
+"""Letters of an observation: what fits one screen."""
 
 
 def explain_init(plan: InstallPlan, machine: str, now: Now = time.time) -> Explain:

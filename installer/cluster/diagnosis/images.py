@@ -48,7 +48,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
         r"first record does not look like a TLS handshake|server gave HTTP response to HTTPS client",
         "{source} does not speak TLS: write http:// before it (`artifacts.mirror` in the plan)",
     ),
-    (r"connection refused", "nothing listens at {source}: start it, or mend its address in the plan"),
+    (r"connection refused", "nothing listens at {source}: start it, or correct its address in the plan"),
     (r"no route to host|network is unreachable", "the machine has no route to {source}: `ip route get` on the machine"),
     (r"no space left", "free space on the machine's disk (df -h /var/lib/containerd)"),
     (r"5\d\d [A-Z][a-z]+", "{source} is in trouble itself: look at its log, or try again later"),
@@ -82,8 +82,8 @@ def hint(pulls: tuple[ImagePull, ...]) -> str:
     source, asked, output = _source(pull), _asked(pull), _bare(pull.words)
     if "@sha256:" in pull.words and _ABSENT.search(output):
         return (
-            f"{asked} no longer has {pull.image} as it was reviewed: find out why; `craton review PLAN --anew` records "
-            "what it has now; then resume"
+            f"{asked} no longer has {pull.image} as it was reviewed: find out why; `craton review PLAN --refresh` "
+            "records what it has now; then resume"
         )
     if asked != source:
         return (

@@ -24,7 +24,7 @@ class ErrorPattern:
     on_master: bool = False
     """Whether it is the trouble of the master that invited, rather than of the machine that joins."""
     retryable: bool = False
-    """Whether a join that is begun anew, with a new invitation, may succeed."""
+    """Whether another join, with a new invitation, may succeed."""
 
 
 DISCOVERY = (
@@ -32,7 +32,7 @@ DISCOVERY = (
         r"none of the public keys .* (?:is|are) pinned",
         "the API that answers at {api} is another cluster's: its certificate authority has not the hash that "
         "{master} gave",
-        "{machine} reaches another cluster under the name {api}: see `getent hosts {api}` on it and mend /etc/hosts "
+        "{machine} reaches another cluster under the name {api}: see `getent hosts {api}` on it and fix /etc/hosts "
         "or DNS; then resume",
     ),
     ErrorPattern(
@@ -106,7 +106,7 @@ JOIN = (
         r"Secret \"kubeadm-certs\" was not found|error to get token reference|error downloading the secret",
         "the control plane's certificates are no longer in the cluster's Secret kubeadm-certs: they stay there for "
         "two hours",
-        "resume: each try puts them there anew. If it happens again, compare the masters' clocks (`timedatectl`)",
+        "resume: each try puts them there again. If it happens again, compare the masters' clocks (`timedatectl`)",
         on_master=True,
         retryable=True,
     ),
@@ -114,7 +114,7 @@ JOIN = (
         r"error decoding secret data with provided key|cipher: message authentication failed|error decoding "
         r"certificate key",
         "the certificates in the cluster's Secret kubeadm-certs are locked with another key than the one that "
-        "{master} gave: somebody uploaded them anew meanwhile",
+        "{master} gave: somebody uploaded new ones meanwhile",
         "resume: each try puts them there with its own key. Run no other `kubeadm init phase upload-certs` beside it",
         on_master=True,
         retryable=True,

@@ -50,8 +50,9 @@ REMEDIES: dict[str, str] = {
     "something else changed kubeadm's configuration",
     "Firewalld": "`systemctl disable --now firewalld` on the machine, or open the ports that are named",
     "Hostname": "a machine's name consists of lowercase letters, digits, '-' and '.', and has to be resolved on it",
-    "HTTPProxy": "the proxy in the machine's environment is no URL: mend HTTPS_PROXY and NO_PROXY (/etc/environment)",
-    "HTTPProxyCIDR": "the proxy in the machine's environment is no URL: mend HTTPS_PROXY and NO_PROXY "
+    "HTTPProxy": "the proxy in the machine's environment isn't a URL: correct HTTPS_PROXY and NO_PROXY "
+    "(/etc/environment)",
+    "HTTPProxyCIDR": "the proxy in the machine's environment isn't a URL: correct HTTPS_PROXY and NO_PROXY "
     "(/etc/environment)",
     "ImagePull": "see what is said of the image",
     "IsPrivilegedUser": "kubeadm needs root: the machine's user needs sudo without a password",
@@ -73,7 +74,7 @@ PREFIXES: dict[str, str] = {
     "FileAvailable-": _LEFT,
     "FileContent-": "set {settings} to 1 (`sysctl -w`), and see what sets it back (/etc/sysctl.d, other network "
     "software)",
-    "FileExisting-": "install {packages} on the machine, or mend root's PATH",
+    "FileExisting-": "install {packages} on the machine, or fix root's PATH",
     "Port-": "something listens at {ports}: `ss -ltnp` on the machine says what; stop it. If it is of an earlier "
     "cluster, `craton destroy` that, or `kubeadm reset -f`",
     "Service-": "`systemctl enable --now {names}` on the machine",
@@ -109,7 +110,7 @@ def _once(findings: Iterable[Finding]) -> list[Finding]:
 def _text(id_: str) -> str:
     if id_ in REMEDIES:
         return REMEDIES[id_]
-    return next((text for prefix, text in PREFIXES.items() if id_.startswith(prefix)), "mend what kubeadm names")
+    return next((text for prefix, text in PREFIXES.items() if id_.startswith(prefix)), "fix what kubeadm names")
 
 
 def _filled(text: str, findings: list[Finding]) -> str:

@@ -98,7 +98,7 @@ _CONTAINER: tuple[tuple[str, str], ...] = (
     ),
     (
         r"encryption|EncryptionConfig|AuthenticationConfiguration|audit|failed to load",
-        "a file of the API server in /etc/kubernetes/craton is none that it reads: a resume writes it anew",
+        "a file of the API server in /etc/kubernetes/craton can't be read by it: a resume writes it again",
     ),
     (r":2379|etcd", "{name} does not reach etcd on this machine: look at etcd's log first (craton gather)"),
 )

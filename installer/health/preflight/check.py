@@ -9,7 +9,7 @@ from installer.health.check import Check, Finding, Judgement, Subject, Verdict
 
 @dataclass(frozen=True, slots=True)
 class PreflightCheck(Check):
-    """`what` has to hold, in a sentence; `remedy` mends it where the judgement names nothing more exact.
+    """`what` has to hold, in a sentence; `remedy` is what to do where the judgement names nothing more exact.
 
     The level is the contract's word where one of its rules is behind the check; else NEEDED where a broken check fails,
     SHOULD where it only warns.
@@ -20,7 +20,7 @@ class PreflightCheck(Check):
 
     def examine(self, subject: Subject) -> Finding:
         """The finding on one machine; never raises."""
-        # Not super(): dataclasses make a class with slots anew, and the old one is what it would look at.
+        # Not super(): dataclasses create a second class for slots, and super() would look at the first.
         finding = Check.examine(self, subject)
         if finding.verdict in (Verdict.WARN, Verdict.FAIL) and not finding.remedy:
             return replace(finding, remedy=self.remedy)

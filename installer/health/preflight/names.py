@@ -114,7 +114,7 @@ def _covered(wanted: IPv4Network, entries: list[str]) -> bool:
 CHECKS = (
     PreflightCheck("resolver", "name servers", Level.NEEDED, _resolver, (probes.RESOLVER,),
         what="a name server answers (N9), and pods can ask it as well",
-        remedy="mend /etc/resolv.conf, or let udp and tcp 53 leave the machine"),
+        remedy="fix /etc/resolv.conf, or let udp and tcp 53 leave the machine"),
     PreflightCheck("proxy", "proxy", Level.SHOULD, _proxy, (probes.PROXY,),
         what="no proxy stands between the machines, pods and services",
         remedy="add the networks of machines, pods and services to no_proxy in /etc/environment"),

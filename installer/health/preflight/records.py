@@ -20,7 +20,7 @@ class Records:
             self._rests.setdefault(kind, []).append(rest.strip())
 
     def all(self, kind: str) -> list[str]:
-        """What stands behind `kind`, line by line."""
+        """The rest of each line that begins with `kind`."""
         return self._rests.get(kind, [])
 
     def rows(self, kind: str, fields: int) -> list[list[str]]:
@@ -29,11 +29,11 @@ class Records:
         return [words for words in split if len(words) == fields]
 
     def get(self, kind: str) -> str:
-        """What stands behind the first `kind`, or nothing."""
+        """The rest of the first line that begins with `kind`, or nothing."""
         return next(iter(self.all(kind)), "")
 
     def need(self, kind: str, what: str) -> str:
-        """What stands behind the first `kind`. Raises Unreadable if there is none."""
+        """The rest of the first line that begins with `kind`. Raises Unreadable if there is none."""
         found = self.get(kind)
         if not found:
             raise Unreadable(f"the machine did not say {what}: {brief(self._text)}")

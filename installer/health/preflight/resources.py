@@ -192,7 +192,7 @@ CHECKS = (
         remedy="make room (apt-get clean, journalctl --vacuum-size=200M), or make the disk larger"),
     PreflightCheck("inodes", "inodes", Level.NEEDED, _inodes, (probes.STORAGE,),
         what="file systems can hold many more files",
-        remedy="remove many small files, or make the file system anew with more inodes"),
+        remedy="remove many small files, or recreate the file system with more inodes"),
     PreflightCheck("read-only", "writable file systems", Level.NEEDED, _read_only, (probes.STORAGE,),
         what="/, /etc, /usr/local, /opt, /var/lib and /var/log can be written",
         remedy="look for a failing disk (dmesg), then mount -o remount,rw"),

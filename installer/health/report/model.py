@@ -123,7 +123,7 @@ class Report:
         return tuple(rule for rule in self.rules if bad & {rule.configured, rule.observed})
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON shape. `verdict`, `headline` and `counts` are for its readers; `from_dict` derives them anew.
+        """The JSON shape. `verdict`, `headline` and `counts` are for its readers; `from_dict` derives them again.
 
         What `glance` reads comes before the findings.
         """

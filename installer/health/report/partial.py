@@ -1,4 +1,4 @@
-"""Checking some of it anew: which machine to ask what, and what of the last report stays. Pure."""
+"""Checking part of it again: which machine to ask what, and what of the last report stays. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from installer.steps.evidence import Probe
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """`checks` on `machines` (full names) are made anew; of all else stays what `last` says."""
+    """`checks` on `machines` (full names) run again; everything else keeps what `last` says."""
 
     last: Report
     machines: frozenset[str]
@@ -38,8 +38,8 @@ class Recheck:
     def findings(self, fresh: Sequence[Finding]) -> tuple[Finding, ...]:
         """The last findings with the chosen ones from `fresh`, which has one for every machine and check."""
         chosen = {check.id for check in self.checks}
-        anew = {(one.machine, one.check): one for one in fresh if one.machine in self.machines and one.check in chosen}
-        return tuple(anew.get((one.machine, one.check), one) for one in self.last.findings)
+        again = {(one.machine, one.check): one for one in fresh if one.machine in self.machines and one.check in chosen}
+        return tuple(again.get((one.machine, one.check), one) for one in self.last.findings)
 
     def pairs(self, fresh: tuple[Pair, ...]) -> tuple[Pair, ...]:
         """Who reaches whom: from `fresh` if that was asked, of all machines then."""

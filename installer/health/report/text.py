@@ -1,4 +1,4 @@
-"""A health report as plain text: machines by checks, what is wrong and what mends it, the contract."""
+"""A health report as plain text: machines by checks, what is wrong and what to do, the contract."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class Trials:
         self._found: dict[_Key, Trial] = {}
         self._ssh = SSH()
         self.version = 0
-        """Grows with everything that is to be seen anew."""
+        """Grows with everything that has to be drawn again."""
 
     def want(self, machines: Iterable[Host], ssh: SSH) -> None:
         """Try these machines, in this order, and no others; `ssh` is the plan's."""
@@ -166,7 +166,7 @@ class Trials:
             return self._found.get(key) or (Trial() if key in self._wanted else None)
 
     def again(self, host: Host) -> None:
-        """Try a machine that was tried anew."""
+        """Try a machine again."""
         key = _untold(host), self._ssh
         with self._lock:
             if key in self._wanted and key not in self._running:

@@ -19,7 +19,7 @@ from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Context, Observation
 
 _STANDING = ("exited", "stopped", "paused")
-"""States of a machine that ran before: it is started, not made anew."""
+"""States of a machine that ran before: it is started, not recreated."""
 
 
 @dataclass(frozen=True)

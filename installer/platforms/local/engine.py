@@ -81,7 +81,7 @@ class Engine:
 def open_engine(choice: Literal["auto", "podman", "docker"]) -> Engine:
     """The engine that a plan asks for, or with `auto` the one that works here, podman first.
 
-    Raises InstallerError saying what is wrong with each, and the command that mends it.
+    Raises InstallerError saying what is wrong with each, and the command that fixes it.
     """
     candidates: dict[Literal["podman", "docker"], Callable[[], tuple[str, str]]] = {
         "podman": _podman_problem,
@@ -137,7 +137,7 @@ def _docker_problem() -> tuple[str, str]:
     if asked.status == 0:
         return "", ""
     if "permission denied" in asked.stderr.lower():
-        return "this user may not talk to docker", "sudo usermod -aG docker $USER, then log in anew"
+        return "this user may not talk to docker", "sudo usermod -aG docker $USER, then log in again"
     return "docker is installed and its daemon does not answer", "sudo systemctl start docker"
 
 

@@ -45,7 +45,7 @@ def reserved(cluster: str) -> bool:
 
 
 def free(network: str, address: IPv4Address) -> None:
-    """Take back the reservation of an address whose machine is gone: podman keeps it if it was killed meanwhile."""
+    """Release the reservation of an address whose machine is gone: podman keeps it if it was killed meanwhile."""
     (_RESERVATIONS / network / str(address)).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""Whether this computer can host a plan's machines: what is missing, what will be tight, and what mends it. Pure."""
+"""Whether this computer can host a plan's machines: what is missing, what will be tight, and what to do. Pure."""
 
 from __future__ import annotations
 

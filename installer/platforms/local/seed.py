@@ -16,7 +16,7 @@ DIRECTORY = "/usr/local/lib/craton"
 def archive(user_data: UserData) -> bytes:
     """A tar archive with the directory `seed`, readable by root alone.
 
-    A machine made anew has another host key and is another instance, on which cloud-init does everything again.
+    A recreated machine has another host key and is another instance, on which cloud-init does everything again.
     """
     text = user_data.render()
     instance = f"{user_data.hostname}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"

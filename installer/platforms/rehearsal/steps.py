@@ -192,7 +192,7 @@ class Creation:
                 "create the machine",
                 "it did not start: its console ends in a kernel panic",
                 machine=self.machine.name,
-                hint="a fault of this rehearsal: resume without --fault, and it is made anew",
+                hint="a fault of this rehearsal: resume without --fault, and it is made again",
             )
         return (found, _seen(found)) if found.state == "running" else (None, _seen(found))
 

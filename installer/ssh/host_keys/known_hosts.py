@@ -107,7 +107,7 @@ def key_at(path: Path, number: int) -> str | None:
 
 
 def forget() -> None:
-    """Read every file anew; for whoever writes one, since a clock's tick is too coarse to tell two writes apart."""
+    """Read every file again; for whoever writes one, since a clock's tick is too coarse to tell two writes apart."""
     _read.cache_clear()
 
 

@@ -236,7 +236,7 @@ class HostKeys:
 
     @property
     def _place(self) -> str:
-        """What stands before a message that is about a host on the way."""
+        """The prefix of a message about a host on the way."""
         return f"jump host {self._address}: " if self.name else ""
 
     @property

@@ -94,7 +94,7 @@ class Keyrings:
             return self._found[chain]
 
     def forget(self) -> None:
-        """Look anew next time: a key may have been added to the agent since."""
+        """Look again next time: a key may have been added to the agent since."""
         with self._lock:
             self._found.clear()
 

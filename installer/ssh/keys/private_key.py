@@ -25,7 +25,7 @@ _LONGEST = 64 * 1024
 
 
 class KeyFileError(Exception):
-    """The file is no key that can be used: the message says why, and what mends it."""
+    """The file is no key that can be used: the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _check_mode(path: Path) -> None:
 
 
 def _public_half(path: Path) -> tuple[bytes | None, str]:
-    """What stands in the file beside a private key that ends in `.pub`, if there is one."""
+    """The content of the file next to a private key that ends in `.pub`, if there is one."""
     try:
         data = _read(path.with_name(path.name + ".pub"))
         return wire.from_line(data.decode("utf-8", "replace")) if data else (None, "")

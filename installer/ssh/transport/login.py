@@ -1,4 +1,4 @@
-"""Logging in: every key offered and refused by name; where nobody is let in, why, and what mends it."""
+"""Logging in: every key offered and refused by name; where nobody is let in, why, and what to do."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Pool(Generic[K, V]):
             opening.release()
 
     def renew(self, key: K, machine: str, deadline: Deadline, open: Callable[[], V]) -> V:
-        """As `get`, but opened anew; what was open under `key` is closed."""
+        """As `get`, but over a new connection; what was open under `key` is closed."""
         with self._lock:
             old = self._open.pop(key, None)
         if old is not None:

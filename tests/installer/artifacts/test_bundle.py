@@ -167,7 +167,7 @@ def test_an_image_that_is_no_longer_what_was_reviewed_is_refused(work: Work, reg
     error = work.refused("amd64")
     assert error.operation == f"get {work.images[0]} with the digest sha256:{'0' * 64}"
     assert "HTTP status 404" in error.observed
-    assert "craton review PLAN --anew" in error.hint
+    assert "craton review PLAN --refresh" in error.hint
 
 
 def test_an_archive_with_another_digest_than_was_reviewed_is_made_again(work: Work, registry: Registry) -> None:
@@ -442,7 +442,7 @@ def test_the_command_says_what_it_made_and_what_to_do_next(
 ) -> None:
     plan = planfile.load(path)
     _push(registry, mirror, images(plan))
-    checksums.record(path, anew=True)
+    checksums.record(path, refresh=True)
     done = user.run("bundle", "demo.yaml", "--architecture", "amd64", "-o", "to go.tar")
     assert "[9/9] ghcr.io/flannel-io/flannel-cni-plugin:" in done.stderr
     summary, following = done.stdout.splitlines()
@@ -460,7 +460,7 @@ def test_the_command_makes_a_directory_and_says_so_in_json(
     path: Path, registry: Registry, mirror: Mirror, user: Craton
 ) -> None:
     _push(registry, mirror, images(planfile.load(path)))
-    checksums.record(path, anew=True)
+    checksums.record(path, refresh=True)
     document = user.json("bundle", "demo.yaml")
     assert document["path"] == "demo-bundle"
     assert document["architectures"] == ["amd64", "arm64"]
@@ -474,7 +474,7 @@ def test_an_interrupted_bundle_goes_on_where_it_stopped(
     path: Path, registry: Registry, mirror: Mirror, user: Craton
 ) -> None:
     _push(registry, mirror, images(planfile.load(path)))
-    checksums.record(path, anew=True)
+    checksums.record(path, refresh=True)
     kubelet = wanted(planfile.load(path), "amd64")[5].path
     mirror.faults[kubelet] = ["stall"]
     running = user.start("bundle", "demo.yaml", "--architecture", "amd64")

@@ -38,7 +38,7 @@ artifacts:
   mirror: MIRROR
 """
 PLAN = planfile.loads(COMMENTED.replace("MIRROR", "http://127.0.0.1"))
-ACCEPTING = "craton review demo --anew"
+ACCEPTING = "craton review demo --refresh"
 ALL = {artifact.path for architecture in ARCHITECTURES for artifact in wanted(PLAN, architecture)}
 
 
@@ -107,12 +107,12 @@ def test_what_is_recorded_is_not_read_again(path: Path, mirror: Mirror) -> None:
     assert (again.sentences, path.read_text(), len(mirror.asked)) == ((), text, asked)
 
 
-def test_asked_for_anew_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
+def test_asked_for_again_all_are_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
     checksums.record(path)
     kubectl = wanted(PLAN, "arm64")[-1]
     mirror.files[kubectl.sums] = digest(b"rebuilt").encode()
     assert checksums.record(path).count == 0
-    recorded = checksums.record(path, anew=True)
+    recorded = checksums.record(path, refresh=True)
     assert (recorded.count, recorded.changed) == (1, (kubectl.path,))
     assert recorded.sentences == (f"recorded the sum of 1 artifact in {path}, as read from {mirror.url}",)
     assert planfile.load(path).artifacts.sums[kubectl.path] == digest(b"rebuilt")
@@ -131,7 +131,7 @@ def test_another_version_brings_its_own_sums_and_drops_the_old_ones(path: Path, 
     assert recorded.warning == ""
 
 
-def test_another_mirror_is_read_anew_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
+def test_another_mirror_is_read_again_and_what_differs_is_said(path: Path, mirror: Mirror) -> None:
     checksums.record(path)
     kubeadm = wanted(PLAN, "amd64")[4]
     files = {**mirror.files, kubeadm.path: b"built elsewhere", kubeadm.sums: digest(b"built elsewhere").encode()}
@@ -237,10 +237,10 @@ def test_other_sums_in_the_directory_of_an_upgrade_are_accepted_by_the_command_t
     newer = filled(tmp_path / "new", {name: data for name, data in files.items() if "release/v1.36.2/" not in name})
     filled(newer, {CRICTL: b"rebuilt", f"{CRICTL}.sha256": digest(b"rebuilt").encode()})
     with pytest.raises(InstallerError) as refused:
-        checksums.record(scratch, newer, target="demo", reviewing=False, anew=True)
-    assert f"`craton review demo --anew --artifacts {newer}`" in refused.value.hint
+        checksums.record(scratch, newer, target="demo", reviewing=False, refresh=True)
+    assert f"`craton review demo --refresh --artifacts {newer}`" in refused.value.hint
     assert "scratch" not in refused.value.hint
-    recorded = checksums.record(path, newer, target="demo", anew=True)
+    recorded = checksums.record(path, newer, target="demo", refresh=True)
     assert recorded.changed == (CRICTL,)
     assert recorded.sentences == (f"recorded the sum of 1 artifact in the plan of demo, as read from {newer}",)
     assert recorded.unread == ""

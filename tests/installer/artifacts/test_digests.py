@@ -90,7 +90,7 @@ def test_what_is_recorded_is_not_asked_for_again(path: Path, mirror: Mirror) -> 
 def test_a_tag_that_leads_elsewhere_by_now_is_pointed_out_when_all_is_read_again(path: Path, mirror: Mirror) -> None:
     checksums.record(path)
     mirror.files[manifest_path(PAUSE)] = index(PAUSE, 2)
-    found = checksums.record(path, anew=True)
+    found = checksums.record(path, refresh=True)
     assert found.changed == (PAUSE,)
     assert PAUSE in found.warning
     assert recorded(path)[PAUSE] == digest(PAUSE, 2)
@@ -152,7 +152,7 @@ def test_digests_from_archives_stay_when_another_directory_is_read_that_lacks_th
     archives = before.artifacts.model_copy(update={"sums": before.artifacts.sums | {archive: "a" * 64}})
     planfile.save(path, before.model_copy(update={"artifacts": archives}))
     (tmp_path / "other").mkdir()
-    assert checksums.record(path, tmp_path / "other", anew=True).changed == ()
+    assert checksums.record(path, tmp_path / "other", refresh=True).changed == ()
     assert recorded(path) == before.artifacts.digests
 
 

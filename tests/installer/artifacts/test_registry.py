@@ -113,7 +113,7 @@ def test_a_token_is_had_where_one_is_asked_for_and_goes_nowhere_else(front: Fron
     assert front.leaked == []
 
 
-def test_a_token_that_has_run_out_is_had_anew(front: Front) -> None:
+def test_a_token_that_has_run_out_is_asked_for_again(front: Front) -> None:
     front.upstream.push("pause", "1")
     place = repository(f"{front.host}/pause:1")
     place.find(("amd64",))

@@ -40,7 +40,7 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def test_the_file_is_built_anew_from_the_plans_server_and_the_certificates() -> None:
+def test_the_file_is_built_again_from_the_plans_server_and_the_certificates() -> None:
     built, given_ = parsed(access(PLAN).kubeconfig()), parsed()
     assert built == {
         "apiVersion": "v1",

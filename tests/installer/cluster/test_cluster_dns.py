@@ -43,7 +43,7 @@ def test_pods_on_two_nodes_are_left_alone(cluster: FakeCluster) -> None:
     assert cluster.did() == []
 
 
-def test_of_pods_on_one_node_one_is_made_anew_and_waited_for(cluster: FakeCluster) -> None:
+def test_of_pods_on_one_node_one_is_made_again_and_waited_for(cluster: FakeCluster) -> None:
     cluster.objects["pods"] = {"items": [pod("p1", "demo-master-1"), pod("p2", "demo-master-1")]}
     assert not SpreadDNS().observe(cluster.context()).holds
     with pytest.raises(InstallerError, match="ready on demo-master-1"):

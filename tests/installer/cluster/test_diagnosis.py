@@ -107,7 +107,7 @@ CASES = (
         "pull-digest-gone",
         MACHINE,
         ("registry.k8s.io/pause:3.10", "from 127.0.0.1:44565", "not found"),
-        ("as it was reviewed", "craton review PLAN --anew"),
+        ("as it was reviewed", "craton review PLAN --refresh"),
     ),
     Case("pull-403", MACHINE, ("127.0.0.1:5403", "403 Forbidden"), ("credentials",)),
     Case("pull-429", MACHINE, ("127.0.0.1:5429", "429 Too Many Requests"), ("wait", "--artifacts")),
@@ -356,14 +356,14 @@ def test_every_finding_that_kubeadm_can_raise_has_a_remedy(id_: str) -> None:
     """The ids: `Name()` of the checks in kubeadm's app/preflight and app/phases/upgrade, 1.34 to 1.36."""
     error = explained("init", Result(1, "", f"\t[ERROR {id_}]: /proc/sys/x is wrong\nerror: preflight checks failed"))
     assert id_ in error.observed
-    assert "mend what kubeadm names" not in error.hint
+    assert "fix what kubeadm names" not in error.hint
     assert "{" not in error.hint
 
 
 def test_a_finding_of_a_newer_kubeadm_is_quoted() -> None:
     error = explained("init", Result(1, "", "    [ERROR NewCheck]: it is so\nerror: preflight checks failed"))
     assert "NewCheck: it is so" in error.observed
-    assert "mend what kubeadm names" in error.hint
+    assert "fix what kubeadm names" in error.hint
 
 
 def test_warnings_are_no_findings() -> None:

@@ -22,7 +22,7 @@ def failed(transcript: str) -> Result:
     ("transcript", "observed", "hint"),
     [
         ("budget.txt", "a PodDisruptionBudget keeps default/web-6f96cc6d88-dcqkq there", "kubectl get pdb -A"),
-        ("no-controller.txt", "no controller would start default/bare anew elsewhere", "kubectl delete pod"),
+        ("no-controller.txt", "no controller would start default/bare again elsewhere", "kubectl delete pod"),
     ],
 )
 def test_the_pods_that_stay_are_named_with_what_keeps_them(transcript: str, observed: str, hint: str) -> None:

@@ -84,7 +84,7 @@ def test_workers_join_through_the_first_master_that_works(cluster: FakeCluster) 
     ]
 
 
-def test_a_master_made_anew_leaves_etcd_before_it_joins_again(cluster: FakeCluster) -> None:
+def test_a_master_made_again_leaves_etcd_before_it_joins_again(cluster: FakeCluster) -> None:
     cluster.founded(FIRST, SECOND, THIRD).sick = {THIRD}
     machine = cluster.machines[THIRD]
     machine.member = machine.running = ""
@@ -99,7 +99,7 @@ def test_a_master_made_anew_leaves_etcd_before_it_joins_again(cluster: FakeClust
     run(join(THIRD), cluster)
 
 
-def test_a_master_made_anew_does_not_join_an_etcd_without_a_majority(cluster: FakeCluster) -> None:
+def test_a_master_made_again_does_not_join_an_etcd_without_a_majority(cluster: FakeCluster) -> None:
     cluster.founded(FIRST, SECOND, THIRD).sick = {SECOND, THIRD}
     cluster.machines[THIRD].member = ""
     with pytest.raises(InstallerError, match="etcd still lists demo-master-3"):
@@ -107,7 +107,7 @@ def test_a_master_made_anew_does_not_join_an_etcd_without_a_majority(cluster: Fa
     assert cluster.did() == []
 
 
-def test_a_first_master_made_anew_joins_the_others(cluster: FakeCluster) -> None:
+def test_a_first_master_made_again_joins_the_others(cluster: FakeCluster) -> None:
     cluster.founded(FIRST, SECOND, THIRD)
     cluster.machines[FIRST].member = ""
     cluster.sick = {FIRST}
@@ -127,7 +127,7 @@ def test_no_second_cluster_is_begun_beside_a_master_that_cannot_be_asked(cluster
     assert cluster.did() == []
 
 
-def test_a_join_that_was_cut_off_is_reset_and_made_anew(cluster: FakeCluster) -> None:
+def test_a_join_that_was_cut_off_is_reset_and_made_again(cluster: FakeCluster) -> None:
     cluster.founded(FIRST).machines[SECOND].begun = "join"
     cluster.add_member(SECOND, started=False, learner=True)
     assert join(SECOND).observe(cluster.context()).seen == "member of no cluster; its join did not come to its end"
@@ -170,7 +170,7 @@ def test_an_invitation_that_lacks_something_names_the_master(cluster: FakeCluste
     assert caught.value.machine == FIRST
 
 
-def test_a_member_whose_control_plane_starts_again_is_waited_for_and_not_begun_anew(cluster: FakeCluster) -> None:
+def test_a_member_whose_control_plane_starts_again_is_waited_for_and_not_started_over(cluster: FakeCluster) -> None:
     cluster.founded(FIRST)
     starting = "member=demo\nkubelet=ok\nmanifests=\nrunning=\napi=connection refused\n"
     cluster.fails[f"{FIRST} condition"] = Result(0, starting, "")

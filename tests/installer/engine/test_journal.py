@@ -309,7 +309,7 @@ def test_a_journal_that_is_not_there_reads_as_empty(reader: Reader, journal_path
     assert not journal_path.exists()
 
 
-def test_a_reader_follows_a_journal_that_is_made_removed_and_made_anew(reader: Reader, journal_path: Path) -> None:
+def test_a_reader_follows_a_journal_that_is_made_removed_and_made_again(reader: Reader, journal_path: Path) -> None:
     assert reader.runs() == []
     with Journal(journal_path) as journal:
         begin(journal)

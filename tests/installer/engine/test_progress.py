@@ -182,7 +182,7 @@ def test_nothing_is_left_of_a_run_that_has_ended() -> None:
     assert story.progress.remaining(now=6) is None
 
 
-def test_a_new_run_starts_anew_and_keeps_the_results() -> None:
+def test_a_new_run_starts_over_and_keeps_the_results() -> None:
     story = (
         Story().begin().applied("check", 0, 5).notify(EventType.RESULT, 6, topic="health", report={"verdict": "pass"})
     )
@@ -210,7 +210,7 @@ def test_a_stopped_step_waits_again() -> None:
     assert (view.state, view.ended, view.fraction) == (W, 4, 0.0)
 
 
-def test_a_failed_step_that_is_asked_for_begins_anew_and_what_it_blocked_waits() -> None:
+def test_a_failed_step_that_is_asked_for_starts_over_and_what_it_blocked_waits() -> None:
     story = (
         Story().begin().step(1, "one", S).step(1, "one", A).notify(EventType.STAGE, 2, "one", number=2, of=4, title="t")
     )

@@ -339,7 +339,7 @@ def test_the_names_alone_are_renewed(bench: Bench) -> None:
     assert "10.10.0.102 demo-worker-2" in bench.box.sh("cat /etc/hosts")
 
 
-def test_a_kubelet_that_runs_is_started_anew_for_a_new_binary_and_for_no_other(bench: Bench) -> None:
+def test_a_kubelet_that_runs_is_restarted_for_a_new_binary_and_for_no_other(bench: Bench) -> None:
     def starts() -> int:
         return int(bench.box.sh("grep -c 'start kubelet.service' /run/stand-in/systemctl.log"))
 

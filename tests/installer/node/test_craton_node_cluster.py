@@ -308,7 +308,7 @@ def test_a_kubeadm_that_fails_says_what_else_was_seen(box: BareMachine) -> None:
     assert box.sh("ls /var/lib/craton/kubeadm.yaml 2>/dev/null || :") == ""
 
 
-def test_a_join_that_fails_is_told_and_made_anew(box: BareMachine) -> None:
+def test_a_join_that_fails_is_reported_and_made_again(box: BareMachine) -> None:
     box.sh("echo kubelet >/run/stand-in/kubeadm-fails")
     assert box.node("join", stdin=JOIN).returncode == 1
     assert box.status()["member"] == ""
@@ -339,7 +339,7 @@ def cut_off(box: BareMachine, verb: str, phase: str, killed: str) -> None:
 
 @pytest.mark.parametrize("verb", ["init", "join"])
 @pytest.mark.parametrize("phase", ["preflight", "kubelet"])
-def test_one_that_was_killed_is_no_member_and_made_anew(box: BareMachine, verb: str, phase: str) -> None:
+def test_one_that_was_killed_is_no_member_and_made_again(box: BareMachine, verb: str, phase: str) -> None:
     cut_off(box, verb, phase, "all")
     assert (box.status()["member"], condition(box)["begun"]) == ("", verb)
     box.sh("rm /run/stand-in/kubeadm-hangs")

@@ -98,7 +98,7 @@ def test_another_clusters_machine_is_not_claimed_and_not_released(ctx: MachineCo
     mine.undo(ctx)
     assert status(ctx, MACHINE)["claim"] == "other/other-worker-1"
     PrepareOwn(ctx.world.plan, MACHINE).undo(ctx)
-    assert "nothing of demo is here to take back" in ctx.lines
+    assert "nothing of demo is here to remove" in ctx.lines
 
 
 def test_a_prepared_machine_is_given_back_as_it_was(ctx: MachineContext, bench: Bench) -> None:

@@ -152,7 +152,7 @@ NOT_DESTROYED = ran(
 
 
 def test_a_destroyed_cluster_has_a_receipt(directory: ClusterDirectory) -> None:
-    lines = ["demo is destroyed: 4 things taken back; a second look found nothing left."]
+    lines = ["demo is destroyed: 4 things removed; a second look found nothing left."]
     assert destroyed_lines("demo", DESTROYED) == outcome_lines(directory, DESTROYED) == lines
     assert receipt("demo", DESTROYED) == {
         "cluster": "demo", "destroyed": True, "undone": ["a", "b", "c", "d"], "failed": [], "left": [],
@@ -166,7 +166,7 @@ def test_what_a_destroy_left_is_named_in_words_and_in_the_receipt() -> None:
         "  left: volume demo-1 20 GB",
         "  left: record demo-k8s",
         "  b: no space",
-        "Mend what is named above, then run `craton destroy demo` again.",
+        "Fix what is named above, then run `craton destroy demo` again.",
     ]
     assert receipt("demo", NOT_DESTROYED) == {
         "cluster": "demo", "destroyed": False, "undone": ["a"], "failed": [{"step": "b", "error": ERROR}], "left": LEFT,

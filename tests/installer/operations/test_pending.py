@@ -115,7 +115,7 @@ def test_an_install_waits_for_the_change_that_was_begun(
 
 
 @pytest.mark.parametrize("again", ["resume", "retry", "upgrade"])
-def test_an_upgrade_that_failed_its_checks_is_begun_anew(
+def test_an_upgrade_that_failed_its_checks_starts_over(
     directory: ClusterDirectory, launched: list[dict[str, Any]], again: str
 ) -> None:
     ran(directory, RunKind.UPGRADE, CHECKING, Outcome.FAILED)
@@ -148,7 +148,7 @@ def test_an_upgrade_runs_a_plan_of_the_new_release_and_leaves_the_saved_one_to_t
     assert directory.plan.read_text() == PLAN
 
 
-def test_an_upgrade_reads_the_sums_of_archives_anew_whose_names_say_no_release() -> None:
+def test_an_upgrade_reads_the_sums_of_archives_again_whose_names_say_no_release() -> None:
     sums = {"images/kube-apiserver.tar": "0f" * 32, "release/v1.35.6/bin/linux/amd64/kubelet": "1e" * 32}
     fields = {"name": "demo", "subdomain": "example.test", "kubernetes": "v1.35.6", "artifacts": {"sums": sums}}
     upgraded = pending.upgraded(InstallPlan.model_validate(fields), "v1.36.2")

@@ -1,4 +1,4 @@
-"""A restore makes one master's etcd anew and lets no old majority go on, and completes what was interrupted."""
+"""A restore rebuilds one master's etcd and lets no old majority go on, and completes what was interrupted."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def test_whoever_has_to_agree_is_told_what_happens_to_each_master(masters: Maste
     text = "\n".join(intend(masters.world, archive).sentences)
     for said in (
         "(revision 7): what was written since then is lost",
-        "demo-master-1: its etcd is made anew from the snapshot",
-        "demo-master-2: is reset, and can join anew",
+        "demo-master-1: its etcd is rebuilt from the snapshot",
+        "demo-master-2: is reset, and can join again",
         "demo-master-3: counts as lost (connect: no answer)",
         "has the old data until `craton resume demo` resets it",
     ):

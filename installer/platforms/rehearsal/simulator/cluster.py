@@ -55,7 +55,7 @@ def admit(cluster: ClusterRecord, machine: MachineRecord, taints: list[str]) -> 
 
 
 def new_member(machine: MachineRecord) -> MemberRecord:
-    """Its number is drawn anew each time, as etcd's are."""
+    """Its number is drawn again each time, as etcd's are."""
     return MemberRecord(id=secrets.randbits(63) | 1, address=machine.address)
 
 

@@ -1,4 +1,4 @@
-"""Some of it checked anew: who is asked what, and what the report says then."""
+"""Part of it checked again: who is asked what, and what the report says then."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def each(machines: tuple[str, ...], *probes: str) -> dict[str, set[str]]:
     return {machine: set(probes) for machine in machines}
 
 
-def asked(anew: Recheck) -> dict[str, set[str]]:
+def asked(recheck: Recheck) -> dict[str, set[str]]:
     """Ids of the probes that each machine is asked; of no machine that is asked none."""
     found = {
-        machine.name: {probe.id for probe in probes_for(machine, anew.checks_for(machine))}
+        machine.name: {probe.id for probe in probes_for(machine, recheck.checks_for(machine))}
         for machine in healthy.TOPOLOGY.machines
     }
     return {name: ids for name, ids in found.items() if ids}
@@ -49,10 +49,10 @@ def asked(anew: Recheck) -> dict[str, set[str]]:
 
 def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: list[str] | None, *lost: str) -> Report:
     """The report after `last`, on machines that would answer `now` if they were asked; the `lost` do not answer."""
-    anew = chosen(last, machines, checks)
+    recheck = chosen(last, machines, checks)
     answers = {
         name: replace(now[name], probes={id: now[name].probes[id] for id in ids})
-        for name, ids in asked(anew).items()
+        for name, ids in asked(recheck).items()
         if name not in lost
     }
     return evaluate(
@@ -64,7 +64,7 @@ def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: l
         {machine.name: machine.firewall for machine in healthy.TOPOLOGY.machines},
         checked_at=LATER,
         seconds=0.5,
-        recheck=anew,
+        recheck=recheck,
     )
 
 
@@ -154,7 +154,7 @@ def test_checking_something_else_leaves_a_problem_and_its_rule_as_they_were(
         assert report.reach == last.reach
 
 
-def test_ports_tried_anew_replace_the_pairs_and_every_rule_seen_by_them() -> None:
+def test_ports_tried_again_replace_the_pairs_and_every_rule_seen_by_them() -> None:
     well = healthy.evidence()
     last = healthy.report({**well, MASTER: healthy.spoiled(well[MASTER], "reach", reach_filtered())})
     report = rechecked(last, well, ["demo-worker-2"], ["ports"])

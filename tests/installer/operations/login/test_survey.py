@@ -84,7 +84,7 @@ def test_a_locked_key_is_named_with_the_machines_that_would_take_it(fleet: Fleet
     assert found.failed == (MASTER, INFRA, WORKER)
 
 
-def test_some_machines_can_be_looked_at_anew(fleet: Fleet) -> None:
+def test_some_machines_can_be_looked_at_again(fleet: Fleet) -> None:
     before = survey(fleet.plan, fleet.cluster)
     fleet.know(WORKER)
     again = survey(fleet.plan, fleet.cluster, machines={WORKER})

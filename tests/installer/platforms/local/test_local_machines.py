@@ -63,7 +63,7 @@ def test_installing_again_changes_nothing() -> None:
         assert after == booted
 
 
-def test_a_machine_that_was_half_made_is_made_anew_and_one_that_stands_is_started() -> None:
+def test_a_machine_that_was_half_made_is_recreated_and_one_that_exists_is_started() -> None:
     with cluster() as local:
         engine, name = the_engine(), local.plan.name
         assert local.install() is ExitCode.DONE

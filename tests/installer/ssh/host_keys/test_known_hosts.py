@@ -121,7 +121,7 @@ def test_a_file_that_cannot_be_read_is_an_error_and_never_an_empty_one(tmp_path:
     assert caught.value.hint
 
 
-def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     path.write_text(f"node {KEY}\n")
     assert len(known_hosts.read(path)) == 1

@@ -1,4 +1,4 @@
-"""Some of a cluster checked anew by command: the rest of the report stays as it was."""
+"""Part of a cluster checked again by command: the rest of the report stays as it was."""
 
 from __future__ import annotations
 
