@@ -125,7 +125,7 @@ def elsewhere(ctx: Context, first: str) -> str | None:
             "begin the cluster",
             f"{doubts[0].machine} may be a master of {ctx.world.plan.name} already: {doubts[0].observed}",
             machine=doubts[0].machine,
-            hint=f"fix that first, then resume: {first} doesn't begin a second cluster.  "
+            hint=f"fix that first, then resume: {first} doesn't begin a second cluster. "
             + (doubts[0].hint and f"({doubts[0].hint})"),
             retryable=doubts[0].retryable,
         )
