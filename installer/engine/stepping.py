@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-import stamina
 
 from installer.common.errors import InstallerError
 from installer.engine import threads
@@ -53,7 +52,6 @@ class StepRun:
         self._undoing: Budget | None = None
         self._blind: Observation | None = None
         self._attempt = self._destroy if scope.kind.undoes else self._install
-        self._pause: float | None = None
         self.lingering: list[asyncio.Future[Any]] = list(earlier)
         """Calls that nobody waits for any more, and that may still be at work."""
         self.between_attempts = False
@@ -69,7 +67,9 @@ class StepRun:
         elif ending.state is StepState.WAITING:
             await self._record(ending.state)
         else:
-            await self._record(ending.state, how=ending.how, seen=ending.seen)
+            # What was done is recorded before anything follows it; what was only seen can be seen again.
+            durable = ending.how != "observed"
+            await self._record(ending.state, durable=durable, how=ending.how, seen=ending.seen)
         return ending
 
     async def _ending(self) -> Ending:
@@ -113,18 +113,16 @@ class StepRun:
 
     async def _with_retries(self) -> Ending:
         """Try until the deadline, as long as each error may pass."""
-        attempts = stamina.retry_context(on=lambda _error: self._pause or False, attempts=None, timeout=None)
-        async for attempt in attempts:
-            with attempt:
-                self.between_attempts, self._pause = False, None
-                try:
-                    return await self._attempt()
-                except InstallerError as error:
-                    pause = self._next_pause(error, attempt.num)
-                    if pause is not None:
-                        self._announce(error, attempt.num + 1, pause)
-                        self._pause = pause
+        for number in itertools.count(1):
+            self.between_attempts = False
+            try:
+                return await self._attempt()
+            except InstallerError as error:
+                pause = self._next_pause(error, number)
+                if pause is None:
                     raise
+                self._announce(error, number + 1, pause)
+            await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     def _next_pause(self, error: InstallerError, attempts: int) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import sys
@@ -37,6 +38,10 @@ _LIMITS = {"ssh": Limit(32), "local": Limit(8), "processors": Limit(_PROCESSORS)
 """By kind of work that every platform has. Steps bound by this computer's processors take turns: better the first
 machine, which all others wait for, is ready soon than all of them late.
 """
+
+
+_COLLECTED = 20_000
+"""Objects that are made between two looks for garbage (700 by default)."""
 
 
 def work(
@@ -86,8 +91,10 @@ def _run(
     begun: Callable[[], None],
     guard: Callable[[], None],
 ) -> Coroutine[Any, Any, ExitCode]:
+    steps = _steps(assignment, plan)
+    _settle_memory()
     return runner.run(
-        _steps(assignment, plan),
+        steps,
         world,
         journal,
         kind=assignment.kind,
@@ -102,6 +109,16 @@ def _run(
         begun=begun,
         guard=guard,
     )
+
+
+def _settle_memory() -> None:
+    """Have garbage collected less often, and never looked for in what lives as long as the run: plan, steps, modules.
+
+    With a thousand machines a tenth of the processor's time went there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECTED)
 
 
 def _alone(guard: Callable[[], None], keeper: lease.Keeper | None) -> Callable[[], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from ipaddress import IPv4Address
 from typing import Literal
 
@@ -47,7 +47,12 @@ class FirewallRule:
     @property
     def peer_roles(self) -> frozenset[Role]:
         """Roles of the cluster's own machines at the other end."""
-        return frozenset(role for peer in self.peers for role in _PEER_ROLES.get(peer, ()))
+        return _roles(self.peers)
+
+
+@cache
+def _roles(peers: tuple[Peer, ...]) -> frozenset[Role]:
+    return frozenset(role for peer in peers for role in _PEER_ROLES.get(peer, ()))
 
 
 @dataclass(frozen=True, slots=True)

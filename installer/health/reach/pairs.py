@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Literal
 
 from installer.common.text import whole_number
@@ -68,6 +69,7 @@ def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
     )
 
 
+@cache
 def ports(traffic: Traffic) -> tuple[tuple[Literal["tcp", "udp"], int], ...]:
     """The ports that stand for `traffic`: a range's first and last. Of UDP only the overlay's port can be proved."""
     if traffic.protocol == "all":

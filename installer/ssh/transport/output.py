@@ -58,15 +58,17 @@ class Output:
         return "".join([*cut, *self._lines])
 
     def _add(self, raw: bytes, end: str) -> None:
-        seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
-        line = clean(seen.decode("utf-8", errors="replace"))
         self.taken += max(len(raw), _LINE)
+        line = raw.decode("ascii") if len(raw) <= MAX_LINE and raw.isascii() else None
+        if line is None or not line.isprintable():  # as few lines are not
+            seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
+            line = clean(seen.decode("utf-8", errors="replace"))
         self._lines.append(line + end)
         self._size += max(len(line) + len(end), _HELD)
         while self._size > self._kept:
             self._size -= max(len(self._lines.popleft()), _HELD)
             self._cut += 1
-        if line.strip():
+        if line and not line.isspace():
             self.last = line
         if self._on_line:
             self._on_line(line)

@@ -13,7 +13,7 @@ from tests.patience import PATIENCE
 PLAY = """
 import sys
 from tests.bench import crash
-story, tried = crash.tell(getattr(crash, sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+story, tried = crash.notify(getattr(crash, sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
 print(tried, story.faults)
 """
 
