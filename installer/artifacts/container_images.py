@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from installer.artifacts.addon_images import images_of_addons
 from installer.artifacts.catalogue import pause_image, versions
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
@@ -10,7 +11,12 @@ _OF_THE_RELEASE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler"
 
 
 def images(plan: InstallPlan) -> tuple[str, ...]:
-    """Every image, by its full name: what `kubeadm config images list` of the plan's release says, and flannel's."""
+    """Every image, by its full name: what kubeadm lists for the plan's release, flannel's, and those of its addons."""
+    return (*_of_cluster(plan), *images_of_addons(plan))
+
+
+def _of_cluster(plan: InstallPlan) -> tuple[str, ...]:
+    """As `kubeadm config images list` of the release says, and flannel's."""
     chosen = versions(plan)
     return (
         *(f"registry.k8s.io/{name}:{plan.kubernetes}" for name in _OF_THE_RELEASE),
@@ -22,11 +28,11 @@ def images(plan: InstallPlan) -> tuple[str, ...]:
 
 
 def images_of(plan: InstallPlan, role: Role) -> tuple[str, ...]:
-    """The images that a machine of this role may run: all of them on masters, elsewhere none of the control plane."""
+    """The images with which a machine of this role joins: no addon's, and outside masters no control plane's."""
     if role is Role.MASTER:
-        return images(plan)
+        return _of_cluster(plan)
     control_plane = ("/kube-apiserver:", "/kube-controller-manager:", "/kube-scheduler:", "/etcd:")
-    return tuple(name for name in images(plan) if not any(part in name for part in control_plane))
+    return tuple(name for name in _of_cluster(plan) if not any(part in name for part in control_plane))
 
 
 def flannel_images(plan: InstallPlan) -> tuple[str, str]:

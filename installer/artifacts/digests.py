@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from installer.artifacts.addon_images import has_archive
 from installer.artifacts.catalogue import read_image_sums
 from installer.artifacts.container_images import images
 from installer.artifacts.http import Work
-from installer.artifacts.image_archive import contents, file_name
+from installer.artifacts.image_archive import contents
 from installer.artifacts.images import first
 from installer.artifacts.parallel import Task, run_all
 from installer.artifacts.registry import Reference, Repository, repositories
@@ -40,7 +41,7 @@ def lacking(plan: InstallPlan) -> tuple[str, ...]:
     """Images that the plan names by their tags alone: it has no digest of them, and no sum of an archive of them."""
     if plan.traits.stand_ins:
         return ()
-    return tuple(name for name in images(plan) if name not in plan.artifacts.digests and not _has_archive(plan, name))
+    return tuple(name for name in images(plan) if name not in plan.artifacts.digests and not has_archive(plan, name))
 
 
 def current(plan: InstallPlan, directory: Path | None = None, *, refresh: bool = False) -> Digests:
@@ -54,7 +55,7 @@ def current(plan: InstallPlan, directory: Path | None = None, *, refresh: bool =
     recorded = {name: digest for name, digest in plan.artifacts.digests.items() if name in names}
     found = {name: archived[name] for name in names if name in archived} | ({} if refresh else recorded)
     known = {name: digest for name, digest in found.items() if archived.get(name, digest)}
-    wanted = [name for name in names if name not in known and name not in archived and not _has_archive(plan, name)]
+    wanted = [name for name in names if name not in known and name not in archived and not has_archive(plan, name)]
     read, why = _read(wanted, plan.artifacts.mirror)
     kept = {name: digest for name, digest in recorded.items() if name not in archived}
     unread = len([name for name in wanted if name not in kept | read])
@@ -72,10 +73,6 @@ def of_archives(directory: Path) -> dict[str, str]:
     return {
         name: image.digest for path in read_image_sums(directory) for name, image in contents(directory / path).items()
     }
-
-
-def _has_archive(plan: InstallPlan, name: str) -> bool:
-    return f"images/{file_name(Reference.parse(name))}" in plan.artifacts.sums
 
 
 def _read(names: Sequence[str], mirror: str | None) -> tuple[dict[str, str], str]:

@@ -1,50 +1,64 @@
-"""Addons: manifests applied through a master, and the DaemonSet by which the cluster itself shows them."""
+"""Addons: manifests applied through a master, seen in the cluster itself, and removed where a plan leaves them out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import manifests, masters, nodes, objects, pods
-from installer.common.errors import InstallerError
+from installer.cluster.reconfigure import documents
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent
 
+Identity = tuple[str, str, str]
+"""Kind, namespace (empty where the kind has none), name."""
+
 
 @dataclass(frozen=True)
 class Addon(Permanent):
-    """`name` is known to `manifests.addon`. Its pods run wherever a node is Ready."""
+    """`name` is known to `manifests.addon`. Its pods run wherever its manifest selects nodes that are Ready."""
 
     plan: InstallPlan
     name: str
 
     def observe(self, ctx: Context) -> Observation:
         wanted = manifests.addon(self.plan, self.name)
-        found = objects.read(
-            masters.kubectl(
-                ctx, "get", "daemonset", wanted.daemon_set, "--namespace", wanted.namespace, "--ignore-not-found",
-                "-o", "json",
-            )
-        )  # fmt: skip
-        if found is None:
-            return Observation(False, f"there is no DaemonSet {wanted.daemon_set}")
-        if sum_of(found) != wanted.sum:
-            return Observation(False, f"the DaemonSet {wanted.daemon_set} is not as planned")
-        ready, desired = pods_of(found)
-        if ready < desired:
-            desired = min(desired, self._ready_nodes(ctx))
-        return Observation(0 < desired <= ready, f"{ready} of {desired} pods of {wanted.daemon_set} are ready")
+        present = _present(ctx, wanted)
+        last = _last(wanted, present)
+        if last is None:
+            return Observation(False, f"there is no {wanted.shown}")
+        if sum_of(last) != wanted.sum:
+            return Observation(False, f"the {wanted.shown} is not as planned")
+        if missing := [identity for identity in _identities(wanted) if identity not in present]:
+            return Observation(False, f"there is no {missing[0][0]} {missing[0][2]}")
+        return self._rolled_out(ctx, wanted, last)
 
     def apply(self, ctx: Context) -> None:
-        master = masters.reachable_master(ctx)
-        try:
-            run_program(ctx, master, "addon", self.name, stdin=manifests.addon(self.plan, self.name).text)
-        except InstallerError as error:
-            if not error.retryable:
-                error.observed = "; ".join([error.observed, *pods.troubles_on(ctx)])
-            raise
+        wanted = manifests.addon(self.plan, self.name)
+        run_program(ctx, masters.reachable_master(ctx), "addon", self.name, stdin=wanted.text)
+
+        def probe() -> tuple[bool | None, str]:
+            last = _last(wanted, _present(ctx, wanted))
+            if last is None:
+                return None, f"there is no {wanted.shown}"
+            seen = self._rolled_out(ctx, wanted, last)
+            if seen.holds:
+                return True, seen.seen
+            return None, "; ".join([seen.seen, *pods.reasons(ctx, wanted.namespace, wanted.workload)])
+
+        ctx.wait_until(f"{wanted.shown} to be ready", probe, every=2.0)
+
+    def _rolled_out(self, ctx: Context, wanted: manifests.Addon, last: Mapping[str, Any]) -> Observation:
+        """Whether the pods of the addon's last object run as it was applied."""
+        if wanted.kind == "Service":
+            return Observation(True, f"the {wanted.shown} is there")
+        ready, desired = pods_of(last)
+        if ready < desired and wanted.kind == "DaemonSet":
+            desired = min(desired, self._ready_nodes(ctx))
+        seen = f"{ready} of {desired} pods of {wanted.workload} are ready"
+        return Observation(is_current(last) and 0 < desired <= ready, seen)
 
     @staticmethod
     def _ready_nodes(ctx: Context) -> int:
@@ -53,13 +67,71 @@ class Addon(Permanent):
         return sum(nodes.is_ready(node) for node in found.get("items") or [])
 
 
-def sum_of(daemon_set: Mapping[str, Any]) -> str:
-    """The sum of the manifests that it was applied with."""
-    annotations = daemon_set.get("metadata", {}).get("annotations") or {}
+@dataclass(frozen=True)
+class LeftOut(Permanent):
+    """Addons that the plan does not have are not in the cluster: those of an earlier plan are removed."""
+
+    plan: InstallPlan
+
+    def observe(self, ctx: Context) -> Observation:
+        found = [name for name in self.plan.addons.left_out if self._there(ctx, name)]
+        return Observation(not found, f"the cluster has {', '.join(found)}" if found else "none of them is there")
+
+    def apply(self, ctx: Context) -> None:
+        for name in self.plan.addons.left_out:
+            if self._there(ctx, name):
+                ctx.log(f"removing {name}")
+                text = manifests.addon(self.plan, name).text
+                masters.kubectl(ctx, "delete", "--filename", "-", "--ignore-not-found", "--wait=false", stdin=text)
+        ctx.wait_until("the addons to be gone", lambda: self._gone(ctx), every=2.0)
+
+    def _gone(self, ctx: Context) -> tuple[bool | None, str]:
+        seen = self.observe(ctx)
+        return (True, seen.seen) if seen.holds else (None, seen.seen)
+
+    def _there(self, ctx: Context, name: str) -> bool:
+        wanted = manifests.addon(self.plan, name)
+        return _last(wanted, _present(ctx, wanted)) is not None
+
+
+def _present(ctx: Context, wanted: manifests.Addon) -> dict[Identity, Mapping[str, Any]]:
+    """Those of an addon's objects that the cluster has."""
+    said = masters.kubectl(ctx, "get", "--filename", "-", "--ignore-not-found", "-o", "json", stdin=wanted.text)
+    found = objects.read(said) or {}
+    listed = (found.get("items") or []) if found.get("kind") == "List" else [found] if found else []
+    return {_identity(each): each for each in listed}
+
+
+def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return present.get((wanted.kind, wanted.namespace, wanted.workload))
+
+
+def _identities(wanted: manifests.Addon) -> Iterator[Identity]:
+    return (_identity(document) for document in documents(wanted.text))
+
+
+def _identity(found: Mapping[str, Any]) -> Identity:
+    metadata = found.get("metadata") or {}
+    return str(found.get("kind", "")), str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def sum_of(found: Mapping[str, Any]) -> str:
+    """The sum of the manifests that an addon's last object was applied with."""
+    annotations = (found.get("metadata") or {}).get("annotations") or {}
     return str(annotations.get(manifests.SUM, ""))
 
 
-def pods_of(daemon_set: Mapping[str, Any]) -> tuple[int, int]:
-    """(pods that are ready, pods that there are to be)"""
-    status = daemon_set.get("status") or {}
-    return int(status.get("numberReady") or 0), int(status.get("desiredNumberScheduled") or 0)
+def pods_of(found: Mapping[str, Any]) -> tuple[int, int]:
+    """(pods that are ready and as applied, pods that there are to be) of a DaemonSet or a Deployment."""
+    status, spec = found.get("status") or {}, found.get("spec") or {}
+    if found.get("kind") == "Deployment":
+        updated = int(status.get("updatedReplicas") or 0)
+        return min(updated, int(status.get("readyReplicas") or 0)), int(spec.get("replicas") or 0)
+    ready, desired = int(status.get("numberReady") or 0), int(status.get("desiredNumberScheduled") or 0)
+    return min(ready, int(status.get("updatedNumberScheduled") or 0)), desired
+
+
+def is_current(found: Mapping[str, Any]) -> bool:
+    """Whether the status that an object shows is of what was applied last, and not of what was before."""
+    applied = (found.get("metadata") or {}).get("generation") or 0
+    return int((found.get("status") or {}).get("observedGeneration") or applied) >= int(applied)

@@ -3,31 +3,63 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from installer.artifacts.catalogue import pause_image
+from installer.artifacts.addon_images import addon_images, pinned
 from installer.artifacts.container_images import flannel_images
 from installer.cluster.templates import render
 from installer.plan.model import InstallPlan
 
 SUM = "craton/sum"
-"""The annotation by which a DaemonSet says what it was applied with."""
+"""The annotation by which an addon's last object says what it was applied with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addon:
-    """`text` is what kubectl applies, `daemon_set` in `namespace` what runs on the nodes, and has `sum` at SUM."""
+    """`text` is what kubectl applies. The last of its objects has `sum` at SUM, so all before it are applied, too.
+
+    `kind` and `workload` name that object, which runs the pods; a Service runs none.
+    """
 
     name: str
     namespace: str
-    daemon_set: str
+    kind: str
+    workload: str
     text: str
     sum: str
 
+    @property
+    def shown(self) -> str:
+        """The last object, for people."""
+        return f"{self.kind} {self.workload}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What an addon is made of: templates below `assets/manifests`, which get `values` and the names of its images."""
+
+    namespace: str
+    kind: Callable[[InstallPlan], str]
+    workload: str
+    templates: Callable[[InstallPlan], tuple[str, ...]]
+    values: Callable[[InstallPlan], Mapping[str, object]]
+
 
 def addon(plan: InstallPlan, name: str) -> Addon:
-    """The addon `overlay`, or on stand-ins `ingress`. Raises KeyError if there is none of that name."""
-    return {"overlay": _overlay, "ingress": _ingress}[name](plan)
+    """The addon of this name, whether the plan has it or not. Raises KeyError if there is none."""
+    recipe = _RECIPES[name]
+    values: dict[str, object] = {
+        image.replace("-", "_"): pinned(plan, full) for image, full in addon_images(name).items()
+    }
+    values |= {"namespace": recipe.namespace, "replicas": _replicas(plan, name), "console_host": plan.console_host}
+    values |= recipe.values(plan)
+
+    def text(sum: str) -> str:
+        return "---\n".join(render(f"manifests/{path}", **values, sum=sum) for path in recipe.templates(plan))
+
+    sum = hashlib.sha256(text("").encode()).hexdigest()
+    return Addon(name, recipe.namespace, recipe.kind(plan), recipe.workload, text(sum), sum)
 
 
 def manifests(plan: InstallPlan, name: str) -> str:
@@ -35,16 +67,52 @@ def manifests(plan: InstallPlan, name: str) -> str:
     return addon(plan, name).text
 
 
-def _overlay(plan: InstallPlan) -> Addon:
+def _replicas(plan: InstallPlan, name: str) -> int:
+    """Two where two nodes can take them, so that the loss of one leaves the other."""
+    masters = plan.masters if name == "metrics-server" or plan.schedulable_masters else 0
+    workers = 0 if name == "metrics-server" else plan.workers
+    return min(2, masters + workers)
+
+
+def _infra(plan: InstallPlan) -> bool:
+    return plan.ingress.kind == "infra"
+
+
+def _overlay(plan: InstallPlan) -> Mapping[str, object]:
     flannel, plugin = flannel_images(plan)
-    values = {"pods": str(plan.networks.pods), "flannel_image": flannel, "plugin_image": plugin}
-    return _rendered("overlay", "kube-flannel", "kube-flannel-ds", "manifests/flannel.yaml", values)
+    return {"pods": str(plan.networks.pods), "flannel_image": flannel, "plugin_image": plugin}
 
 
-def _ingress(plan: InstallPlan) -> Addon:
-    return _rendered("ingress", "ingress", "ingress", "manifests/ingress.yaml", {"pause_image": pause_image(plan)})
-
-
-def _rendered(name: str, namespace: str, daemon_set: str, path: str, values: dict[str, str]) -> Addon:
-    sum = hashlib.sha256(render(path, sum="", **values).encode()).hexdigest()
-    return Addon(name, namespace, daemon_set, render(path, sum=sum, **values), sum)
+_RECIPES: Mapping[str, _Recipe] = {
+    "overlay": _Recipe(
+        "kube-flannel", lambda _: "DaemonSet", "kube-flannel-ds", lambda _: ("flannel.yaml",), _overlay
+    ),
+    "node-ports": _Recipe(
+        "craton-ingress",
+        lambda _: "Service",
+        "traefik",
+        lambda _: ("namespace.yaml", "node-ports.yaml"),
+        lambda _: {"pod_security": "restricted"},
+    ),
+    "ingress": _Recipe(
+        "craton-ingress",
+        lambda plan: "DaemonSet" if _infra(plan) else "Deployment",
+        "traefik",
+        lambda plan: (
+            "namespace.yaml",
+            "ingress.yaml",
+            "ingress-infra.yaml" if _infra(plan) else "ingress-balancer.yaml",
+        ),
+        lambda plan: {"pod_security": "privileged" if _infra(plan) else "restricted"},
+    ),
+    "node-exporter": _Recipe(
+        "craton-monitoring",
+        lambda _: "DaemonSet",
+        "node-exporter",
+        lambda _: ("namespace.yaml", "node-exporter.yaml"),
+        lambda _: {"pod_security": "privileged"},
+    ),
+    "metrics-server": _Recipe(
+        "kube-system", lambda _: "Deployment", "metrics-server", lambda _: ("metrics-server.yaml",), lambda _: {}
+    ),
+}  # fmt: skip

@@ -12,11 +12,21 @@ _ENDED = {"message": str, "exitCode": int}
 _STATE = {"waiting": {"reason": str, "message": str}, "terminated": _ENDED}
 _CONTAINERS = [{"name": str, "image": str, "state": _STATE, "lastState": _STATE}]
 _OBJECT: dict[str, Any] = {
-    "metadata": {"name": str, "labels": {}, "annotations": {}, "deletionTimestamp": str},
+    "kind": str,
+    "data": {},
+    "metadata": {
+        "name": str,
+        "namespace": str,
+        "labels": {},
+        "annotations": {},
+        "deletionTimestamp": str,
+        "generation": int,
+    },
     "spec": {
         "nodeName": str,
         "unschedulable": bool,
         "taints": [{"key": str, "value": str, "effect": str}],
+        "replicas": int,
     },
     "status": {
         "conditions": [{"type": str, "status": str, "reason": str, "message": str}],
@@ -24,7 +34,14 @@ _OBJECT: dict[str, Any] = {
         "containerStatuses": _CONTAINERS,
         "numberReady": int,
         "desiredNumberScheduled": int,
+        "updatedNumberScheduled": int,
+        "updatedReplicas": int,
+        "readyReplicas": int,
+        "observedGeneration": int,
     },
+    "reason": str,
+    "message": str,
+    "involvedObject": {"name": str},
 }
 _SHAPE = {**_OBJECT, "items": [_OBJECT]}
 

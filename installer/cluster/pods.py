@@ -41,6 +41,36 @@ def explained(ctx: Context, found: Mapping[str, Any]) -> list[str]:
     return troubles(found, log)
 
 
+def reasons(ctx: Context, namespace: str, prefix: str) -> list[str]:
+    """Why pods whose names begin so are not ready: what their containers or conditions say, and the last warning."""
+    try:
+        found = objects.read(masters.kubectl(ctx, "get", "pods", "-n", namespace, "-o", "json")) or {}
+        pods = [pod for pod in found.get("items") or [] if pod.get("metadata", {}).get("name", "").startswith(prefix)]
+        words = explained(ctx, {"items": pods}) or list(islice(filter(None, map(_condition, pods)), _SHOWN))
+        return words + _last_warning(ctx, namespace, prefix)
+    except InstallerError:  # what was waited for is told all the same
+        return []
+
+
+def _condition(pod: Mapping[str, Any]) -> str:
+    """The first condition that a pod does not meet, in the scheduler's or the kubelet's words."""
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("status") == "False" and condition.get("message"):
+            return f"pod {pod.get('metadata', {}).get('name', '')}: {brief(condition['message'])}"
+    return ""
+
+
+def _last_warning(ctx: Context, namespace: str, prefix: str) -> list[str]:
+    there = ("-n", namespace, "--field-selector", "type=Warning", "--sort-by", ".lastTimestamp")
+    found = objects.read(masters.kubectl(ctx, "get", "events", *there, "-o", "json")) or {}
+    named = [event for event in found.get("items") or [] if _about(event).startswith(prefix)]
+    return [f"last event: {_about(named[-1])}: {brief(named[-1].get('message') or '')}"] if named else []
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    return str((event.get("involvedObject") or {}).get("name", ""))
+
+
 def waiting_for_images(ctx: Context, node: str, images: Collection[str]) -> list[str]:
     """Pods on `node` that cannot pull one of these images, in a sentence each. Raises InstallerError."""
     found = [(pod, container) for pod in _on(ctx, node).get("items") or [] for container in _containers(pod)]

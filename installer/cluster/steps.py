@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from installer.cluster.addon_steps import addon_steps, certificate_check, node_ports
 from installer.cluster.addons import Addon
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.cluster_dns import SpreadDNS
@@ -23,6 +24,11 @@ _INIT_DEADLINE, _JOIN_DEADLINE = 900.0, 600.0
 _CERTIFICATE_DEADLINE = 180.0
 
 
+def checks(plan: InstallPlan) -> Iterator[Step]:
+    """What is looked at on this computer before anything is made."""
+    yield from certificate_check(plan)
+
+
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     yield from _control_plane(plan, topology)
     yield from _joins(plan, topology)
@@ -37,30 +43,13 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
             deadline=300.0,
         )
-    if _has_ingress(plan):
-        yield Step(
-            id=ids.INGRESS,
-            title="bring up the ingress controller",
-            phase=Phase.INGRESS,
-            needs=_roles(*topology.machines),
-            action=Addon(plan, "ingress"),
-            weight=4.0,
-            limit="ssh",
-            deadline=300.0,
-        )
+    yield from addon_steps(plan, topology)
 
 
 def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
-    """Ids of the steps after which all that names lead to can answer."""
+    """Ids of the steps after which the API can answer by name. No addon's: a cluster works without."""
     certificates = tuple(ids.certified(machine.name) for machine in topology.machines)
-    if _has_ingress(plan):
-        return (ids.INGRESS, *certificates)
     return (*_roles(*topology.machines), *certificates, *((ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()))
-
-
-def _has_ingress(plan: InstallPlan) -> bool:
-    """There are stand-ins of an ingress controller alone."""
-    return plan.traits.stand_ins
 
 
 def _spreads_dns(plan: InstallPlan) -> bool:
@@ -112,6 +101,7 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         limit="ssh",
         deadline=_JOIN_DEADLINE,
     )
+    yield from node_ports(plan)
     previous = init
     for machine in others:
         # One at a time: etcd loses its majority if two members join at once.

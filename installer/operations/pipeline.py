@@ -30,8 +30,13 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
 
     shape = topology(plan)
     platform = tuple(platform_steps(plan, shape))
+    checks = tuple(cluster.checks(plan))
     steps = (
-        *_of_phases(platform, Phase.CHECK, Phase.NETWORK, Phase.MACHINES),
+        *checks,
+        *(
+            _after(step, tuple(check.id for check in checks))
+            for step in _of_phases(platform, Phase.CHECK, Phase.NETWORK, Phase.MACHINES)
+        ),
         *node.steps(plan, shape),  # connect, prepare
         *firewall.steps(plan, shape),  # the end of prepare
         *cluster.steps(plan, shape),  # control plane, join, ingress

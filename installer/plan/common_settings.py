@@ -18,7 +18,7 @@ from installer.plan.fields import (
     valid_subdomain,
     valid_whole_number,
 )
-from installer.plan.sections import SSH, Artifacts, Ingress, Networks
+from installer.plan.sections import SSH, Addons, Artifacts, Certificate, Ingress, Networks
 
 FORMAT: Literal[1] = 1
 
@@ -39,6 +39,8 @@ class CommonSettings(Part):
     """Masters run user workloads too (no NoSchedule taint)."""
     workers: Annotated[int, Field(ge=0, le=MAX_WORKERS)] = 2
     ingress: Ingress = Ingress(kind="infra", infra=1)
+    addons: Addons = Addons()
+    certificate: Certificate = Certificate()
     networks: Networks = Networks()
     kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
     pod_security: Literal["privileged", "baseline", "restricted"] = "privileged"

@@ -51,6 +51,19 @@ def _infra_with_balancer(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
+def _certificate_files(plan: PlanSettings) -> Iterator[Conflict]:
+    chosen = plan.certificate
+    for name, given, what in (("file", chosen.file, "certificate"), ("key", chosen.key, "private key")):
+        if chosen.source != "craton" and given is None:
+            yield ("certificate", name), "nothing", f"Name the file of the {what}, or choose source: craton."
+        if chosen.source == "craton" and given is not None:
+            yield (
+                ("certificate", name),
+                f"'{given}'",
+                "Craton makes its own CA and needs no file. Remove it, or choose source: ca or files.",
+            )
+
+
 def _no_balancer(plan: PlanSettings) -> Iterator[Conflict]:
     if plan.ingress.kind == "load-balancer" and not plan.load_balancers:
         yield (
@@ -124,6 +137,7 @@ _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("
 _RULES = (
     ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
     ConflictRule((("ingress",),), _infra_with_balancer),
+    ConflictRule((("certificate",),), _certificate_files),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
     ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

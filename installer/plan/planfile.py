@@ -140,6 +140,12 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Workers run the user's applications.", ("workers",)),
     ("Where traffic for the console enters: infra (nodes, and how many) or load-balancer.", ("ingress",)),
+    ("What Craton brings up in the cluster besides its network; false leaves it out.", ("addons",)),
+    (
+        "Who signs the certificate of the console's name: craton (a CA that Craton makes), ca (yours, from files)\n"
+        "or files (your own certificate and key).",
+        ("certificate",),
+    ),
     (
         "IPv4 networks. SSH and the API server are open to `user`; machines, pods and services must not overlap.",
         ("networks",),

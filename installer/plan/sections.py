@@ -39,6 +39,38 @@ class Ingress(Part):
         return data
 
 
+class Addons(Part):
+    """What Craton brings up in the cluster once its nodes are there; each can be left out."""
+
+    ingress: bool = True
+    """Traefik, on infra nodes or behind the load balancer."""
+    metrics_server: bool = True
+    """For `kubectl top` and autoscalers."""
+    node_exporter: bool = True
+    """Prometheus' metrics of every node, at port 9100 (contract M4, W5)."""
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the addons that are on, as manifests and steps use them, in the order of an install."""
+        return tuple(name.replace("_", "-") for name in type(self).model_fields if getattr(self, name))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of those that are off."""
+        return tuple(name.replace("_", "-") for name in type(self).model_fields if not getattr(self, name))
+
+
+class Certificate(Part):
+    """Where the certificate of the console's name (contract D2) comes from."""
+
+    source: Literal["craton", "ca", "files"] = "craton"
+    """`craton`: signed by a CA that Craton makes; `ca`: by your CA; `files`: your own certificate."""
+    file: Annotated[str | None, BeforeValidator(valid_key_path)] = None
+    """Your certificate with its issuers after it, or your CA's certificate, in PEM; a path on this computer."""
+    key: Annotated[str | None, BeforeValidator(valid_key_path)] = None
+    """The path of its private key, in PEM without a passphrase."""
+
+
 class Networks(Part):
     """IPv4 networks; machines, pods and services must not overlap."""
 

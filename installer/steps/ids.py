@@ -61,7 +61,16 @@ def certified(machine: str) -> str:
 
 
 CLUSTER_DNS = "join/cluster-dns"
+NODE_PORTS = "control-plane/node-ports"
 INGRESS = "ingress/controller"
+CERTIFICATE_CHECKED = "check/certificate"
+CERTIFICATE = "ingress/certificate"
+ADDONS_LEFT_OUT = "ingress/left-out"
+
+
+def addon(name: str) -> str:
+    """An addon runs, or is ready to be asked."""
+    return INGRESS if name == "ingress" else f"ingress/{name}"
 
 
 def named(name: str) -> str:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from ruamel.yaml import YAML
+
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
@@ -74,6 +76,10 @@ class FakeCluster:
     """Kubelets' requests for certificates that wait: the user who asked, and kubectl's lines, by name."""
     configmaps: dict[str, Any] = field(default_factory=dict)
     """Of the namespace kube-system, by name."""
+    applied: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    """Objects that addons applied, by kind, namespace and name; what runs pods runs all of them."""
+    rolls_out: bool = True
+    """Whether the pods of what addons apply come up."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
     """The last stdin of each verb on each machine, `MACHINE VERB`."""
@@ -130,7 +136,7 @@ class FakeCluster:
             case "etcd", ["health", *urls]:
                 return Result(0, "".join(f"{url} {self._health(url)}\n" for url in urls), "")
             case "kubectl", ["get", *what]:
-                return self._get(what)
+                return self._get(what, stdin)
             case "kubectl", ["logs", *_]:
                 return Result(0, self.objects.get("logs", ""), "")
             case "kubectl", ["replace", "--raw", path, "-f", "-"]:
@@ -151,6 +157,11 @@ class FakeCluster:
             case ["reset"]:
                 machine = self.machines[name]
                 self.machines[name] = FakeMachine(machine.plan)
+            case ["addon", _]:
+                self._apply(_documents(self.sent[f"{name} addon"]))
+            case ["kubectl", "delete", "--filename", "-", *_]:
+                for each in _identities(self.sent[f"{name} kubectl"]):
+                    self.applied.pop(each, None)
             case ["etcd", "remove", id]:
                 del self.members[id]
             case ["kubectl", "replace", "-f", "-"]:
@@ -158,6 +169,9 @@ class FakeCluster:
                 self.configmaps[changed["metadata"]["name"]] = changed
             case ["kubectl", "delete", "node", node, *_]:
                 self.nodes.pop(node, None)
+
+    def _apply(self, documents: list[dict[str, Any]]) -> None:
+        self.applied |= {_identity(each): _running(each) if self.rolls_out else each for each in documents}
 
     def _health(self, url: str) -> str:
         name = next(member["name"] for member in self.members.values() if url in member.get("clientURLs", ()))
@@ -175,7 +189,10 @@ class FakeCluster:
         self.machines[user.removeprefix("system:node:")].serving = "ok"
         return DONE
 
-    def _get(self, what: list[str]) -> Result:
+    def _get(self, what: list[str], stdin: str) -> Result:
+        if what == ["--filename", "-", "--ignore-not-found", "-o", "json"]:
+            items = [self.applied[each] for each in _identities(stdin) if each in self.applied]
+            return Result(0, json.dumps({"kind": "List", "items": items}) if items else "", "")
         if what[0] == "node":
             node = self.nodes.get(what[1])
             return Result(0, json.dumps(node) if node else "", "")
@@ -188,6 +205,28 @@ class FakeCluster:
             return Result(0, json.dumps(found), "") if found else Result(1, "", "Error from server (NotFound)")
         found = self.objects.get(what[0])
         return Result(0, json.dumps(found) if found else "", "")
+
+
+def _documents(text: str) -> list[dict[str, Any]]:
+    return [dict(each) for each in YAML(typ="safe").load_all(text)]
+
+
+def _identities(text: str) -> list[tuple[str, str, str]]:
+    return [_identity(each) for each in _documents(text)]
+
+
+def _identity(found: dict[str, Any]) -> tuple[str, str, str]:
+    return found["kind"], found["metadata"].get("namespace", ""), found["metadata"]["name"]
+
+
+def _running(found: dict[str, Any]) -> dict[str, Any]:
+    if found["kind"] == "DaemonSet":
+        counts = {"desiredNumberScheduled": 1, "numberReady": 1, "updatedNumberScheduled": 1}
+        return {**found, "status": counts}
+    if found["kind"] == "Deployment":
+        replicas = found["spec"]["replicas"]
+        return {**found, "status": {"readyReplicas": replicas, "updatedReplicas": replicas}}
+    return found
 
 
 @dataclass

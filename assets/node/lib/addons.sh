@@ -20,37 +20,17 @@ verb_kubeconfig() {
     cat "$ADMIN"
 }
 
-# verb_addon NAME: the manifests are on stdin; done when what they roll out stands.
+# verb_addon NAME: applies the manifests that are on stdin. What they roll out is waited for by who asks.
 verb_addon() {
     must_be_master
     addon_file=$STATE/addon.yaml
     cat >"$addon_file" || failed_write "$addon_file"
     [ -s "$addon_file" ] || end "$USAGE" "no manifests of the addon $1 on stdin"
-    say "stage 1 2 manifests of $1"
-    as_admin apply -f "$addon_file" || fail "kubectl apply failed for the addon $1"
-    say "stage 2 2 roll-out of $1"
-    rollouts=$(as_admin get -f "$addon_file" --no-headers \
-        -o custom-columns=KIND:.kind,NAME:.metadata.name,NAMESPACE:.metadata.namespace) ||
-        fail "kubectl get failed for the addon $1"
+    say "stage 1 1 manifests of $1"
+    as_admin apply --server-side --force-conflicts --field-manager craton -f "$addon_file" ||
+        fail "kubectl apply failed for the addon $1"
     rm -f "$addon_file"
-    unlock # others may be invited meanwhile
-    while read -r kind name namespace; do
-        case $kind in DaemonSet | Deployment | StatefulSet) ;; *) continue ;; esac
-        as_admin -n "$namespace" rollout status "$kind/$name" --timeout=240s </dev/null ||
-            roll_out_failed "$kind" "$name" "$namespace"
-    done <<END
-$rollouts
-END
-    lock 120
-    must_be_master
     mkdir -p "$STATE/addons" && touch "$STATE/addons/$1"
-}
-
-# roll_out_failed KIND NAME NAMESPACE: with what its pods wait for.
-roll_out_failed() {
-    as_admin -n "$3" get pods -o wide </dev/null || :
-    as_admin -n "$3" get events --field-selector type=Warning --sort-by .lastTimestamp </dev/null | tail -n 10 || :
-    fail "the roll-out of $1 $2 does not come to its end"
 }
 
 addons() {

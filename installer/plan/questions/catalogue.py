@@ -36,6 +36,8 @@ _POD_SECURITY = always(
     "API servers read it when the cluster is made; "
     "label namespaces instead (kubectl label namespace NAME pod-security.kubernetes.io/enforce=LEVEL)",
 )
+_ADDON = always(Risk.CAREFUL, "what it brings is added to the running cluster, or removed from it")
+_CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate at once")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
 
 _PAGES = (
@@ -138,6 +140,29 @@ _PAGES = (
                  "A namespace's own label (pod-security.kubernetes.io/enforce) comes before it.",
                  kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
                  change=_POD_SECURITY),
+        Question("addons.ingress", "--traefik", "Ingress controller", "Should Craton install an ingress controller?",
+                 "Traefik serves your Ingresses on ports 80 and 443.",
+                 kind=Kind.YES_NO, rules=("I1", "M3"), change=_ADDON),
+        Question("addons.metrics_server", "--metrics-server", "Metrics server", "Should Craton install metrics-server?",
+                 "kubectl top and autoscalers need it.",
+                 kind=Kind.YES_NO, change=_ADDON),
+        Question("addons.node_exporter", "--node-exporter", "Node exporter",
+                 "Should every node serve its metrics for Prometheus?",
+                 "The node exporter answers on port 9100, to the cluster's own machines only.",
+                 kind=Kind.YES_NO, rules=("M4", "W5"), change=_ADDON),
+        Question("certificate.source", "--certificate", "Certificate",
+                 "Who signs the certificate of the console's name?",
+                 "Craton checks your files before anything starts, and renews what it signs itself.",
+                 kind=Kind.CHOICE, choices=choices.certificate, rules=("D2",), applies=conditions.with_ingress,
+                 change=_CERTIFICATE),
+        Question("certificate.file", "--certificate-file", "Certificate file",
+                 "Which file has the certificate? (PEM; its issuers after it)",
+                 "A path on this computer. For your CA, the CA's own certificate.",
+                 applies=conditions.own_certificate, read=or_none, change=_CERTIFICATE),
+        Question("certificate.key", "--certificate-key", "Certificate key",
+                 "Which file has the private key? (PEM, no passphrase)",
+                 "A path on this computer. The plan holds the path, never the key.",
+                 applies=conditions.own_certificate, read=or_none, change=_CERTIFICATE),
         Question("artifacts.mirror", "--mirror", "Mirror",
                  "Which mirror should the machines download from? (an address, or empty)",
                  "If empty, they download from the projects' own sites. A mirror must have the same layout.",

@@ -42,6 +42,14 @@ def ingress(answers: Answers) -> tuple[Choice, ...]:
     )
 
 
+def certificate(_answers: Answers) -> tuple[Choice, ...]:
+    return (
+        Choice("craton", "A CA of Craton's", "made for this cluster; browsers trust it once you import it"),
+        Choice("ca", "Your CA", "signs a certificate now and at each renewal; its key stays on this computer"),
+        Choice("files", "Your certificate", "you renew it yourself"),
+    )
+
+
 def pod_security(_answers: Answers) -> tuple[Choice, ...]:
     return (
         Choice("baseline", "Baseline", "no privileged pods, none that share the machine's network, processes or files"),

@@ -45,3 +45,13 @@ def load_balancers(answers: Answers) -> bool:
     """Load balancers are to be had where the answers install."""
     traits = traits_of(answers) or PLATFORMS[DEFAULT].traits
     return answers.get(f"{traits.name}.load_balancers", traits.load_balancers) is not False
+
+
+def with_ingress(answers: Answers) -> bool:
+    """The cluster gets an ingress controller, so something answers at the console's name."""
+    return answers.get("addons.ingress") is not False
+
+
+def own_certificate(answers: Answers) -> bool:
+    """The certificate of the console's name, or its CA, is the user's."""
+    return with_ingress(answers) and answers.get("certificate.source", "craton") != "craton"

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from installer.common.errors import InstallerError
 from installer.common.paths import write_private
@@ -102,12 +102,19 @@ class MemberRecord(_Record):
 
 
 class AddonRecord(_Record):
-    """An addon, and the DaemonSet in which it consists; `applied` is in Unix seconds."""
+    """An addon, and the last of its objects, which runs its pods; `applied` is in Unix seconds."""
 
     applied: float
     namespace: str
-    daemon_set: str
+    kind: str = "DaemonSet"
+    workload: str = Field(validation_alias=AliasChoices("workload", "daemon_set"))
     annotations: dict[str, str] = {}
+    replicas: int = 0
+    """Of a Deployment."""
+    infra: bool = False
+    """It selects infra nodes."""
+    objects: list[tuple[str, str, str]] = []
+    """Kind, namespace (empty where the kind has none) and name of every object."""
 
 
 class RequestRecord(_Record):
@@ -141,6 +148,8 @@ class ClusterRecord(_Record):
     kubelet: dict[str, Any] = {}
     """The kubelets' configuration, as the ConfigMap kubelet-config has it."""
     addons: dict[str, AddonRecord] = {}
+    secrets: dict[str, dict[str, str]] = {}
+    """What Secrets hold, by `NAMESPACE/NAME`."""
 
 
 class SiteRecord(_Record):

@@ -40,13 +40,29 @@ def test_machines_that_enforce_the_rules_do_so_before_they_join() -> None:
     assert "connect/demo-master-2" in found["control-plane/init/demo-master-1"].needs
 
 
-@pytest.mark.parametrize(("platform", "there"), [("rehearsal", True), ("local", False)])
-def test_an_ingress_controller_is_brought_up_among_stand_ins_alone(platform: str, there: bool) -> None:
+@pytest.mark.parametrize("platform", ["rehearsal", "local"])
+def test_each_addon_is_a_step_of_its_own_that_nothing_needs(platform: str) -> None:
     found = steps(platform=platform)
-    assert ("ingress/controller" in found) is there
-    for step in found.values():
-        if step.phase is Phase.DNS:
-            assert ("ingress/controller" if there else "join/cluster-dns") in step.needs
+    addons = {id for id, step in found.items() if step.phase is Phase.INGRESS}
+    assert addons == {
+        "ingress/controller", "ingress/metrics-server", "ingress/node-exporter", "ingress/certificate",
+    }  # fmt: skip
+    assert not [step.id for step in found.values() if addons & set(step.needs)]
+    for id in addons:
+        assert "join/roles/demo-worker-1" in found[id].needs
+
+
+def test_the_node_ports_of_the_ingress_are_taken_before_any_machine_joins() -> None:
+    found = steps(platform="rehearsal", ingress={"kind": "load-balancer"})
+    assert found["control-plane/node-ports"].needs == ("control-plane/overlay",)
+    assert "control-plane/node-ports" in found["ingress/controller"].needs
+    assert "control-plane/node-ports" not in steps()
+
+
+def test_what_the_plan_leaves_out_is_no_step_but_is_looked_for() -> None:
+    found = steps(addons={"ingress": False, "node_exporter": False})
+    assert {id for id in found if id.startswith("ingress/")} == {"ingress/metrics-server", "ingress/left-out"}
+    assert "ingress, node-exporter" in found["ingress/left-out"].title
 
 
 @pytest.mark.parametrize(("masters", "workers", "there"), [(1, 0, False), (1, 1, True), (3, 0, True)])

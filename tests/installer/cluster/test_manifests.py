@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import json
 from ipaddress import IPv4Network
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from kubernetes_validate import validate
 from ruamel.yaml import YAML
 
+from installer.artifacts.addon_images import addon_images
 from installer.artifacts.container_images import images
+from installer.artifacts.image_archive import file_name
+from installer.artifacts.registry import Reference
 from installer.cluster import manifests
 from installer.plan.fields import KUBERNETES_VERSIONS
 from installer.plan.model import InstallPlan
@@ -48,12 +52,106 @@ def test_the_overlay_runs_on_every_node_with_its_own_address() -> None:
     assert overlay()["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
 
 
-@pytest.mark.parametrize("name", ["overlay", "ingress"])
-def test_an_addon_says_what_it_is(name: str) -> None:
-    addon = manifests.addon(PLAN, name)
-    metadata = documents(addon.text)["DaemonSet"]["metadata"]
-    assert (metadata["namespace"], metadata["name"]) == (addon.namespace, addon.daemon_set)
-    assert metadata["annotations"] == {manifests.SUM: addon.sum}
+def parts(plan: InstallPlan, name: str) -> list[dict[str, Any]]:
+    return list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(plan, name))))
+
+
+SHAPES = [
+    InstallPlan.model_validate(
+        {"name": "demo", "subdomain": "example.test", "masters": masters, "workers": workers, "kubernetes": release}
+        | {"ingress": {"kind": kind}, "schedulable_masters": not workers}
+    )
+    for kind in ("infra", "load-balancer")
+    for masters, workers, release in ((1, 0, "v1.34.1"), (3, 2, "v1.35.1"), (5, 3, "v1.36.2"))
+]
+ADDONS = ("overlay", "node-ports", "ingress", "node-exporter", "metrics-server")
+
+
+@pytest.mark.parametrize("plan", SHAPES, ids=lambda plan: f"{plan.ingress.kind}-{plan.masters}")
+@pytest.mark.parametrize("name", ADDONS)
+def test_the_plans_release_of_kubernetes_takes_every_object(plan: InstallPlan, name: str) -> None:
+    for document in parts(plan, name):
+        validate(document, plan.kubernetes.removeprefix("v").rpartition(".")[0], strict=True)
+
+
+@pytest.mark.parametrize("plan", SHAPES, ids=lambda plan: f"{plan.ingress.kind}-{plan.masters}")
+@pytest.mark.parametrize("name", ADDONS)
+def test_an_addon_says_what_it_is(plan: InstallPlan, name: str) -> None:
+    addon = manifests.addon(plan, name)
+    last = parts(plan, name)[-1]
+    assert (last["kind"], last["metadata"]["namespace"], last["metadata"]["name"]) == (
+        addon.kind, addon.namespace, addon.workload,
+    )  # fmt: skip
+    assert last["metadata"]["annotations"] == {manifests.SUM: addon.sum}
+
+
+@pytest.mark.parametrize("plan", SHAPES, ids=lambda plan: f"{plan.ingress.kind}-{plan.masters}")
+@pytest.mark.parametrize("name", ADDONS[2:])
+def test_pods_of_addons_may_do_no_more_than_they_must(plan: InstallPlan, name: str) -> None:
+    *others, workload = parts(plan, name)
+    pod = workload["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    for container in pod["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+        }  # fmt: skip
+        assert container["resources"]["requests"]
+        assert container["resources"]["limits"]
+    if workload["kind"] == "Deployment":
+        assert "PodDisruptionBudget" in {other["kind"] for other in others}
+
+
+def test_traefik_has_the_infra_nodes_own_ports_where_there_are_any() -> None:
+    workload = parts(SHAPES[1], "ingress")[-1]
+    pod = workload["spec"]["template"]["spec"]
+    assert workload["kind"] == "DaemonSet"
+    assert pod["nodeSelector"] == {"node-role.kubernetes.io/infra": ""}
+    assert {"key": "node-role.kubernetes.io/infra", "operator": "Exists"} in pod["tolerations"]
+    assert {port.get("hostPort") for port in pod["containers"][0]["ports"]} == {443, 80, None}
+
+
+def test_behind_a_load_balancer_traefik_has_the_contracts_node_ports() -> None:
+    service = parts(SHAPES[4], "node-ports")[-1]
+    found = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
+    assert found == {"https": 32000, "http": 32001, "health": 32002}
+    workload = parts(SHAPES[4], "ingress")[-1]
+    named = {port["name"]: port for port in workload["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    assert {port["targetPort"] for port in service["spec"]["ports"]} == set(named)
+    assert not any("hostPort" in port for port in named.values())
+    assert service["spec"]["selector"].items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_traefik_speaks_tls_from_1_2_and_is_the_default_ingress() -> None:
+    found = {document["kind"]: document for document in parts(PLAN, "ingress")}
+    files = {name: YAML(typ="safe").load(text) for name, text in found["ConfigMap"]["data"].items()}
+    assert files["tls.yaml"]["tls"]["options"]["default"]["minVersion"] == "VersionTLS12"
+    web = files["traefik.yaml"]["entryPoints"]["web"]
+    assert web["http"]["redirections"]["entryPoint"]["scheme"] == "https"
+    assert found["IngressClass"]["metadata"]["annotations"]["ingressclass.kubernetes.io/is-default-class"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("masters", "workers", "replicas"), [(1, 0, {"ingress": 1, "metrics-server": 1}), (3, 2, {"ingress": 2})]
+)
+def test_what_two_nodes_can_take_runs_twice(masters: Literal[1, 3, 5], workers: int, replicas: dict[str, int]) -> None:
+    given = {"masters": masters, "workers": workers, "schedulable_masters": not workers}
+    plan = InstallPlan.model_validate(PLAN.model_dump() | given | {"ingress": {"kind": "load-balancer"}})
+    assert {name: parts(plan, name)[-1]["spec"]["replicas"] for name in replicas} == replicas
+
+
+def test_an_addons_image_goes_by_digest_unless_it_comes_in_an_archive() -> None:
+    name = addon_images("node-exporter")["node-exporter"]
+    digest = f"sha256:{'a' * 64}"
+
+    def image(**artifacts: object) -> str:
+        given = {"name": "demo", "subdomain": "example.test", "artifacts": artifacts}
+        pod = parts(InstallPlan.model_validate(given), "node-exporter")[-1]["spec"]["template"]["spec"]
+        return str(pod["containers"][0]["image"])
+
+    archive = f"images/{file_name(Reference.parse(name))}"
+    assert image() == name
+    assert image(digests={name: digest}) == f"{name}@{digest}"
+    assert image(digests={name: digest}, sums={archive: "b" * 64}) == name
 
 
 def test_other_manifests_have_another_sum() -> None:
@@ -96,4 +194,5 @@ def test_the_images_are_those_that_kubeadm_lists(release: str, coredns: str, etc
         f"registry.k8s.io/pause:{pause}",
         f"registry.k8s.io/etcd:{etcd}",
     )
-    assert all(image.startswith("ghcr.io/flannel-io/") for image in listed[7:])
+    assert all(image.startswith("ghcr.io/flannel-io/") for image in listed[7:9])
+    assert listed[9:] == tuple(image for name in PLAN.addons.chosen for image in addon_images(name).values())

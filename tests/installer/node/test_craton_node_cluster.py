@@ -409,20 +409,11 @@ def test_kubectl_and_kubeconfig_are_the_administrators(master: BareMachine) -> N
     assert says(master, "kubeconfig") == "kind: Config\n"
 
 
-def test_an_addon_is_applied_and_waited_for(master: BareMachine) -> None:
+def test_an_addon_is_applied_by_the_server_under_cratons_name(master: BareMachine) -> None:
     says(master, "addon", "overlay", stdin="kind: DaemonSet\n")
     assert master.status()["addons"] == "overlay"
-    assert "-n kube-flannel rollout status DaemonSet/flannel" in log(master, "kubectl")
-    assert "rollout status Namespace" not in log(master, "kubectl")
+    assert "apply --server-side --force-conflicts --field-manager craton -f " in log(master, "kubectl")
     assert master.node("addon", "ingress").returncode == 2, "no manifests on stdin"
-
-
-def test_an_addon_that_does_not_come_up_shows_what_its_pods_wait_for(master: BareMachine) -> None:
-    master.sh(": >/run/stand-in/rollout-fails")
-    failed = master.node("addon", "overlay", stdin="kind: DaemonSet\n")
-    assert failed.returncode == 1
-    assert "flannel-x 0/1 ImagePullBackOff" in failed.stdout
-    assert master.status()["addons"] == ""
 
 
 @pytest.mark.parametrize("killed", ["", "kubelet"])

@@ -8,14 +8,23 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from installer.platforms.rehearsal.records import ClusterRecord, NodeRecord
-from installer.platforms.rehearsal.simulator import certificates, configmaps, objects
+from installer.platforms.rehearsal.simulator import addons, certificates, configmaps, objects, secrets
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 
 _TAINT = re.compile(r"(?P<key>[^=:]+)(=(?P<value>[^:]*))?:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute)")
 _OF_USER = re.compile(r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.username "(?P<user>[^"]+)"\}\}.*', re.DOTALL)
 _APPROVAL = re.compile(r"/apis/certificates\.k8s\.io/v1/certificatesigningrequests/(?P<name>[a-z0-9-]+)/approval")
 _SHORT = {"-A": "--all-namespaces", "-f": "--filename", "-l": "--selector", "-n": "--namespace", "-o": "--output"}
-_WITH_VALUE = {"--field-selector", "--filename", "--namespace", "--output", "--raw", "--selector", "--timeout"}
+_WITH_VALUE = {
+    "--field-selector",
+    "--filename",
+    "--namespace",
+    "--output",
+    "--raw",
+    "--selector",
+    "--sort-by",
+    "--timeout",
+}
 """Flags whose value may stand in the next word."""
 
 Flags = dict[str, str]
@@ -27,8 +36,10 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
     match words:
         case ["get", "node" | "nodes", *names]:
             _get_nodes(command, known, names, flags)
-        case ["get", "pod" | "pods"]:
-            _get_pods(command, flags)
+        case ["get", "pod" | "pods" | "event" | "events" as what]:
+            _get_pods(command, flags) if what.startswith("pod") else _list(command, [])
+        case ["apply"] | ["get", "secret" | "secrets", _]:
+            await secrets.secrets(command, known, words, flags)
         case ["get", "configmap" | "cm", name]:
             configmaps.get(command, known, name, flags)
         case ["replace"] if (path := _APPROVAL.fullmatch(flags.get("--raw", ""))) and flags.get("--filename") == "-":
@@ -38,8 +49,8 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
             await configmaps.replace(command, known)
         case ["get", "certificatesigningrequests" | "csr"]:
             _get_requests(command, known, flags)
-        case ["get", "daemonset" | "daemonsets" | "ds", name]:
-            _get_daemon_set(command, known, name, flags)
+        case ["get" | "delete" as verb] if flags.get("--filename") == "-":
+            await {"get": addons.get, "delete": addons.delete}[verb](command, known, flags)
         case ["get"] if flags.get("--raw", "").partition("?")[0] in ("/livez", "/readyz"):
             command.say("ok")
         case ["label" | "taint" | "delete" as verb, "node" | "nodes", name, *more]:
@@ -103,18 +114,6 @@ def _get_pods(command: Command, flags: Flags) -> None:
     if "--all-namespaces" not in flags:
         pods = [pod for pod in pods if pod["metadata"]["namespace"] == namespace]
     _list(command, [pod for pod in pods if node in ("", pod["spec"].get("nodeName"))])
-
-
-def _get_daemon_set(command: Command, known: ClusterRecord, name: str, flags: Flags) -> None:
-    _want_json(flags)
-    namespace = flags.get("--namespace", "default")
-    for addon, found in known.addons.items():
-        if (found.namespace, found.daemon_set) == (namespace, name):
-            site = command.site
-            command.say(json.dumps(objects.daemon_set(site.record, addon, site.pace), indent=4))
-            return
-    if "--ignore-not-found" not in flags:
-        raise Exit(1, f'Error from server (NotFound): daemonsets.apps "{name}" not found')
 
 
 def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:

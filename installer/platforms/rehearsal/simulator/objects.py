@@ -49,27 +49,32 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
     }
 
 
-def daemon_set(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
-    """The DaemonSet in which an addon consists."""
+def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
+    """The last of an addon's objects, with the state of the pods that it runs."""
     assert record.cluster is not None
-    found, where = record.cluster.addons[addon], _nodes_of(record, addon)
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "DaemonSet",
-        "metadata": {"name": found.daemon_set, "namespace": found.namespace, "annotations": found.annotations},
-        "status": {
-            "desiredNumberScheduled": len(where),
-            "numberReady": sum(cluster.is_ready(record, name, pace) for name in where),
-        },
-    }
+    found, where = record.cluster.addons[addon], _nodes_of(record, addon, pace)
+    ready = sum(cluster.is_ready(record, name, pace) for name in where)
+    metadata = {"name": found.workload, "namespace": found.namespace, "annotations": found.annotations, "generation": 1}
+    result: dict[str, Any] = {"kind": found.kind, "metadata": metadata}
+    if found.kind == "DaemonSet":
+        counts = {"desiredNumberScheduled": len(where), "numberReady": ready, "updatedNumberScheduled": len(where)}
+        result |= {"apiVersion": "apps/v1", "status": counts | {"observedGeneration": 1}}
+    elif found.kind == "Deployment":
+        counts = {"replicas": found.replicas, "updatedReplicas": len(where), "readyReplicas": ready}
+        result |= {"apiVersion": "apps/v1", "spec": {"replicas": found.replicas}}
+        result |= {"status": counts | {"observedGeneration": 1}}
+    return result
 
 
-def _nodes_of(record: SiteRecord, addon: str) -> list[str]:
-    """Where an addon's pods run: on every node, those of the ingress on infra nodes if there are any."""
+def _nodes_of(record: SiteRecord, addon: str, pace: Pace) -> list[str]:
+    """The node of each pod of an addon: of a DaemonSet every node that it selects, of a Deployment some open ones."""
     assert record.cluster is not None
-    nodes = list(record.cluster.nodes)
-    infra = [name for name in nodes if name in record.machines and record.machines[name].role is Role.INFRA]
-    return infra or nodes if addon == "ingress" else nodes
+    found, nodes = record.cluster.addons[addon], list(record.cluster.nodes)
+    if found.kind == "DaemonSet":
+        infra = [name for name in nodes if name in record.machines and record.machines[name].role is Role.INFRA]
+        return infra if found.infra else nodes
+    open_nodes = [name for name in nodes if _is_open(record, name, pace)]
+    return [open_nodes[number % len(open_nodes)] for number in range(found.replicas)] if open_nodes else []
 
 
 def pods(record: SiteRecord, pace: Pace) -> list[dict[str, Any]]:
@@ -88,8 +93,9 @@ def _scheduled(record: SiteRecord, pace: Pace) -> Iterator[tuple[str, str, str, 
             yield from (("kube-system", f"{part}-{name}", "Node", name) for part in CONTROL_PLANE)
         yield "kube-system", f"kube-proxy-{_suffix(name)}", "DaemonSet", name
     for addon, found in known.addons.items():
-        for name in _nodes_of(record, addon):
-            yield found.namespace, f"{found.daemon_set}-{_suffix(name)}", "DaemonSet", name
+        owner = "DaemonSet" if found.kind == "DaemonSet" else "ReplicaSet"
+        for number, name in enumerate(_nodes_of(record, addon, pace)):
+            yield found.namespace, f"{found.workload}-{_suffix(f'{name}{number or str()}')}", owner, name
     open_nodes = [name for name in known.nodes if _is_open(record, name, pace)]
     for number in range(_DNS):
         where = open_nodes[number % len(open_nodes)] if open_nodes else ""

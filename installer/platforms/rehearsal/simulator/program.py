@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 
 from installer.plan.rules import Role
 from installer.plan.topology import API_PROXY
-from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
-from installer.platforms.rehearsal.simulator import cluster, conditions, etcd, lease, membership, stages, upgrade
+from installer.platforms.rehearsal.records import ClusterRecord
+from installer.platforms.rehearsal.simulator import (
+    addons,
+    cluster,
+    conditions,
+    etcd,
+    lease,
+    membership,
+    stages,
+    upgrade,
+)
 from installer.platforms.rehearsal.simulator.cluster import minor
 from installer.platforms.rehearsal.simulator.command import Command, Exit
-from installer.platforms.rehearsal.simulator.documents import documents, setting
+from installer.platforms.rehearsal.simulator.documents import setting
 from installer.platforms.rehearsal.simulator.kubeconfig import kubeconfig
 from installer.platforms.rehearsal.simulator.kubectl import kubectl
 
@@ -49,8 +57,8 @@ async def _on_master(command: Command, verb: str, arguments: list[str]) -> None:
     match verb, arguments:
         case "invite", []:
             await _invite(command, _answering(command))
-        case "addon", [name] if name in stages.ADDONS:
-            await _addon(command, _answering(command), name)
+        case "addon", [name]:
+            await addons.apply(command, _answering(command), name)
         case "kubectl", [_, *_]:
             await kubectl(command, _answering(command), arguments)
         case "policies", []:
@@ -107,31 +115,6 @@ async def _invite(command: Command, known: ClusterRecord) -> None:
     await command.site.store.save()
     command.say(f"token={token}\nca_hash={known.ca_hash}\ncertificate_key={known.certificate_key}")
     command.say(f"encryption_key={known.encryption_key}")
-
-
-async def _addon(command: Command, known: ClusterRecord, name: str) -> None:
-    command.enter(stages.ADDON_PHASES[name])
-    manifests = documents(await command.read())
-    if not manifests:
-        raise Exit(2, f"craton-node: no manifests of the addon {name} on stdin")
-    for manifest in manifests:
-        if not {"apiVersion", "kind", "metadata"} <= manifest.keys():
-            raise Exit(1, "error: error validating data: apiVersion, kind and metadata must be set")
-    runs = next((manifest["metadata"] for manifest in manifests if manifest["kind"] == "DaemonSet"), None)
-    if runs is None:
-        raise Exit(2, f"craton-node: the addon {name} has no DaemonSet, as all that a stand-in knows have")
-    if name != "overlay" and "overlay" not in known.addons:
-        raise Exit(1, "error: timed out waiting for the rollout to finish: no pod network")
-    await command.stages(f"addon {name}", stages.ADDONS[name])
-    before = known.addons.get(name)
-    known.addons[name] = AddonRecord(
-        applied=before.applied if before else time.time(),
-        namespace=runs["namespace"],
-        daemon_set=runs["name"],
-        annotations=runs.get("annotations", {}),
-    )
-    known.revision += 1
-    await command.site.store.save()
 
 
 def _joined(command: Command) -> ClusterRecord:

@@ -46,6 +46,8 @@ def listening(record: SiteRecord, machine: MachineRecord) -> set[tuple[str, int]
         found |= {("tcp", 6443), ("tcp", 2379), ("tcp", 2380)}
     if "overlay" in known.addons:
         found.add(("udp", 4789))
+    if "node-exporter" in known.addons:
+        found.add(("tcp", 9100))
     if "ingress" in known.addons:
         infra = any(other.role is Role.INFRA for other in record.machines.values())
         if machine.role is Role.INFRA:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from installer.platforms.rehearsal.simulator.command import Stage
 
 KERNEL_MODULES, SYSCTLS, SWAP_OFF, CONTAINERD = "kernel modules", "kernel settings", "swap off", "containerd"
@@ -92,16 +94,12 @@ UPGRADE_APPLY = (
 )
 UPGRADE_NODE = (UPGRADE_MASTER[0], UPGRADE_MASTER[1], UPGRADE_MASTER[3])
 
-ADDONS = {
-    "overlay": (
-        Stage("flannel's manifests", 0.8, ("namespace/kube-flannel created", "configmap/kube-flannel-cfg created")),
-        Stage("flannel on every node", 2.2, ("daemonset.apps/kube-flannel-ds created", "backend vxlan, port 4789")),
-    ),
-    "ingress": (
-        Stage("ingress manifests", 0.8, ("namespace/ingress created", "ingressclass.networking.k8s.io/craton created")),
-        Stage("ingress controller", 3.2, ("daemonset.apps/ingress created", "waiting for the rollout to finish")),
-    ),
-}
-"""By addon."""
-ADDON_PHASES = {"overlay": "control-plane", "ingress": "ingress"}
-"""The phase of the install to which each addon belongs."""
+
+def addon(name: str, applied: Sequence[str]) -> tuple[Stage, ...]:
+    """`applied`: the objects, as kubectl names them."""
+    return (Stage(f"manifests of {name}", 2.0, tuple(f"{what} serverside-applied" for what in applied)),)
+
+
+def addon_phase(name: str) -> str:
+    """The phase of the install to which an addon belongs."""
+    return "control-plane" if name in ("overlay", "node-ports") else "ingress"

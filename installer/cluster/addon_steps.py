@@ -1,0 +1,84 @@
+"""The steps of addons: each its own, so that one that fails leaves a cluster that works, and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from installer.cluster.addons import Addon, LeftOut
+from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology
+from installer.steps import ids
+from installer.steps.step import Phase, Step
+
+_DEADLINE = 300.0
+"""Seconds for an addon's images to come and its pods to be ready."""
+_TITLES = {
+    "ingress": "bring up the ingress controller (Traefik)",
+    "metrics-server": "bring up metrics-server, for kubectl top",
+    "node-exporter": "bring up the node exporter on every node (port 9100)",
+}
+
+
+def node_ports(plan: InstallPlan) -> Iterator[Step]:
+    """The node ports behind a load balancer (contract M3), before anything else can get one of them."""
+    if plan.addons.ingress and plan.ingress.kind == "load-balancer":
+        yield Step(
+            id=ids.NODE_PORTS,
+            title="reserve the node ports 32000 to 32002 for the ingress",
+            phase=Phase.CONTROL_PLANE,
+            needs=(ids.OVERLAY,),
+            action=Addon(plan, "node-ports"),
+            weight=0.5,
+            limit="ssh",
+        )
+
+
+def certificate_check(plan: InstallPlan) -> Iterator[Step]:
+    """Files that the plan names are looked at before anything is made."""
+    if plan.addons.ingress and plan.certificate.source != "craton":
+        yield Step(
+            id=ids.CERTIFICATE_CHECKED,
+            title=f"check the certificate in {plan.certificate.file}",
+            phase=Phase.CHECK,
+            action=CheckCertificate(plan),
+            weight=0.1,
+        )
+
+
+def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    """One for each addon that the plan has, and one that removes what an earlier plan had."""
+    nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
+    for name in plan.addons.chosen:
+        balanced = name == "ingress" and plan.ingress.kind == "load-balancer"
+        yield Step(
+            id=ids.addon(name),
+            title=_TITLES[name],
+            phase=Phase.INGRESS,
+            needs=(*nodes, *((ids.NODE_PORTS,) if balanced else ())),
+            action=Addon(plan, name),
+            weight=4.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
+    if plan.addons.ingress:
+        yield Step(
+            id=ids.CERTIFICATE,
+            title=f"give the ingress a certificate for {plan.console_host}",
+            phase=Phase.INGRESS,
+            needs=nodes,
+            action=ConsoleCertificate(plan),
+            weight=0.5,
+            limit="ssh",
+        )
+    if plan.addons.left_out:
+        yield Step(
+            id=ids.ADDONS_LEFT_OUT,
+            title=f"make sure that what the plan leaves out is not there: {', '.join(plan.addons.left_out)}",
+            phase=Phase.INGRESS,
+            needs=nodes,
+            action=LeftOut(plan),
+            weight=0.5,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )

@@ -1,0 +1,1 @@
+"""Certificates for the console's name: the user's own, or those that an authority signs."""
