@@ -38,6 +38,7 @@ class CratonApp(App[int]):
     CSS_PATH = "style.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "explain", "Help", key_display="?", priority=True),
+        Binding("f3", "glossary", "Terms", show=False),
         Binding("ctrl+q", "quit", "Leave craton", show=False, priority=True),
         Binding("ctrl+p", "command_palette", "Actions", show=False, priority=True),
     ]
@@ -100,7 +101,7 @@ class CratonApp(App[int]):
             self.exit(int(ExitCode.DONE))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "explain":
+        if action in ("explain", "glossary"):
             return isinstance(self.screen, CommandPalette) or not isinstance(self.screen, ModalScreen)
         return True
 
@@ -109,6 +110,12 @@ class CratonApp(App[int]):
         from screens.dialogs.help import HelpDialog
 
         self.push_screen(HelpDialog.about(self.screen))
+
+    def action_glossary(self) -> None:
+        """The terms on the screen, and all others, explained."""
+        from screens.dialogs.glossary import GlossaryDialog
+
+        self.push_screen(GlossaryDialog.about(self.screen))
 
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name

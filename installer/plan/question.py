@@ -13,6 +13,7 @@ from typing import Any
 
 from installer.plan import rules as contract
 from installer.plan.change import Judge, Risk, always
+from installer.plan.guidance import Advice, Guidance
 
 Answers = Mapping[str, Any]
 """Plan values by dotted field: str, int, bool, a tuple of str or of mappings, or None for what is left out."""
@@ -30,12 +31,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer to choose. `unavailable` says why it cannot be chosen here, and is empty if it can."""
+    """One answer to choose. `unavailable` says why it can't be chosen here, and is empty if it can."""
 
-    value: str | int
+    value: str | int | bool
     label: str
     detail: str = ""
     unavailable: str = ""
+    guidance: Guidance | None = None
 
 
 def _applies(_answers: Answers) -> bool:
@@ -50,6 +52,10 @@ def _plan_default(_answers: Answers) -> None:
     return None
 
 
+def _no_advice(_answers: Answers) -> Advice | None:
+    return None
+
+
 REFUSED = always(Risk.REFUSED, "Craton does not change it on an installed cluster")
 """What a change means where nobody has thought about it."""
 
@@ -59,7 +65,8 @@ class Question:
     """One field of the plan as it is asked.
 
     `title` is a noun for a trail or a summary, `why` one sentence, `rules` the contract's ids behind it.
-    `choices` and `applies` are functions of the answers to the questions before it; `default` is one of those and of
+    `choices` and `applies` are functions of the answers to the questions before it; a yes/no question may explain its
+    answers True and False as choices. `default` is one of those and of
     what later questions were answered already: None means the plan's own default, and "" that there is none to offer.
     """
 
@@ -77,6 +84,10 @@ class Question:
     """How typed text becomes a value, where the kind does not say it."""
     change: Judge = REFUSED
     """What changing the answer means for a cluster that is installed."""
+    guidance: Guidance | None = None
+    """What is being asked for, where there are no choices to explain."""
+    advice: Callable[[Answers], Advice | None] = _no_advice
+    """What to answer for the plan so far, or None where there is no telling."""
 
     @property
     def quotes(self) -> tuple[tuple[str, str, str], ...]:

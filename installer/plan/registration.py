@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from installer.plan.change import Judge
 from installer.plan.conflict import ConflictRule
+from installer.plan.guidance import Guidance
 from installer.plan.question import Question
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class PlatformTraits:
     """What every screen about a cluster of this platform says, or empty."""
     cost: str = "cost unknown"
     """What its machines cost, as far as that is known before the platform is asked."""
+    guidance: Guidance | None = None
+    """What helps somebody to choose the platform; the wizard shows it while it is highlighted."""
 
     @property
     def inventory_field(self) -> str:

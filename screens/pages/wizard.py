@@ -55,6 +55,7 @@ class WizardScreen(CratonScreen[None]):
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
         Binding("f2,p", "preview", "Preview", key_display="f2"),
+        Binding("f3", "app.glossary", "Terms"),
         Binding("ctrl+s", "save_as", "Save"),
         Binding("ctrl+q", "app.quit", "Leave", priority=True),
     ]
@@ -168,12 +169,17 @@ class WizardScreen(CratonScreen[None]):
         fields = self.query_one("#fields", VerticalScroll)
         self._typed = next((field.editor.area.text for field in self._fields if field.editor), self._typed)
         await fields.remove_children()
-        known = {**self._state.full, **self._state.answers}
+        known = self._known
         questions = PAGES[page].questions
         await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
         self._judge()
         self.set_class(any(field.editor for field in self._fields), "-machines")
         self._focus(0)
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        """Answers and defaults, with answers to questions that don't apply now."""
+        return {**self._state.full, **self._state.answers}
 
     @property
     def _fields(self) -> list[QuestionField]:
@@ -205,14 +211,22 @@ class WizardScreen(CratonScreen[None]):
     def on_question_field_answered(self, event: QuestionField.Answered) -> None:
         self._state.answers[event.field] = event.value
         self._judge()
+        for field in self.query(QuestionField):
+            if field.has_class("-current"):
+                self._explain(field)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for field in self.query(QuestionField):
             current = field in event.widget.ancestors_with_self
             field.set_class(current, "-current")
             if current:
-                self.query_one("#why", Static).update(why(field.question, rules=1 if self.has_class("-short") else 3))
+                self._explain(field)
                 self.call_after_refresh(field.scroll_visible, animate=False)
+
+    def _explain(self, field: QuestionField) -> None:
+        """Say below the questions what helps with the answer at hand."""
+        words = why(field.question, self._known, field.value, short=self.has_class("-short"))
+        self.query_one("#why", Static).update(words)
 
     async def on_trail_asked(self, event: Trail.Asked) -> None:
         pages = self._state.pages

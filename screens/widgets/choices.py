@@ -68,6 +68,11 @@ class Choices(Widget, can_focus=True):
         """Values of the chosen answers, in the order in which they are shown."""
         return tuple(answer.value for answer in self._answers if answer.value in self._chosen)
 
+    @property
+    def at_hand(self) -> object:
+        """The value under the cursor."""
+        return self._answers[self.cursor].value if self._answers else None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self._several if action == "switch" else True
 

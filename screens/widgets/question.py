@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 
 from installer.operations.login.connection_tests import Trials
 from installer.plan.question import Answers, Kind, Question
-from installer.plan.questions import reading
+from installer.plan.questions import guide, reading
 from screens import theme
 from screens.widgets.choices import Answer, Choices
 from screens.widgets.inventory import InventoryEditor
@@ -61,7 +61,7 @@ class QuestionField(Vertical):
         self._said = self._control.value if isinstance(self._control, Input) else ""
         self._problem = Static(classes="problem")
         self.set_class(self.editor is not None, "-tall")
-        self.help_text = help_of(question)
+        self.help_text = help_of(question, answers)
 
     def compose(self) -> ComposeResult:
         yield Static(Content(self.question.prompt), classes="prompt")
@@ -77,6 +77,13 @@ class QuestionField(Vertical):
     def editor(self) -> InventoryEditor | None:
         """What machines are listed in, where that is the question."""
         return self._control if isinstance(self._control, InventoryEditor) else None
+
+    @property
+    def value(self) -> object:
+        """The answer that is chosen or typed; of several choices, the one at hand."""
+        if isinstance(self._control, Choices):
+            return self._control.at_hand
+        return self._control.value if isinstance(self._control, Input) else None
 
     def show_problem(self, problem: str) -> None:
         """Say what is wrong with the answer; nothing for an empty text."""
@@ -108,31 +115,38 @@ def _control(question: Question, answers: Answers, trials: Trials, typed: str) -
     if question.kind is Kind.INVENTORY:
         same = reading.parse(question, typed) == value
         return InventoryEditor(typed if same else reading.show(question, value), trials)
-    if question.kind is Kind.YES_NO:
-        return Choices((Answer(True, "Yes"), Answer(False, "No")), (value,))
-    if question.kind in (Kind.CHOICE, Kind.MULTI_CHOICE):
+    if question.kind in (Kind.YES_NO, Kind.CHOICE, Kind.MULTI_CHOICE):
         several = question.kind is Kind.MULTI_CHOICE
         offered = [
             Answer(choice.value, choice.label, choice.detail, choice.unavailable)
-            for choice in question.choices(answers)
+            for choice in guide.offered(question, answers)
         ]
         return Choices(offered, value if several else (value,), several=several)
     allowed = reading.allowed(question)
     return _Line(reading.show(question, value), placeholder=allowed, compact=True, select_on_focus=True)
 
 
-def help_of(question: Question) -> str:
-    """Why the question is asked, what may be answered, and the rules of the contract behind it."""
-    allowed = [f"Allowed: {words}"] if (words := reading.allowed(question)) else []
-    quotes = [f"{id} {level}  {words}" for id, level, words in question.quotes]
-    return "\n\n".join([question.why, *allowed, *quotes])
+def help_of(question: Question, answers: Answers) -> str:
+    """All that is known of a question: its answers explained, what suits the plan, and the rules behind it."""
+    return "\n\n".join(guide.text(guide.of_question(question, answers)))
 
 
-def why(question: Question, rules: int = 3) -> Content:
-    """One sentence on why it is asked, and the contract's rules behind it; all of them are in the help."""
-    lines = [Content(question.why)]
-    lines += [
+def why(question: Question, answers: Answers, value: object, *, short: bool = False) -> Content:
+    """What to know about the answer `value`; where nobody explained it, why the question is asked. And the rules.
+
+    A `short` screen has no room for both a reason and an explanation, nor for more than one rule.
+    """
+    explained = [_line(label, words) for label, words in guide.of_answer(question, answers, value)]
+    rules = [
         Content.assemble((f"{id} ", "bold"), (f"{level} {words}", "$faint"))
-        for id, level, words in question.quotes[:rules]
+        for id, level, words in question.quotes[: 1 if short else 3]
     ]
-    return Content("\n").join(lines)
+    if short:
+        blocks = [explained] if len(explained) > 1 else [[Content(question.why), *explained, *rules]]
+    else:
+        blocks = [[Content(question.why)], explained, rules]
+    return Content("\n\n").join(Content("\n").join(block) for block in blocks if block)
+
+
+def _line(label: str, words: str) -> Content:
+    return Content.assemble((f"{label}: ", "bold"), words) if label else Content(words)

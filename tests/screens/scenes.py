@@ -187,6 +187,8 @@ WIZARD = {
     "wizard-masters": _page(3, "How many masters?", looks=EVERY_LOOK),
     "wizard-workers": _page(4, "How many workers?"),
     "wizard-ingress": _page(5, "How does web traffic"),
+    "wizard-ingress-balancer": _page(5, "A service of the platform", keys=("down",)),
+    "wizard-glossary": _page(3, "On this screen", keys=("f3",)),
     "wizard-dns": _page(6, "What DNS domain"),
     "wizard-access": _page(7, "Which account"),
     "wizard-advanced": _page(8, "Which network", "Each machine gets a fixed address"),

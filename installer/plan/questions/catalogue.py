@@ -11,7 +11,7 @@ from dataclasses import replace
 from installer.plan.change import Judge, Risk, always, growing
 from installer.plan.platforms import DEFAULT, PLATFORMS
 from installer.plan.question import Answers, Flag, Kind, Page, Question, flag, or_none
-from installer.plan.questions import choices, conditions, defaults, keys
+from installer.plan.questions import advice, choices, conditions, defaults, explanations, keys
 
 
 def _release(old: str, new: str) -> tuple[Risk, str]:
@@ -51,7 +51,7 @@ _PAGES = (
     Page(_PLATFORM, (
         Question("platform", "--platform", "Platform", "Where do the machines come from?",
                  "A rehearsal runs the same install on simulated machines. The plan works on real ones later.",
-                 kind=Kind.CHOICE, choices=choices.platforms,
+                 kind=Kind.CHOICE, choices=choices.platforms, advice=advice.platform,
                  change=always(Risk.REFUSED, "machines cannot move from one platform to another")),
     )),
     Page("Masters", (
@@ -59,28 +59,31 @@ _PAGES = (
                  "Masters run etcd and the control plane. One is enough to try things out; "
                  "3 survive the loss of one and 5 of two.",
                  kind=Kind.CHOICE, choices=choices.masters, rules=("M13",),
-                 default=defaults.masters,
+                 default=defaults.masters, advice=advice.masters,
                  change=growing("masters", " one at a time, and their etcd members with them")),
         Question("schedulable_masters", "--schedulable-masters", "Workloads on masters",
                  "May your workloads run on masters?",
                  "Dedicated masters keep your workloads away from etcd. A small cluster may need the room.",
                  kind=Kind.YES_NO, rules=("M14",), default=defaults.schedulable,
+                 choices=choices.schedulable, advice=advice.schedulable,
                  change=always(Risk.CAREFUL, "the masters' taint changes; workloads may start on them or leave")),
     )),
     Page("Workers", (
         Question("workers", "--workers", "Workers", "How many workers?",
                  "Workers run your applications. You can add more later.",
                  kind=Kind.INTEGER, rules=("W1", "W2", "W9"), default=defaults.workers,
+                 guidance=explanations.WORKERS, advice=advice.workers,
                  change=growing("workers")),
     )),
     Page("Ingress", (
         Question("ingress.kind", "--ingress", "Ingress", "How does web traffic enter the cluster?",
                  "Use a load balancer if your platform has one. Otherwise infra nodes take the traffic.",
-                 kind=Kind.CHOICE, choices=choices.ingress, rules=("M3", "I1"),
+                 kind=Kind.CHOICE, choices=choices.ingress, rules=("M3", "I1"), advice=advice.ingress,
                  change=always(Risk.REFUSED, "DNS names and firewall rules depend on where traffic enters")),
         Question("ingress.infra", "--infra", "Infra nodes", "How many infra nodes?",
                  "They take web traffic into the cluster. With two or more, you can lose one without an outage.",
                  kind=Kind.INTEGER, rules=("I1", "I3", "I4"), default=defaults.infra,
+                 guidance=explanations.INFRA_COUNT, advice=advice.infra,
                  applies=lambda answers: answers.get("ingress.kind", "infra") == "infra",
                  change=growing("infra nodes")),
     )),
@@ -117,20 +120,21 @@ _PAGES = (
                                "it came with the machines; edit ~/.ssh/authorized_keys on each (craton ssh)")),
         Question("networks.user", "--user-network", "User network", "Which network will you use the cluster from?",
                  "Only this network can reach SSH and the API server from outside.", rules=("M1", "N1"),
-                 default=defaults.user_network,
+                 default=defaults.user_network, guidance=explanations.USER_NETWORK, advice=advice.user_network,
                  change=_NETWORK),
     )),
     Page("Advanced", (
         Question("networks.machines", "--machine-network", "Machine network",
                  "Which network should the machines be in?",
                  "Each machine gets a fixed address in it; DNS names and firewall rules use these addresses.",
-                 applies=conditions.made_machines, change=_NETWORK),
+                 applies=conditions.made_machines, guidance=explanations.MACHINE_NETWORK, change=_NETWORK),
         Question("networks.pods", "--pod-network", "Pod network", "Which network should pods use?",
                  "Each machine gets a /24 of it for its pods.", default=defaults.pods, rules=("M2", "W3"),
+                 guidance=explanations.POD_NETWORK,
                  change=_NETWORK),
         Question("networks.services", "--service-network", "Service network", "Which network should services use?",
                  "These addresses exist only inside the cluster. The network must not overlap the other two.",
-                 default=defaults.services,
+                 default=defaults.services, guidance=explanations.SERVICE_NETWORK,
                  change=_NETWORK),
         Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release should Craton install?",
                  "Every machine runs it. You can upgrade later.",
@@ -139,6 +143,7 @@ _PAGES = (
                  "Which pods may run in namespaces that don't say so themselves?",
                  "A namespace's own label (pod-security.kubernetes.io/enforce) comes before it.",
                  kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
+                 advice=advice.pod_security,
                  change=_POD_SECURITY),
         Question("addons.ingress", "--traefik", "Ingress controller", "Should Craton install an ingress controller?",
                  "Traefik serves your Ingresses on ports 80 and 443.",

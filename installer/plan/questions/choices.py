@@ -5,13 +5,13 @@ from __future__ import annotations
 from installer.plan import rules as contract
 from installer.plan.platforms import PLATFORMS
 from installer.plan.question import Answers, Choice
-from installer.plan.questions import defaults
+from installer.plan.questions import defaults, explanations
 from installer.plan.questions.conditions import load_balancers, traits_of
 
 
 def platforms(_answers: Answers) -> tuple[Choice, ...]:
     found = [platform.traits for platform in PLATFORMS.values()]
-    return tuple(Choice(traits.name, traits.title, traits.summary) for traits in found)
+    return tuple(Choice(traits.name, traits.title, traits.summary, guidance=traits.guidance) for traits in found)
 
 
 def masters(answers: Answers) -> tuple[Choice, ...]:
@@ -21,7 +21,15 @@ def masters(answers: Answers) -> tuple[Choice, ...]:
     def unavailable(count: int) -> str:
         return f"you listed {size} machines, one of them an infra node" if count > 1 and 0 < size <= count else ""
 
-    return tuple(Choice(count, str(count), detail, unavailable(count)) for count, detail in details.items())
+    return tuple(
+        Choice(count, str(count), detail, unavailable(count), explanations.MASTERS[count])
+        for count, detail in details.items()
+    )
+
+
+def schedulable(_answers: Answers) -> tuple[Choice, ...]:
+    explained = explanations.MASTERS_RUN_WORKLOADS
+    return tuple(Choice(value, label, guidance=explained[value]) for value, label in ((True, "Yes"), (False, "No")))
 
 
 def _unbalanced(answers: Answers) -> str:
@@ -32,12 +40,18 @@ def _unbalanced(answers: Answers) -> str:
 def ingress(answers: Answers) -> tuple[Choice, ...]:
     none_here = "" if load_balancers(answers) else f"{_unbalanced(answers)} Use infra nodes."
     return (
-        Choice("infra", "Infra nodes", "dedicated machines take web traffic on ports 80 and 443"),
+        Choice(
+            "infra",
+            "Infra nodes",
+            "dedicated machines take web traffic on ports 80 and 443",
+            guidance=explanations.INFRA_NODES,
+        ),
         Choice(
             "load-balancer",
             "Load balancer",
             "the platform's own forwards web traffic to node ports 32000-32002",
             unavailable=none_here,
+            guidance=explanations.LOAD_BALANCER,
         ),
     )
 
@@ -51,11 +65,13 @@ def certificate(_answers: Answers) -> tuple[Choice, ...]:
 
 
 def pod_security(_answers: Answers) -> tuple[Choice, ...]:
-    return (
-        Choice("baseline", "Baseline", "no privileged pods, none that share the machine's network, processes or files"),
-        Choice("restricted", "Restricted", "no pods that run as root either; many images don't pass"),
-        Choice("privileged", "Privileged", "any pod, as Kubernetes has it by default"),
-    )
+    levels = {
+        "baseline": "no privileged pods, none that share the machine's network, processes or files",
+        "restricted": "no pods that run as root either; many images don't pass",
+        "privileged": "any pod, as Kubernetes has it by default",
+    }
+    explained = explanations.POD_SECURITY
+    return tuple(Choice(level, level.title(), text, guidance=explained[level]) for level, text in levels.items())
 
 
 def may_rules(answers: Answers) -> tuple[Choice, ...]:

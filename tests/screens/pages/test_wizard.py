@@ -86,6 +86,37 @@ async def test_every_page_says_why_it_asks_and_which_rules_apply(wizard: Wizard)
         assert "W1 MUST Workers accept all traffic from masters." in text
 
 
+async def test_the_explanation_follows_the_highlighted_answer(wizard: Wizard) -> None:
+    async with wizard().run_test() as pilot:
+        await go_to(pilot, "Ingress")
+        text = " ".join(visible(pilot).split())
+        assert "Infra nodes: Machines of their own that take web traffic" in text
+        assert "For this plan: Infra nodes, unless" in text
+        await pilot.press("down")
+        await pilot.pause()
+        text = " ".join(visible(pilot).split())
+        assert "Load balancer: A service of the platform" in text
+        assert "What it costs: No machines. Clouds charge by the hour" in text
+        assert "Machines of their own" not in text
+
+
+async def test_a_key_opens_the_glossary_with_the_terms_on_the_screen_first(wizard: Wizard) -> None:
+    async with wizard().run_test() as pilot:
+        await go_to(pilot, "Masters")
+        await pilot.press("f3")
+        await pilot.pause()
+        text = visible(pilot)
+        assert text.index("On this screen") < text.index("The programs that manage a cluster")
+        assert "Other terms" not in text
+        await pilot.press(*"vxl")
+        await pilot.pause()
+        text = visible(pilot)
+        assert text.index("Other terms") < text.index("The way flannel carries packets")
+        assert "The programs that manage" not in text
+        await pilot.press("escape")
+        assert open_page(pilot) == "Masters"
+
+
 async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, tmp_path: Path) -> None:
     async with wizard().run_test() as pilot:
         await pilot.pause()

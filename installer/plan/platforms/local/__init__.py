@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from installer.plan import enforcement
 from installer.plan.change import Risk, always
+from installer.plan.guidance import Guidance
 from installer.plan.question import Answers, Choice, Kind, Question, number_or_none
 from installer.plan.registration import PlatformTraits, Registration
 
@@ -36,6 +38,11 @@ REGISTRATION = Registration(
         here=True,
         bridge=True,
         cost="$0 (this computer)",
+        guidance=Guidance(
+            "A real cluster in system containers on this computer, each of which acts as a machine.",
+            "For development and tests that need real Kubernetes. It needs Linux, root, and podman or docker.",
+            "No money. Count on 1 GB of memory for each machine, and some 5 GB of disk in all.",
+        ),
     ),
     _settings,
     questions={
@@ -75,6 +82,7 @@ REGISTRATION = Registration(
                 "Should the machines enforce the contract's firewall rules themselves?",
                 "If so, the firewall rules really apply, and checks can observe them.",
                 kind=Kind.YES_NO,
+                choices=enforcement.choices,
                 change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
             ),
         )

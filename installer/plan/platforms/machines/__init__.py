@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from installer.plan import enforcement
 from installer.plan.change import Risk, always
+from installer.plan.guidance import Guidance
 from installer.plan.platforms.machines.conflicts import CONFLICTS
 from installer.plan.question import Kind, Question
 from installer.plan.registration import PlatformTraits, Registration
@@ -30,6 +32,12 @@ REGISTRATION = Registration(
         load_balancers=False,
         unbalanced="Your own machines have no load balancer.",
         cost="$0 (your machines)",
+        guidance=Guidance(
+            "Machines that you already have: servers, virtual machines, or boards with Debian or Ubuntu.",
+            "If you have them, and can log in over SSH and use sudo. There is no load balancer; infra nodes take "
+            "web traffic.",
+            "No money, and about ten minutes. Craton writes down what it changes on each, and destroy undoes it.",
+        ),
     ),
     _settings,
     comment=(
@@ -57,6 +65,7 @@ REGISTRATION = Registration(
                 "Should the machines enforce the contract's firewall rules themselves?",
                 "Craton adds its own nftables table, and removes it if it locks you out. Other rules stay.",
                 kind=Kind.YES_NO,
+                choices=enforcement.choices,
                 change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
             ),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
+from installer.plan.guidance import Guidance
 from installer.plan.question import Kind, Question
 from installer.plan.registration import PlatformTraits, Registration
 
@@ -29,6 +30,11 @@ REGISTRATION = Registration(
         unbalanced="The environment you're rehearsing has no load balancer.",
         notice="rehearsal · nothing leaves this computer",
         cost="$0 (rehearsal)",
+        guidance=Guidance(
+            "Simulated machines on this computer. Engine, SSH, checks and screens are the real ones.",
+            "To learn Craton, or to see a plan at work before you spend money on machines.",
+            "Nothing, and about a minute. You can't run applications on it.",
+        ),
     ),
     _settings,
     questions={

@@ -1,0 +1,21 @@
+"""The answers to the question whether machines enforce the contract's rules themselves, which several platforms ask."""
+
+from __future__ import annotations
+
+from installer.plan.guidance import Guidance
+from installer.plan.question import Answers, Choice
+
+_YES = Guidance(
+    "Each machine drops what the contract doesn't allow, with an nftables table of Craton's own.",
+    "If nothing else protects the machines, or you want checks to see the rules at work.",
+    "Anything else that the machines serve on other ports can't be reached from outside.",
+)
+_NO = Guidance(
+    "Craton changes no packet filter on the machines.",
+    "If another firewall already keeps the rules. The review lists every port to open.",
+    "Nothing, but ports that should be closed may be open.",
+)
+
+
+def choices(_answers: Answers) -> tuple[Choice, ...]:
+    return (Choice(True, "Yes", guidance=_YES), Choice(False, "No", guidance=_NO))
