@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from installer.plan import rules
-from installer.plan.fields import KUBERNETES_VERSIONS
 from installer.plan.host import Host
 from installer.plan.model import InstallPlan
+from installer.plan.releases import KUBERNETES_VERSIONS
 
 repeatable = settings(derandomize=True, deadline=None, database=None)
 """The same examples at every run, on machines of any speed."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.plan import releases
 from installer.plan.rules import Role
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _ARCHIVE = re.compile(r"images/[A-Za-z0-9][A-Za-z0-9._@+-]*\.tar")
 _OF_MASTERS = re.compile(
     r"images/(.+[_.])?(etcd|kube-apiserver|kube-controller-manager|kube-scheduler)([-_@]v?[0-9].*|@.*)?\.tar"
 )
+ASKED = ("coredns", "etcd", "pause")
+"""What a kubeadm that is newer than this Craton is asked for: the images that don't have the release's own version."""
 _SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
 _NO_SUMS = "look at the address with a browser: a login page or an error may stand there in place of the file"
@@ -63,9 +66,16 @@ def _versions() -> Mapping[str, Mapping[str, str]]:
 
 
 def versions(plan: InstallPlan) -> Mapping[str, str]:
-    """Versions of what is installed beside Kubernetes: containerd, runc, cni-plugins, crictl, and those of images."""
-    table = _versions()
-    return {**table[plan.kubernetes.rpartition(".")[0]], **table.get(plan.kubernetes, {})}
+    """Versions of what is installed beside Kubernetes: containerd, runc, cni-plugins, crictl, and those of images.
+
+    A minor that is newer than this Craton gets what the newest known one has, crictl of its own minor, and the images
+    that its kubeadm named, once it was asked.
+    """
+    table, minor = _versions(), plan.kubernetes.rpartition(".")[0]
+    if minor in table:
+        return {**table[minor], **table.get(plan.kubernetes, {})}
+    crictl = f"{minor.removeprefix('v')}.0"
+    return {**table[releases.NEWEST.name], "crictl": crictl, **plan.artifacts.versions}
 
 
 def pause_image(plan: InstallPlan) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.artifacts import digests
+from installer.artifacts import digests, kubeadm_images
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     image_archives,
@@ -22,8 +22,9 @@ from installer.artifacts.catalogue import (
     wanted,
 )
 from installer.common.errors import ExitCode, InstallerError
-from installer.plan import planfile
+from installer.plan import planfile, releases
 from installer.plan.model import InstallPlan
+from installer.plan.sections import Artifacts
 
 REVIEWING = 30.0
 """Seconds that a review waits for sums: it can be shown without them."""
@@ -72,7 +73,9 @@ def lacks(plan: InstallPlan, directory: Path | None = None) -> bool:
     """
     if plan.traits.stand_ins:
         return False
-    if plan.artifacts.sums_from != plan.artifacts.mirror or _incomplete(plan) or digests.lacking(plan):
+    if plan.artifacts.sums_from != plan.artifacts.mirror or kubeadm_images.lacks(plan):
+        return True
+    if _incomplete(plan) or digests.lacking(plan):
         return True
     return directory is not None and bool(read_image_sums(directory).keys() - plan.artifacts.sums.keys())
 
@@ -119,6 +122,7 @@ def record(
     refresh = refresh or before.sums_from != before.mirror
     sums = dict(sorted(_now(plan, directory, deadline, refresh=refresh).items()))
     artifacts = before.model_copy(update={"sums": sums, "sums_from": before.mirror})
+    artifacts = _named_by_kubeadm(plan.model_copy(update={"artifacts": artifacts}), directory, refresh=refresh)
     images = digests.current(plan.model_copy(update={"artifacts": artifacts}), directory, refresh=refresh)
     artifacts = artifacts.model_copy(update={"digests": images.found})
     changed = (*_differing(before.sums, sums), *_differing(before.digests, images.found))
@@ -129,6 +133,15 @@ def record(
         planfile.save(path, plan)
     new, pinned = _new(before.sums, sums), _new(before.digests, images.found)
     return Recorded(plan, _place(path, target), new, source(plan, directory), changed, pinned, images.unread)
+
+
+def _named_by_kubeadm(plan: InstallPlan, directory: Path | None, *, refresh: bool) -> Artifacts:
+    """The plan's artifacts with the versions that only its release's kubeadm knows; none where Craton knows them."""
+    if releases.minor_of(plan.kubernetes) is not None:
+        return plan.artifacts.model_copy(update={"versions": {}})
+    if refresh or kubeadm_images.lacks(plan):
+        return plan.artifacts.model_copy(update={"versions": kubeadm_images.named(plan, directory)})
+    return plan.artifacts
 
 
 def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,7 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from installer.cli import backup, bundle, clusters, destroy, glossary, install, local, new, nodes, plans, support
+from installer.cli import (
+    backup,
+    bundle,
+    clusters,
+    destroy,
+    glossary,
+    install,
+    local,
+    new,
+    nodes,
+    plans,
+    releases,
+    support,
+)
 from installer.cli.common import (
     Mode,
     mode_of,
@@ -30,7 +43,7 @@ app = typer.Typer(
 )
 
 
-for _commands in (plans, glossary, install, clusters, nodes, destroy, backup, bundle, support):
+for _commands in (plans, glossary, install, clusters, nodes, releases, destroy, backup, bundle, support):
     app.add_typer(_commands.app)
 app.add_typer(local.app, rich_help_panel=RUNNING)
 

@@ -117,5 +117,5 @@ def upgraded(plan: InstallPlan, release: str) -> InstallPlan:
         )
     archives = image_archives(plan)
     sums = {path: found for path, found in plan.artifacts.sums.items() if path not in archives}
-    artifacts = plan.artifacts.model_copy(update={"sums": sums})
+    artifacts = plan.artifacts.model_copy(update={"sums": sums, "versions": {}})
     return plan.model_copy(update={"kubernetes": release, "artifacts": artifacts})

@@ -13,7 +13,7 @@ from installer.artifacts import digests
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, versions, wanted
 from installer.artifacts.container_images import images
 from installer.common.text import columns, count
-from installer.plan import decisions, inventory, rules
+from installer.plan import decisions, inventory, releases, rules
 from installer.plan.decisions import Decision, State
 from installer.plan.diagram import diagram, facts
 from installer.plan.host import Host
@@ -85,6 +85,8 @@ def warnings(plan: InstallPlan) -> tuple[str, ...]:
 
 
 def _warnings(plan: InstallPlan) -> Iterator[str]:
+    if warning := releases.warning(plan.kubernetes, releases.today()):
+        yield warning
     mirror = plan.artifacts.mirror or ""
     if mirror.startswith("http://"):
         yield (

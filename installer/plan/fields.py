@@ -12,14 +12,11 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from installer.common import no_proxy, web_address
 from installer.common.sanitise import clean
 from installer.common.text import shown
-from installer.plan import addresses
+from installer.plan import addresses, releases
 from installer.plan import rules as contract
 
 NAME_LIMIT = 20
 """Letters in a cluster name: AWS allows 32 in a load balancer's name, and ours end in at most 12 (`-ingress-443`)."""
-
-
-KUBERNETES_VERSIONS = ("v1.34", "v1.35", "v1.36")
 
 
 DEFAULT_KUBERNETES = "v1.36.2"
@@ -28,9 +25,8 @@ DEFAULT_KUBERNETES = "v1.36.2"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
-_VERSION = re.compile(r"v1\.\d+\.\d+")
-
-
+_NAMED_BY_KUBEADM = ("coredns", "etcd", "pause")
+_TAG = re.compile(r"v?\d[\w.-]{0,40}")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 """What useradd makes."""
 
@@ -106,11 +102,10 @@ def _network_meant(value: str) -> str:
 
 
 def valid_release(value: object) -> str:
-    if isinstance(value, str) and _VERSION.fullmatch(value) and value.rpartition(".")[0] in KUBERNETES_VERSIONS:
+    if isinstance(value, str) and releases.is_release(value):
         return value
-    raise refuse(
-        value, f"Enter a release such as {DEFAULT_KUBERNETES}. Craton installs {', '.join(KUBERNETES_VERSIONS)}."
-    )
+    known = ", ".join(releases.KUBERNETES_VERSIONS)
+    raise refuse(value, f"Enter a release such as {DEFAULT_KUBERNETES}. Craton knows {known}, and tries newer ones.")
 
 
 def valid_account(value: object) -> str:
@@ -234,6 +229,15 @@ def valid_no_proxy(value: object) -> str | None:
     if not found or not all(map(no_proxy.is_entry, found)):
         raise refuse(value, allowed)
     return ",".join(map(no_proxy.canonical, found))
+
+
+def valid_versions(value: object) -> dict[str, str]:
+    if isinstance(value, dict) and all(
+        name in _NAMED_BY_KUBEADM and isinstance(version, str) and _TAG.fullmatch(version)
+        for name, version in value.items()
+    ):
+        return dict(value)
+    raise refuse(value, f"Map {', '.join(_NAMED_BY_KUBEADM)} to versions, such as 3.10.2.")
 
 
 def valid_digests(value: object) -> dict[str, str]:

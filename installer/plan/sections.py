@@ -19,6 +19,7 @@ from installer.plan.fields import (
     valid_key_path,
     valid_no_proxy,
     valid_public_key,
+    valid_versions,
 )
 
 MAX_INFRA = 80
@@ -108,9 +109,12 @@ class Artifacts(Part):
     """SHA-256 sums as the publishers gave them when the plan was reviewed, by path on the mirror."""
     digests: Annotated[dict[str, str], BeforeValidator(valid_digests)] = Field(default_factory=dict)
     """Digests of the container images as they were when the plan was reviewed, by the images' full names."""
+    versions: Annotated[dict[str, str], BeforeValidator(valid_versions)] = Field(default_factory=dict)
+    """Versions of CoreDNS, etcd and pause as the release's own kubeadm named them, of a release newer than Craton."""
     sums_from: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """The mirror that gave `sums` and `digests`; None for the publishers themselves."""
 
     def __hash__(self) -> int:
-        recorded = (frozenset(self.sums.items()), frozenset(self.digests.items()), self.sums_from)
+        named = (self.sums, self.digests, self.versions)
+        recorded = (*(frozenset(mapping.items()) for mapping in named), self.sums_from)
         return hash((self.mirror, self.proxy, self.no_proxy, *recorded))

@@ -6,10 +6,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from installer.health.check import Check, Judgement, Subject, Verdict
 from installer.health.parsing import brief, document
 from installer.health.probing import api_host, asset, line
+from installer.plan import releases
 from installer.plan import rules as contract
 from installer.plan.rules import Kind, Level, Role
 from installer.plan.topology import MASTER_TAINT, Machine, Topology
@@ -104,7 +106,16 @@ def _node_state(subject: Subject) -> Judgement:
     planned = subject.plan.kubernetes
     if node.version != planned:
         return Verdict.WARN, f"Ready, but at {brief(node.version)}; planned is {planned}", f"bring it to {planned}"
+    if releases.support(planned, _day(subject)) is releases.Support.ENDED:
+        newer = " or ".join(f"--to {release}" for release in releases.targets(planned)[-1:]) or "--to RELEASE"
+        remedy = f"craton upgrade {subject.plan.name} {newer}; `craton releases` lists what is supported"
+        return Verdict.WARN, f"Ready, but {releases.warning(planned, _day(subject))}", remedy
     return Verdict.PASS, f"Ready, {node.version}", ""
+
+
+def _day(subject: Subject) -> date:
+    """When the machine answered, by this computer's clock."""
+    return datetime.fromtimestamp(subject.evidence.answered_at, UTC).date()
 
 
 def _labels(subject: Subject) -> Judgement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from installer.plan import releases
 from installer.plan.guidance import Advice
 from installer.plan.question import Answers
 from installer.plan.questions import defaults
@@ -55,6 +56,15 @@ def user_network(answers: Answers) -> Advice:
     if own_machines(answers):
         return Advice(answers.get("networks.user", "0.0.0.0/0"), "unless you know the network that people come from.")
     return Advice("your own network", "for example 203.0.113.0/24, if you know it.")
+
+
+def release(_answers: Answers) -> Advice | None:
+    """The newest patch of the minor before the newest: others have had time to find its mistakes."""
+    supported = releases.supported(releases.today())
+    if not supported:
+        return None
+    chosen = supported[1] if len(supported) > 1 else supported[0]
+    return Advice(chosen.newest, f"because it has had months of fixes and is supported until {chosen.end}.")
 
 
 def pod_security(_answers: Answers) -> Advice:

@@ -138,6 +138,7 @@ _PAGES = (
                  change=_NETWORK),
         Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release should Craton install?",
                  "Every machine runs it. You can upgrade later.",
+                 kind=Kind.CHOICE, choices=choices.releases, advice=advice.release,
                  change=_release),
         Question("pod_security", "--pod-security", "Pod security",
                  "Which pods may run in namespaces that don't say so themselves?",
@@ -221,6 +222,7 @@ QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question 
 UNASKED: Mapping[str, Judge] = {
     "artifacts.sums": _DOWNLOADS,
     "artifacts.digests": _DOWNLOADS,
+    "artifacts.versions": _DOWNLOADS,
     "artifacts.sums_from": _DOWNLOADS,
 }
 """Fields that no question asks, and that a plan which is edited keeps; and what changing one means."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from installer.plan import releases as known
 from installer.plan import rules as contract
+from installer.plan.guidance import Guidance
 from installer.plan.platforms import PLATFORMS
 from installer.plan.question import Answers, Choice
 from installer.plan.questions import defaults, explanations
@@ -62,6 +66,43 @@ def certificate(_answers: Answers) -> tuple[Choice, ...]:
         Choice("ca", "Your CA", "signs a certificate now and at each renewal; its key stays on this computer"),
         Choice("files", "Your certificate", "you renew it yourself"),
     )
+
+
+def releases(answers: Answers) -> tuple[Choice, ...]:
+    """The newest known patch of each minor that is supported today, and the release that was answered or is usual."""
+    from installer.plan import validation
+
+    day = known.today()
+    offered = [minor.newest for minor in known.supported(day)]
+    usual = str(answers.get("kubernetes") or validation.defaults()["kubernetes"])
+    if usual not in offered and known.is_release(usual):
+        offered.append(usual)
+    offered.sort(key=known.parts, reverse=True)
+    return tuple(Choice(release, release, _support(release, day), guidance=_explained(release)) for release in offered)
+
+
+def _support(release: str, day: date) -> str:
+    minor = known.minor_of(release)
+    if minor is None:
+        return "newer than this Craton, and untested with it"
+    state = known.support(release, day)
+    if state is known.Support.ENDED:
+        return f"out of support since {minor.end}"
+    fixes = "critical fixes" if state is known.Support.MAINTENANCE else "fixes"
+    patch = "" if release == minor.newest else f", newer patch known: {minor.newest}"
+    return f"{fixes} until {minor.end}{patch}"
+
+
+def _explained(release: str) -> Guidance:
+    minor = known.minor_of(release)
+    if minor is None:
+        return Guidance(known.warning(release, known.today()), "If you need it before a newer Craton is out.", "Time.")
+    if minor is known.NEWEST:
+        when = "If you want the newest features, and the longest time until the next upgrade."
+    else:
+        when = "If your applications are tested with it."
+    cost = f"An upgrade to the next minor before {minor.end}."
+    return Guidance(f"Kubernetes {minor.name}, first released on {minor.released}.", when, cost)
 
 
 def pod_security(_answers: Answers) -> tuple[Choice, ...]:

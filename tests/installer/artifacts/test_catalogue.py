@@ -23,8 +23,9 @@ from installer.artifacts.catalogue import (
     wanted,
 )
 from installer.common.errors import ExitCode, InstallerError
-from installer.plan.fields import DEFAULT_KUBERNETES, KUBERNETES_VERSIONS
+from installer.plan.fields import DEFAULT_KUBERNETES
 from installer.plan.model import InstallPlan
+from installer.plan.releases import KUBERNETES_VERSIONS
 from installer.plan.rules import Role
 from installer.plan.sections import Artifacts
 from tests.doubles.mirror import Mirror, published, running_mirror

@@ -16,8 +16,8 @@ from installer.artifacts.container_images import images
 from installer.artifacts.image_archive import file_name
 from installer.artifacts.registry import Reference
 from installer.cluster import manifests
-from installer.plan.fields import KUBERNETES_VERSIONS
 from installer.plan.model import InstallPlan
+from installer.plan.releases import KUBERNETES_VERSIONS
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 
 from installer.health.catalogue import CHECKS
-from installer.health.check import Verdict
+from installer.health.check import Subject, Verdict
 from installer.plan.rules import Role
 from tests.installer.health.healthy import (
+    CHECK,
     HOST_KEY,
     KIB_PER_GIB,
     NOW,
+    PLAN,
     TOPOLOGY,
     evidence,
     examine,
@@ -260,3 +262,21 @@ def test_two_machines_of_one_name_are_both_told() -> None:
     everyone["demo-worker-2"] = spoiled(everyone["demo-worker-2"], "hostname", WORKER)
     assert "2 machines" in examine("hostname", WORKER, everyone).seen
     assert examine("hostname", "demo-worker-2", everyone).verdict is FAIL
+
+
+@pytest.mark.parametrize(
+    ("release", "verdict", "words"),
+    [
+        ("v1.36.2", PASS, "Ready, v1.36.2"),
+        ("v1.34.3", WARN, "Kubernetes v1.34 left support on 2026-10-27"),
+        ("v1.99.1", PASS, "Ready, v1.99.1"),
+    ],
+)
+def test_a_release_out_of_support_is_warned_about(release: str, verdict: Verdict, words: str) -> None:
+    plan = PLAN.model_copy(update={"kubernetes": release})
+    listed = "\n".join(node_line(machine, release) for machine in TOPOLOGY.machines)
+    everyone = {name: spoiled(one, "nodes", listed) for name, one in evidence().items()}
+    subject = Subject(TOPOLOGY.machine(WORKER), plan, TOPOLOGY, everyone[WORKER], everyone)
+    found = CHECK["node"].examine(subject)
+    assert (found.verdict, words in found.seen) == (verdict, True)
+    assert ("craton upgrade demo --to v1.35.9" in found.remedy) == (verdict is WARN)
