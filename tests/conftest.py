@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator
 
@@ -9,8 +10,16 @@ import pytest
 
 from tests import needs
 
+NO_AWS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true",
+          "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}  # fmt: skip
+"""Where every process of the tests looks for AWS, and for the user's credentials: nowhere."""
+CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.update(NO_AWS)
+    for name in CREDENTIALS:
+        os.environ.pop(name, None)
     text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"
     config.addinivalue_line("markers", text)
     for number in (signal.SIGINT, signal.SIGHUP):  # ignored under nohup and in the background of a script,

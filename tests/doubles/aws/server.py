@@ -1,0 +1,57 @@
+"""The HTTP server of the double, in threads of the process that asks for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from tests.doubles.aws.account import Account
+from tests.doubles.aws.gate import Gate
+from tests.doubles.aws.remains import renew
+from tests.doubles.cloud.addresses import Addresses
+
+
+class _Handler(MotoRequestHandler):
+    """Answers without delay, and hangs up where an answer is to be lost."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        return
+
+    def connection_dropped(self, error: BaseException, environ: object = None) -> None:
+        self.close_connection = True
+
+
+@contextmanager
+def served() -> Iterator[tuple[Account, str]]:
+    """A new account, and the endpoint that boto3 finds it at, as long as the context.
+
+    Public addresses are loopback addresses that nobody else on this computer has.
+    """
+    account = Account()
+    gate = Gate(account, DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=_Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    with (
+        Addresses() as addresses,
+        patch.object(elastic_network_interfaces, "random_public_ip", addresses.next),
+        patch.object(elastic_ip_addresses, "random_ip", addresses.next),
+    ):
+        thread.start()
+        try:
+            renew(account)
+            yield account, f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            account.reset()

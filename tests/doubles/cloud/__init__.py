@@ -1,0 +1,1 @@
+"""What any cloud's double needs behind its API: machines with an inside, addresses, metadata, load balancing, names."""

@@ -1,0 +1,75 @@
+"""The machines behind a cloud's instances: a back end starts one for each instance, and ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Launch:
+    """An instance as its machine sees it. `index` is its place among those of one request; `kind` its type."""
+
+    id: str
+    index: int
+    private: str
+    public: str
+    """Where its SSH server is reached from outside; empty if nowhere."""
+    user_data: bytes = field(repr=False)
+    zone: str
+    region: str
+    kind: str
+    image: str
+    architecture: str
+    groups: tuple[str, ...]
+    """Ids of its security groups."""
+    tokens_required: bool
+    """Whether the metadata service answers only to those who have a token (IMDSv2)."""
+    hop_limit: int
+    tags: Mapping[str, str]
+    account: str = ""
+
+
+class Machines(Protocol):
+    """Safe from many threads. Addresses are the API's to give."""
+
+    def start(self, launch: Launch) -> None:
+        """Switch on the machine of a new instance; return before it has booted."""
+
+    def stop(self, id: str) -> None:
+        """End a machine for good; no error for one that is gone."""
+
+    def attach(self, id: str, public: str) -> None:
+        """From now on the machine is reached at another public address, or at none."""
+
+    def console(self, id: str) -> str:
+        """What it printed on its console so far."""
+
+    def listens(self, id: str, port: int) -> bool:
+        """Whether a load balancer's health check of a port would pass."""
+
+    def close(self) -> None:
+        """End all machines."""
+
+
+class NoMachines:
+    """Instances without an inside, for tests of the API alone. Nothing listens, and consoles are empty."""
+
+    def start(self, launch: Launch) -> None:
+        return
+
+    def stop(self, id: str) -> None:
+        return
+
+    def attach(self, id: str, public: str) -> None:
+        return
+
+    def console(self, id: str) -> str:
+        return ""
+
+    def listens(self, id: str, port: int) -> bool:
+        return False
+
+    def close(self) -> None:
+        return
