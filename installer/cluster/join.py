@@ -25,8 +25,7 @@ class Join(Permanent):
         return observe_membership(ctx, self.machine)
 
     def apply(self, ctx: Context) -> None:
-        if self._is_master:
-            outdated.reset_all(ctx)
+        outdated.reset_all(ctx)
         seen = masters.settled(ctx, self.machine.name)
         if seen.member:
             masters.wait_until_up(ctx, self.machine)

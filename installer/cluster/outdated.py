@@ -29,7 +29,7 @@ def forget(directory: ClusterDirectory, machine: str) -> None:
 
 
 def reset_all(ctx: Context) -> None:
-    """Reset every one that can be reached, before any master joins: by the cluster's name, requests reach them, too.
+    """Reset every one that can be reached, before any machine joins: by the cluster's name, requests reach them, too.
 
     Raises InstallerError if one that can be reached cannot be reset.
     """

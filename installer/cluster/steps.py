@@ -114,10 +114,10 @@ def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     first, *others = topology.of_role(Role.MASTER)
     joined = {first.name: ids.founded(first.name)}
     joined |= {machine.name: ids.joined_as_master(machine.name) for machine in others}
-    last_master = list(joined.values())[-1]
     for machine in topology.machines:
         if machine.role is not Role.MASTER:
-            step = _join(plan, machine, Phase.JOIN, last_master)
+            # One master is enough: the others join meanwhile, and wait for their etcd most of the time.
+            step = _join(plan, machine, Phase.JOIN, joined[first.name])
             yield step
             joined[machine.name] = step.id
         yield Step(

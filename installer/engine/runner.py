@@ -77,9 +77,7 @@ class _Engine:
         self._sorter = graphlib.TopologicalSorter(before)
         self._slots = {name: Slots(limits.get(name, DEFAULT_LIMIT), scope.pace) for name in {s.limit for s in steps}}
         self._threads = Slots(Limit(AT_ONCE))
-        phases = list(Phase) if scope.kind.undoes else list(Phase)[::-1]
-        self._rank = {phase: rank for rank, phase in enumerate(phases)}
-        """What has come furthest goes on first, so that a machine's steps follow each other on one connection."""
+        self._rank = ranks(scope.kind)
         self._active: dict[str, StepRun] = {}
         self._lingering: dict[str, list[asyncio.Future[Any]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -236,6 +234,17 @@ def orders(steps: Sequence[Step], kind: RunKind) -> tuple[dict[str, set[str]], d
         for need in step.needs:
             needed_by[need].add(step.id)
     return (needed_by, needs) if kind.undoes else (needs, needed_by)
+
+
+def ranks(kind: RunKind) -> dict[Phase, int]:
+    """By which steps wait for a place: the lowest goes first.
+
+    What has come furthest goes on first, so that a machine's steps follow each other on one connection. The control
+    plane goes before all: its masters join one by one, however many workers join meanwhile.
+    """
+    if kind.undoes:
+        return {phase: rank for rank, phase in enumerate(Phase)}
+    return {phase: rank for rank, phase in enumerate(reversed(Phase), start=1)} | {Phase.CONTROL_PLANE: 0}
 
 
 def exit_code(failures: Collection[Ending], kind: RunKind) -> ExitCode:

@@ -25,12 +25,12 @@ def test_the_pod_network_comes_right_after_the_first_master() -> None:
     assert steps()["control-plane/overlay"].needs == ("control-plane/init/demo-master-1",)
 
 
-def test_masters_join_one_by_one_and_all_others_at_once_after_the_last() -> None:
+def test_masters_join_one_by_one_and_all_others_at_once_after_the_first() -> None:
     found = steps(workers=3)
     assert "control-plane/init/demo-master-1" in found["control-plane/join/demo-master-2"].needs
     assert "control-plane/join/demo-master-2" in found["control-plane/join/demo-master-3"].needs
     for name in ("infra-1", "worker-1", "worker-2", "worker-3"):
-        assert found[f"join/demo-{name}"].needs[0] == "control-plane/join/demo-master-3"
+        assert found[f"join/demo-{name}"].needs[0] == "control-plane/init/demo-master-1"
 
 
 def test_machines_that_enforce_the_rules_do_so_before_they_join() -> None:

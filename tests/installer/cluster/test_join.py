@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.cluster import outdated
 from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
 from installer.cluster.kubeadm import read_payload
@@ -74,6 +75,14 @@ def test_masters_join_with_the_keys_that_a_master_told(cluster: FakeCluster) -> 
     sent = read_payload(cluster.sent[f"{SECOND} join"])
     assert "abcdef.0123456789abcdef" in sent["kubeadm.yaml"]
     assert "Y2M=" in sent["encryption.yaml"]
+
+
+@pytest.mark.parametrize("name", [SECOND, WORKER])
+def test_a_master_that_a_restore_left_behind_is_reset_before_any_machine_joins(name: str, cluster: FakeCluster) -> None:
+    cluster.founded(FIRST, THIRD)
+    outdated.mark(cluster.context().world.directory, THIRD)
+    did = run(join(name), cluster)
+    assert did.index("master-3 reset") < did.index(f"{name.removeprefix('demo-')} join")
 
 
 def test_workers_join_through_the_first_master_that_works(cluster: FakeCluster) -> None:

@@ -103,6 +103,21 @@ def test_no_more_steps_of_a_kind_run_at_once_than_its_limit(engine: Engine, effe
     assert effects.most_at_once == {"ssh": 2, "aws": 2}
 
 
+def test_the_control_plane_goes_on_before_all_that_waits_and_else_what_has_come_furthest(
+    engine: Engine, effects: Effects
+) -> None:
+    first = fake_step(effects, "init", phase=Phase.CONTROL_PLANE)
+    waiting = [(Phase.PREPARE, "p"), (Phase.JOIN, "j1"), (Phase.JOIN, "j2"), (Phase.CONTROL_PLANE, "m2")]
+    steps = [first, *(fake_step(effects, id, "init", phase=phase) for phase, id in waiting)]
+    steps.append(fake_step(effects, "m3", "m2", phase=Phase.CONTROL_PLANE))
+    assert engine.run(steps, limits={"local": Limit(1)}) is ExitCode.DONE
+    did = effects.called("apply")
+    # The step that asks first has the free place. What m2 makes ready asks once m2's own place is given away.
+    assert did.index("m2") <= 2
+    assert did.index("m3") == did.index("m2") + 2
+    assert "p" in (did[1], did[-1])
+
+
 def test_a_failed_step_stops_what_needs_it_and_nothing_else(engine: Engine, effects: Effects) -> None:
     steps = [
         fake_step(effects, "a", applying=failing(BROKEN), machine="demo-worker-1"),
