@@ -48,6 +48,7 @@ TOOLS = {
     "tcsh": "tcsh",
     "zsh": "zsh",
     "kubectl": "kubernetes-client",
+    "haproxy": "haproxy",
     # machines on this computer
     "podman": "podman",
     "runc": "runc",

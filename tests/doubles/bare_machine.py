@@ -48,7 +48,8 @@ printf 'Filename Type Size Used Priority\n/var/swap.img file 2097148 0 -2\n' >"$
 mount --bind "$1/swaps" /proc/swaps
 rm -rf /usr/bin/containerd* /usr/bin/ctr /usr/bin/runc /usr/sbin/runc /usr/lib/cni /etc/containerd /etc/cni \
     /usr/bin/kube* /var/lib/containerd /var/lib/kubelet /var/lib/craton /etc/kubernetes \
-    /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat /usr/sbin/haproxy
+    /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat /usr/sbin/haproxy /etc/haproxy \
+    /usr/lib/systemd/system/haproxy.service /etc/systemd/system/*/haproxy.service
 find "$2" -maxdepth 1 -type f -exec cp {} /usr/local/sbin/ ';'
 chmod 755 /usr/local/sbin/*
 for command in curl ethtool ip iptables modprobe mount nft nsenter; do

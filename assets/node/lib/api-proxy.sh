@@ -67,8 +67,11 @@ api_names() {
 }
 
 # What is passed on is encrypted, and clients check the certificate; the checks of health ask no more than who is ready.
-# A master is out within 4.5 s of its last answer: 1 s until it is asked, and two answers that do not come. If all are,
-# because they are slow, one of them is better than none.
+# A master is out within 4.5 s of its last answer: 1 s until it is asked, and two answers that do not come.
+#
+# With the leader of etcd all masters are lost for a moment, though they run. Then those go on that answer anything at all
+# in time: one that is paused takes connections, too, and whoever got there would wait for 10 s. If none answers, because
+# they are slow, one of them is better than none.
 api_proxy_config() {
     cat <<END
 # Written by craton-node.
@@ -87,27 +90,32 @@ defaults
     option srvtcpka
     retries 3
     option redispatch 1
+    default-server check-ssl verify none inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
 
 frontend api
     bind 127.0.0.1:6443
-    use_backend any unless { nbsrv(ready) gt 0 }
-    default_backend ready
+    use_backend ready if { nbsrv(ready) gt 0 }
+    use_backend alive if { nbsrv(alive) gt 0 }
+    default_backend any
 
 backend ready
     option httpchk GET /readyz
     http-check expect status 200
-    default-server check check-ssl verify none inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-$(api_proxy_servers)
+$(api_proxy_servers check)
+
+backend alive
+    option httpchk GET /livez?exclude=etcd
+    http-check expect rstatus .
+$(api_proxy_servers check)
 
 backend any
 $(api_proxy_servers)
 END
 }
 
+# api_proxy_servers [WORD]: one line for each master, which ends with WORD.
 api_proxy_servers() {
-    # shellcheck disable=SC2086 # a list of words
-    set -- ${API#* }
-    for address; do say "    server $address $address:6443"; done
+    for address in ${API#* }; do say "    server $address $address:6443${1:+ $1}"; done
 }
 
 api_proxy_unit() {
