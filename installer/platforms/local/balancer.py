@@ -14,6 +14,7 @@ _PATH = "/etc/haproxy/haproxy.cfg"
 COMMANDS = (("systemctl", "enable", "haproxy"), ("systemctl", "restart", "haproxy"))
 """What its user data runs once the configuration is in its place."""
 
+_API_PORT = 6443
 _HEAD = """\
 global
     fd-hard-limit 40000
@@ -22,12 +23,38 @@ global
 defaults
     mode tcp
     log global
+    balance leastconn
     option dontlognull
-    timeout connect 5s
+    option redispatch 1
+    timeout connect 1s
+    timeout check 1500ms
     timeout client 4h
     timeout server 4h
-    default-server check inter 2s fall 2 rise 2 on-marked-down shutdown-sessions
 """
+_CHECKED = "default-server check inter 2s fall 2 rise 2 on-marked-down shutdown-sessions"
+# As on machines that have a proxy of their own, for the same reasons: assets/node/lib/api-proxy.sh.
+_API = """\
+frontend port-{port}
+    bind *:{port}
+    use_backend ready if {{ nbsrv(ready) gt 0 }}
+    use_backend alive if {{ nbsrv(alive) gt 0 }}
+    default_backend any
+
+backend ready
+    option httpchk GET /readyz
+    http-check expect status 200
+    {checked}
+{servers}
+backend alive
+    option httpchk GET /livez?exclude=etcd
+    http-check expect rstatus .
+    {checked}
+{servers}
+backend any
+{servers}"""
+_API_CHECKED = (
+    "default-server check check-ssl verify none inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions"
+)
 # Written beside and moved, so that a reload never reads half of it.
 _REPLACE = f"""\
 set -eu
@@ -40,7 +67,10 @@ systemctl reload-or-restart haproxy
 
 
 def configuration(balancer: LoadBalancer, topology: Topology) -> str:
-    """HAProxy's configuration: each listener passes TCP connections on to the masters that answer."""
+    """HAProxy's configuration: each listener passes TCP connections on to the masters that answer.
+
+    The API's to those that are ready: one that is paused, or shuts down, takes connections as well.
+    """
     masters = topology.of_role(Role.MASTER)
     return "\n".join((_HEAD, *(_listener(port, behind, masters) for port, behind in balancer.listeners)))
 
@@ -64,4 +94,6 @@ def replace(engine: Engine, name: str, configuration: str) -> None:
 
 def _listener(port: int, behind: int, masters: Iterable[Machine]) -> str:
     servers = "".join(f"    server {master.name} {master.located}:{behind}\n" for master in masters)
-    return f"listen port-{port}\n    bind *:{port}\n    balance leastconn\n{servers}"
+    if behind == _API_PORT:
+        return _API.format(port=port, servers=servers, checked=_API_CHECKED)
+    return f"listen port-{port}\n    bind *:{port}\n    {_CHECKED}\n{servers}"

@@ -226,8 +226,9 @@ def test_haproxy_passes_each_port_on_to_every_master() -> None:
     assert shape.load_balancer is not None
     text = balancer.configuration(shape.load_balancer, shape)
     blocks = {lines[0]: lines[1:] for block in text.split("\nlisten ")[1:] if (lines := block.strip().split("\n"))}
-    assert list(blocks) == ["port-6443", "port-443", "port-80"]
-    assert [line.split()[-1] for line in blocks["port-443"] if "server" in line] == [
+    assert list(blocks) == ["port-443", "port-80"]
+    assert "frontend port-6443\n    bind *:6443\n" in text
+    assert [line.split()[-1] for line in blocks["port-443"] if line.startswith("    server ")] == [
         f"{machine.address}:32000" for machine in shape.machines if machine.role == "master"
     ]
     assert "    bind *:80" in blocks["port-80"]

@@ -1,4 +1,4 @@
-"""Where a machine's own proxy leads while masters fail: real HAProxy with the configuration of `craton-node`."""
+"""Where connections to the API go while masters fail: real HAProxy, as nodes and the load balancer configure it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import topology
+from installer.platforms.local import balancer
 from tests.doubles.api_servers import ApiServer, api_servers
 from tests.needs import PATH
 from tests.patience import PATIENCE, eventually
@@ -22,21 +28,39 @@ from tests.patience import PATIENCE, eventually
 pytestmark = pytest.mark.needs("haproxy", "sh")
 CALLS = 24
 """Among three masters, as good as certain to reach each."""
+_AS_CRATON_NODE = 'say() { printf "%s\\n" "$*"; }; API=$2; . "$1"; api_proxy_config'
+
+
+def of_a_node(masters: list[str]) -> str:
+    library = str(resources.files("assets") / "node" / "lib" / "api-proxy.sh")
+    command = ["sh", "-c", _AS_CRATON_NODE, "sh", library, f"name {' '.join(masters)}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def of_the_load_balancer(masters: list[str]) -> str:
+    given = {"platform": "local", "masters": 3, "ingress": {"kind": "load-balancer"}}
+    shape = topology(InstallPlan.model_validate({"name": "demo", "subdomain": "example.test", **given}))
+    found = zip(shape.of_role(Role.MASTER), masters, strict=True)
+    moved = tuple(replace(machine, address=IPv4Address(address)) for machine, address in found)
+    assert shape.load_balancer is not None
+    api = replace(shape.load_balancer, listeners=shape.load_balancer.listeners[:1])
+    return balancer.configuration(api, replace(shape, machines=moved))
+
+
+CONFIGURATIONS = {"node": of_a_node, "load balancer": of_the_load_balancer}
 
 
 class Proxy:
     """HAProxy in front of three masters; `net` is a network of this computer's loopback that nobody else uses."""
 
-    def __init__(self, directory: Path, net: str) -> None:
+    def __init__(self, directory: Path, net: str, whose: str) -> None:
         self.address, self._socket = f"{net}.1", directory / "stats"
         self.masters = [f"{net}.{number}" for number in (11, 12, 13)]
-        script = f'say() {{ printf "%s\\n" "$*"; }}; API="name {" ".join(self.masters)}"; . "$1"; api_proxy_config'
-        library = str(resources.files("assets") / "node" / "lib" / "api-proxy.sh")
-        text = subprocess.run(
-            ["sh", "-c", script, "sh", str(library)], check=True, capture_output=True, text=True
-        ).stdout
+        text = CONFIGURATIONS[whose](self.masters)
         self._config, extra = directory / "haproxy.cfg", directory / "stats.cfg"
-        self._config.write_text(text.replace("bind 127.0.0.1:", f"bind {self.address}:"))
+        for everywhere in ("127.0.0.1:6443", "*:6443"):
+            text = text.replace(f"bind {everywhere}", f"bind {self.address}:6443")
+        self._config.write_text(text)
         extra.write_text(f"global\n    stats socket {self._socket}\n")
 
     @contextmanager
@@ -55,9 +79,8 @@ class Proxy:
             asking.connect(str(self._socket))
             asking.sendall(b"show stat\n")
             rows = csv.DictReader(asking.makefile().read().removeprefix("# ").splitlines())
-        found = [row for row in rows if row["pxname"] == backend and row["svname"] in self.masters]
-        assert len(found) == len(self.masters)
-        return {row["svname"] for row in found if row["status"].startswith("UP")}
+        found = [row for row in rows if row["pxname"] == backend and row["svname"] != "BACKEND"]
+        return {master for master, row in zip(self.masters, found, strict=True) if row["status"].startswith("UP")}
 
     def call(self) -> str:
         """The address of the master that answers a request."""
@@ -71,8 +94,9 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    proxy = Proxy(tmp_path, f"127.{os.getpid() >> 8 & 255}.{os.getpid() & 255}")
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
+    number = os.getpid()
+    proxy = Proxy(tmp_path, f"127.{number // 256 % 128 + 64}.{number % 256}", getattr(request, "param", "node"))
     with proxy.running():
         yield proxy
 
@@ -91,6 +115,7 @@ def test_calls_go_to_the_masters_that_are_ready(proxy: Proxy, masters: list[ApiS
     assert {proxy.call() for _ in range(CALLS)} == {proxy.masters[2]}
 
 
+@pytest.mark.parametrize("proxy", CONFIGURATIONS, indirect=True)
 def test_while_no_master_is_ready_calls_go_to_those_that_answer_and_never_to_a_paused_one(
     proxy: Proxy, masters: list[ApiServer]
 ) -> None:
