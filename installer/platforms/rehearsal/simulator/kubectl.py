@@ -16,6 +16,7 @@ _OF_USER = re.compile(r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.usern
 _APPROVAL = re.compile(r"/apis/certificates\.k8s\.io/v1/certificatesigningrequests/(?P<name>[a-z0-9-]+)/approval")
 _SHORT = {"-A": "--all-namespaces", "-f": "--filename", "-l": "--selector", "-n": "--namespace", "-o": "--output"}
 _WITH_VALUE = {
+    "--field-manager",
     "--field-selector",
     "--filename",
     "--namespace",
