@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -154,7 +155,19 @@ def _containers() -> str:
     return f"no containers here ({tried})" if tried else ""
 
 
+def _low_ports() -> str:
+    """Port 22 of a loopback address: that of a server on all addresses is in the way, and so are limits of users."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.255.254.253", 22))
+        except OSError as error:
+            return f"port 22 of loopback addresses can't be had ({error.strerror})"
+    return ""
+
+
 RIGHTS = {
+    "low ports": Right((), _low_ports),
     "root": Right((), _root),
     "private files": Right(("root", "unshare", "nsenter"), _private_files),
     "network namespaces": Right(("private files", "ip", "nft", "tc"), _network_namespaces),

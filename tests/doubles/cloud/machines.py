@@ -31,6 +31,20 @@ class Launch:
     account: str = ""
 
 
+@dataclass(frozen=True)
+class Opening:
+    """One rule of a security group: who may come in, by the ids of groups and by networks."""
+
+    text: str
+    """Its description."""
+    protocol: str
+    """`tcp`, `udp` or `all`."""
+    first: int
+    last: int
+    groups: tuple[str, ...]
+    networks: tuple[str, ...]
+
+
 class Machines(Protocol):
     """Safe from many threads. Addresses are the API's to give."""
 
@@ -42,6 +56,12 @@ class Machines(Protocol):
 
     def attach(self, id: str, public: str) -> None:
         """From now on the machine is reached at another public address, or at none."""
+
+    def protect(self, groups: Mapping[str, tuple[Opening, ...]]) -> None:
+        """These are all security groups by id, with what they let in."""
+
+    def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
+        """These are all host names of public zones, with their addresses or the host of a load balancer."""
 
     def console(self, id: str) -> str:
         """What it printed on its console so far."""
@@ -63,6 +83,12 @@ class NoMachines:
         return
 
     def attach(self, id: str, public: str) -> None:
+        return
+
+    def protect(self, groups: Mapping[str, tuple[Opening, ...]]) -> None:
+        return
+
+    def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
         return
 
     def console(self, id: str) -> str:

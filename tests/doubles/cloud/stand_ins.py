@@ -1,0 +1,265 @@
+"""Machines that stand in for those of a cloud: cloud-init's effects, then a real SSH server at the public address.
+
+Behind SSH they are the machines of a rehearsal. They run in a thread of the test's process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncssh
+
+from installer.plan.rules import Peer, Role, Traffic
+from installer.plan.topology import FirewallRule
+from installer.platforms.rehearsal.records import FIREWALL_RULES, MachineRecord, Store
+from installer.platforms.rehearsal.simulator import cluster, reach, shell
+from installer.platforms.rehearsal.simulator.machine import StandIn
+from installer.platforms.rehearsal.simulator.pace import Pace
+from installer.platforms.rehearsal.simulator.site import Site
+from tests.doubles.cloud import cloud_init, first_boot
+from tests.doubles.cloud.machines import Launch, Opening
+from tests.patience import PATIENCE
+
+T = TypeVar("T")
+SPEED = 1000.0
+_PORT = 22
+_PEERS = {Role.MASTER: Peer.MASTERS, Role.INFRA: Peer.INFRA, Role.WORKER: Peer.WORKERS}
+
+
+@dataclass
+class Machine:
+    """One instance's inside."""
+
+    launch: Launch
+    public: str
+    console: list[str] = field(default_factory=list)
+    record: MachineRecord | None = None
+    server: Server | None = None
+
+
+class Server(StandIn):
+    """The SSH server of a machine, at port 22 of the address that it has at the time."""
+
+    def __init__(self, site: Site, record: MachineRecord, banner: str) -> None:
+        super().__init__(site, record)
+        self._banner = banner
+
+    def move(self, address: str) -> None:
+        """Listen at `address` from now on; nowhere if it is empty."""
+        self.close()
+        if not address:
+            return
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, _PORT))
+        listener.setblocking(False)
+        listener.listen(100)
+        self._listener = listener
+        self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
+
+    async def _serve(self, connection: socket.socket, key: asyncssh.SSHKey) -> None:
+        banner = "" if self._record.done else self._banner  # it goes once craton-node is there
+        await asyncssh.run_server(
+            connection,
+            server_factory=lambda: _Login(self._record.user, self._keys, self._connections, banner),
+            process_factory=lambda process: shell.serve(self._site, self._record, process),
+            server_host_keys=[key],
+            server_version="stand-in",
+            kex_algs=["curve25519-sha256", "curve25519-sha256@libssh.org"],
+            compression_algs=["none"],
+            errors="replace",
+            keepalive_interval=0,
+            login_timeout=60,
+        )
+
+
+class _Login(asyncssh.SSHServer):
+    """Lets one user in by key, and shows a banner before anybody has logged in."""
+
+    def __init__(self, user: str, keys: set[bytes], connections: set[Any], banner: str) -> None:
+        self._user, self._keys, self._connections, self._banner = user, keys, connections, banner
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        if self._connection is not None and self._banner:
+            self._connection.send_auth_banner(self._banner)
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == self._user and key.public_data in self._keys
+
+
+class StandIns:
+    """Implements `Machines`. `deaf` are ids of instances that never boot far enough to answer."""
+
+    def __init__(self) -> None:
+        self.deaf: set[str] = set()
+        self._room = tempfile.TemporaryDirectory(prefix="craton-stand-ins-")
+        self._path = Path(self._room.name)
+        self._machines: dict[str, Machine] = {}
+        self._boots: list[Future[None]] = []
+        self._groups: dict[str, tuple[Opening, ...]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="stand-ins", daemon=True)
+        self._thread.start()
+        self._site = self._do(self._make_site())
+
+    @property
+    def names(self) -> list[str]:
+        """Host names of the machines that are up."""
+        return sorted(self._site.record.machines)
+
+    def start(self, launch: Launch) -> None:
+        machine = self._machines[launch.id] = Machine(launch, launch.public)
+        if launch.id not in self.deaf:
+            self._boots.append(self._submit(self._boot(machine)))
+
+    def stop(self, id: str) -> None:
+        machine = self._machines.pop(id, None)
+        if machine is not None:
+            self._do(self._end(machine))
+
+    def attach(self, id: str, public: str) -> None:
+        machine = self._machines[id]
+        if public != machine.public:
+            machine.public = public
+            self._do(self._move(machine))
+
+    def protect(self, groups: Mapping[str, tuple[Opening, ...]]) -> None:
+        self._groups = dict(groups)
+        self._do(self._write_rules())
+
+    def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
+        self._do(self._write_names(records))
+
+    def console(self, id: str) -> str:
+        machine = self._machines.get(id)
+        return "\n".join(machine.console) if machine else ""
+
+    def listens(self, id: str, port: int) -> bool:
+        machine = self._machines.get(id)
+        record = machine.record if machine else None
+        return record is not None and ("tcp", port) in reach.listening(self._site.record, record)
+
+    def close(self) -> None:
+        if self._thread.is_alive():
+            for id in list(self._machines):
+                self.stop(id)
+            for boot in self._boots:
+                boot.result(PATIENCE)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(PATIENCE)
+        self._room.cleanup()
+
+    async def _make_site(self) -> Site:
+        site = Site(Store(self._path / "state.json"))
+        site.pace = Pace(SPEED)
+        return site
+
+    async def _boot(self, machine: Machine) -> None:
+        launch = machine.launch
+        boot = cloud_init.read(launch.user_data)
+        machine.console += [f"[    0.000000] Linux version 6.12 ({launch.image})", *boot.console]
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        public = " ".join(key.export_public_key().decode().split()[:2])
+        if not boot.user:
+            machine.console.append("cloud-init: nobody may log in")
+            return
+        try:
+            made = await asyncio.to_thread(first_boot.run, boot, launch, self._path / launch.id, public)
+        except Exception as error:  # a machine whose boot fails says so on its console, and nothing else happens
+            machine.console.append(f"cloud-init: Failed to run module scripts-user: {error!r}")
+            return
+        name = made["hostname"]
+        machine.console.append(f"{name} login: ")
+        if launch.id not in self._machines:
+            return  # terminated meanwhile
+        record = machine.record = MachineRecord(
+            name=name,
+            role=_role(name),
+            address=launch.private,
+            firewall=launch.groups[0] if launch.groups else "",
+            user=boot.user,
+            authorized_keys=list(boot.authorized_keys),
+            host_key=key.export_private_key().decode(),
+            public_key=public,
+            state="running",
+        )
+        banner = "".join(text for path, text in made.items() if path.startswith("/run/"))
+        if name in self._site.record.machines:
+            machine.console.append(f"{name}: another machine has this name")
+        self._site.record.machines[name] = record
+        self._site.record.creations[name] = self._site.record.creations.get(name, 0) + 1
+        machine.server = Server(self._site, record, banner)
+        await self._write_rules()
+        machine.server.move(machine.public)
+
+    async def _end(self, machine: Machine) -> None:
+        if machine.server is not None:
+            machine.server.close()
+        record = machine.record
+        if record is not None and self._site.record.machines.get(record.name) is record:
+            del self._site.record.machines[record.name]
+            cluster.lose(self._site.record, record)
+        if not self._site.record.machines:  # nobody is left to know the cluster
+            self._site.record.cluster = None
+
+    async def _move(self, machine: Machine) -> None:
+        if machine.server is not None:
+            machine.server.move(machine.public)
+
+    async def _write_rules(self) -> None:
+        """The groups' rules as the machines' firewalls have them: by the roles of those who may come in."""
+        members: dict[str, set[Role]] = {}
+        for machine in self._machines.values():
+            for group in machine.launch.groups:
+                if machine.record is not None:
+                    members.setdefault(group, set()).add(machine.record.role)
+        entries = self._site.record.entries.setdefault("firewall", {})
+        entries.clear()
+        for group, openings in self._groups.items():
+            entries[group] = FIREWALL_RULES.dump_python(
+                tuple(rule for one in openings if (rule := _rule(one, members))), mode="json"
+            )
+
+    async def _write_names(self, records: Mapping[str, tuple[str, ...]]) -> None:
+        self._site.record.entries["dns"] = {name: list(targets) for name, targets in records.items()}
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._submit(work).result(PATIENCE)
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+def _role(name: str) -> Role:
+    """By the host name, `CLUSTER-ROLE-NUMBER`: a stand-in has to know what Kubernetes would make of it."""
+    return next((role for role in Role if f"-{role}-" in name), Role.WORKER)
+
+
+def _rule(opening: Opening, members: Mapping[str, set[Role]]) -> FirewallRule | None:
+    roles = {role for group in opening.groups for role in members.get(group, ())}
+    peers = tuple(_PEERS[role] for role in Role if role in roles)
+    if opening.networks:
+        peers = (Peer.ALL,)
+    if not peers:
+        return None
+    return FirewallRule(opening.text, "in", Traffic(opening.protocol, opening.first, opening.last), peers)  # type: ignore[arg-type]
