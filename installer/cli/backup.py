@@ -49,6 +49,7 @@ def backup(
     ] = None,
     as_json: Json = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
+    yes: Yes = False,
 ) -> None:
     """Save a verified snapshot of etcd on this computer, in one archive with the cluster's plan.
 
@@ -59,10 +60,11 @@ def backup(
     from installer.operations import backup as backing_up
     from installer.operations import lookup, session
 
-    name, mode = pick(cluster), mode_of(as_json=as_json, plain=True)
+    mode = mode_of(as_json=as_json, plain=True)
+    name = pick(cluster, mode, asks=not yes)
     plan = lookup.load(name)
     _refuse_without_etcd(plan)
-    unlock_keys(plan, mode)
+    unlock_keys(plan, mode, asks=not yes)
     path = output or Path(f"{name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar")
     with _clusters_fault(), session.open_world(plan, lookup.existing(name)) as world:
         archive = backing_up.take(world, path, notifier(mode))
@@ -95,7 +97,7 @@ def restore(
 
     plan, mode = lookup.load(cluster), mode_of(as_json=False, plain=True)
     _refuse_without_etcd(plan)
-    unlock_keys(plan, mode)
+    unlock_keys(plan, mode, asks=not yes)
     with _clusters_fault(), session.open_world(plan, lookup.existing(cluster)) as world:
         notify(f"looking at the masters of {cluster} ...")
         intent = restoring.intend(world, file, machine and lookup.machine_name(plan, machine))
@@ -142,6 +144,7 @@ def kubeconfig(
     remove: Annotated[bool, typer.Option("--remove", help="Remove what --merge added.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is already there.")] = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
+    yes: Yes = False,
 ) -> None:
     """Use a cluster with kubectl: show where its kubeconfig is, copy it, or merge it into yours.
 
@@ -154,11 +157,11 @@ def kubeconfig(
             exit_code=ExitCode.USAGE,
         )
     if remove:
-        _remove(cluster)
+        _remove(cluster or pick(cluster, asks=not yes))
     elif merge:
-        _merge(pick(cluster), use=use, force=force)
+        _merge(pick(cluster, asks=not yes), use=use, force=force)
     else:
-        _write(pick(cluster), output, force=force)
+        _write(pick(cluster, asks=not yes), output, force=force)
 
 
 def _write(cluster: str, output: Path | None, *, force: bool) -> None:
@@ -199,13 +202,13 @@ def _merge(cluster: str, *, use: bool, force: bool) -> None:
     result(f"kubectl --context {cluster} get nodes")
 
 
-def _remove(cluster: str | None) -> None:
+def _remove(name: str) -> None:
     """By its name alone, since this is wanted after a destroy as well."""
     from installer.cluster.admin_access import server_of
     from installer.common.paths import ClusterDirectory
     from installer.operations import kubeconfig, kubeconfig_entries, lookup
 
-    name, server = cluster or pick(cluster), None
+    server = None
     if ClusterDirectory.of(name).plan.exists():
         server = server_of(lookup.load(name))
     target, stayed = kubeconfig.user_file(), list[str]()

@@ -17,6 +17,7 @@ from installer.cli.common import (
     Mode,
     Plain,
     PlanOrCluster,
+    Yes,
     mode_of,
     pick,
     plan_path,
@@ -59,6 +60,7 @@ def check(
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Judge the CIS Kubernetes Benchmark instead, item by item.")
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """Check over SSH that the cluster is healthy and keeps the contract. Parts left out keep their last result."""
     from installer.health.check import Verdict
@@ -66,17 +68,17 @@ def check(
     from installer.health.report.html import page
     from installer.operations import health, lookup
 
-    name = pick(cluster)
     mode = mode_of(as_json=as_json, plain=plain)
+    name = pick(cluster, mode, asks=not yes)
     if benchmark:
         if html or machine or check:
             raise typer.BadParameter("It judges the whole cluster and writes no page.", param_hint="--benchmark")
-        _benchmark(name, mode)
+        _benchmark(name, mode, asks=not yes)
     if mode is Mode.SCREEN and not (html or machine or check):
         from screens.app import run_health
 
         raise typer.Exit(run_health(name))
-    unlock_keys(lookup.load(name), mode)
+    unlock_keys(lookup.load(name), mode, asks=not yes)
     report = health.check(name, machine, check, notify)
     if html:
         html.write_text(page(report), encoding="utf-8")
@@ -87,11 +89,11 @@ def check(
     raise typer.Exit(ExitCode.VERIFICATION if report.verdict is Verdict.FAIL else ExitCode.DONE)
 
 
-def _benchmark(cluster: str, mode: Mode) -> None:
+def _benchmark(cluster: str, mode: Mode, *, asks: bool) -> None:
     from installer.health.benchmark.report import render
     from installer.operations import health, lookup
 
-    unlock_keys(lookup.load(cluster), mode)
+    unlock_keys(lookup.load(cluster), mode, asks=asks)
     found = health.benchmark(cluster)
     if mode is Mode.JSON:
         result_json(found.as_dict(), indent=2)
@@ -101,7 +103,12 @@ def _benchmark(cluster: str, mode: Mode) -> None:
 
 
 @app.command(rich_help_panel=WRONG)
-def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
+def diagnose(
+    target: PlanOrCluster,
+    as_json: Json = False,
+    plain: AlwaysPlain = False,  # noqa: ARG001
+    yes: Yes = False,
+) -> None:
     """Try the SSH connection to each of your machines, stage by stage, and say how to fix what fails."""
     from installer.cli import connectivity
     from installer.common.paths import ClusterDirectory
@@ -109,7 +116,7 @@ def diagnose(target: PlanOrCluster, as_json: Json = False, plain: AlwaysPlain = 
     from installer.plan import planfile
 
     loaded, mode = planfile.load(plan_path(target)), mode_of(as_json=as_json, plain=True)
-    unlock_keys(loaded, mode)
+    unlock_keys(loaded, mode, asks=not yes)
     found = survey(loaded, ClusterDirectory.of(loaded.name))
     ascii_only = not takes_unicode(sys.stdout)
     if mode is Mode.JSON:

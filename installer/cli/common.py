@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -127,16 +127,23 @@ def agree_to_take_over(plan: InstallPlan, mode: Mode, *, asks: bool) -> None:
         confirm(f"Take {plan.name} over? What runs there stops.", mode)
 
 
-def pick(cluster: str | None) -> str:
-    """The cluster meant: the one named, or the only one there is."""
+def pick(cluster: str | None, mode: Mode = Mode.PLAIN, *, running: bool = False, asks: bool = True) -> str:
+    """The cluster meant: the one named, the only one there is, or the one that the person picks from a list.
+
+    With `running`, those with an engine at work come before all others.
+    Raises InstallerError if there are several and nobody to ask, or `asks` is False.
+    """
     from installer.common import paths
     from installer.operations import lookup
 
     if cluster is not None:
         return lookup.existing(cluster).cluster
-    known = [directory.cluster for directory in paths.clusters()]
+    directories = paths.clusters()
+    known = (_at_work(directories) if running else []) or [directory.cluster for directory in directories]
     if len(known) == 1:
         return known[0]
+    if known and asks and can_ask(mode):
+        return _picked(known)
     raise InstallerError(
         "choose the cluster",
         f"there are {len(known)} clusters" if known else "there is no cluster yet",
@@ -145,6 +152,20 @@ def pick(cluster: str | None) -> str:
         else "`craton new` makes a plan, `craton apply` installs it",
         exit_code=ExitCode.USAGE,
     )
+
+
+def _at_work(directories: Sequence[ClusterDirectory]) -> list[str]:
+    from installer.engine import process
+
+    return [found.cluster for found in directories if process.running_pid(found) is not None]
+
+
+def _picked(known: Sequence[str]) -> str:
+    from installer.cli import prompts
+    from installer.operations import clusters
+
+    states = {one.name: one.state for one in clusters.summaries()}
+    return prompts.pick("Which cluster?", [(name, states.get(name, "")) for name in known])
 
 
 def plan_path(target: str) -> Path:
@@ -208,12 +229,12 @@ def settle_access(
     login_prompts.settle(questions.questions(plan, directory, accept_new=accept_new, required=required), answer)
 
 
-def unlock_keys(plan: InstallPlan, mode: Mode) -> None:
+def unlock_keys(plan: InstallPlan, mode: Mode, *, asks: bool = True) -> None:
     """Ask for the passphrases of key files that own machines take, unless there is nobody to ask."""
     if not plan.traits.inventory:
         return
     warn_about_home()
-    if not can_ask(mode):
+    if not (asks and can_ask(mode)):
         return
     from installer.cli import login_prompts
     from installer.common.paths import ClusterDirectory

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from installer.cli.common import AnyCluster, Json, Mode, Plain, PlanOrCluster, follower_of, mode_of, pick, plan_path
+from installer.cli.common import (
+    AnyCluster,
+    Json,
+    Mode,
+    Plain,
+    PlanOrCluster,
+    Yes,
+    follower_of,
+    mode_of,
+    pick,
+    plan_path,
+)
 from installer.cli.groups import STARTED
 from installer.cli.run_options import Run, starts_a_run
 from installer.common.console import notify
@@ -52,7 +63,7 @@ def resume(run: Run, cluster: AnyCluster = None) -> None:
     """Continue an install that was interrupted or failed."""
     from installer.operations import lookup, runs
 
-    name = pick(cluster)
+    name = pick(cluster, run.mode, asks=not run.yes)
     run.settle_access(lookup.load(name))
     run.show(lambda: runs.start_resume(name, run.options, run.notify))
 
@@ -63,13 +74,14 @@ def watch(
     replay: Annotated[bool, typer.Option("--replay", help="Play back the last run.")] = False,
     as_json: Json = False,
     plain: Plain = False,
+    yes: Yes = False,
 ) -> None:
-    """Watch a running install or destroy. Leaving never stops it."""
+    """Watch a running install or destroy: the only one, or the one you pick. Leaving never stops it."""
     from installer.engine.journal import Reader
     from installer.operations import follow, lookup
 
-    directory = lookup.existing(pick(cluster))
     mode = mode_of(as_json=as_json, plain=plain)
+    directory = lookup.existing(pick(cluster, mode, running=not replay, asks=not yes))
     if mode is Mode.SCREEN:
         from screens.app import run_progress
 

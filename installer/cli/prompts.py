@@ -1,16 +1,14 @@
-"""The questions as prompts, one after the other: for plain terminals and for screen readers."""
+"""The questions about a plan, line by line: for plain terminals, screen readers and `expect`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import questionary
-
-from installer.common.console import result
+from installer.cli import lines
+from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
-from installer.common.scrub import safe
 from installer.plan.question import Answers, Kind, Page, Question
 from installer.plan.questions import reading
 from installer.plan.questions.answers import complete, problems
@@ -29,7 +27,7 @@ def ask(answers: Answers) -> dict[str, Any]:
         _ask_page(page, given)
     while wrong := problems(given):
         for field, text in wrong.items():
-            result(f"{question_of(field).title}: {text}")
+            notify(f"{question_of(field).title}: {text}")
             given.pop(field, None)
             _ask_page(page_of(field), given)
     return complete(given)
@@ -39,8 +37,15 @@ def confirm(question: str, expected: str | None = None) -> bool:
     """Ask for a yes, or for `expected` to be typed. Raises InstallerError (interrupted) as `ask` does."""
     with _interruptible():
         if expected is None:
-            return bool(questionary.confirm(safe(question), default=False, auto_enter=False).unsafe_ask())
-        return bool(questionary.text(safe(question)).unsafe_ask().strip() == expected)
+            return lines.yes_no(question, default=False)
+        return lines.line(question) == expected
+
+
+def pick(question: str, values: Sequence[tuple[str, str]]) -> str:
+    """One of `values`, each with a detail, from a numbered list. Raises InstallerError (interrupted) as `ask` does."""
+    with _interruptible():
+        options = lines.numbered([(value, value, detail, "") for value, detail in values])
+        return str(lines.choose(question, options))
 
 
 def _ask_page(page: Page, given: dict[str, Any]) -> None:
@@ -53,55 +58,43 @@ def _ask_page(page: Page, given: dict[str, Any]) -> None:
 
 
 def _explain(question: Question) -> None:
-    result(f"\n{question.why}")
+    notify(f"\n{question.prompt}\n  {question.why}")
     for id, level, quote in question.quotes:
-        result(f"  {id} {level}: {quote}")
+        notify(f"  {id} {level}: {quote}")
 
 
 def _text(question: Question, given: Answers) -> Any:
-    def check(text: str) -> bool | str:
-        return _error(question, reading.parse(question, text), given) or True
-
-    default = reading.show(question, reading.default(question, complete(given)))
-    answer = questionary.text(question.prompt, default=default, validate=check).unsafe_ask()
-    return reading.parse(question, answer)
+    return lines.asked(
+        question.title,
+        reading.show(question, reading.default(question, complete(given))),
+        lambda text: reading.parse(question, text),
+        lambda value: _error(question, value, given),
+    )
 
 
 def _error(question: Question, value: object, given: Answers) -> str | None:
-    """What is wrong with an answer, by itself or beside those given before it."""
+    """What is wrong with an answer, by itself or with those given before it."""
     return reading.error(question, value) or problems({**given, question.field: value}).get(question.field)
 
 
 def _yes_no(question: Question, given: Answers) -> Any:
-    default = bool(reading.default(question, complete(given)))
-    return questionary.confirm(question.prompt, default=default, auto_enter=False).unsafe_ask()
+    return lines.yes_no(question.title, bool(reading.default(question, complete(given))))
 
 
 def _choice(question: Question, given: Answers) -> Any:
     earlier = complete(given)
-    offered = question.choices(earlier)
-    default = reading.default(question, earlier)
-    choices = [
-        questionary.Choice(_words(choice.label, choice.detail), choice.value, disabled=choice.unavailable or None)
-        for choice in offered
-    ]
-    possible = [choice for choice in choices if not choice.disabled]
-    first = next((choice for choice in possible if choice.value == default), possible[0])
-    return questionary.select(question.prompt, choices, default=first).unsafe_ask()
+    return lines.choose(question.title, _options(question, earlier), reading.default(question, earlier))
 
 
 def _multi_choice(question: Question, given: Answers) -> Any:
     earlier = complete(given)
-    default = reading.default(question, earlier)
-    choices = [
-        questionary.Choice(_words(choice.label, choice.detail), choice.value, checked=choice.value in default)
-        for choice in question.choices(earlier)
-    ]
-    return tuple(questionary.checkbox(question.prompt, choices).unsafe_ask())
+    return lines.choose_some(question.title, _options(question, earlier), reading.default(question, earlier))
 
 
-def _words(label: str, detail: str) -> str:
-    return safe(f"{label} · {detail}" if detail else label)
+def _options(question: Question, earlier: Answers) -> list[lines.Option]:
+    return lines.numbered(
+        [(choice.value, choice.label, choice.detail, choice.unavailable) for choice in question.choices(earlier)]
+    )
 
 
 _ASKING: dict[Kind, Callable[[Question, Answers], Any]] = {

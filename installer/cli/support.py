@@ -39,11 +39,11 @@ def gather(
     from installer.operations import lookup, support_bundle
     from installer.operations import support_bundle as support
 
-    name, mode = pick(cluster), mode_of(as_json=False, plain=True)
+    name, mode = pick(cluster, asks=not yes), mode_of(as_json=False, plain=True)
     path = output or Path(f"{name}-support.tar.gz")
     if machines:
         with suppress(InstallerError):  # a plan that cannot be read is told in what is gathered
-            unlock_keys(lookup.load(name), mode)
+            unlock_keys(lookup.load(name), mode, asks=not yes)
         notify(f"asking the machines of {name} ...")
 
     def agree(entries: Sequence[BundledFile]) -> None:

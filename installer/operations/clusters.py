@@ -88,6 +88,30 @@ def _standing(directory: ClusterDirectory) -> Standing:
     return Standing(run, done / (sum(weight for *_, weight in tally) or 1.0), unfinished, last.options)
 
 
+def unfinished(directory: ClusterDirectory) -> str:
+    """That a cluster isn't installed yet, or that its last change isn't finished, and how to go on.
+
+    Empty if there is nothing to go on with, or nobody knows because the journal can't be read.
+    """
+    name, running = directory.cluster, running_pid(directory) is not None
+    try:
+        standing = _standing(directory)
+        with Reader(directory.journal) as reader:
+            installed = any(run.outcome is Outcome.DONE and not run.kind.undoes for run in reader.runs())
+    except InstallerError:
+        return ""
+    last = standing.last_run
+    if last.started is None or last.outcome is Outcome.DONE:
+        return ""
+    if last.kind.undoes:
+        return f"{name} is partly destroyed. `craton destroy {name}` goes on."
+    where = f" in the phase {standing.unfinished}" if standing.unfinished else ""
+    what = f"The {last.kind.noun} of {name} isn't finished" if installed else f"{name} isn't installed yet"
+    if running:
+        return f"{what}: it is{where or ' at work'} now. `craton watch {name}` shows it."
+    return f"{what}: it stopped{where}. `craton resume {name}` goes on."
+
+
 def _summary(directory: ClusterDirectory) -> ClusterSummary:
     """What is known of a cluster. What can't be read leaves its own fields empty and is named."""
     troubles: list[InstallerError] = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from installer.common.errors import FileError
+from installer.operations import clusters
 from installer.operations.lookup import existing, load, machine_name
 from installer.operations.session import open_world
 
@@ -34,6 +36,7 @@ def check(
     with open_world(load(cluster), directory) as world:
         names = [machine_name(world.plan, machine) for machine in machines or ()]
         report = examine(world, recheck(last_report(directory), world.topology, names, checks))
+    report = replace(report, unfinished=clusters.unfinished(directory))
     try:
         save_report(directory, report)
     except FileError as error:  # what was found counts all the same

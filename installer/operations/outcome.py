@@ -12,6 +12,7 @@ from installer.common.text import count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.operations import lookup
+from installer.operations.resource_groups import existed, group_lines, grouped, total
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.steps.platform import Resource
@@ -51,7 +52,6 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
         f"{name} is up: {count(plan.masters, 'master')}, {balanced}, {count(plan.workers, 'worker')}, "
         f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
         f"  API server   https://{plan.api_host}:6443  (D1)",
-        f"  console      https://{plan.console_host}  (D2)",
         f"  kubeconfig   {directory.kubeconfig}{stand_in}",
     ]
     lines += [f"  hosts file   {line}" for line in hosts_lines(plan)]
@@ -85,8 +85,10 @@ def destroyed_lines(cluster: str, progress: Progress) -> list[str]:
     receipt = progress.results.get("receipt", {})
     left = receipt.get("left", [])
     if progress.exit_code == ExitCode.DONE:
-        gone = [view.record.title for view in progress.steps.values() if view.state is StepState.UNDONE]
-        lines = [f"{cluster} is destroyed: {len(gone)} things removed; a second look found nothing left."]
+        groups = existed(progress)
+        deleted = f"{total(groups)} deleted. " if groups is not None else ""
+        lines = [f"{cluster} is destroyed: {deleted}Craton looked again and found nothing left."]
+        lines += [f"  {head}{names}" for head, names in group_lines(groups or ())]
         return lines + [f"  left on {machine}: {words}" for machine, words in left_on_machines(progress)]
     lines = [f"{cluster}: not everything could be destroyed."]
     lines += [f"  left: {item['kind']} {item['name']} {item['detail']}".rstrip() for item in left]
@@ -108,6 +110,7 @@ def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
     return {
         "cluster": cluster,
         "destroyed": progress.exit_code == ExitCode.DONE,
+        "deleted": {group.kind: group.count for group in existed(progress) or ()},
         "undone": [view.record.id for view in undone],
         "failed": [{"step": view.record.id, "error": view.error} for view in progress.failures],
         "left": list(progress.results.get("receipt", {}).get("left", [])),
@@ -117,9 +120,9 @@ def receipt(cluster: str, progress: Progress) -> dict[str, Any]:
 
 def resource_lines(cluster: str, resources: Sequence[Resource]) -> list[str]:
     """What a destroy would take, before anyone is asked."""
-    lines = [f"  {found.kind:<16} {found.name:<32} {found.detail}".rstrip() for found in resources]
+    groups = grouped(resources)
+    colon = ":" if groups else "."
     return [
-        f"destroying {cluster} takes {len(lines)} things:",
-        *lines,
-        f"  and everything Craton keeps about {cluster}",
+        f"This deletes {total(groups)} and everything Craton has stored about {cluster}{colon}",
+        *(f"  {head}{names}" for head, names in group_lines(groups)),
     ]

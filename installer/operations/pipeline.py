@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import count
+from installer.operations import resource_groups
 from installer.steps import ids
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation, Permanent, Phase, Step, ordered
@@ -129,17 +130,18 @@ class OtherMachines(_Destroys):
     """Machines of the cluster that its plan no longer names, and what belongs to them alone."""
 
     def observe(self, ctx: Context) -> Observation:
-        others = self._others(ctx)
+        found = ctx.world.platform.find(ctx.world.connections)
+        ctx.publish(resource_groups.EXISTED, resource_groups.record(found))  # it is the first step of a destroy
+        others = self._others(ctx, found)
         return Observation(bool(others), f"{count(len(others), 'thing')} of machines that the plan does not name")
 
     def undo(self, ctx: Context) -> None:
-        _remove(ctx, self._others(ctx))
+        _remove(ctx, self._others(ctx, ctx.world.platform.find(ctx.world.connections)))
 
-    def _others(self, ctx: Context) -> list[Resource]:
+    def _others(self, ctx: Context, found: Sequence[Resource]) -> list[Resource]:
         planned = {machine.name for machine in ctx.world.shape.machines}
         if balancer := ctx.world.shape.load_balancer:
             planned.add(balancer.name)
-        found = ctx.world.platform.find(ctx.world.connections)
         return [resource for resource in found if resource.machine is not None and resource.machine not in planned]
 
 

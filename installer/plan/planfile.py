@@ -22,7 +22,9 @@ MAX_SIZE = 1 << 19
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a plan file. `line` and `column` count from 1; `field` is a dotted path, or empty."""
+    """One thing wrong in a plan file. `line` and `column` count from 1, and are 0 where the file can't be read at all;
+    `field` is a dotted path, or empty.
+    """
 
     file: str
     line: int
@@ -41,18 +43,23 @@ class Problem:
     def __str__(self) -> str:
         """`plan.yaml:12:3 masters: Enter 1, 3 or 5 instead of 2.`"""
         field = f"{self.field}: " if self.field else ""
-        return clean(f"{self.file}:{self.line}:{self.column} {field}{self.text}")
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else f"{self.file}:"
+        return clean(f"{place} {field}{self.text}")
 
 
 class PlanFileError(InstallerError):
     """A plan file that is no plan; `problems` holds everything wrong with it, in the file's order."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(
+        self,
+        problems: tuple[Problem, ...],
+        hint: str = "correct the plan file; `craton schema` prints what it can hold",
+    ) -> None:
         self.problems = problems
         super().__init__(
             "read the plan",
             "\n".join(map(str, problems)),
-            hint="correct the plan file; `craton schema` prints what it can hold",
+            hint=hint,
             exit_code=ExitCode.PLAN,
         )
 
@@ -182,24 +189,27 @@ def _data(plan: InstallPlan) -> dict[str, Any]:
     return dumped
 
 
+def _unreadable(name: str, found: str, hint: str) -> PlanFileError:
+    """A file of which there is nothing to correct line by line."""
+    return PlanFileError((Problem(name, 0, 0, "", found),), hint)
+
+
 def _text(path: Path) -> str:
     """The text of a file, byte for byte. Raises PlanFileError."""
     name = str(path)
     try:
         if path.is_dir():
-            raise PlanFileError((Problem(name, 1, 1, "", "this is a directory, not a plan file"),))
+            raise _unreadable(name, "this is a directory, not a plan file", "name a file in it")
         with path.open("rb") as file:
             content = file.read(MAX_SIZE + 1)
     except FileNotFoundError:
-        hint = "`craton new` makes a plan"
-        raise PlanFileError((Problem(name, 1, 1, "", "there is no such file", hint=hint),)) from None
+        raise _unreadable(name, "there is no such file", "check the path, or make a plan with `craton new`") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or str(error)
-        raise PlanFileError((Problem(name, 1, 1, "", f"cannot be read: {reason}"),)) from None
+        raise _unreadable(name, f"cannot be read: {reason}", "make the file readable, or name another") from None
     if len(content) > MAX_SIZE:
-        raise PlanFileError(
-            (Problem(name, 1, 1, "", f"this file is larger than {MAX_SIZE >> 10} KiB, too large for a plan"),)
-        )
+        words = f"this file is larger than {MAX_SIZE >> 10} KiB, too large for a plan"
+        raise _unreadable(name, words, "check that it is the file you meant")
     try:
         return content.decode()
     except UnicodeDecodeError as error:

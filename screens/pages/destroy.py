@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -17,9 +16,10 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.common.text import count
 from installer.engine.ending import how_it_ended
-from installer.engine.events import Outcome, RunKind, StepState
+from installer.engine.events import Outcome, RunKind
 from installer.engine.progress import Progress
 from installer.operations.outcome import left_on_machines
+from installer.operations.resource_groups import Group, existed, group_lines, grouped, total
 from installer.steps.platform import Resource
 from screens import theme
 from screens.dialogs.details import DetailsDialog
@@ -33,8 +33,6 @@ from screens.widgets.table import Column, Table, cell
 from screens.words import step_pairs
 
 COLUMNS = (Column("kind"), Column("name"), Column("detail", flexible=True, wide=60))
-NAMED = 8
-"""Names of one kind of thing that the receipt spells out."""
 OPENING = 5.0
 """Seconds that opening the journal may take."""
 
@@ -121,9 +119,8 @@ class DestroyScreen(RunScreen):
     def _show_resources(self, found: list[Resource]) -> None:
         self._resources = found
         name = Content.styled(self.directory.cluster, "bold")
-        head = theme.content(theme.WARNING) + Content(" destroying ") + name
-        words = Content(f" takes {count(len(found), 'thing')}, and all that Craton keeps about it")
-        self.query_one("#what", Static).update(head + words)
+        deletes = f" This deletes {count(len(found), 'resource')} and everything Craton has stored about "
+        self.query_one("#what", Static).update(theme.content(theme.WARNING) + Content(deletes) + name)
         self.query_one(Table).fill(
             [(cell(one.kind, "faint"), cell(one.name), cell(one.detail, "faint")) for one in found]
         )
@@ -225,16 +222,16 @@ class DestroyScreen(RunScreen):
 def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], width: int = 74) -> Content:
     """What there was, what went, and what a second look found, in lines of `width`."""
     left: Sequence[Mapping[str, str]] = progress.results.get("receipt", {}).get("left", [])
-    undone = sum(view.state is StepState.UNDONE for view in progress.steps.values())
-    took = Content.styled(f"   {count(undone, 'step')} undone", "$faint")
+    groups = existed(progress) or grouped(resources)
     if progress.exit_code == ExitCode.DONE:
-        head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + took
+        deleted = Content.styled(f"   {total(groups)} deleted", "$faint")
+        head = theme.content(theme.DONE) + Content.styled(f" {cluster} is destroyed", "bold") + deleted
         proof = theme.content(theme.DONE, "looked again: nothing is left")
         kept = [
             theme.content(theme.WARNING, f"left on {machine}: {words}") for machine, words in left_on_machines(progress)
         ]
-        return Content("\n").join([head, Content(), *went(resources, width), Content(), proof, *kept])
-    head = theme.content(theme.FAILED) + Content.styled(f" not all of {cluster} could be destroyed", "bold") + took
+        return Content("\n").join([head, Content(), *_lines(groups, width), Content(), proof, *kept])
+    head = theme.content(theme.FAILED) + Content.styled(f" not all of {cluster} could be destroyed", "bold")
     lines = [head, Content()]
     lines += [
         theme.content(theme.WARNING, f"left: {one['kind']} {one['name']} {one['detail']}".rstrip()) for one in left
@@ -248,21 +245,6 @@ def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], wid
     return Content("\n").join(lines)
 
 
-def went(resources: Sequence[Resource], width: int) -> list[Content]:
-    """For each kind of thing how many there were, and their names beside that."""
-    kinds: dict[str, list[str]] = {}
-    for one in resources:
-        kinds.setdefault(one.kind, []).append(one.name)
-    longest = max((len(kind) for kind in kinds), default=0)
-    lines = []
-    for kind, names in kinds.items():
-        head = f"{kind.ljust(longest)}  {len(names):>5,}  "
-        for text in textwrap.wrap(_some(names), max(20, width - len(head)), break_on_hyphens=False):
-            lines.append(Content.styled(head, "$faint") + Content(text))
-            head = " " * len(head)
-    return lines
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return f"{shown} and {len(names) - NAMED:,} more" if len(names) > NAMED else shown
+def _lines(groups: Sequence[Group], width: int) -> list[Content]:
+    """For each kind of resource how many there were, and their names."""
+    return [Content.styled(head, "$faint") + Content(names) for head, names in group_lines(groups, width)]

@@ -30,6 +30,7 @@ from screens.widgets.detailed import Detailed
 from screens.widgets.header import TitleBar
 from screens.widgets.matrix import Matrix
 from screens.widgets.rows import Rows
+from screens.widgets.still import Still
 from screens.words import duration
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class HealthScreen(Remote):
     HealthScreen {
         #status { height: 1; padding: 0 2; }
         #headline { width: auto; }
+        #unfinished { display: none; padding: 0 2; color: $warning; }
+        &.-unfinished #unfinished { display: block; }
         #age { width: 1fr; padding-left: 2; text-align: right; color: $faint; text-wrap: nowrap; }
         TabbedContent { height: 1fr; padding-top: 1; }
         TabPane { height: 1fr; padding: 1 0 0 0; }
@@ -107,6 +110,7 @@ class HealthScreen(Remote):
         with Horizontal(id="status"):
             yield Static(id="headline")
             yield Static(id="age")
+        yield Still(id="unfinished")
         with TabbedContent():
             with TabPane("Checks", id="checks"), Vertical():
                 yield CheckMatrix(id="check-matrix")
@@ -139,6 +143,8 @@ class HealthScreen(Remote):
     def watch_report(self, report: Report | None) -> None:
         if report is None:
             return
+        self.query_one("#unfinished", Still).say(Content(report.unfinished))
+        self.set_class(bool(report.unfinished), "-unfinished")
         self.query_one("#check-matrix", Matrix).show(health_rows.checks(report))
         self._show_port(report)
         self.query_one(Detailed).fill(*health_rows.rules(report))

@@ -10,6 +10,7 @@ from textual.content import Content
 from installer.common.text import count
 from installer.health.check import Finding, Verdict
 from installer.health.reach.pairs import Pair, Reached
+from installer.health.report import model
 from installer.health.report.model import Report, RuleStatus
 from installer.plan.decisions import State
 from screens import theme
@@ -22,14 +23,12 @@ from screens.words import MARK_OF_VERDICT, about, clock
 Port = tuple[str, int]
 """Protocol and number."""
 
-RULE_COLUMNS = (
-    Column("rule"),
-    Column("level"),
-    Column("planned"),
-    Column("configured"),
-    Column("observed"),
-    Column("what", flexible=True),
-    Column("found", flexible=True, wide=100),
+_FLEXIBLE = {"what": 0, "found": 100}
+"""Columns that take what room there is, and the width from which on they are shown."""
+RULE_COLUMNS = tuple(
+    Column(name, flexible=True, wide=_FLEXIBLE[name]) if name in _FLEXIBLE else Column(name)
+    for name in model.RULE_COLUMNS
+    if name != "for"  # which stands below, with the rest about a rule
 )
 MARK_OF_STATE = {
     State.ON: theme.DONE,
@@ -188,5 +187,5 @@ def age_words(report: Report, now: float, *, short: bool = False) -> str:
     when = f"checked {clock(report.checked_at)}{age}"
     if short:
         return when
-    made = f"{machines} · {count(len(report.findings), 'check')}"
+    made = f"{machines} · {count(report.judged, 'check')}"
     return f"{when} · took {report.seconds:.1f} s · {made}"

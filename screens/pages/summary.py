@@ -58,7 +58,6 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("machines", Content(", ".join(shown))),
         ("Kubernetes", Content(plan.kubernetes)),
         ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
-        ("console", Content(f"https://{plan.console_host}") + Content.styled("   D2", "$faint")),
         ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
         *(("hosts file", Content(line)) for line in hosts_lines(plan)),
         ("survives", Content(survives(plan.masters))),
@@ -74,7 +73,7 @@ def _stand_in(plan: InstallPlan) -> Content:
 def _health(report: Report | None) -> Content:
     if report is None:
         return Content.styled("not checked yet", "$faint")
-    checks = Content.styled(f"   {count(len(report.findings), 'check')}", "$faint")
+    checks = Content.styled(f"   {count(report.judged, 'check')}", "$faint")
     return theme.content(MARK_OF_VERDICT[report.verdict], report.headline) + checks
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.craton import Craton
 
 HEAVY = (
-    "textual", "prompt_toolkit", "questionary", "paramiko", "asyncssh", "cryptography", "ruamel.yaml", "stamina",
+    "textual", "paramiko", "asyncssh", "cryptography", "ruamel.yaml", "stamina",
     "boto3", "botocore", "google.cloud",
 )  # fmt: skip
 

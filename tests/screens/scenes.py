@@ -274,7 +274,7 @@ _TYPED = ("d", "e", "m", "o", "enter")
 OTHERS = {
     "home-empty": Scene("empty", lambda _: HomeScreen(), ("Welcome",), looks=EVERY_LOOK),
     "home": Scene("empty", lambda _: HomeScreen(), ("throwaway",), looks=EVERY_LOOK, prepare=_home),
-    "destroy": Scene("installed", lambda _: DestroyScreen("demo"), ("things",), looks=EVERY_LOOK),
+    "destroy": Scene("installed", lambda _: DestroyScreen("demo"), ("resources",), looks=EVERY_LOOK),
     "destroy-running": Scene(
         "installed", lambda _: DestroyScreen("demo"), ("things",), _TYPED, ("destroying", "%"), looks=EVERY_LOOK
     ),

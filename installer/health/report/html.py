@@ -7,9 +7,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from installer.health.check import Finding, Verdict
-from installer.health.report.model import Report, RuleStatus
-from installer.health.report.text import MARKS, TITLES, checked, plan_verdict, shown_machines
+from installer.health.check import Verdict
+from installer.health.report.model import RULE_COLUMNS, Problem, Report, RuleStatus
+from installer.health.report.text import MARKS, checked, plan_verdict, shown_machines
 
 _REACH_SHOWN = 200
 
@@ -21,10 +21,11 @@ def page(report: Report) -> str:
         css=_asset("report.css"),
         cluster=escape(report.cluster),
         notice=escape(report.notice),
+        unfinished=escape(report.unfinished),
         verdict=_class(report.verdict),
         headline=escape(f"{MARKS[report.verdict]} {report.headline}"),
         checked=escape(checked(report)),
-        problems=_problems(report.problems()),
+        problems=_problems(report.grouped_problems()),
         matrix=_matrix(report),
         rest=_rest(report),
         contract=_contract(report.rules),
@@ -52,12 +53,13 @@ def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{chr(10).join(rows)}\n</tbody>\n</table>"
 
 
-def _problems(findings: Iterable[Finding]) -> str:
+def _problems(problems: Iterable[Problem]) -> str:
     items = []
-    for finding in findings:
-        title = escape(f"{MARKS[finding.verdict]} {finding.machine} · {TITLES.get(finding.check, finding.check)}")
+    for problem in problems:
+        finding = problem.finding
+        title = escape(f"{MARKS[finding.verdict]} {problem.where} · {finding.check}")
         remedy = f'<p class="remedy">{escape(finding.remedy)}</p>' if finding.remedy else ""
-        items.append(f'<li><span class="{_class(finding.verdict)}">{title}</span>: {escape(finding.seen)}{remedy}</li>')
+        items.append(f'<li><span class="{_class(finding.verdict)}">{title}</span>: {escape(problem.seen)}{remedy}</li>')
     if not items:
         return ""
     return f'<section>\n<h2>To look at</h2>\n<ul class="problems">\n{chr(10).join(items)}\n</ul>\n</section>'
@@ -70,7 +72,7 @@ def _matrix(report: Report) -> str:
         found = (findings[machine].get(check) for check in report.checks)
         cells = "".join(_mark(one.verdict, one.seen) if one else "<td></td>" for one in found)
         rows.append(f'<tr><th scope="row">{escape(machine)}</th>{cells}</tr>')
-    return _table(["machine", *(TITLES.get(check, check) for check in report.checks)], rows)
+    return _table(["machine", *report.checks], rows)
 
 
 def _rest(report: Report) -> str:
@@ -79,16 +81,15 @@ def _rest(report: Report) -> str:
 
 
 def _contract(rules: Iterable[RuleStatus]) -> str:
-    heads = ("rule", "level", "what", "for", "planned", "configured", "observed", "")
-    return _table(heads, map(_rule, rules))
+    return _table(RULE_COLUMNS, map(_rule, rules))
 
 
 def _rule(rule: RuleStatus) -> str:
     planned = plan_verdict(rule)
     off = ' class="off"' if planned is Verdict.NOT_APPLICABLE else ""
-    words = "".join(f"<td>{escape(word)}</td>" for word in (rule.level, rule.subject, rule.text))
+    words = "".join(f"<td>{escape(word)}</td>" for word in (rule.subject, rule.text, rule.detail))
     marks = _mark(planned, rule.planned) + _mark(rule.configured) + _mark(rule.observed)
-    return f'<tr{off}><th scope="row">{escape(rule.id)}</th>{words}{marks}<td>{escape(rule.detail)}</td></tr>'
+    return f'<tr{off}><th scope="row">{escape(rule.id)}</th><td>{escape(rule.level)}</td>{marks}{words}</tr>'
 
 
 def _reach(report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,43 @@ from installer.plan.rules import Level
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
+
+
+RULE_COLUMNS = ("rule", "level", "planned", "configured", "observed", "what", "for", "found")
+"""What the contract's columns are called, wherever a report is shown. Those of checks are called by their ids."""
+
+_PLACE = re.compile(r"\b\d+(?:\.\d+){3}(?::\d+)?\b")
+"""An address, and a port on it."""
+
+
+_NAMED = 4
+"""Machines of one problem that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The same finding on one machine or on several; `finding` is that of the first."""
+
+    finding: Finding
+    machines: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """The machines: by name where they are few."""
+        if len(self.machines) <= _NAMED:
+            return ", ".join(self.machines)
+        return f"{len(self.machines)} machines ({', '.join(self.machines[:_NAMED])} ...)"
+
+    @property
+    def seen(self) -> str:
+        """What was seen; of several machines, said of the first where it names that machine or its address."""
+        own = len(self.machines) > 1 and _alike(self.finding) != self.finding.seen
+        return f"{self.finding.seen} (on {self.machines[0]}, and the others alike)" if own else self.finding.seen
+
+
+def _alike(finding: Finding) -> str:
+    """What was seen, without the machine's own name and addresses."""
+    return _PLACE.sub("…", finding.seen.replace(finding.machine, "…"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +93,8 @@ class Report:
     pairs_total: int
     notice: str = ""
     """What the platform has to say wherever the report is shown: that it is a rehearsal."""
+    unfinished: str = ""
+    """That the cluster isn't installed yet, or its last change isn't finished, and how to go on; empty if it is."""
 
     @property
     def verdict(self) -> Verdict:
@@ -74,6 +114,11 @@ class Report:
         return {verdict: counted[verdict] for verdict in Verdict}
 
     @property
+    def judged(self) -> int:
+        """How many checks were made: findings but those that are not for their machine."""
+        return sum(finding.verdict is not Verdict.NOT_APPLICABLE for finding in self.findings)
+
+    @property
     def machines(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(finding.machine for finding in self.findings))
 
@@ -91,8 +136,8 @@ class Report:
             f"{counts[Verdict.UNKNOWN]} unknown" if counts[Verdict.UNKNOWN] else "",
             f"{_plural(broken, 'contract rule')} broken" if broken else "",
         ]
-        if self.verdict is not Verdict.FAIL:
-            words.insert(0, "healthy")
+        if self.unfinished or self.verdict is not Verdict.FAIL:
+            words.insert(0, "not finished" if self.unfinished else "healthy")
         return ", ".join(word for word in words if word)
 
     def worst(self, machine: str) -> Verdict:
@@ -117,6 +162,13 @@ class Report:
         ]
         return tuple(sorted(found, key=lambda one: wanted.index(one.verdict)))
 
+    def grouped_problems(self) -> tuple[Problem, ...]:
+        """`problems`, one for all machines on which the same was found, as the first of them comes."""
+        groups: dict[tuple[str, ...], list[Finding]] = {}
+        for one in self.problems():
+            groups.setdefault((one.check, one.verdict, _alike(one), one.remedy), []).append(one)
+        return tuple(Problem(found[0], tuple(one.machine for one in found)) for found in groups.values())
+
     def broken_rules(self) -> tuple[RuleStatus, ...]:
         """Rules of the contract that the plan wants and that do not hold."""
         bad = {Verdict.WARN, Verdict.FAIL}
@@ -131,6 +183,7 @@ class Report:
             "format": FORMAT,
             "cluster": self.cluster,
             "notice": self.notice,
+            "unfinished": self.unfinished,
             "verdict": str(self.verdict),
             "headline": self.headline,
             "counts": {str(verdict): count for verdict, count in self.counts.items()},
@@ -148,7 +201,7 @@ class Report:
         """Raises KeyError, TypeError or ValueError if `data` is no report of this format."""
         if data["format"] != FORMAT:
             raise ValueError(f"a report of format {data['format']}")
-        data = shaped(data, _SHAPE)
+        data = shaped({"unfinished": "", **data}, _SHAPE)  # which older reports don't have
         if not 0 <= data["checked_at"] < LATEST:
             raise ValueError(f"a report of the time {data['checked_at']}")
         return cls(
@@ -161,12 +214,14 @@ class Report:
             pairs_covered=data["pairs_covered"],
             pairs_total=data["pairs_total"],
             notice=data["notice"],
+            unfinished=data["unfinished"],
         )
 
 
 _SHAPE: Mapping[str, Any] = {
     "cluster": str,
     "notice": str,
+    "unfinished": str,
     "checked_at": NUMBER,
     "seconds": NUMBER,
     "pairs_covered": int,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from installer.common.text import without_unicode
-from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Verdict
-from installer.health.report.model import Report, RuleStatus
+from installer.health.report.model import RULE_COLUMNS, Report, RuleStatus
 from installer.plan.decisions import State
-
-TITLES: Mapping[str, str] = {check.id: check.title for check in CHECKS}
-"""Titles of checks by id."""
 
 MANY = 50
 """Beyond so many machines, those that pass everything are counted rather than listed."""
+
+_VERDICTS = (9, 12, 10)
+"""Widths of the contract's columns of verdicts."""
 
 MARKS = {
     Verdict.PASS: "●",
@@ -44,9 +43,8 @@ def render(report: Report, *, width: int = 100, ascii_only: bool = False) -> str
 def checked(report: Report) -> str:
     """When it was checked, of how much, and how long that took."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.checked_at))
-    judged = sum(count for verdict, count in report.counts.items() if verdict is not Verdict.NOT_APPLICABLE)
     return (
-        f"checked {at} in {report.seconds:.1f} s · {len(report.machines)} machines · {judged} checks · "
+        f"checked {at} in {report.seconds:.1f} s · {len(report.machines)} machines · {report.judged} checks · "
         f"ports tried between {report.pairs_covered} of {report.pairs_total} pairs of machines"
     )
 
@@ -60,8 +58,8 @@ def shown_machines(report: Report) -> tuple[str, ...]:
 
 
 def _heading(report: Report, width: int) -> list[str]:
-    notice = [report.notice] if report.notice else []
-    return [f"{report.cluster} · {report.headline}", *notice, *_wrapped(checked(report), width, "")]
+    more = [line for text in (report.unfinished, report.notice) for line in _wrapped(text, width, "")]
+    return [f"{report.cluster} · {report.headline}", *more, *_wrapped(checked(report), width, "")]
 
 
 def _matrix(report: Report, width: int) -> Iterator[list[str]]:
@@ -69,9 +67,9 @@ def _matrix(report: Report, width: int) -> Iterator[list[str]]:
     rows, machines = report.matrix(), shown_machines(report)
     name_width = max((len(machine) for machine in machines), default=0)
     for checks in _columns(report.checks, width - name_width - 2):
-        lines = [" " * (name_width + 2) + "  ".join(TITLES.get(check, check) for check in checks)]
+        lines = [" " * (name_width + 2) + "  ".join(checks)]
         for machine in machines:
-            cells = (_cell(rows[machine].get(check), TITLES.get(check, check)) for check in checks)
+            cells = (_cell(rows[machine].get(check), check) for check in checks)
             lines.append(f"  {machine:<{name_width}}{''.join(cells)}".rstrip())
         if len(machines) < len(report.machines):
             lines.append(f"  {len(report.machines) - len(machines)} more machines pass everything")
@@ -82,7 +80,7 @@ def _columns(checks: Sequence[str], width: int) -> Iterator[list[str]]:
     chunk: list[str] = []
     used = 0
     for check in checks:
-        needed = len(TITLES.get(check, check)) + 2
+        needed = len(check) + 2
         if chunk and used + needed > width:
             yield chunk
             chunk, used = [], 0
@@ -92,16 +90,17 @@ def _columns(checks: Sequence[str], width: int) -> Iterator[list[str]]:
         yield chunk
 
 
-def _cell(finding: Finding | None, title: str) -> str:
+def _cell(finding: Finding | None, check: str) -> str:
     mark = MARKS[finding.verdict if finding else Verdict.NOT_APPLICABLE]
-    return mark.center(len(title) + 2)
+    return mark.center(len(check) + 2)
 
 
 def _problems(report: Report, width: int) -> list[str]:
     lines = []
-    for finding in report.problems():
-        where = f"{MARKS[finding.verdict]} {finding.machine} · {TITLES.get(finding.check, finding.check)}: "
-        lines += _wrapped(where + finding.seen, width, "    ")
+    for problem in report.grouped_problems():
+        finding = problem.finding
+        where = f"{MARKS[finding.verdict]} {problem.where} · {finding.check}: "
+        lines += _wrapped(where + problem.seen, width, "    ")
         if finding.remedy:
             lines += _wrapped(f"    → {finding.remedy}", width, "      ")
     return lines
@@ -110,13 +109,15 @@ def _problems(report: Report, width: int) -> list[str]:
 def _contract(report: Report, width: int) -> list[str]:
     if not report.rules:
         return []
-    lines = ["contract   planned  configured  observed"]
+    id, level, *verdicts, what, why, found = RULE_COLUMNS
+    heads = "".join(name.center(width) for name, width in zip(verdicts, _VERDICTS, strict=True))
+    lines = [f"{id:<5}{level:<7}{heads} {what} · {why} · {found}"]
     for rule in report.rules:
         marks = (plan_verdict(rule), rule.configured, rule.observed)
-        cells = "".join(MARKS[mark].center(cell) for mark, cell in zip(marks, (9, 12, 10), strict=True))
+        cells = "".join(MARKS[mark].center(cell) for mark, cell in zip(marks, _VERDICTS, strict=True))
         words = [rule.subject, rule.text, rule.detail]
-        line = f"{rule.id:<4}{rule.level:<7}{cells} {' · '.join(word for word in words if word)}"
-        lines += _wrapped(line, width, " " * 43)
+        line = f"{rule.id:<5}{rule.level:<7}{cells} {' · '.join(word for word in words if word)}"
+        lines += _wrapped(line, width, " " * 44)
     return lines
 
 

@@ -70,6 +70,55 @@ def test_a_list_says_where_each_run_stands_and_reads_no_events(
     assert (standing.last_run.started, standing.last_run.ended) == (whole.started, whole.ended)
 
 
+def _begin(directory: ClusterDirectory, kind: RunKind, state: StepState, ended: Outcome | None) -> None:
+    with Journal(directory.journal) as journal:
+        [step] = [fake_step(Effects(), "a", phase=Phase.PREPARE)]
+        journal.begin(kind, [step], {})
+        journal.transition(step, state, durable=False)
+        if ended:
+            journal.end(ended, 0)
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([], ""),
+        ([(RunKind.INSTALL, StepState.DONE, Outcome.DONE)], ""),
+        (
+            [(RunKind.INSTALL, StepState.FAILED, Outcome.FAILED)],
+            "demo isn't installed yet: it stopped in the phase prepare. `craton resume demo` goes on.",
+        ),
+        (
+            [(RunKind.INSTALL, StepState.APPLYING, None)],
+            "demo isn't installed yet: it stopped in the phase prepare. `craton resume demo` goes on.",
+        ),
+        (
+            [(RunKind.INSTALL, StepState.DONE, Outcome.DONE), (RunKind.UPGRADE, StepState.FAILED, Outcome.FAILED)],
+            "The upgrade of demo isn't finished: it stopped in the phase prepare. `craton resume demo` goes on.",
+        ),
+        (
+            [(RunKind.DESTROY, StepState.FAILED, Outcome.FAILED)],
+            "demo is partly destroyed. `craton destroy demo` goes on.",
+        ),
+    ],
+)
+def test_what_is_not_finished_is_said_with_the_way_on(
+    directory: ClusterDirectory, runs: list[tuple[RunKind, StepState, Outcome | None]], words: str
+) -> None:
+    for kind, state, ended in runs:
+        _begin(directory, kind, state, ended)
+    assert clusters.unfinished(directory) == words
+
+
+def test_what_is_at_work_is_said_with_the_way_to_watch_it(
+    directory: ClusterDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _begin(directory, RunKind.INSTALL, StepState.APPLYING, None)
+    monkeypatch.setattr(clusters, "running_pid", lambda _: 4711)
+    words = "demo isn't installed yet: it is in the phase prepare now. `craton watch demo` shows it."
+    assert clusters.unfinished(directory) == words
+
+
 def test_a_cluster_that_was_never_run_has_come_nowhere(directory: ClusterDirectory) -> None:
     standing = clusters._standing(directory)
     assert (standing.last_run.started, standing.fraction, standing.unfinished) == (None, 0.0, None)

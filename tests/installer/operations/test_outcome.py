@@ -13,6 +13,7 @@ from installer.common.paths import ClusterDirectory, write_private
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
 from installer.engine.progress import Progress
 from installer.health.report.model import save_report
+from installer.operations import resource_groups
 from installer.operations.outcome import (
     destroyed_lines,
     outcome_lines,
@@ -132,11 +133,11 @@ def test_an_installed_cluster_is_told_with_its_addresses_kubeconfig_health_and_w
         save_report(directory, healthy.report())
     lines = outcome_lines(directory, ran(*done("a", "b", "c", "d"), ended=(Outcome.DONE, ExitCode.DONE)))
     assert lines[0] == f"demo is up: 3 masters, {words}, 2 workers, Kubernetes {plan.kubernetes}, in 12 s"
-    assert lines[1:4] == [
+    assert lines[1:3] == [
         f"  API server   https://{plan.api_host}:6443  (D1)",
-        f"  console      https://{plan.console_host}  (D2)",
         f"  kubeconfig   {directory.kubeconfig}  (a stand-in's: kubectl finds nothing there)",
     ]
+    assert "console" not in "\n".join(lines)
     assert "  survives     the loss of 1 of 3 masters" in lines
     assert ("  health       healthy" in lines) is checked
     assert any(line.startswith("  next         craton check demo") for line in lines)
@@ -144,7 +145,14 @@ def test_an_installed_cluster_is_told_with_its_addresses_kubeconfig_health_and_w
 
 
 LEFT = [{"kind": "volume", "name": "demo-1", "detail": "20 GB"}, {"kind": "record", "name": "demo-k8s", "detail": ""}]
-DESTROYED = ran(*done("a", "b", "c", "d", state=G), kind=RunKind.DESTROY, ended=(Outcome.DONE, ExitCode.DONE), left=[])
+EXISTED = [*(Resource("machine", f"w-{number}") for number in range(10, 0, -1)), Resource("network", "demo")]
+DESTROYED = ran(
+    *done("a", "b", "c", "d", state=G),
+    kind=RunKind.DESTROY,
+    ended=(Outcome.DONE, ExitCode.DONE),
+    left=[],
+    results=[{"topic": "existed", **resource_groups.record(EXISTED)}],
+)
 NOT_DESTROYED = ran(
     *done("a", state=G), ("b", F, {"error": ERROR}), kind=RunKind.DESTROY,
     ended=(Outcome.FAILED, ExitCode.LEFTOVERS), left=LEFT,
@@ -152,10 +160,16 @@ NOT_DESTROYED = ran(
 
 
 def test_a_destroyed_cluster_has_a_receipt(directory: ClusterDirectory) -> None:
-    lines = ["demo is destroyed: 4 things removed; a second look found nothing left."]
+    lines = [
+        "demo is destroyed: 11 resources deleted. Craton looked again and found nothing left.",
+        "  machine     10  w-1, w-2, w-3, w-4, w-5, w-6, w-7, w-8 and 2 more",
+        "  network      1  demo",
+    ]
     assert destroyed_lines("demo", DESTROYED) == outcome_lines(directory, DESTROYED) == lines
+    assert resource_lines("demo", EXISTED)[1:] == lines[1:]
     assert receipt("demo", DESTROYED) == {
-        "cluster": "demo", "destroyed": True, "undone": ["a", "b", "c", "d"], "failed": [], "left": [],
+        "cluster": "demo", "destroyed": True, "deleted": {"machine": 10, "network": 1},
+        "undone": ["a", "b", "c", "d"], "failed": [], "left": [],
         "left_on_machines": [],
     }  # fmt: skip
 
@@ -169,7 +183,8 @@ def test_what_a_destroy_left_is_named_in_words_and_in_the_receipt() -> None:
         "Fix what is named above, then run `craton destroy demo` again.",
     ]
     assert receipt("demo", NOT_DESTROYED) == {
-        "cluster": "demo", "destroyed": False, "undone": ["a"], "failed": [{"step": "b", "error": ERROR}], "left": LEFT,
+        "cluster": "demo", "destroyed": False, "deleted": {}, "undone": ["a"],
+        "failed": [{"step": "b", "error": ERROR}], "left": LEFT,
         "left_on_machines": [],
     }  # fmt: skip
 
@@ -186,8 +201,8 @@ def test_what_own_machines_keep_is_named_though_all_is_done(directory: ClusterDi
 
 def test_what_a_destroy_would_take_is_listed_before_anyone_is_asked() -> None:
     assert resource_lines("demo", [Resource("machine", "demo-master-1", "running"), Resource("network", "demo")]) == [
-        "destroying demo takes 2 things:",
-        "  machine          demo-master-1                    running",
-        "  network          demo",
-        "  and everything Craton keeps about demo",
+        "This deletes 2 resources and everything Craton has stored about demo:",
+        "  machine      1  demo-master-1",
+        "  network      1  demo",
     ]
+    assert resource_lines("demo", []) == ["This deletes 0 resources and everything Craton has stored about demo."]

@@ -154,7 +154,9 @@ def test_a_path_without_a_readable_file_is_refused(tmp_path: Path) -> None:
     ]:
         with pytest.raises(PlanFileError, match=words) as caught:
             planfile.load(path)
-        assert (caught.value.problems[0].line, caught.value.problems[0].column) == (1, 1)
+        assert str(caught.value).startswith(str(path).replace("\0", ""))
+        assert ":1:1" not in str(caught.value)
+        assert "schema" not in caught.value.hint
 
 
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def application() -> CratonApp:
 
 
 async def confirm(pilot: Pilot[Any]) -> None:
-    await shows(pilot, "3 things")
+    await shows(pilot, "3 resources")
     await pilot.press(*"demo", "enter")
     await shows(pilot, "demo · destroying")
 
@@ -72,14 +72,19 @@ async def confirm(pilot: Pilot[Any]) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_lists_everything_that_will_go(demo: Run, destroys: Destroys, size: tuple[int, int]) -> None:
     async with application().run_test(size=size) as pilot:
-        await shows(pilot, "▲ destroying demo takes 3 things", "demo-worker-2", "demo-k8s.example.test")
+        await shows(
+            pilot,
+            "▲ This deletes 3 resources and everything Craton has stored about demo",
+            "demo-worker-2",
+            "demo-k8s.example.test",
+        )
         await shows(pilot, "Type demo and press enter", "nothing leaves this computer")
 
 
 @pytest.mark.parametrize("typed", ["", "dem", "demo2", "DEMO"])
 async def test_nothing_happens_for_any_other_name(demo: Run, destroys: Destroys, typed: str) -> None:
     async with application().run_test(size=(80, 24), notifications=True) as pilot:
-        await shows(pilot, "3 things")
+        await shows(pilot, "3 resources")
         await pilot.press(*typed, "enter")
         await shows(pilot, "That is not demo.")
         await pilot.press("escape")
@@ -113,7 +118,7 @@ async def test_the_receipt_comes_though_the_engine_removed_the_journal_before_it
         demo.done(*demo.steps, state=StepState.UNDONE)
         demo.end(Outcome.DONE, ExitCode.DONE)
         demo.directory.path.rename(demo.directory.path.with_name(".demo.destroyed"))
-        await shows(pilot, "● demo is destroyed", f"{len(demo.steps)} steps taken back")
+        await shows(pilot, "● demo is destroyed", "3 resources deleted")
         await pilot.press("q")
         await ended(pilot, ExitCode.DONE)
 
@@ -146,7 +151,7 @@ async def test_a_destroy_that_cannot_start_is_explained_and_may_be_confirmed_aga
 
     monkeypatch.setattr(runs, "start_destroy", refuse)
     async with application().run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "3 things")
+        await shows(pilot, "3 resources")
         await pilot.press(*"demo", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, FailureDialog))
         await shows(pilot, "another one runs (pid 7)")

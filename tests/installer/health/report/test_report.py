@@ -18,7 +18,7 @@ from installer.health.check import Finding, Verdict
 from installer.health.evaluate import evaluate, evaluate_machine
 from installer.health.report.compliance import covers
 from installer.health.report.html import page
-from installer.health.report.model import Report, RuleStatus, last_report, save_report
+from installer.health.report.model import RULE_COLUMNS, Report, RuleStatus, last_report, save_report
 from installer.health.report.text import render
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
@@ -258,6 +258,54 @@ def test_plain_text_shows_the_table_the_problems_with_remedies_and_the_contract(
     assert "timedatectl set-ntp true" in text
     assert re.search(r"^W6 .*–.*–.*–.*tcp 4194", text, re.MULTILINE)
     assert max(map(len, lines)) <= 100
+
+
+def test_text_and_page_call_the_columns_the_same_and_count_the_same_checks() -> None:
+    report = late_worker()
+    text, texts = render(report), parsed(page(report)).texts
+    head = next(line.split() for line in text.splitlines() if line.startswith("rule "))
+    assert [word for word in head if word != "·"] == list(RULE_COLUMNS)
+    assert texts[texts.index("rule") : texts.index("found") + 1] == list(RULE_COLUMNS)
+    assert [id for id in report.checks if id not in texts or id not in text.split()] == []
+    assert 0 < report.judged < len(report.findings)
+    assert f"{report.judged} checks" in text
+    assert f"{report.judged} checks" in " ".join(texts)
+
+
+def test_what_is_wrong_in_the_same_way_on_several_machines_is_said_once() -> None:
+    refused = {
+        machine.name: InstallerError("connect", f"{machine.address}:22 refused the connection", hint="is it running?")
+        for machine in healthy.TOPOLOGY.machines
+    }
+    report = evaluate(healthy.PLAN, healthy.TOPOLOGY, {}, refused, PINNED, {}, checked_at=healthy.NOW, seconds=1)
+    first = healthy.TOPOLOGY.machines[0]
+    [problem] = report.grouped_problems()
+    assert problem.machines == tuple(refused)
+    assert problem.seen == f"connect: {first.address}:22 refused the connection (on {first.name}, and the others alike)"
+    assert render(report).count("refused the connection") == 1
+    assert render(report).count("is it running?") == 1
+    assert page(report).count("is it running?") == 1
+
+
+def test_what_is_wrong_on_one_machine_or_in_other_words_is_said_by_itself() -> None:
+    assert [problem.seen for problem in lost_worker().grouped_problems()] == [
+        finding.seen for finding in lost_worker().problems()
+    ]
+
+
+def test_a_report_on_a_cluster_that_is_not_finished_says_so_first() -> None:
+    words = "demo isn't installed yet: it stopped in the phase prepare. `craton resume demo` goes on."
+    report = replace(lost_worker(), unfinished=words)
+    assert report.headline.startswith("not finished, 1 failure")
+    assert render(report).splitlines()[1] == words
+    assert words.replace("'", "&#x27;") in page(report)
+    assert Report.from_dict(json.loads(json.dumps(report.as_dict()))) == report
+
+
+def test_an_older_report_which_does_not_say_if_the_cluster_was_finished_is_read() -> None:
+    older = late_worker().as_dict()
+    del older["unfinished"]
+    assert Report.from_dict(older) == late_worker()
 
 
 def test_columns_of_the_table_stand_under_their_titles() -> None:
