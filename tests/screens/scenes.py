@@ -276,12 +276,12 @@ OTHERS = {
     "home": Scene("empty", lambda _: HomeScreen(), ("throwaway",), looks=EVERY_LOOK, prepare=_home),
     "destroy": Scene("installed", lambda _: DestroyScreen("demo"), ("resources",), looks=EVERY_LOOK),
     "destroy-running": Scene(
-        "installed", lambda _: DestroyScreen("demo"), ("things",), _TYPED, ("destroying", "%"), looks=EVERY_LOOK
+        "installed", lambda _: DestroyScreen("demo"), ("resources",), _TYPED, ("destroying", "%"), looks=EVERY_LOOK
     ),
     "destroy-receipt": Scene(
         "installed",
         lambda _: DestroyScreen("demo"),
-        ("things",),
+        ("resources",),
         _TYPED,
         ("is destroyed",),
         looks=EVERY_LOOK,
