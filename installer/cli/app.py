@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from installer.cli import (
+    aws,
     backup,
     bundle,
     clusters,
@@ -46,6 +47,7 @@ app = typer.Typer(
 for _commands in (plans, glossary, install, clusters, nodes, releases, destroy, backup, bundle, support):
     app.add_typer(_commands.app)
 app.add_typer(local.app, rich_help_panel=RUNNING)
+app.add_typer(aws.app, rich_help_panel=RUNNING)
 
 
 @app.callback(invoke_without_command=True)

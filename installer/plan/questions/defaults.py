@@ -103,7 +103,10 @@ def login_name(answers: Answers) -> str | None:
 
 
 def user_network(answers: Answers) -> str | None:
-    """Own machines are open to everybody unless somebody says otherwise."""
+    """Own machines are open to everybody unless somebody says otherwise. Nobody knows where a cloud's users are."""
+    traits = traits_of(answers)
+    if traits and traits.cloud:
+        return ""
     return "0.0.0.0/0" if own_machines(answers) else None
 
 

@@ -19,6 +19,7 @@ from installer.ssh.transport.login import log_in
 from installer.ssh.transport.packetizer import OrderlyPacketizer
 from installer.ssh.transport.pool import Pool
 from installer.ssh.transport.tcp import Replay, Stream, await_banner, connect, place, resolve, version, went_away
+from installer.ssh.transport.userauth import Login
 
 # paramiko logs tracebacks of failures that are reported here in words, and without a handler they reach stderr.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -102,6 +103,29 @@ def dial(
         raise
     transport.set_keepalive(_KEEPALIVE)
     return Dialled(transport, endpoint.user, shown, way)
+
+
+def look(machine: str, endpoint: Endpoint, deadline: Deadline) -> tuple[str, str]:
+    """The ed25519 host key that a server shows and proves to have, as `TYPE BASE64`, and its banner. Nobody logs in.
+
+    Neither was judged: whoever asks has a way of their own to tell whose they are. Raises InstallerError.
+    """
+    stream = connect(machine, endpoint, resolve(machine, endpoint, deadline), deadline)
+    try:
+        transport = _Transport(Replay(stream, await_banner(machine, stream, deadline)), ("ssh-ed25519",))
+    except BaseException:
+        stream.close()
+        raise
+    try:
+        shown = _handshake(machine, transport, deadline)
+        login = Login(transport, endpoint.user)
+        login.begin(deadline)
+        login.without_key(deadline)
+        return shown.key, login.greeting
+    except TimeoutError:
+        raise went_away(machine, f"the server did not answer within {deadline.seconds:.0f} s") from None
+    finally:
+        transport.close()
 
 
 def _reach(

@@ -25,6 +25,8 @@ from installer.ssh.keys.identities import Offer
 
 _PUBLIC_KEY_OK = MSG_USERAUTH_INFO_REQUEST  # one number, whose meaning depends on the method
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
+_BANNER_LIMIT = 8192
+"""Characters of a banner that are kept."""
 
 
 class Says(Enum):
@@ -56,11 +58,13 @@ class Login(AuthHandler):
         super().__init__(transport)
         self.username = user
         self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self.greeting = ""
+        """What the server shows to whoever wants to log in (RFC 4252, 5.4), as it came: it may hold anything."""
         self._handlers: dict[int, Callable[[paramiko.Message], None]] = {
             MSG_SERVICE_ACCEPT: lambda _message: self._answers.put(Answer(Says.BEGIN)),
             MSG_USERAUTH_SUCCESS: self._parse_success,
             MSG_USERAUTH_FAILURE: self._parse_failure,
-            MSG_USERAUTH_BANNER: lambda _message: None,
+            MSG_USERAUTH_BANNER: self._parse_banner,
             _PUBLIC_KEY_OK: lambda _message: self._answers.put(Answer(Says.WOULD_DO)),
         }
         transport.auth_handler = self
@@ -133,6 +137,9 @@ class Login(AuthHandler):
             return self._answers.get(timeout=deadline.patience)
         except queue.Empty:
             raise TimeoutError from None
+
+    def _parse_banner(self, message: paramiko.Message) -> None:
+        self.greeting += message.get_string()[: _BANNER_LIMIT - len(self.greeting)].decode("utf-8", "replace")
 
     def _parse_success(self, _message: paramiko.Message) -> None:
         self.authenticated = True

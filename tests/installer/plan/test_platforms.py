@@ -13,14 +13,14 @@ from installer.plan.platforms import DEFAULT, PLATFORMS
 from installer.plan.registration import Registration
 from tests.craton import ROOT
 
-OWN = re.compile(r"installer/(plan/)?platforms/\w+/|installer/cli/local\.py")
+OWN = re.compile(r"installer/(plan/)?platforms/\w+/|installer/cli/(local|aws)\.py")
 """Where a platform's name is its own: its packages, and its own command."""
 SHARED = {"firewall": bool, "load_balancers": bool}
 """Settings that mean the same wherever a platform has them."""
 
 
 def test_the_platforms_are_found_in_the_order_in_which_people_choose() -> None:
-    assert list(PLATFORMS) == ["rehearsal", "machines", "local"]
+    assert list(PLATFORMS) == ["rehearsal", "machines", "local", "aws"]
     assert DEFAULT == "rehearsal"
 
 

@@ -51,7 +51,7 @@ def test_every_field_of_the_plan_is_asked_once() -> None:
 
 
 def test_the_pages_come_in_the_wizards_order() -> None:
-    titles = ["Name", "Platform", "Machines", "Masters", "Workers", "Ingress", "DNS", "Access", "Advanced"]
+    titles = ["Name", "Platform", "Machines", "AWS", "Masters", "Workers", "Ingress", "DNS", "Access", "Advanced"]
     assert [page.title for page in PAGES] == titles
     assert page_of("networks.user").title == "Access"
     with pytest.raises(KeyError):
@@ -65,8 +65,8 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert question.why.endswith((".", '"')) or '"' in question.why
     assert all(id in rules.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
-    behind_a_proxy = {"artifacts.proxy": "http://proxy.test:3128"}
-    everywhere = (complete({"platform": platform} | behind_a_proxy) for platform in PLATFORMS)
+    asking_for_all = {"artifacts.proxy": "http://proxy.test:3128", "aws.vpc": "vpc-0123456789abcdef0"}
+    everywhere = (complete({"platform": platform} | asking_for_all) for platform in PLATFORMS)
     full = next(answers for answers in everywhere if question.applies(answers))
     default = reading.default(question, full)
     if default != "":

@@ -1,0 +1,1 @@
+"""Machines, network and names in an AWS account, through boto3."""

@@ -1,0 +1,141 @@
+"""The one place that talks to AWS: requests with deadlines, counted, their refusals in words."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.platforms.aws.errors import no_answer, no_credentials, refusal
+
+_CONNECTING, _ANSWERING, _ATTEMPTS = 5, 30, 4
+"""Seconds to connect, seconds until an answer, and attempts of one request within botocore."""
+
+_SERVICE_OF_ACTION = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+"""Services whose IAM actions begin otherwise than boto3 calls them."""
+
+
+class Account:
+    """Requests to one account in one region. Safe from many threads; `requests` counts them by IAM action."""
+
+    def __init__(self, region: str, profile: str | None = None) -> None:
+        self.region = region
+        self.profile = profile
+        self.requests: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+
+    def ask(self, service: str, operation: str, **given: Any) -> dict[str, Any]:
+        """One request; `operation` as boto3 has it. Raises AwsError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        action = action_of(service, operation)
+        client = self._client(service)
+        with self._lock:
+            self.requests[action] += 1
+        try:
+            answer: dict[str, Any] = getattr(client, operation)(**given)
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            code, message = str(said.get("Code", "")), str(said.get("Message", "") or "no message")
+            raise refusal(action, code, message, region=self.region, profile=self.profile) from None
+        except BotoCoreError as error:
+            raise self._broken(action, error) from None
+        return answer
+
+    def pages(self, service: str, operation: str, result: str, **given: Any) -> Iterator[dict[str, Any]]:
+        """All items of `result`, a request for each page."""
+        token_name, next_name = ("NextToken", "NextToken")
+        if service == "elbv2":
+            token_name, next_name = ("Marker", "NextMarker")
+        elif service == "iam":
+            token_name, next_name = ("Marker", "Marker")
+        token = None
+        while True:
+            answer = self.ask(service, operation, **given, **({token_name: token} if token else {}))
+            yield from answer.get(result, ())
+            token = answer.get(next_name)
+            if not token:
+                return
+
+    def caller(self) -> dict[str, str]:
+        """Account, Arn and UserId of the credentials; and how they were found, as `method`."""
+        answer = self.ask("sts", "get_caller_identity")
+        found = self._session.get_credentials()
+        return {
+            **{key: str(answer[key]) for key in ("Account", "Arn", "UserId")},
+            "method": getattr(found, "method", ""),
+        }
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _client(self, service: str) -> Any:
+        """The client of a service: making one is slow and not safe from two threads, using one is."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._opened(service)
+            return self._clients[service]
+
+    def _opened(self, service: str) -> Any:
+        try:
+            import boto3
+            from botocore.config import Config
+            from botocore.exceptions import BotoCoreError
+        except ImportError:
+            raise InstallerError(
+                "talk to AWS",
+                "the AWS library boto3 is not installed",
+                hint="Install Craton with it: uv tool install 'craton[aws]'.",
+                exit_code=ExitCode.USAGE,
+            ) from None
+        config = Config(
+            connect_timeout=_CONNECTING,
+            read_timeout=_ANSWERING,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            max_pool_connections=16,
+            user_agent_extra="craton",
+        )
+        # The price list is served in few regions, and is the same everywhere.
+        region = "us-east-1" if service == "pricing" else self.region
+        try:
+            if self._session is None:
+                self._session = boto3.Session(profile_name=self.profile, region_name=self.region)
+            return self._session.client(service, region_name=region, config=config)
+        except BotoCoreError as error:
+            raise self._broken(f"{service}:*", error) from None
+
+    def _broken(self, action: str, error: Exception) -> InstallerError:
+        from botocore import exceptions
+
+        words = " ".join(str(error).split())
+        if isinstance(error, exceptions.ProfileNotFound):
+            return no_credentials(self.profile, f"there is no profile {self.profile} in ~/.aws/config")
+        if isinstance(error, exceptions.NoCredentialsError):
+            return no_credentials(self.profile, "no credentials were found")
+        if isinstance(
+            error, exceptions.TokenRetrievalError | exceptions.SSOError | exceptions.CredentialRetrievalError
+        ):
+            return no_credentials(self.profile, f"the credentials can't be had: {words}")
+        if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+            return no_answer(action, f"no answer: {words}")
+        return refusal(action, type(error).__name__, words, region=self.region, profile=self.profile)
+
+
+def _sign_in_errors() -> tuple[type[Exception], ...]:
+    from botocore import exceptions
+
+    return exceptions.TokenRetrievalError, exceptions.SSOError, exceptions.CredentialRetrievalError
+
+
+def action_of(service: str, operation: str) -> str:
+    """The IAM action of a request: run_instances of ec2 is ec2:RunInstances."""
+    words = "".join(part.capitalize() for part in operation.split("_"))
+    return f"{_SERVICE_OF_ACTION.get(service, service)}:{words}"

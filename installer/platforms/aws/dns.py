@@ -1,0 +1,109 @@
+"""The contract's names: records in Route 53, or the user's own work, which is shown and waited for."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from installer.common.errors import InstallerError
+from installer.plan.topology import Record
+from installer.platforms.aws import records
+from installer.platforms.aws.platform import AwsPlatform, platform_of
+from installer.platforms.aws.records import Alias
+from installer.steps.step import Context, Observation, Permanent
+
+_LOOK_EVERY = 5.0
+
+
+def target(ctx: Context, platform: AwsPlatform, record: Record) -> frozenset[str] | Alias:
+    """Where a name leads for people: to the load balancer, else to public addresses. Raises InstallerError."""
+    balancer = ctx.world.shape.load_balancer
+    if balancer and balancer.name in record.targets:
+        for found in platform.listing.balancers.value():
+            if found["LoadBalancerName"] == balancer.name:
+                return Alias(str(found["DNSName"]).lower(), str(found["CanonicalHostedZoneId"]))
+        raise InstallerError("name the cluster", "AWS lists no load balancer for it", retryable=True)
+    known = platform.listing.by_machine()
+    addresses = frozenset(known[name].public for name in record.targets if name in known and known[name].public)
+    if not addresses:
+        raise InstallerError("name the cluster", f"no machine behind {record.name} has an address", retryable=True)
+    return addresses
+
+
+@dataclass(frozen=True)
+class Name:
+    """A record in Route 53, once all its servers answer with it."""
+
+    record: Record
+
+    def observe(self, ctx: Context) -> Observation:
+        platform, plan = platform_of(ctx), ctx.world.plan
+        found = records.read(platform.account, plan, records.zone_of(platform.account, plan), self.record.name)
+        if found.taken:
+            return Observation(False, "records of somebody else's are there")
+        seen = f"leads to {', '.join(sorted(found.targets))}" if found.targets else "there is no record"
+        try:
+            wanted = target(ctx, platform, self.record)
+        except InstallerError as error:  # a destroy looks here when nothing may be left to lead to
+            return Observation(False, f"{seen}; {error.observed}", remains=found.owned)
+        leads = frozenset({wanted.host}) if isinstance(wanted, Alias) else wanted
+        return Observation(found.owned and found.targets == leads, seen, remains=found.owned)
+
+    def apply(self, ctx: Context) -> None:
+        platform, plan = platform_of(ctx), ctx.world.plan
+        zone = records.zone_of(platform.account, plan)
+        if records.read(platform.account, plan, zone, self.record.name).taken:
+            raise InstallerError(
+                "name the cluster",
+                f"the hosted zone {zone} has records at {self.record.name} that Craton didn't make",
+                hint="Delete them there, or give the cluster another name or subdomain.",
+            )
+        change = records.write(platform.account, plan, zone, self.record.name, target(ctx, platform, self.record))
+
+        def answered() -> tuple[bool | None, str]:
+            there = records.in_sync(platform.account, change)
+            return (True, "in sync") if there else (None, "some of Route 53's servers don't have it yet")
+
+        ctx.wait_until(f"Route 53's servers to answer for {self.record.name}", answered, _LOOK_EVERY)
+
+    def undo(self, ctx: Context) -> None:
+        records.remove(platform_of(ctx).account, ctx.world.plan, [self.record.name])
+
+
+@dataclass(frozen=True)
+class ByHand(Permanent):
+    """A record that the user makes: shown, and looked up from here."""
+
+    record: Record
+
+    def observe(self, ctx: Context) -> Observation:
+        wanted, found = self._wanted(ctx), _resolve(self.record.name)
+        if found and found == wanted:
+            return Observation(True, f"leads to {', '.join(sorted(found))}")
+        return Observation(False, f"leads to {', '.join(sorted(found))}" if found else "leads nowhere from here")
+
+    def apply(self, ctx: Context) -> None:
+        where = target(ctx, platform_of(ctx), self.record)
+        lines = [f"CNAME {where.host}."] if isinstance(where, Alias) else [f"A {one}" for one in sorted(where)]
+        for line in lines:
+            ctx.log(f"create this record: {self.record.name}. {records.TTL} {line}")
+
+        def leads() -> tuple[bool | None, str]:
+            found = _resolve(self.record.name)
+            wanted = self._wanted(ctx)
+            seen = f"leads to {', '.join(sorted(found))}" if found else "leads nowhere from here"
+            return (True, seen) if found and found == wanted else (None, f"{seen}; create {'; '.join(lines)}")
+
+        ctx.wait_until(f"your record {self.record.name}", leads, _LOOK_EVERY)
+
+    def _wanted(self, ctx: Context) -> frozenset[str]:
+        where = target(ctx, platform_of(ctx), self.record)
+        return _resolve(where.host) if isinstance(where, Alias) else where
+
+
+def _resolve(name: str) -> frozenset[str]:
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return frozenset()
+    return frozenset(str(address[0]) for *_, address in found)

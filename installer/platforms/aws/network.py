@@ -1,0 +1,147 @@
+"""The cluster's own network, or one that exists: a VPC, a public subnet in each zone, and the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.aws.settings import MAX_ZONES, Aws
+from installer.platforms.aws.errors import AwsError
+from installer.platforms.aws.listing import Found
+from installer.platforms.aws.platform import AwsPlatform
+from installer.platforms.aws.things import Thing, needed
+from installer.steps.step import Context
+
+_EVERYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True)
+class Vpc(Thing):
+    """The VPC, in which machines have DNS names."""
+
+    def create(self, ctx: Context, platform: AwsPlatform) -> Found:
+        network = str(ctx.world.plan.networks.machines)
+        made: Found = platform.account.ask(
+            "ec2", "create_vpc", CidrBlock=network, TagSpecifications=self.tagged(ctx, "vpc")
+        )["Vpc"]
+        return made
+
+    def lacks(self, ctx: Context, found: Found) -> str:
+        wanted = str(ctx.world.plan.networks.machines)
+        return "" if found["CidrBlock"] == wanted else f"it has the network {found['CidrBlock']}, not {wanted}"
+
+    def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:  # noqa: ARG002
+        platform.account.ask("ec2", "modify_vpc_attribute", VpcId=found["VpcId"], EnableDnsHostnames={"Value": True})
+
+
+@dataclass(frozen=True)
+class Gateway(Thing):
+    """The internet gateway, attached to the VPC."""
+
+    vpc: str
+
+    def create(self, ctx: Context, platform: AwsPlatform) -> Found:
+        made: Found = platform.account.ask(
+            "ec2", "create_internet_gateway", TagSpecifications=self.tagged(ctx, "internet-gateway")
+        )["InternetGateway"]
+        return made
+
+    def lacks(self, ctx: Context, found: Found) -> str:  # noqa: ARG002
+        return "" if found.get("Attachments") else "it is attached to no VPC"
+
+    def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:
+        if not found.get("Attachments"):
+            vpc = needed(ctx, "vpc", self.vpc)
+            platform.account.ask(
+                "ec2", "attach_internet_gateway", InternetGatewayId=found["InternetGatewayId"], VpcId=vpc
+            )
+
+
+@dataclass(frozen=True)
+class Subnet(Thing):
+    """A subnet of one zone."""
+
+    vpc: str
+    zone: str
+    network: str
+
+    def create(self, ctx: Context, platform: AwsPlatform) -> Found:
+        made: Found = platform.account.ask(
+            "ec2",
+            "create_subnet",
+            VpcId=needed(ctx, "vpc", self.vpc),
+            AvailabilityZone=self.zone,
+            CidrBlock=self.network,
+            TagSpecifications=self.tagged(ctx, "subnet"),
+        )["Subnet"]
+        return made
+
+
+@dataclass(frozen=True)
+class Routes(Thing):
+    """The route table of all subnets, with the way out through the internet gateway."""
+
+    vpc: str
+    gateway: str
+    subnets: tuple[str, ...]
+
+    def create(self, ctx: Context, platform: AwsPlatform) -> Found:
+        vpc = needed(ctx, "vpc", self.vpc)
+        made: Found = platform.account.ask(
+            "ec2", "create_route_table", VpcId=vpc, TagSpecifications=self.tagged(ctx, "route-table")
+        )["RouteTable"]
+        return made
+
+    def lacks(self, ctx: Context, found: Found) -> str:
+        if not _leads_out(found):
+            return "it has no way out"
+        missing = self._missing(ctx, found)
+        return f"{len(missing)} subnets don't use it" if missing else ""
+
+    def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:
+        table = found["RouteTableId"]
+        if not _leads_out(found):
+            gateway = needed(ctx, "gateway", self.gateway)
+            try:
+                platform.account.ask(
+                    "ec2", "create_route", RouteTableId=table, DestinationCidrBlock=_EVERYWHERE, GatewayId=gateway
+                )
+            except AwsError as error:
+                if not error.exists:
+                    raise
+        for subnet in self._missing(ctx, found):
+            platform.account.ask("ec2", "associate_route_table", RouteTableId=table, SubnetId=subnet)
+
+    def _missing(self, ctx: Context, found: Found) -> list[str]:
+        """Ids of subnets that are not associated with it."""
+        have = {one.get("SubnetId") for one in found.get("Associations") or ()}
+        return [id for name in self.subnets if (id := needed(ctx, "subnet", name)) not in have]
+
+
+def _leads_out(found: Found) -> bool:
+    routes = found.get("Routes") or ()
+    return any(route.get("DestinationCidrBlock") == _EVERYWHERE and route.get("GatewayId") for route in routes)
+
+
+def subnet_name(plan: InstallPlan, zone: str) -> str:
+    return f"{plan.name}-{zone}"
+
+
+def subnet_networks(plan: InstallPlan) -> dict[str, IPv4Network]:
+    """The network of each zone's subnet: a quarter of the machines' network."""
+    quarters = plan.networks.machines.subnets(prefixlen_diff=(MAX_ZONES - 1).bit_length())
+    return dict(zip(plan.settings_of(Aws).spread, quarters, strict=False))
+
+
+def subnet_id(ctx: Context, zone: str) -> str:
+    """The id of a zone's subnet: the cluster's own, or the one that the plan names."""
+    aws = ctx.world.plan.settings_of(Aws)
+    if aws.vpc:
+        return aws.subnets[aws.spread.index(zone)]
+    return needed(ctx, "subnet", subnet_name(ctx.world.plan, zone))
+
+
+def vpc_id(ctx: Context) -> str:
+    """The id of the VPC: the cluster's own, or the one that the plan names."""
+    return ctx.world.plan.settings_of(Aws).vpc or needed(ctx, "vpc", ctx.world.plan.name)
