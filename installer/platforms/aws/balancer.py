@@ -94,7 +94,7 @@ class Balancer:
             health = {
                 "HealthCheckProtocol": "HTTP",
                 "HealthCheckPort": str(HEALTH_PORT),
-                "HealthCheckPath": "/healthz",
+                "HealthCheckPath": "/ping",
             }
         made = platform.account.ask(
             "elbv2",

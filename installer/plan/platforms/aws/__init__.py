@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
+from installer.plan.guidance import Guidance
 from installer.plan.platforms.aws.conflicts import CONFLICTS
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
 from installer.plan.registration import PlatformTraits, Registration
@@ -70,6 +71,11 @@ REGISTRATION = Registration(
         cloud=True,
         assigns_addresses=True,
         cost="billed by AWS",
+        guidance=Guidance(
+            "Instances in your AWS account, with a network, security groups and DNS records of the cluster's own.",
+            "To get a cluster that others can reach, without machines of your own. You need AWS credentials.",
+            "AWS bills every machine, disk, address and load balancer by the hour, until you destroy the cluster.",
+        ),
     ),
     _settings,
     comment=(

@@ -12,6 +12,7 @@ from installer.platforms.aws.listing import EC2
 from installer.platforms.aws.policy import ACTIONS, document
 from tests.craton import ROOT
 
+
 def requests() -> set[str]:
     """The actions of every request in the code: each is named where it is made, or in a table."""
     found = {action_of("ec2", kind.operation) for kind in EC2.values()}
