@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from installer.cluster import masters
+from installer.node.program import Asked
 from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
 
@@ -50,7 +51,7 @@ class ServingCertificate(Permanent):
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
-        serving = masters.own_condition(ctx, self.machine).serving
+        serving = masters.own_condition(ctx, self.machine, Asked.SURVEYED).serving
         if serving == OWN:
             return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
         refused: list[str] = []

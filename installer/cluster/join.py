@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from installer.cluster import etcd, kubeadm, masters, nodes, outdated
 from installer.cluster.diagnosis import explain_join
 from installer.common.errors import InstallerError
-from installer.node.program import read_fields, run_program, status
+from installer.node.program import Asked, read_fields, run_program, status
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine
@@ -56,7 +56,7 @@ class Join(Permanent):
         nodes.remove(ctx, master, self.machine.name)
 
     def _join(self, ctx: Context, master: str) -> None:
-        facts = kubeadm.facts_of(status(ctx, self.machine.name))
+        facts = kubeadm.facts_of(status(ctx, self.machine.name, Asked.JUST_NOW))
         payload = kubeadm.join_payload(self.plan, ctx.world.machine(self.machine.name), facts, _invitation(ctx, master))
         explain = explain_join(self.plan, self.machine.name, master)
         run_program(ctx, self.machine.name, "join", stdin=payload, explain=explain)
@@ -64,7 +64,7 @@ class Join(Permanent):
 
 def observe_membership(ctx: Context, machine: Machine) -> Observation:
     """Whether `machine` is a member of its cluster and works. Raises InstallerError if it is another's."""
-    seen, cluster = masters.own_condition(ctx, machine.name), ctx.world.plan.name
+    seen, cluster = masters.own_condition(ctx, machine.name, Asked.SURVEYED), ctx.world.plan.name
     if not seen.member:
         begun = f"; its {seen.begun} did not come to its end" if seen.begun else ""
         return Observation(False, f"member of no cluster{begun}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from installer.cluster import outdated
 from installer.common.errors import InstallerError
 from installer.node import program
-from installer.node.program import run_program
+from installer.node.program import Asked, run_program
 from installer.plan.rules import Role
 from installer.plan.topology import Machine
 from installer.steps.step import Context
@@ -59,12 +59,12 @@ class Condition:
         return "; ".join(found)
 
 
-def condition(ctx: Context, machine: str) -> Condition:
+def condition(ctx: Context, machine: str, asked: Asked = Asked.NOW) -> Condition:
     """What `machine` says that it is; nothing at all where craton-node has not been brought to it.
 
     Raises InstallerError if the machine cannot be asked.
     """
-    seen = Condition.of(program.condition(ctx, machine))
+    seen = Condition.of(program.condition(ctx, machine, asked))
     if not seen.member:
         outdated.forget(ctx.world.directory, machine)
     elif outdated.is_marked(ctx.world.directory, machine):  # a restore left it behind: it joins again
@@ -72,11 +72,12 @@ def condition(ctx: Context, machine: str) -> Condition:
     return seen
 
 
-def own_condition(ctx: Context, machine: str) -> Condition:
+def own_condition(ctx: Context, machine: str, asked: Asked = Asked.NOW) -> Condition:
     """As `condition`. Raises InstallerError if the machine belongs to another cluster: nothing may take it over."""
-    seen, cluster = condition(ctx, machine), ctx.world.plan.name
+    seen, cluster = condition(ctx, machine, asked), ctx.world.plan.name
     if seen.member in ("", cluster):
         return seen
+    ctx.world.answers.forget(machine)  # whoever tries again has taken it out of there
     whose = "a cluster that Craton did not make" if seen.member == "another" else f"the cluster {seen.member}"
     raise InstallerError(
         "join the cluster",
@@ -89,8 +90,10 @@ def own_condition(ctx: Context, machine: str) -> Condition:
 def settled(ctx: Context, machine: str) -> Condition:
     """As `own_condition`, once what an engine that is gone began on the machine is at work no more."""
 
+    asked = iter((Asked.JUST_NOW,))
+
     def probe() -> tuple[Condition | None, str]:
-        seen = own_condition(ctx, machine)
+        seen = own_condition(ctx, machine, next(asked, Asked.NOW))
         return (None, f"{seen.begun} is still at work") if seen.begun and seen.busy == "yes" else (seen, "")
 
     return ctx.wait_until(f"what began on {machine} before to end", probe, every=2.0)
@@ -193,7 +196,7 @@ def _first(ctx: Context, besides: str) -> tuple[str | None, list[InstallerError]
 def _check(ctx: Context, master: Machine) -> None:
     """Raises InstallerError unless `master` is a member of this cluster whose API server works."""
     cluster = ctx.world.plan.name
-    seen = condition(ctx, master.name)
+    seen = condition(ctx, master.name, Asked.JUST_NOW)
     if seen.member != cluster:
         observed = f"it is no member of {cluster}" + (
             f": its {seen.begun} has not come to its end" if seen.begun else ""

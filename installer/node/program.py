@@ -7,6 +7,7 @@ Verbs (arguments; what stdin holds; what stdout says):
                                     or empty), addons (names joined by commas), program (the SHA-256 sum of the program
                                     itself), claim (CLUSTER/MACHINE or empty), architecture (as artifacts name it),
                                     cgroup (1 or 2), container (yes or no)
+    survey                          the lines of `status`, a line `#condition`, then those of `condition`
     claim CLUSTER MACHINE           exit status 77 if another cluster has the machine
     lease take|seize|show|drop ID OWNER      which computer works on the cluster: lines `key=value`, holder (an id, or
                                     empty), since, renewed and now (seconds of the machine's clock), owner
@@ -68,6 +69,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable
+from enum import Enum
 from functools import cache
 from importlib import resources
 
@@ -83,6 +85,9 @@ PATH = "/usr/local/sbin/craton-node"
 """By its whole path: not everybody's sudo looks there for commands."""
 BUILT_IN = "built-in"
 """What a stand-in says in place of its program's sum."""
+
+_ASKS = frozenset({"addon", "gather", "invite", "kubeconfig", "kubectl", "needed", "firewall show", "images missing"})
+"""Verbs after which a machine says of itself what it said before."""
 
 _USAGE = 2
 
@@ -145,14 +150,24 @@ def run_program(
         ctx.log(line)
 
     ctx.check_stop()
-    connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
-    line = command(connection, verb, *arguments)
-    result = connection.run(
-        line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line, secret=secret
-    )
+    intact = False
+    try:
+        connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
+        line = command(connection, verb, *arguments)
+        result = connection.run(
+            line, stdin=stdin, deadline=ctx.remaining(), on_line=None if secret else on_line, secret=secret
+        )
+        intact = result.status == 0 and _only_asks(verb, *arguments)
+    finally:
+        if not intact:
+            ctx.world.answers.forget(machine)
     if result.status != 0:
         raise (explain and explain(result)) or _failure(machine, verb, result)
     return result.stdout
+
+
+def _only_asks(verb: str, *arguments: str) -> bool:
+    return verb in _ASKS or " ".join((verb, *arguments[:1])) in _ASKS
 
 
 def _failure(machine: str, verb: str, result: Result) -> InstallerError:
@@ -171,19 +186,51 @@ def _is_missing(result: Result) -> bool:
     return result.status == 127 or result.stderr.startswith(f"sudo: {PATH}:")
 
 
-def status(ctx: Context, machine: str) -> dict[str, str]:
+class Asked(Enum):
+    """Whether a machine has to be asked, or what it said before will do (installer.steps.answers)."""
+
+    NOW = "now"
+    SURVEYED = "surveyed"
+    """What it said when this run came to it will do."""
+    JUST_NOW = "just now"
+    """So will what this step has heard a moment ago."""
+
+
+def status(ctx: Context, machine: str, asked: Asked = Asked.NOW) -> dict[str, str]:
     """What `craton-node status` says, by key; nothing where the program is not on the machine."""
-    return _ask(ctx, machine, "status")
+    return _ask(ctx, machine, "status", asked)
 
 
-def condition(ctx: Context, machine: str) -> dict[str, str]:
+def condition(ctx: Context, machine: str, asked: Asked = Asked.NOW) -> dict[str, str]:
     """What `craton-node condition` says, by key; nothing where the program is not on the machine."""
-    return _ask(ctx, machine, "condition")
+    return _ask(ctx, machine, "condition", asked)
 
 
-def _ask(ctx: Context, machine: str, verb: str) -> dict[str, str]:
+def _ask(ctx: Context, machine: str, verb: str, asked: Asked) -> dict[str, str]:
     ctx.check_stop()
-    return _read(ctx.world.connect(machine, min(30.0, ctx.remaining())), machine, verb, ctx.remaining())
+    answers = ctx.world.answers
+    known = None if asked is Asked.NOW else answers.surveyed(machine, verb)
+    if known is None and asked is Asked.JUST_NOW:
+        known = answers.of_this_moment(machine, verb)
+    if known is None:
+        connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
+        known = _read(connection, machine, verb, ctx.remaining())
+        answers.keep(machine, verb, known)
+    return known
+
+
+def survey(ctx: Context, machine: str, connection: Connection) -> bool:
+    """Ask for all that a machine says of itself in one go, for the steps that follow; whether it could say.
+
+    It can't without the program, with one that doesn't know the verb, or without root's rights.
+    """
+    ctx.world.answers.forget(machine)
+    result = connection.run(command(connection, "survey"), deadline=ctx.remaining())
+    if result.status != 0:
+        return False
+    first, _, second = result.stdout.partition("\n#condition\n")
+    ctx.world.answers.survey(machine, {"status": read_fields(first), "condition": read_fields(second)})
+    return True
 
 
 def read_status(connection: Connection, machine: str, deadline: float) -> dict[str, str]:
@@ -215,9 +262,10 @@ def read_fields(output: str) -> dict[str, str]:
 
 def ensure_program(ctx: Context, machine: str) -> dict[str, str]:
     """Bring this program to `machine`, unless it has it; return what its `status` says. Raises InstallerError."""
-    fields = status(ctx, machine)
+    fields = status(ctx, machine, Asked.JUST_NOW)
     if fields.get("program") in (source_sum(), BUILT_IN):
         return fields
+    ctx.world.answers.forget(machine)
     upload(ctx, machine, source().encode(), PATH, mode=0o755)
     fields = status(ctx, machine)
     if fields.get("program") != source_sum():

@@ -10,7 +10,7 @@ from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
 from installer.common.text import shown
 from installer.node.configuration import configuration, configuration_sum
-from installer.node.program import BUILT_IN, condition, ensure_program, run_program, source_sum, status
+from installer.node.program import BUILT_IN, Asked, condition, ensure_program, run_program, source_sum, status, survey
 from installer.node.upload import upload
 from installer.node.waiting import wait_for_ssh
 from installer.plan import releases
@@ -31,7 +31,8 @@ class Connect(Permanent):
     def observe(self, ctx: Context) -> Observation:
         if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
-        self._log_in(ctx)
+        if not wait_for_ssh(ctx, self.machine, lambda seconds: _survey(ctx, self.machine, seconds)):
+            self._log_in(ctx)
         return Observation(True, "logged in; the host key is the pinned one")
 
     def apply(self, ctx: Context) -> None:
@@ -58,6 +59,11 @@ class Connect(Permanent):
         ctx.log(f"logged in to {result.stdout.strip()}")
 
 
+def _survey(ctx: Context, machine: str, seconds: float) -> bool:
+    """Log in and hear all that the machine says of itself: a machine that is done is asked no more in this run."""
+    return survey(ctx, machine, ctx.world.connect(machine, seconds))
+
+
 def _hostname(ctx: Context, machine: str, seconds: float) -> Result:
     """Log in and ask for the machine's own name."""
     return ctx.world.connect(machine, seconds).run("hostname", deadline=ctx.remaining())
@@ -78,10 +84,12 @@ class _Prepare:
     """Whether it may bring another release to a machine that is a node already: a step of an upgrade alone may."""
 
     def observe(self, ctx: Context) -> Observation:
-        fields = status(ctx, self.machine)
+        fields = status(ctx, self.machine, Asked.SURVEYED)
         prepared = fields.get("prepared", "")
         if prepared != self.plan.kubernetes and fields.get("member") == self.plan.name and not self.upgrades:
-            self._refuse_upgrade(prepared or condition(ctx, self.machine).get("kubelet_version", ""))
+            runs = prepared or condition(ctx, self.machine).get("kubelet_version", "")
+            ctx.world.answers.forget(self.machine)  # whoever tries again has changed something
+            self._refuse_upgrade(runs)
         if prepared != self.plan.kubernetes:
             return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(fields, self.plan.name))
         if fields.get("configuration") != configuration_sum(self._configuration(ctx)):

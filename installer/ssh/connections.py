@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from installer.ssh.diagnosis import Diagnosis
 
 
-MOST_OPEN = 24
+MOST_OPEN = 36
 """Connections that are kept open while nobody uses them: each costs a thread, and some memory."""
 
 

@@ -9,6 +9,7 @@ from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Machine, Topology
 from installer.ssh.connection import Connection, Connections
+from installer.steps.answers import Answers
 from installer.steps.evidence import Evidence
 from installer.steps.platform import Platform
 
@@ -26,6 +27,8 @@ class World:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
+    answers: Answers = field(default_factory=Answers)
+    """What machines said of themselves in this run."""
     reachable_master: str = ""
     """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None

@@ -129,8 +129,9 @@ class FakeCluster:
         match verb, rest:
             case "status", []:
                 return Result(0, f"program=x\nmember={machine.member}\ncgroup=2\ncontainer=no\n", "")
-            case "condition", []:
-                return Result(0, machine.condition(), "")
+            case (("condition" | "survey"), []):
+                before = self.answer(name, ["status"], "").stdout + "#condition\n" if verb == "survey" else ""
+                return Result(0, before + machine.condition(), "")
             case "etcd", ["members"]:
                 return Result(0, json.dumps({"members": list(self.members.values())}), "")
             case "etcd", ["health", *urls]:

@@ -162,6 +162,10 @@ def test_preparing_a_node_again_leaves_its_kubelet_a_nodes(bench: Bench) -> None
     assert bench.box.sh("ls /var/lib/craton/kubelet-standalone.env 2>/dev/null || :") == ""
 
 
+def test_a_survey_is_status_and_condition_in_one_go(master: BareMachine) -> None:
+    assert says(master, "survey") == f"{says(master, 'status').rstrip()}\n#condition\n{says(master, 'condition')}"
+
+
 def test_the_condition_of_a_master(master: BareMachine) -> None:
     pods = "etcd,kube-apiserver,kube-controller-manager,kube-scheduler"
     expected = {

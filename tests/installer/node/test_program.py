@@ -10,6 +10,7 @@ import pytest
 from installer.common.errors import InstallerError
 from installer.node.program import run_program
 from installer.ssh.connection import Result
+from installer.steps.answers import Answers
 from installer.steps.step import Context
 
 TOO_LONG = "9" * 3900
@@ -36,7 +37,7 @@ class _Context(SimpleNamespace):
     def __init__(self, machine: _Machine) -> None:
         self.seen: list[Any] = []
         super().__init__(
-            world=SimpleNamespace(connect=lambda _name, _deadline: machine),
+            world=SimpleNamespace(connect=lambda _name, _deadline: machine, answers=Answers()),
             check_stop=lambda: None,
             remaining=lambda: 60.0,
             log=self.seen.append,

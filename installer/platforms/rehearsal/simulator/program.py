@@ -30,6 +30,10 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
     match verb, arguments:
         case "status", []:
             _status(command)
+        case "survey", []:
+            _status(command)
+            command.say("#condition")
+            conditions.condition(command)
         case "prepare", []:
             await _prepare(command)
         case "lease", [what, holder, owner]:
