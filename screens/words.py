@@ -44,19 +44,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def about(seconds: float) -> str:
-    """A duration as one says it: "a few seconds", "40 s", "2 min", "1 h 10 min"."""
-    if seconds < 5:
-        return "a few seconds"
-    if seconds < 55:
-        return f"{round(seconds / 5) * 5} s"
-    minutes = max(1, round(seconds / 60))
-    hours, minutes = divmod(minutes, 60)
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
 def fit(text: str, width: int) -> str:
     """`text` in exactly `width` cells of the terminal: padded, or cut with an ellipsis."""
     if width <= 0:

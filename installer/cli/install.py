@@ -30,12 +30,13 @@ app = typer.Typer(pretty_exceptions_enable=False)
 @starts_a_run(faults=True)
 def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run) -> None:
     """Install a plan. Safe to run again at any time: Craton looks first and does only what is missing."""
-    from installer.operations import review, runs
+    from installer.operations import pipeline, review, runs
+    from installer.operations.outlook import outlook
     from installer.plan import planfile
 
     loaded = planfile.load(plan)
     if not run.yes:
-        run.explain(review.overview(loaded))
+        run.explain(review.overview(loaded, outlook(loaded, pipeline.install_steps(loaded))))
     run.confirm(f"Install {loaded.name} on the {loaded.platform} platform?")
     run.settle_access(loaded)
     run.show(lambda: runs.start_install(plan, run.options, run.notify))

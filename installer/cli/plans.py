@@ -50,6 +50,7 @@ def review(
     """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
     from installer.operations import pipeline
     from installer.operations import review as reviewing
+    from installer.operations.outlook import outlook
     from installer.plan import planfile
 
     path = plan_path(target)
@@ -64,10 +65,11 @@ def review(
 
         raise typer.Exit(run_review(path, offline=offline))
     steps = pipeline.install_steps(plan)
+    ahead = outlook(plan, steps)
     if mode is Mode.JSON:
-        result_json(reviewing.review(plan, steps), indent=2)
+        result_json(reviewing.review(plan, steps, ahead), indent=2)
     else:
-        result(reviewing.text(plan, steps))
+        result(reviewing.text(plan, steps, ahead))
 
 
 def _record_sums(path: Path, plan: InstallPlan, cluster: str, directory: Path | None, *, refresh: bool) -> InstallPlan:

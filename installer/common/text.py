@@ -60,3 +60,16 @@ def shown(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """`1 master`, `3 masters`, `1,000 machines`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def about(seconds: float) -> str:
+    """A duration as one says it: "a few seconds", "40 s", "2 min", "1 h 10 min"."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{round(seconds / 5) * 5} s"
+    minutes = max(1, round(seconds / 60))
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -8,10 +8,11 @@ from typing import Any
 from installer.cluster.etcd import survives
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.common.text import count
+from installer.common.text import columns, count
 from installer.engine.events import RunKind, StepState
 from installer.engine.progress import Progress
 from installer.operations import lookup
+from installer.operations.next_steps import next_steps, save
 from installer.operations.resource_groups import existed, group_lines, grouped, total
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
@@ -61,7 +62,9 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
     lines += [f"  outside      {line}" for line in outside_lines(plan)]
     if report:
         lines.append(f"  health       {report.headline}")
-    lines.append(f"  next         craton check {name} · craton ssh {name} master-1 · craton destroy {name}")
+    lines += ["", "Next:", *columns([(step.purpose, step.command) for step in next_steps(plan, directory)], "  ")]
+    if kept := save(plan, directory):
+        lines.append(f"These commands are in {kept}")
     return [*lines, f"  {notice}"] if notice else lines
 
 

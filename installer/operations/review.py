@@ -13,6 +13,7 @@ from installer.artifacts import digests
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, versions, wanted
 from installer.artifacts.container_images import images
 from installer.common.text import columns, count
+from installer.operations.outlook import Outlook
 from installer.plan import decisions, inventory, releases, rules
 from installer.plan.decisions import Decision, State
 from installer.plan.diagram import diagram, facts
@@ -102,13 +103,14 @@ def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:
     return tuple(_ruling(decision, plan) for decision in decisions.decisions(plan))
 
 
-def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
+def review(plan: InstallPlan, steps: Sequence[Step], outlook: Outlook | None = None) -> dict[str, Any]:
     """The review as a JSON document; `steps` are those that an install of `plan` runs."""
     shape, own = topology(plan), hosts(plan)
     machines, survives, cost = facts(plan)
     return {
         "plan": plan.model_dump(mode="json"),
         "summary": {"machines": machines, "survives": survives, "cost": cost, "notice": plan.traits.notice},
+        "outlook": dict(outlook.lines) if outlook else {},
         "warnings": list(warnings(plan)),
         "names": {"api": plan.api_host, "console": plan.console_host},
         "machines": [_machine(machine, host_words(own.get(machine.name))) for machine in shape.machines],
@@ -125,7 +127,7 @@ def review(plan: InstallPlan, steps: Sequence[Step]) -> dict[str, Any]:
     }
 
 
-def text(plan: InstallPlan, steps: Sequence[Step]) -> str:
+def text(plan: InstallPlan, steps: Sequence[Step], outlook: Outlook | None = None) -> str:
     """The review for terminals without screens, and for pipes."""
     sections = (
         ("Machines", _machine_lines(plan)),
@@ -135,15 +137,17 @@ def text(plan: InstallPlan, steps: Sequence[Step]) -> str:
         ("DNS records", _record_lines(plan)),
     )
     blocks = ("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections)
-    return "\n\n".join((overview(plan), *blocks))
+    return "\n\n".join((overview(plan, outlook), *blocks))
 
 
-def overview(plan: InstallPlan) -> str:
-    """What is about to be installed, on one screen: name, platform, machines, the drawing."""
+def overview(plan: InstallPlan, outlook: Outlook | None = None) -> str:
+    """What is about to be installed, on one screen: name, platform, machines, the drawing, what to know before."""
     notice = [plan.traits.notice] if plan.traits.notice else []
     heading = f"{plan.name} on {plan.platform}, Kubernetes {plan.kubernetes}"
     warned = [f"warning: {warning}" for warning in warnings(plan)]
-    return "\n".join([heading, *notice, " · ".join(facts(plan)), *warned, "", *diagram(plan)])
+    ahead = ["", "Before you install", *columns(outlook.lines, indent="  ")] if outlook else []
+    drawing = ["", *diagram(plan), *ahead]
+    return "\n".join([heading, *notice, " · ".join(facts(plan)), *warned, *drawing])
 
 
 def peers_words(rule: FirewallRule) -> str:

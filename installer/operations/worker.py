@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -19,8 +20,8 @@ from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process, runner, store
 from installer.engine.context import Stop
 from installer.engine.events import RunKind
-from installer.engine.journal import Journal
-from installer.operations import lease, pipeline, plan_row, session
+from installer.engine.journal import Journal, Reader
+from installer.operations import durations, lease, pipeline, plan_row, session
 from installer.operations.assignment import Assignment
 from installer.plan import planfile
 from installer.plan.changes import Risk, changes
@@ -74,8 +75,12 @@ def work(
         _journal(assignment.kind, directory) as journal,
         lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,
     ):
+        fresh, began = assignment.kind is RunKind.INSTALL and not _ran_before(directory), time.monotonic()
         run = _run(assignment, plan, world, journal, stop=stop, begun=recorded, guard=_alone(guard, keeper))
         code = asyncio.run(run)
+        if fresh and code is ExitCode.DONE:
+            took = (time.monotonic() - began) * assignment.options.speed
+            durations.keep(plan.platform, _steps(assignment, plan), took)
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
         forget(directory)
     return code
@@ -119,6 +124,11 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECTED)
+
+
+def _ran_before(directory: ClusterDirectory) -> bool:
+    with Reader(directory.journal) as reader:
+        return bool(reader.runs())
 
 
 def _alone(guard: Callable[[], None], keeper: lease.Keeper | None) -> Callable[[], None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome
 from installer.operations import clusters, lookup, pipeline
+from installer.operations.outlook import Outlook, outlook
 from installer.plan.changes import Change, Risk, changes
 from installer.plan.model import InstallPlan
 
@@ -36,6 +37,7 @@ class Gathered:
     """What had to be computed or read. `ran` is by step id; `report` the last health report or None."""
 
     steps: tuple[Step, ...]
+    outlook: Outlook
     installed: InstallPlan | None = None
     """The plan of the cluster that has the same name, if there is one."""
     differences: tuple[Change, ...] = ()
@@ -56,11 +58,13 @@ def gather(subject: Subject) -> Gathered:
 
     steps = pipeline.install_steps(subject.plan)
     directory = ClusterDirectory.of(subject.plan.name)
+    ahead = outlook(subject.plan, steps)
     if not (directory.plan.exists() and directory.journal.exists()):
-        return Gathered(steps)
+        return Gathered(steps, ahead)
     installed, progress = lookup.load(subject.plan.name), clusters.progress(directory)
     return Gathered(
         steps,
+        ahead,
         installed,
         changes(installed, subject.plan),
         progress.outcome is Outcome.DONE and not progress.kind.undoes,

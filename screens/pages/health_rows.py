@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
-from installer.common.text import count
+from installer.common.text import about, count
 from installer.health.check import Finding, Verdict
 from installer.health.reach.pairs import Pair, Reached
 from installer.health.report import model
@@ -18,7 +18,7 @@ from screens.models.fleet import CLUSTER
 from screens.theme import Mark
 from screens.widgets.matrix import Grid
 from screens.widgets.table import Column, Row, cell, marked
-from screens.words import MARK_OF_VERDICT, about, clock
+from screens.words import MARK_OF_VERDICT, clock
 
 Port = tuple[str, int]
 """Protocol and number."""

@@ -37,6 +37,7 @@ from screens.pages.login import attempt_after_asking
 from screens.widgets.detailed import Detailed
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
+from screens.widgets.outlook import OutlookPane
 from screens.widgets.rows import Rows
 from screens.widgets.table import Column, Table
 
@@ -70,6 +71,7 @@ class ReviewScreen(CratonScreen[None]):
         Binding("i", "install", "Install"),
         Binding("r", "rehearse", "Rehearse"),
         Binding("e", "edit", "Edit"),
+        Binding("t", "try_again", "Try machines again", show=False),
         Binding("ctrl+s", "save_as", "Save as"),
         Binding("left", "turn(-1)", "Previous tab", show=False, priority=True),
         Binding("right", "turn(1)", "Tabs", key_display="←→", priority=True),
@@ -104,6 +106,7 @@ class ReviewScreen(CratonScreen[None]):
                 yield Static(id="warnings")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
+                yield OutlookPane(plan)
             with TabPane("Machines", id="machines"):
                 yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
             with TabPane("Contract", id="contract"):
@@ -158,6 +161,7 @@ class ReviewScreen(CratonScreen[None]):
             self.fail(error)
             return
         self._gathered = gathered
+        self.query_one(OutlookPane).show(gathered.outlook)
         await self._replace("steps", Detailed(columns, STEPS_HELP), rows)
         if gathered.differences:
             self.query_one("#changes", Static).update(review_rows.difference_words(gathered))
@@ -213,7 +217,13 @@ class ReviewScreen(CratonScreen[None]):
             return self._can_install
         if action == "rehearse":
             return not self.subject.plan.traits.stand_ins
+        if action == "try_again":
+            return bool(self.query(OutlookPane)) and self.query_one(OutlookPane).can_try_again
         return True
+
+    def action_try_again(self) -> None:
+        """Try to reach the machines again that didn't answer."""
+        self.query_one(OutlookPane).try_again()
 
     @property
     def _can_install(self) -> bool:
@@ -242,7 +252,8 @@ class ReviewScreen(CratonScreen[None]):
         plan = self.subject.plan
         question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
         choices = (Choice("install", "i", "Install now"), Choice("", "n", "Not yet"))
-        detail = "It runs in a process of its own: it goes on if this screen is closed, and can be resumed."
+        ahead = [f"{label}: {words}" for label, words in self.query_one(OutlookPane).lines]
+        detail = "\n".join([*ahead, "It goes on if you close this screen, and can be resumed."])
 
         def decide(answer: str | None) -> None:
             if answer:

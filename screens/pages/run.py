@@ -9,6 +9,7 @@ from textual.message import Message
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.common.text import about
 from installer.engine.events import Outcome
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.models.feed import Batch, Feed, JournalFeed
@@ -16,7 +17,7 @@ from screens.models.fleet import Fleet
 from screens.models.replay import ReplayFeed
 from screens.pages.remote import Remote
 from screens.widgets.header import TitleBar
-from screens.words import about, duration
+from screens.words import duration
 
 LEAVING = (
     Choice("leave", "l", "Leave it running", "craton watch comes back to it"),

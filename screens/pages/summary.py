@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
 
 from installer.cluster.etcd import survives
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
-from installer.common.text import count, tilde
+from installer.common.text import about, count, tilde
 from installer.engine.progress import Progress
+from installer.operations.next_steps import NextStep, next_steps, save, text
 from installer.operations.outcome import hosts_lines, outside_lines
 from screens import theme
 from screens.pages.base import CratonScreen
 from screens.widgets.header import TitleBar
-from screens.words import MARK_OF_VERDICT, about
+from screens.words import MARK_OF_VERDICT
 
 if TYPE_CHECKING:
     from installer.health.report.model import Report
@@ -37,6 +41,8 @@ class Installed:
     directory: ClusterDirectory
     seconds: float
     report: Report | None = None
+    kept: Path | None = None
+    """Where the next commands are kept."""
 
 
 def read(directory: ClusterDirectory, progress: Progress) -> Installed:
@@ -46,7 +52,7 @@ def read(directory: ClusterDirectory, progress: Progress) -> Installed:
 
     plan = lookup.load(directory.cluster)
     seconds = (progress.ended or 0.0) - (progress.started or 0.0)
-    return Installed(plan, directory, seconds, last_report(directory))
+    return Installed(plan, directory, seconds, last_report(directory), save(plan, directory))
 
 
 def facts(installed: Installed) -> list[tuple[str, Content]]:
@@ -77,26 +83,16 @@ def _health(report: Report | None) -> Content:
     return theme.content(MARK_OF_VERDICT[report.verdict], report.headline) + checks
 
 
-def commands(installed: Installed) -> list[tuple[str, str]]:
-    """Commands to go on with, and what each is for."""
-    name = installed.plan.name
-    outside = [
-        (f"export KUBECONFIG={tilde(installed.directory.kubeconfig)}", ""),
-        ("kubectl get nodes", "the cluster itself"),
-    ]
-    return [
-        *([] if installed.plan.traits.stand_ins else outside),
-        (f"craton check {name}", "its health, now"),
-        (f"craton ssh {name} master-1", "a shell on a machine"),
-        (f"craton destroy {name}", "take everything away again"),
-    ]
-
-
 class SummaryScreen(CratonScreen[None]):
     """One page; the run's own screen stays below it."""
 
-    HELP = "The install is done. h checks the cluster again, v shows its plan, esc goes back to how the install went."
+    HELP = (
+        "The install is done. Below are the commands to go on with: enter copies the highlighted one, a copies all. "
+        "h checks the cluster again, v shows its plan, esc goes back to how the install went."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "copy", "Copy", priority=True),
+        Binding("a", "copy_all", "Copy all"),
         Binding("h", "health", "Health"),
         Binding("v", "review", "Review"),
         Binding("escape", "back", "How it went"),
@@ -107,7 +103,8 @@ class SummaryScreen(CratonScreen[None]):
         VerticalScroll { padding: 1 3; scrollbar-size-vertical: 1; }
         Static { height: auto; }
         #headline { margin-bottom: 1; }
-        #next { margin-top: 1; }
+        #next { margin: 1 0; }
+        #kept { margin-top: 1; color: $faint; }
     }
     """
 
@@ -116,6 +113,7 @@ class SummaryScreen(CratonScreen[None]):
         self.directory = directory
         self._progress = progress
         self._achieved = progress.kind.achieved
+        self._steps: Sequence[NextStep] = ()
 
     def compose(self) -> ComposeResult:
         yield TitleBar(self.directory.cluster, self._achieved)
@@ -123,6 +121,8 @@ class SummaryScreen(CratonScreen[None]):
             yield Static(id="headline")
             yield Static(id="facts")
             yield Static(id="next")
+            yield OptionList(id="steps")
+            yield Static(id="kept")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -135,7 +135,30 @@ class SummaryScreen(CratonScreen[None]):
         took = Content.styled(f"   in {about(installed.seconds)}", "$faint")
         self.query_one("#headline", Static).update(head + took)
         self.query_one("#facts", Static).update(_labelled(facts(installed)))
-        self.query_one("#next", Static).update(_commands(commands(installed)))
+        self._steps = next_steps(installed.plan, installed.directory)
+        self.query_one("#next", Static).update(Content.styled("Next", "bold"))
+        listed, width = self.query_one("#steps", OptionList), max(len(step.purpose) for step in self._steps)
+        listed.clear_options()
+        listed.add_options([Option(_option(step, width)) for step in self._steps])
+        listed.highlighted = 0
+        listed.focus(scroll_visible=False)
+        if installed.kept:
+            self.query_one("#kept", Static).update(Content(f"These commands are in {tilde(installed.kept)}"))
+
+    def action_copy(self) -> None:
+        """Copy the highlighted command."""
+        number = self.query_one("#steps", OptionList).highlighted
+        if number is not None and number < len(self._steps):
+            self._copy(self._steps[number].command, self._steps[number].command)
+
+    def action_copy_all(self) -> None:
+        if self._steps:
+            self._copy(text(self._steps), count(len(self._steps), "command"))
+
+    def _copy(self, copied: str, words: str) -> None:
+        """To the clipboard, by way of the terminal (OSC 52)."""
+        self.app.copy_to_clipboard(copied)
+        self.notify(f"Copied: {words}. If your terminal doesn't let programs copy, take it from the file.")
 
     def action_health(self) -> None:
         from screens.pages.health import HealthScreen
@@ -169,11 +192,5 @@ def _labelled(pairs: list[tuple[str, Content]]) -> Content:
     return Content("\n").join(Content.styled(label.ljust(LABEL_WIDTH), "$faint") + text for label, text in pairs)
 
 
-def _commands(pairs: list[tuple[str, str]]) -> Content:
-    width = max(len(command) for command, purpose in pairs if purpose)
-    lines = [
-        Content.styled(command.ljust(width if purpose else 0), "$primary")
-        + (Content.styled(f"   {purpose}", "$faint") if purpose else Content())
-        for command, purpose in pairs
-    ]
-    return Content("\n").join([Content.styled("Next", "bold"), Content(), *lines])
+def _option(step: NextStep, width: int) -> Content:
+    return Content.styled(step.purpose.ljust(width), "$faint") + Content(f"  {step.command}")

@@ -1,0 +1,61 @@
+"""What to do with a cluster that is up: commands in the order in which people need them, and the file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+from installer.plan.model import InstallPlan
+from installer.plan.topology import hosts
+
+_HELLO = "kubectl create deployment hello --image=nginx && kubectl rollout status deployment/hello"
+_REACH = "kubectl port-forward deployment/hello 8080:80"
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A command as it is typed, and what it is for, in a few words."""
+
+    command: str
+    purpose: str
+
+
+def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep, ...]:
+    """The commands for this cluster. No kubectl of stand-ins, which run no applications."""
+    name = plan.name
+    own = bool(hosts(plan))
+    kubectl = (
+        NextStep(f"export KUBECONFIG={directory.kubeconfig}", "use it in this terminal"),
+        NextStep("kubectl get nodes", "see its machines"),
+        NextStep(_HELLO, "run a first application"),
+        NextStep(_REACH, "reach it at http://localhost:8080"),
+    )
+    return (
+        *(() if plan.traits.stand_ins else kubectl),
+        NextStep(f"craton check {name}", "check its health"),
+        NextStep(f"craton nodes add {name} {'--machine ADDRESS' if own else '--workers 1'}", "add a machine"),
+        NextStep(f"craton etcd backup {name}", "back it up"),
+        NextStep(f"craton destroy {name}", "delete it, all of it"),
+    )
+
+
+def file(directory: ClusterDirectory) -> Path:
+    return directory.path / "next-steps.txt"
+
+
+def text(steps: Sequence[NextStep]) -> str:
+    """The steps as a file of commands, each below a remark that says what it is for."""
+    return "\n\n".join(f"# {step.purpose}\n{step.command}" for step in steps) + "\n"
+
+
+def save(plan: InstallPlan, directory: ClusterDirectory) -> Path | None:
+    """Keep the commands in the cluster's directory; None if they can't be written, which is no reason to fail."""
+    path = file(directory)
+    try:
+        write_private(path, text(next_steps(plan, directory)))
+    except InstallerError:
+        return None
+    return path

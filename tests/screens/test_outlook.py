@@ -1,0 +1,46 @@
+"""What the review says before an install: how long, how much, and which of one's own machines answer now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from installer.operations.login import connection_tests
+from installer.plan.host import Host
+from installer.plan.model import InstallPlan
+from screens.app import CratonApp
+from screens.models.subject import Subject
+from screens.pages.review import ReviewScreen
+from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
+from tests.screens.watching import shows
+
+PLAN = InstallPlan.model_validate(
+    {
+        "name": "demo",
+        "subdomain": "example.test",
+        "platform": "machines",
+        "masters": 1,
+        "workers": 1,
+        "machines": {"inventory": tuple(Host(address=f"10.0.0.{number}") for number in (1, 2, 3))},
+    }
+)
+
+
+async def test_own_machines_are_tried_and_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    ends = {"10.0.0.2": ("log in", *REFUSED), "10.0.0.3": ("host key", *UNKNOWN)}
+    monkeypatch.setattr(connection_tests, "ConnectionTester", lambda: FakeConnectionTester(ends))
+    async with CratonApp(lambda: ReviewScreen(Subject(PLAN, offline=True))).run_test(size=(140, 60)) as pilot:
+        await shows(
+            pilot,
+            "nothing, on your own machines",
+            "about 560 MB for each master",
+            "✕ 1 of 3 machines can be logged in to",
+            "10.0.0.2 (log in)",
+            "t tries again",
+        )
+        await pilot.press("i")
+        await shows(pilot, "Install demo: 3 machines", "costs: nothing, on your own machines", "reachable: ✕ 1 of 3")
+        await pilot.press("escape", "t")
+        await shows(pilot, "● 3 of 3 machines can be logged in to")
