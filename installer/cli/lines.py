@@ -6,7 +6,9 @@ console can all follow. Questions go to stderr, as everything does that is not a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ from installer.common.console import ask_line, notify
 
 T = TypeVar("T")
 
+_explanation: ContextVar[Callable[[], str] | None] = ContextVar("explanation", default=None)
 _YES_NO = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -41,9 +44,24 @@ def numbered(values: Sequence[tuple[str | int, str, str, str]]) -> list[Option]:
     return [Option(one[0], str(one[0] if own else place), *one[1:]) for place, one in enumerate(values, 1)]
 
 
+@contextmanager
+def explaining(text: Callable[[], str]) -> Iterator[None]:
+    """While a question is asked, `?` prints `text()` and asks it again."""
+    token = _explanation.set(text)
+    try:
+        yield
+    finally:
+        _explanation.reset(token)
+
+
 def read(title: str, shown: str) -> str:
     """What is typed after `title [shown]:`; `shown` if that is nothing. Raises EOFError at the end of input."""
-    return line(f"{title} [{shown}]:" if shown else f"{title}:") or shown
+    while True:
+        typed = line(f"{title} [{shown}]:" if shown else f"{title}:")
+        explanation = _explanation.get()
+        if typed != "?" or explanation is None:
+            return typed or shown
+        notify(explanation())
 
 
 def line(prompt: str) -> str:

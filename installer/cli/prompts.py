@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from installer.cli import lines
 from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.question import Answers, Kind, Page, Question
-from installer.plan.questions import reading
+from installer.plan.questions import guide, reading
 from installer.plan.questions.answers import complete, problems
 from installer.plan.questions.catalogue import PAGES, page_of, question_of
 from installer.plan.questions.draft import save_draft
@@ -54,13 +55,19 @@ def _ask_page(page: Page, given: dict[str, Any]) -> None:
         for question in page.questions:
             if question.field not in given and question.applies(complete(given)):
                 _explain(question)
-                given[question.field] = _ASKING[question.kind](question, given)
+                with lines.explaining(partial(_explained, question, complete(given))):
+                    given[question.field] = _ASKING[question.kind](question, given)
 
 
 def _explain(question: Question) -> None:
-    notify(f"\n{question.prompt}\n  {question.why}")
+    notify(f"\n{question.prompt}\n  {question.why} Type ? for more.")
     for id, level, quote in question.quotes:
         notify(f"  {id} {level}: {quote}")
+
+
+def _explained(question: Question, earlier: Answers) -> str:
+    """All that is known of a question, and its answers explained: what `?` prints."""
+    return "\n".join(f"  {text}" for text in guide.text(guide.of_question(question, earlier)))
 
 
 def _text(question: Question, given: Answers) -> Any:

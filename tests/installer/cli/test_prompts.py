@@ -52,6 +52,19 @@ def test_what_is_answered_already_is_not_asked(typing: Typing, capsys: pytest.Ca
     assert capsys.readouterr().err == ""
 
 
+def test_a_question_mark_explains_the_answers_and_asks_again(
+    typing: Typing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typing("?\n2\n")
+    assert prompts.ask(_all_but("ingress.kind", "ingress.infra"))["ingress.kind"] == "load-balancer"
+    said = capsys.readouterr().err
+    assert "Type ? for more." in said
+    assert "Load balancer: A service of the platform" in said
+    assert "What it costs: No machines." in said
+    assert "For this plan: Infra nodes" in said
+    assert said.count("Ingress [1]:") == 2
+
+
 ANSWERS: list[tuple[str, str, object]] = [
     ("name", "shop", "shop"),
     ("name", "Shop\nshop", "shop"),
