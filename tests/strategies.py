@@ -66,6 +66,8 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
         "ingress": draw(st.sampled_from([{}, {"kind": "infra"}]) | _infra(load_balancers)),
         "networks": _networks(draw),
         "kubernetes": f"{draw(st.sampled_from(KUBERNETES_VERSIONS))}.{draw(st.integers(0, 30))}",
+        "addons": draw(_ADDONS),
+        "sign_in": draw(st.sampled_from([{}, {"email": "ada@example.test"}, {"groups": ["acme:ops"]}])),
         "pod_security": draw(st.sampled_from(["privileged", "baseline", "restricted"])),
         "ssh": draw(st.fixed_dictionaries({}, optional={"user": _LABELS, "public_key": st.none() | _KEYS})),
         "may": draw(st.lists(st.sampled_from(rules.choosable()), unique=True)),
@@ -79,6 +81,11 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
         "rehearsal": {"load_balancers": load_balancers},
         **given,
     }
+
+
+_ADDONS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("metrics_server", "node_exporter", "sign_in", "console"), st.booleans())
+)
 
 
 def _infra(load_balancers: bool) -> st.SearchStrategy[dict[str, Any]]:

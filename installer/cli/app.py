@@ -23,6 +23,7 @@ from installer.cli import (
     nodes,
     plans,
     releases,
+    sign_in,
     support,
 )
 from installer.cli.common import (
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 
 
-for _commands in (plans, glossary, install, clusters, nodes, releases, destroy, backup, bundle, support):
+for _commands in (plans, glossary, install, clusters, nodes, releases, destroy, backup, bundle, sign_in, support):
     app.add_typer(_commands.app)
 app.add_typer(local.app, rich_help_panel=RUNNING)
 app.add_typer(aws.app, rich_help_panel=RUNNING)

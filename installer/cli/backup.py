@@ -142,6 +142,9 @@ def kubeconfig(
     ] = False,
     use: Annotated[bool, typer.Option("--use", help="With --merge: make it the current context.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Remove what --merge added.")] = False,
+    oidc: Annotated[
+        bool, typer.Option("--oidc", help="One without secrets, for those who signed in with `craton login`.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is already there.")] = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
     yes: Yes = False,
@@ -156,7 +159,11 @@ def kubeconfig(
             "of --output, --merge and --remove there can be but one, and --use goes with --merge",
             exit_code=ExitCode.USAGE,
         )
-    if remove:
+    if oidc and (merge or remove):
+        raise InstallerError("understand the options", "--oidc goes with --output alone", exit_code=ExitCode.USAGE)
+    if oidc:
+        _write_oidc(pick(cluster, asks=not yes), output, force=force)
+    elif remove:
         _remove(cluster or pick(cluster, asks=not yes))
     elif merge:
         _merge(pick(cluster, asks=not yes), use=use, force=force)
@@ -179,6 +186,20 @@ def _write(cluster: str, output: Path | None, *, force: bool) -> None:
         notify(str(path))
         if plan.traits.stand_ins:
             notify("It is a stand-in's, and opens nothing.")
+    result(f"export KUBECONFIG={shell_word(str(path))}")
+
+
+def _write_oidc(cluster: str, output: Path | None, *, force: bool) -> None:
+    import shutil
+
+    from installer.operations import kubeconfig, lookup
+    from installer.operations.sign_in import session
+
+    path = (output or lookup.existing(cluster).path / "kubeconfig-oidc").absolute()
+    text = session.kubeconfig(cluster, shutil.which("craton") or "craton")
+    changed = kubeconfig.save(path, text, force=force or output is None)
+    notify(f"{path}: {'written' if changed else 'it was there already'}")
+    notify(f"sign in once: craton login {cluster}")
     result(f"export KUBECONFIG={shell_word(str(path))}")
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from installer.cluster.addons import Addon, LeftOut
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
+from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.plan.topology import Topology
 from installer.steps import ids
 from installer.steps.step import Phase, Step
@@ -15,6 +17,8 @@ _DEADLINE = 300.0
 """Seconds for an addon's images to come and its pods to be ready."""
 _TITLES = {
     "ingress": "bring up the ingress controller (Traefik)",
+    "sign-in": "bring up sign-in (Dex)",
+    "console": "bring up the console (Headlamp)",
     "metrics-server": "bring up metrics-server, for kubectl top",
     "node-exporter": "bring up the node exporter on every node (port 9100)",
 }
@@ -50,12 +54,14 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each addon that the plan has, and one that removes what an earlier plan had."""
     nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
     for name in plan.addons.chosen:
-        balanced = name == "ingress" and plan.ingress.kind == "load-balancer"
+        before = (ids.NODE_PORTS,) if name == "ingress" and plan.ingress.kind == "load-balancer" else ()
+        if name in ("sign-in", "console"):
+            before = (ids.INGRESS, *((ids.SIGN_IN_SECRETS,) if plan.addons.sign_in else ()))
         yield Step(
             id=ids.addon(name),
             title=_TITLES[name],
             phase=Phase.INGRESS,
-            needs=(*nodes, *((ids.NODE_PORTS,) if balanced else ())),
+            needs=(*nodes, *before),
             action=Addon(plan, name),
             weight=4.0,
             limit="ssh",
@@ -71,6 +77,7 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             weight=0.5,
             limit="ssh",
         )
+    yield from _trust(plan, topology, nodes)
     if plan.addons.left_out:
         yield Step(
             id=ids.ADDONS_LEFT_OUT,
@@ -81,4 +88,30 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             weight=0.5,
             limit="ssh",
             deadline=_DEADLINE,
+        )
+
+
+def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iterator[Step]:
+    """What sign-in, console and API servers have to know of each other."""
+    if plan.addons.sign_in:
+        yield Step(
+            id=ids.SIGN_IN_SECRETS,
+            title=f"let {plan.administrator} sign in",
+            phase=Phase.INGRESS,
+            needs=nodes,
+            action=SignInSecrets(plan),
+            weight=1.0,
+            limit="ssh",
+        )
+    for master in topology.of_role(Role.MASTER):
+        believes = "believes those who sign in" if plan.addons.sign_in else "believes nobody's sign-in"
+        yield Step(
+            id=ids.trusted(master.name),
+            title=f"make sure that the API server of {master.name} {believes}",
+            phase=Phase.INGRESS,
+            machine=master.name,
+            needs=nodes,
+            action=Trust(plan, master.name),
+            weight=0.5,
+            limit="ssh",
         )

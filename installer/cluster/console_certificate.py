@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from installer.cluster import masters, objects
 from installer.cluster.tls import authority
 from installer.cluster.tls.given import Pair
+from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent, Proof
 
@@ -77,6 +78,18 @@ class ConsoleCertificate(Permanent):
 
 # A field manager of its own: the ingress' manifests own the namespace's labels, and one that applies none removes them.
 _APPLY = ("--server-side", "--force-conflicts", "--field-manager", "craton-certificate", "--filename", "-")
+
+
+def issuer_certificate(plan: InstallPlan, directory: ClusterDirectory) -> str:
+    """In PEM, what programs trust that ask the console's name; empty if their systems' own authorities do.
+
+    Raises InstallerError if the plan's files cannot be used.
+    """
+    signer = authority.signer(plan, directory)
+    last = signer.chain[-1]
+    if plan.certificate.source == "files" and len(signer.chain) == 1 and last.issuer != last.subject:
+        return ""
+    return authority.chain_text((last,))
 
 
 def _secret(pair: Pair) -> dict[str, object]:

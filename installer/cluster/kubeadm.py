@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from installer.cluster.templates import render
@@ -178,10 +178,15 @@ def _encryption(key: str) -> dict[str, str]:
     return {"encryption.yaml": render("kubeadm/encryption.yaml", encryption_key=key)}
 
 
+def authentication(issuers: Sequence[Mapping[str, object]] = ()) -> str:
+    """Whom the API server believes: each of `issuers` is a JWTAuthenticator. None until sign-in runs."""
+    return render("kubeadm/authentication.yaml", jwt=list(issuers))
+
+
 def _policies(plan: InstallPlan) -> dict[str, str]:
     """Whom and what the API server of every master lets in, and what it records."""
     return {
         "admission.yaml": render("kubeadm/admission.yaml", level=plan.pod_security),
-        "authentication.yaml": render("kubeadm/authentication.yaml"),
+        "authentication.yaml": authentication(),
         "audit-policy.yaml": render("kubeadm/audit-policy.yaml"),
     }

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from installer.artifacts.addon_images import addon_images, pinned
 from installer.artifacts.container_images import flannel_images
+from installer.cluster import identity
 from installer.cluster.templates import render
 from installer.plan.model import InstallPlan
 
+_INGRESS_ADDRESS = 20
+"""Of the service network, counted from its start: below what services are given by themselves, beside the DNS' 10."""
 SUM = "craton/sum"
 """The annotation by which an addon's last object says what it was applied with."""
 
@@ -53,6 +56,7 @@ def addon(plan: InstallPlan, name: str) -> Addon:
         image.replace("-", "_"): pinned(plan, full) for image, full in addon_images(name).items()
     }
     values |= {"namespace": recipe.namespace, "replicas": _replicas(plan, name), "console_host": plan.console_host}
+    values["service_address"] = str(plan.networks.services[_INGRESS_ADDRESS])
     values |= recipe.values(plan)
 
     def text(sum: str) -> str:
@@ -111,6 +115,20 @@ _RECIPES: Mapping[str, _Recipe] = {
         "node-exporter",
         lambda _: ("namespace.yaml", "node-exporter.yaml"),
         lambda _: {"pod_security": "privileged"},
+    ),
+    "sign-in": _Recipe(
+        "craton-sign-in",
+        lambda _: "Deployment",
+        "dex",
+        lambda _: ("namespace.yaml", "sign-in.yaml"),
+        lambda plan: {"pod_security": "restricted", "administrators": identity.administrators(plan)},
+    ),
+    "console": _Recipe(
+        "craton-console",
+        lambda _: "Deployment",
+        "headlamp",
+        lambda _: ("namespace.yaml", "console.yaml"),
+        lambda plan: {"pod_security": "restricted", "environment": identity.console_environment(plan)},
     ),
     "metrics-server": _Recipe(
         "kube-system", lambda _: "Deployment", "metrics-server", lambda _: ("metrics-server.yaml",), lambda _: {}

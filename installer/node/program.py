@@ -35,6 +35,7 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     join          a payload: kubeadm.yaml (JoinConfiguration) with what `invite` said; of masters the other files, too
     policies      a payload: admission.yaml, authentication.yaml, audit-policy.yaml, which the API server reads when it
                   starts; before an upgrade; on a master
+    policies sums                   a line `SUM  authentication.yaml` of the file that the API server reads; on a master
     addon NAME    applies the manifests of an addon from stdin, and waits for nothing; on a master
     kubectl ARG...                  kubectl with the administrator's credentials; on a master
     kubeconfig    the administrator's kubeconfig; secret; on a master

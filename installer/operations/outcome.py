@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from installer.cluster.administrator import made_file
 from installer.cluster.etcd import survives
+from installer.cluster.tls.authority import authority_file
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.common.text import columns, count
@@ -53,6 +55,7 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
         f"{name} is up: {count(plan.masters, 'master')}, {balanced}, {count(plan.workers, 'worker')}, "
         f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
         f"  API server   https://{plan.api_host}:6443  (D1)",
+        *(f"  {label:<12} {text}" for label, text in console_lines(directory, plan)),
         f"  kubeconfig   {directory.kubeconfig}{stand_in}",
     ]
     lines += [f"  hosts file   {line}" for line in hosts_lines(plan)]
@@ -66,6 +69,30 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
     if kept := save(plan, directory):
         lines.append(f"These commands are in {kept}")
     return [*lines, f"  {notice}"] if notice else lines
+
+
+def console_lines(directory: ClusterDirectory, plan: InstallPlan) -> list[tuple[str, str]]:
+    """What answers at the console's name (contract D2), who can sign in, and with what: labels and texts.
+
+    Nothing of stand-ins, where nobody reaches it.
+    """
+    addons = plan.addons
+    if plan.traits.stand_ins:
+        return []
+    if not addons.ingress:
+        return [("console", f"none; nothing answers at {plan.console_host}")]
+    lines = [("console", f"https://{plan.console_host}  (D2)" if addons.console else "none")]
+    if not addons.console:
+        lines.append(("ingress", f"https://{plan.console_host}  (D2)"))
+    if addons.sign_in:
+        made = made_file(directory)
+        where = f"the password is in {made}" if made.exists() else "with the password that you set"
+        lines.append(("sign-in", f"{plan.administrator}; {where}"))
+    elif addons.console:
+        lines.append(("sign-in", "with a token: kubectl create token ACCOUNT"))
+    if plan.certificate.source == "craton":
+        lines.append(("trust", f"import {authority_file(directory)} into your browser"))
+    return lines
 
 
 def hosts_lines(plan: InstallPlan) -> list[str]:

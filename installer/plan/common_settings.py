@@ -18,7 +18,7 @@ from installer.plan.fields import (
     valid_subdomain,
     valid_whole_number,
 )
-from installer.plan.sections import SSH, Addons, Artifacts, Certificate, Ingress, Networks
+from installer.plan.sections import SSH, Addons, Artifacts, Certificate, Ingress, Networks, SignIn
 
 FORMAT: Literal[1] = 1
 
@@ -41,6 +41,7 @@ class CommonSettings(Part):
     ingress: Ingress = Ingress(kind="infra", infra=1)
     addons: Addons = Addons()
     certificate: Certificate = Certificate()
+    sign_in: SignIn = SignIn()
     networks: Networks = Networks()
     kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
     pod_security: Literal["privileged", "baseline", "restricted"] = "privileged"
@@ -69,6 +70,16 @@ class CommonSettings(Part):
     def api_host(self) -> str:
         """Contract rule D1."""
         return f"{self.name}-k8s.{self.subdomain}"
+
+    @property
+    def administrator(self) -> str:
+        """The e-mail address with which the administrator signs in."""
+        return self.sign_in.email or f"admin@{self.subdomain}"
+
+    @property
+    def issuer(self) -> str:
+        """Where Dex is, and what its tokens say of where they come from."""
+        return f"https://{self.console_host}/dex"
 
     @property
     def console_host(self) -> str:

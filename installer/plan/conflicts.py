@@ -51,6 +51,13 @@ def _infra_with_balancer(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
+def _addons_without_ingress(plan: PlanSettings) -> Iterator[Conflict]:
+    for name in ("sign_in", "console"):
+        if getattr(plan.addons, name) and not plan.addons.ingress:
+            message = "It answers behind the ingress controller. Switch addons.ingress on, or this off."
+            yield ("addons", name), "true", message
+
+
 def _certificate_files(plan: PlanSettings) -> Iterator[Conflict]:
     chosen = plan.certificate
     for name, given, what in (("file", chosen.file, "certificate"), ("key", chosen.key, "private key")):
@@ -138,6 +145,7 @@ _RULES = (
     ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
     ConflictRule((("ingress",),), _infra_with_balancer),
     ConflictRule((("certificate",),), _certificate_files),
+    ConflictRule((("addons",),), _addons_without_ingress),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
     ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

@@ -161,6 +161,7 @@ _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._+@-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -255,6 +256,18 @@ def valid_checksums(value: object) -> dict[str, str]:
     ):
         return dict(value)
     raise refuse(value, "Map paths on the mirror to SHA-256 sums of 64 hexadecimal digits.")
+
+
+def valid_email(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value)):
+        return value
+    raise refuse(value, "Enter an e-mail address, such as ada@example.com.")
+
+
+def valid_group(value: object) -> str:
+    if isinstance(value, str) and 0 < len(value) <= 254 and value.isprintable():
+        return value
+    raise refuse(value, "Enter a group's name, such as example:admins.")
 
 
 def valid_whole_number(value: object) -> object:

@@ -15,6 +15,8 @@ from installer.plan.fields import (
     valid_base_url,
     valid_checksums,
     valid_digests,
+    valid_email,
+    valid_group,
     valid_jump,
     valid_key_path,
     valid_no_proxy,
@@ -50,6 +52,11 @@ class Addons(Part):
     node_exporter: bool = True
     """Prometheus' metrics of every node, at port 9100 (contract M4, W5)."""
 
+    sign_in: bool = True
+    """Dex, where people sign in to the console and for kubectl."""
+    console: bool = True
+    """Headlamp, at the console's name (contract D2)."""
+
     @property
     def chosen(self) -> tuple[str, ...]:
         """Names of the addons that are on, as manifests and steps use them, in the order of an install."""
@@ -59,6 +66,15 @@ class Addons(Part):
     def left_out(self) -> tuple[str, ...]:
         """Names of those that are off."""
         return tuple(name.replace("_", "-") for name in type(self).model_fields if not getattr(self, name))
+
+
+class SignIn(Part):
+    """Who administers the cluster by signing in. Passwords are in no plan."""
+
+    email: Annotated[str | None, BeforeValidator(valid_email)] = None
+    """The administrator's e-mail address; None for `admin@` and the cluster's subdomain."""
+    groups: Annotated[tuple[Annotated[str, BeforeValidator(valid_group)], ...], Field(strict=False)] = ()
+    """Further groups of administrators, as the connectors that you add to Dex name them."""
 
 
 class Certificate(Part):

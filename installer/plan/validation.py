@@ -183,6 +183,8 @@ def _allowed_items(names: list[str]) -> str:
     item = _schema_of([*names, "0"])
     if "enum" in item:
         return f"a list such as [{', '.join(item['enum'][:2])}]"
+    if "properties" not in item:
+        return "a list of names"
     return f"a list of mappings of {', '.join(item['properties'])}"
 
 

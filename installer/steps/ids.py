@@ -65,6 +65,7 @@ NODE_PORTS = "control-plane/node-ports"
 INGRESS = "ingress/controller"
 CERTIFICATE_CHECKED = "check/certificate"
 CERTIFICATE = "ingress/certificate"
+SIGN_IN_SECRETS = "ingress/sign-in-secrets"
 ADDONS_LEFT_OUT = "ingress/left-out"
 
 
@@ -87,3 +88,8 @@ CONTRACT = "verify/contract"
 OTHER_MACHINES = "destroy/other-machines"
 SWEEP = "destroy/sweep"
 NOTHING_LEFT = "destroy/nothing-left"
+
+
+def trusted(machine: str) -> str:
+    """A master's API server believes those who signed in, or nobody if the plan has no sign-in."""
+    return f"ingress/trust/{machine}"

@@ -20,7 +20,7 @@ from installer.common.paths import ClusterDirectory
 from installer.common.text import about, count, tilde
 from installer.engine.progress import Progress
 from installer.operations.next_steps import NextStep, next_steps, save, text
-from installer.operations.outcome import hosts_lines, outside_lines
+from installer.operations.outcome import console_lines, hosts_lines, outside_lines
 from screens import theme
 from screens.pages.base import CratonScreen
 from screens.widgets.header import TitleBar
@@ -64,6 +64,7 @@ def facts(installed: Installed) -> list[tuple[str, Content]]:
         ("machines", Content(", ".join(shown))),
         ("Kubernetes", Content(plan.kubernetes)),
         ("API server", Content(f"https://{plan.api_host}:6443") + Content.styled("   D1", "$faint")),
+        *((label, Content(text)) for label, text in console_lines(directory, plan)),
         ("kubeconfig", Content(tilde(directory.kubeconfig)) + _stand_in(plan)),
         *(("hosts file", Content(line)) for line in hosts_lines(plan)),
         ("survives", Content(survives(plan.masters))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 from ruamel.yaml import YAML
 
+from installer.cluster.kubeadm import read_payload
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
@@ -78,6 +80,10 @@ class FakeCluster:
     """Of the namespace kube-system, by name."""
     applied: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     """Objects that addons applied, by kind, namespace and name; what runs pods runs all of them."""
+    secrets: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    """What Secrets hold, in base64, by namespace and name."""
+    authentication: dict[str, str] = field(default_factory=dict)
+    """The file of that name on each master."""
     rolls_out: bool = True
     """Whether the pods of what addons apply come up."""
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -143,13 +149,17 @@ class FakeCluster:
             case "kubectl", ["replace", "--raw", path, "-f", "-"]:
                 self.asked.append((name, told))
                 return self._approve(path, json.loads(stdin))
-            case "invite", []:
-                return Result(0, INVITATION, "")
-            case "kubeconfig", []:
-                return Result(0, given_by_master(self.plan), "")
+            case ("policies", ["sums"]) | ("invite", []) | ("kubeconfig", []):
+                return Result(0, self._given(name, verb), "")
         self.asked.append((name, told))
         self._do(name, words)
         return DONE
+
+    def _given(self, name: str, verb: str) -> str:
+        if verb == "policies":
+            text = self.authentication.get(name, "")
+            return f"{hashlib.sha256(text.encode()).hexdigest()}  authentication.yaml\n"
+        return INVITATION if verb == "invite" else given_by_master(self.plan)
 
     def _do(self, name: str, words: list[str]) -> None:
         match words:
@@ -158,17 +168,28 @@ class FakeCluster:
             case ["reset"]:
                 machine = self.machines[name]
                 self.machines[name] = FakeMachine(machine.plan)
+            case ["policies"]:
+                self.authentication[name] = read_payload(self.sent[f"{name} policies"])["authentication.yaml"]
             case ["addon", _]:
                 self._apply(_documents(self.sent[f"{name} addon"]))
-            case ["kubectl", "delete", "--filename", "-", *_]:
-                for each in _identities(self.sent[f"{name} kubectl"]):
-                    self.applied.pop(each, None)
             case ["etcd", "remove", id]:
                 del self.members[id]
-            case ["kubectl", "replace", "-f", "-"]:
+            case ["kubectl", *rest]:
+                self._kubectl(name, rest)
+
+    def _kubectl(self, name: str, words: list[str]) -> None:
+        match words:
+            case ["apply", *_]:
+                for each in json.loads(self.sent[f"{name} kubectl"])["items"]:
+                    if each["kind"] == "Secret":
+                        self.secrets[each["metadata"]["namespace"], each["metadata"]["name"]] = each["data"]
+            case ["delete", "--filename", "-", *_]:
+                for each in _identities(self.sent[f"{name} kubectl"]):
+                    self.applied.pop(each, None)
+            case ["replace", "-f", "-"]:
                 changed = json.loads(self.sent[f"{name} kubectl"])
                 self.configmaps[changed["metadata"]["name"]] = changed
-            case ["kubectl", "delete", "node", node, *_]:
+            case ["delete", "node", node, *_]:
                 self.nodes.pop(node, None)
 
     def _apply(self, documents: list[dict[str, Any]]) -> None:
@@ -194,6 +215,8 @@ class FakeCluster:
         if what == ["--filename", "-", "--ignore-not-found", "-o", "json"]:
             items = [self.applied[each] for each in _identities(stdin) if each in self.applied]
             return Result(0, json.dumps({"kind": "List", "items": items}) if items else "", "")
+        if what[0] == "secret" and (kept := self.secrets.get((what[what.index("-n") + 1], what[1]))):
+            return Result(0, json.dumps({"kind": "Secret", "data": kept}), "")
         if what[0] == "node":
             node = self.nodes.get(what[1])
             return Result(0, json.dumps(node) if node else "", "")

@@ -104,6 +104,14 @@ keep_files() {
 # What the API server reads when it starts, as of this version of Craton; before it is upgraded.
 verb_policies() {
     must_be_master
+    case ${1:-} in
+    '') ;;
+    sums)
+        (cd "$KEPT" && sha256sum authentication.yaml) || fail "$KEPT/authentication.yaml cannot be read"
+        return
+        ;;
+    *) end "$USAGE" "no such verb: policies $1" ;;
+    esac
     # shellcheck disable=SC2086 # a list of names
     take_payload $POLICIES
     # shellcheck disable=SC2086

@@ -156,6 +156,18 @@ _PAGES = (
                  "Should every node serve its metrics for Prometheus?",
                  "The node exporter answers on port 9100, to the cluster's own machines only.",
                  kind=Kind.YES_NO, rules=("M4", "W5"), change=_ADDON),
+        Question("addons.sign_in", "--sign-in", "Sign-in", "Should people sign in with e-mail and password?",
+                 "Dex checks passwords for the console and kubectl. You can add GitHub, LDAP and others to it later.",
+                 kind=Kind.YES_NO, rules=("D2",), applies=conditions.with_ingress, default=conditions.with_ingress,
+                 change=_ADDON),
+        Question("sign_in.email", "--admin-email", "Administrator",
+                 "What is the administrator's e-mail address? (or empty)",
+                 "If empty, admin@ and your domain. `craton password` sets the password; no plan holds it.",
+                 applies=conditions.with_sign_in, read=or_none, change=_ADDON),
+        Question("addons.console", "--console", "Console", "Should Craton install a web console?",
+                 "Headlamp shows the cluster in a browser, with the rights of whoever signs in.",
+                 kind=Kind.YES_NO, rules=("D2",), applies=conditions.with_ingress, default=conditions.with_ingress,
+                 change=_ADDON),
         Question("certificate.source", "--certificate", "Certificate",
                  "Who signs the certificate of the console's name?",
                  "Craton checks your files before anything starts, and renews what it signs itself.",
@@ -220,6 +232,7 @@ PAGES: tuple[Page, ...] = tuple(_with_platforms())
 QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question in page.questions)
 
 UNASKED: Mapping[str, Judge] = {
+    "sign_in.groups": _ADDON,
     "artifacts.sums": _DOWNLOADS,
     "artifacts.digests": _DOWNLOADS,
     "artifacts.versions": _DOWNLOADS,

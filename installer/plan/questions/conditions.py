@@ -52,6 +52,11 @@ def with_ingress(answers: Answers) -> bool:
     return answers.get("addons.ingress") is not False
 
 
+def with_sign_in(answers: Answers) -> bool:
+    """People sign in with e-mail and password."""
+    return with_ingress(answers) and answers.get("addons.sign_in") is not False
+
+
 def own_certificate(answers: Answers) -> bool:
     """The certificate of the console's name, or its CA, is the user's."""
     return with_ingress(answers) and answers.get("certificate.source", "craton") != "craton"

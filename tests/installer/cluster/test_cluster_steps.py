@@ -46,8 +46,9 @@ def test_each_addon_is_a_step_of_its_own_that_nothing_needs(platform: str) -> No
     addons = {id for id, step in found.items() if step.phase is Phase.INGRESS}
     assert addons == {
         "ingress/controller", "ingress/metrics-server", "ingress/node-exporter", "ingress/certificate",
-    }  # fmt: skip
-    assert not [step.id for step in found.values() if addons & set(step.needs)]
+        "ingress/sign-in", "ingress/console", "ingress/sign-in-secrets",
+    } | {f"ingress/trust/demo-master-{number}" for number in (1, 2, 3)}  # fmt: skip
+    assert not [step.id for step in found.values() if addons & set(step.needs) and step.phase is not Phase.INGRESS]
     for id in addons:
         assert "join/roles/demo-worker-1" in found[id].needs
 
@@ -60,9 +61,11 @@ def test_the_node_ports_of_the_ingress_are_taken_before_any_machine_joins() -> N
 
 
 def test_what_the_plan_leaves_out_is_no_step_but_is_looked_for() -> None:
-    found = steps(addons={"ingress": False, "node_exporter": False})
-    assert {id for id in found if id.startswith("ingress/")} == {"ingress/metrics-server", "ingress/left-out"}
-    assert "ingress, node-exporter" in found["ingress/left-out"].title
+    found = steps(masters=1, addons=dict.fromkeys(("ingress", "node_exporter", "sign_in", "console"), False))
+    assert {id for id in found if id.startswith("ingress/")} == {
+        "ingress/metrics-server", "ingress/left-out", "ingress/trust/demo-master-1",
+    }  # fmt: skip
+    assert "ingress, node-exporter, sign-in, console" in found["ingress/left-out"].title
 
 
 @pytest.mark.parametrize(("masters", "workers", "there"), [(1, 0, False), (1, 1, True), (3, 0, True)])

@@ -64,7 +64,7 @@ SHAPES = [
     for kind in ("infra", "load-balancer")
     for masters, workers, release in ((1, 0, "v1.34.1"), (3, 2, "v1.35.1"), (5, 3, "v1.36.2"))
 ]
-ADDONS = ("overlay", "node-ports", "ingress", "node-exporter", "metrics-server")
+ADDONS = ("overlay", "node-ports", "ingress", "node-exporter", "metrics-server", "sign-in", "console")
 
 
 @pytest.mark.parametrize("plan", SHAPES, ids=lambda plan: f"{plan.ingress.kind}-{plan.masters}")

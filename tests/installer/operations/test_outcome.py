@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
+from installer.cluster.administrator import made_file
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
@@ -15,6 +16,7 @@ from installer.engine.progress import Progress
 from installer.health.report.model import save_report
 from installer.operations import resource_groups
 from installer.operations.outcome import (
+    console_lines,
     destroyed_lines,
     outcome_lines,
     outside_lines,
@@ -142,6 +144,32 @@ def test_an_installed_cluster_is_told_with_its_addresses_kubeconfig_health_and_w
     assert ("  health       healthy" in lines) is checked
     assert any(line.endswith("craton check demo") for line in lines)
     assert "rehearsal" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("addons", "lines"),
+    [
+        ({}, {"console": "https://demo.example.test  (D2)"}),
+        ({"console": False}, {"console": "none", "ingress": "https://demo.example.test  (D2)"}),
+        ({"sign_in": False}, {"sign-in": "with a token: kubectl create token ACCOUNT"}),
+        ({"ingress": False, "sign_in": False, "console": False},
+         {"console": "none; nothing answers at demo.example.test"}),
+    ],
+)  # fmt: skip
+def test_the_end_of_an_install_names_what_answers_and_who_signs_in(
+    directory: ClusterDirectory, addons: dict[str, bool], lines: dict[str, str]
+) -> None:
+    given = {"name": "demo", "subdomain": "example.test", "platform": "local", "addons": addons}
+    found = dict(console_lines(directory, InstallPlan.model_validate(given)))
+    assert found.items() >= lines.items()
+    assert ("trust" in found) is ("nothing answers" not in found["console"])
+
+
+def test_a_password_that_craton_made_is_named_by_its_file_alone(directory: ClusterDirectory) -> None:
+    write_private(made_file(directory), "a-secret-password\n")
+    plan = InstallPlan(name="demo", subdomain="example.test", platform="local")
+    found = dict(console_lines(directory, plan))
+    assert found["sign-in"] == f"admin@example.test; the password is in {made_file(directory)}"
 
 
 LEFT = [{"kind": "volume", "name": "demo-1", "detail": "20 GB"}, {"kind": "record", "name": "demo-k8s", "detail": ""}]

@@ -34,8 +34,8 @@ def _mistakes(data: dict[str, Any]) -> dict[str, str]:
 
 
 def _mistakes_at(field: str, value: object) -> dict[str, str]:
-    """Mistakes of a plan with this field; of a platform's setting, those of the field alone."""
-    if field.partition(".")[0] not in PLATFORMS:
+    """Mistakes of a plan with this field; those of the field alone where it is a platform's, or goes with others."""
+    if field.partition(".")[0] not in (*PLATFORMS, "addons", "certificate"):
         return _mistakes(_nested(field, value))
     found = validation.field_mistake(field, value)
     return {".".join(map(str, found.field)): found.text} if found else {}
@@ -55,6 +55,16 @@ ALLOWED: dict[str, list[object]] = {
     "networks.machines": ["192.168.0.0/24"],
     "networks.pods": ["10.128.0.0/11"],
     "networks.services": ["10.32.0.0/24"],
+    "addons.ingress": [True, False],
+    "addons.metrics_server": [True, False],
+    "addons.node_exporter": [True, False],
+    "addons.sign_in": [True, False],
+    "addons.console": [True, False],
+    "certificate.source": ["craton", "ca", "files"],
+    "certificate.file": [None, "~/console.pem"],
+    "certificate.key": [None, "/keys/my key"],
+    "sign_in.email": [None, "ada@example.com", "a+b@x.y"],
+    "sign_in.groups": [[], ["acme:ops", "Équipe"]],
     "kubernetes": ["v1.34.0", "v1.36.12"],
     "pod_security": ["privileged", "baseline", "restricted"],
     "ssh.user": ["craton", "_x", "core"],
@@ -89,6 +99,16 @@ REFUSED: dict[str, list[object]] = {
     "ingress.kind": ["", "lb", "Infra", True, None],
     "ingress.infra": [0, 81, -1, True, 1.0, "1"],
     "networks.user": ["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0.0/08", 10, None],
+    "addons.ingress": [0, "yes", None],
+    "addons.metrics_server": [0, "yes", None],
+    "addons.node_exporter": [0, "yes", None],
+    "addons.sign_in": [0, "yes", None],
+    "addons.console": [0, "yes", None],
+    "certificate.source": ["", "acme", None],
+    "certificate.file": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "certificate.key": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "sign_in.email": ["", "ada", "ada@", "a b@example.com", "ada@example.com\n", 1],
+    "sign_in.groups": [None, "acme", {"a": 1}],
     "kubernetes": ["", "1.36.2", "v1.36", "v1.33.0", "v1.99.0", "v1.36.2-rc.1", "latest", 1.36, None],
     "pod_security": ["", "Baseline", "none", True, 1, None],
     "ssh.user": ["", "Root", "1a", "a b", "a" * 33, "a\n", "$(id)", None],
@@ -205,6 +225,9 @@ def test_missing_fields_are_told_apart_from_empty_ones() -> None:
 CONFLICTS = [
     ({"workers": 0}, "workers", "You need at least one worker"),
     ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "A load balancer replaces infra nodes"),
+    ({"addons": {"ingress": False, "sign_in": False}}, "addons.console", "It answers behind the ingress controller"),
+    ({"certificate": {"source": "ca", "key": "k"}}, "certificate.file", "Name the file of the certificate"),
+    ({"certificate": {"file": "f"}}, "certificate.file", "Craton makes its own CA and needs no file"),
     (
         {"ingress": {"kind": "load-balancer"}, "rehearsal": {"load_balancers": False}},
         "ingress.kind",

@@ -60,7 +60,10 @@ async def get(command: Command, known: ClusterRecord, flags: Mapping[str, str]) 
 
 
 async def delete(command: Command, known: ClusterRecord, flags: Mapping[str, str]) -> None:
-    """`kubectl delete -f -`. What is in a namespace goes with it."""
+    """`kubectl delete -f -`, or pods by a label. What is in a namespace goes with it."""
+    if "--selector" in flags:  # pods, which are there again at once
+        command.say("No resources found")
+        return
     if "--ignore-not-found" not in flags:
         raise Exit(1, "error: a stand-in deletes manifests with --ignore-not-found alone")
     gone = {_identity(manifest) for manifest in documents(await command.read())}

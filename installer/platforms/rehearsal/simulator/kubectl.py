@@ -50,7 +50,7 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
             await configmaps.replace(command, known)
         case ["get", "certificatesigningrequests" | "csr"]:
             _get_requests(command, known, flags)
-        case ["get" | "delete" as verb] if flags.get("--filename") == "-":
+        case ["get" | "delete" as verb] | ["delete" as verb, "pod"] if flags.keys() & {"--filename", "--selector"}:
             await {"get": addons.get, "delete": addons.delete}[verb](command, known, flags)
         case ["get"] if flags.get("--raw", "").partition("?")[0] in ("/livez", "/readyz"):
             command.say("ok")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import Any
 
@@ -84,7 +85,11 @@ async def reset(command: Command) -> None:
     await command.site.store.save()
 
 
-async def policies(command: Command, _known: ClusterRecord) -> None:
+async def policies(command: Command, _known: ClusterRecord, arguments: list[str]) -> None:
+    if arguments:
+        text = command.machine.files.get(f"{certificates.KEPT}authentication.yaml", "")
+        command.say(f"{hashlib.sha256(text.encode()).hexdigest()}  authentication.yaml")
+        return
     try:
         files = read_payload(await command.read())
     except ValueError as error:

@@ -65,8 +65,8 @@ async def _on_master(command: Command, verb: str, arguments: list[str]) -> None:
             await addons.apply(command, _answering(command), name)
         case "kubectl", [_, *_]:
             await kubectl(command, _answering(command), arguments)
-        case "policies", []:
-            await membership.policies(command, _control_plane(command))
+        case "policies", [] | ["sums"]:
+            await membership.policies(command, _control_plane(command), arguments)
         case "kubeconfig", []:
             known = _control_plane(command)
             command.say(kubeconfig(known.name, f"https://{known.api}"))

@@ -264,7 +264,7 @@ def test_every_pod_of_a_cluster_runs(rehearsal: Rehearsal) -> None:
     found = json.loads(_node(rehearsal, "master-1", "kubectl get pods -A -o json").stdout)["items"]
     assert {pod["status"]["phase"] for pod in found} == {"Running"}
     assert {pod["metadata"]["namespace"] for pod in found} == {
-        "kube-system", "kube-flannel", "craton-ingress", "craton-monitoring",
+        "kube-system", "kube-flannel", "craton-ingress", "craton-monitoring", "craton-sign-in", "craton-console",
     }  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+"""The administrator's password: asked for or made at random, and kept as a bcrypt hash that no plan holds."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory, write_private
+
+_LEAST, _MOST = 12, 72
+"""bcrypt looks at no more than 72 bytes."""
+_RANDOM = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def hash_file(directory: ClusterDirectory) -> Path:
+    return directory.path / "administrator.bcrypt"
+
+
+def made_file(directory: ClusterDirectory) -> Path:
+    """The password that Craton made, until somebody sets another."""
+    return directory.path / "administrator-password"
+
+
+def set_password(directory: ClusterDirectory, password: str) -> None:
+    """Keep the hash of `password` for the next run, which brings it into the cluster. Raises InstallerError (usage)."""
+    size = len(password.encode())
+    if not _LEAST <= size <= _MOST or not password.isprintable():
+        raise InstallerError(
+            "set the administrator's password",
+            f"it has {size} bytes" if password.isprintable() else "it has characters that nobody can type",
+            hint=f"choose one of {_LEAST} to {_MOST} printable characters",
+            exit_code=ExitCode.USAGE,
+        )
+    write_private(hash_file(directory), _hash(password))
+    made_file(directory).unlink(missing_ok=True)
+
+
+def password_hash(directory: ClusterDirectory, known: str, *, make: bool) -> str:
+    """The hash of the password: kept here, else `known` to the cluster, else of one that is made now if `make`.
+
+    Empty if there is none. Raises InstallerError if the file cannot be read.
+    """
+    place = hash_file(directory)
+    try:
+        kept = place.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        kept = ""
+    except (OSError, UnicodeDecodeError) as error:
+        hint = f"remove it, then set the password again: craton password {directory.cluster}"
+        raise InstallerError("read the administrator's password", f"{place}: {error}", hint=hint) from None
+    if kept or known or not make:
+        return kept or known
+    password = "".join(secrets.choice(_RANDOM) for _ in range(20))
+    write_private(made_file(directory), password + "\n")
+    kept = _hash(password)
+    write_private(place, kept)
+    return kept
+
+
+def _hash(password: str) -> str:
+    import bcrypt
+
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(12)).decode()

@@ -1,0 +1,68 @@
+"""Who is who: what Dex, the console and the API servers are configured with so that they believe each other. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from installer.plan.model import InstallPlan
+
+KUBECTL_CLIENT, CONSOLE_CLIENT = "craton", "craton-console"
+"""Ids of Dex's clients: `craton login` on people's computers, which can keep no secret, and the console."""
+CONSOLE_SECRET = "console"
+"""Name of the Secret with which the console shows Dex that it is the console."""
+PREFIX = "oidc:"
+"""What users and groups of tokens begin with in the API."""
+
+
+def authenticator(plan: InstallPlan, certificate: str) -> dict[str, object]:
+    """How the API server judges Dex's tokens (JWTAuthenticator of apiserver.config.k8s.io/v1)."""
+    issuer: dict[str, object] = {
+        "url": plan.issuer,
+        "audiences": [KUBECTL_CLIENT, CONSOLE_CLIENT],
+        "audienceMatchPolicy": "MatchAny",
+    }
+    if certificate:
+        issuer["certificateAuthority"] = certificate
+    claims = {name: {"claim": claim, "prefix": PREFIX} for name, claim in (("username", "email"), ("groups", "groups"))}
+    return {"issuer": issuer, "claimMappings": claims}
+
+
+def administrators(plan: InstallPlan) -> list[dict[str, str]]:
+    """Subjects of the ClusterRoleBinding of those who administer the cluster by signing in."""
+    api = "rbac.authorization.k8s.io"
+    user = {"apiGroup": api, "kind": "User", "name": f"{PREFIX}{plan.administrator}"}
+    return [user, *({"apiGroup": api, "kind": "Group", "name": f"{PREFIX}{group}"} for group in plan.sign_in.groups)]
+
+
+def dex_configuration(plan: InstallPlan, hash: str, secret: str) -> str:
+    """Dex's configuration, as JSON, which is YAML. Secret."""
+    user = {"email": plan.administrator, "hash": hash, "username": "admin", "userID": "craton-administrator"}
+    kubectl = {"id": KUBECTL_CLIENT, "name": "kubectl", "public": True, "redirectURIs": []}
+    console = {"id": CONSOLE_CLIENT, "name": "Console", "secret": secret}
+    console |= {"redirectURIs": [f"https://{plan.console_host}/oidc-callback"]}  # type: ignore[dict-item]
+    return json.dumps({
+        "issuer": plan.issuer,
+        "storage": {"type": "kubernetes", "config": {"inCluster": True}},
+        "web": {"http": "0.0.0.0:5556"},
+        "oauth2": {"skipApprovalScreen": True},
+        "expiry": {"idTokens": "1h", "refreshTokens": {"absoluteLifetime": "720h", "validIfNotUsedFor": "168h"}},
+        "enablePasswordDB": True,
+        "staticPasswords": [user],
+        "staticClients": [kubectl, console],
+    }, indent=1)  # fmt: skip
+
+
+def console_environment(plan: InstallPlan) -> list[dict[str, object]]:
+    """Headlamp's settings, as environment variables of its container."""
+    if not plan.addons.sign_in:
+        return []
+    values = {
+        "HEADLAMP_CONFIG_OIDC_CLIENT_ID": CONSOLE_CLIENT,
+        "HEADLAMP_CONFIG_OIDC_IDP_ISSUER_URL": plan.issuer,
+        "HEADLAMP_CONFIG_OIDC_SCOPES": "openid,email,profile,groups,offline_access",
+    }
+    if plan.certificate.source != "files":
+        values["SSL_CERT_FILE"] = "/etc/craton-trust/ca.crt"
+    named: list[dict[str, object]] = [{"name": name, "value": value} for name, value in values.items()]
+    secret = {"secretKeyRef": {"name": CONSOLE_SECRET, "key": "secret"}}
+    return [*named, {"name": "HEADLAMP_CONFIG_OIDC_CLIENT_SECRET", "valueFrom": secret}]

@@ -1,0 +1,109 @@
+"""Sign-in: what Dex, the console and the API servers have to know of each other and of the administrator."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from installer.cluster import administrator, kubeadm, masters, objects
+from installer.cluster.console_certificate import issuer_certificate
+from installer.cluster.identity import CONSOLE_SECRET, authenticator, dex_configuration
+from installer.node.program import run_program
+from installer.plan.model import InstallPlan
+from installer.steps.step import Context, Observation, Permanent
+
+_DEX = ("craton-sign-in", "dex")
+_CONSOLE = ("craton-console", CONSOLE_SECRET)
+_APPLY = ("--server-side", "--force-conflicts", "--field-manager", "craton-sign-in", "--filename", "-")
+
+
+@dataclass(frozen=True)
+class SignInSecrets(Permanent):
+    """Dex has the administrator's password (its bcrypt hash) and the console's secret, which the console has, too.
+
+    The console's secret is made once and stays; the password is that of `craton password`, or one made at random.
+    """
+
+    plan: InstallPlan
+
+    def observe(self, ctx: Context) -> Observation:
+        found = {place: _read(ctx, *place) for place in (_DEX, _CONSOLE)}
+        wanted = self._wanted(ctx, found, make=False)
+        lacking = [f"{name} in {space}" for (space, name), data in wanted.items() if found[space, name] != data]
+        return Observation(not lacking, f"not as planned: {', '.join(lacking)}" if lacking else "as planned")
+
+    def apply(self, ctx: Context) -> None:
+        found = {place: _read(ctx, *place) for place in (_DEX, _CONSOLE)}
+        wanted = self._wanted(ctx, found, make=True)
+        masters.kubectl(ctx, "apply", *_APPLY, stdin=json.dumps(_list(wanted)))
+        for (space, _), app in ((_DEX, "dex"), (_CONSOLE, "headlamp")):
+            # They read what they know when they start; those that do not run yet are no error.
+            masters.kubectl(ctx, "delete", "pod", "--selector", f"app={app}", "-n", space, "--wait=false",
+                            "--ignore-not-found")  # fmt: skip
+
+    def _wanted(
+        self, ctx: Context, found: Mapping[tuple[str, str], Mapping[str, str]], *, make: bool
+    ) -> dict[tuple[str, str], dict[str, str]]:
+        """What both Secrets should hold. Secret."""
+        known = found[_CONSOLE].get("secret", "")
+        secret = known or (secrets.token_urlsafe(32) if make else "")
+        hash = administrator.password_hash(ctx.world.directory, _hash_in(found[_DEX]), make=make)
+        console = {"secret": secret}
+        if certificate := issuer_certificate(self.plan, ctx.world.directory):
+            console["ca.crt"] = certificate
+        return {_DEX: {"config.yaml": dex_configuration(self.plan, hash, secret)}, _CONSOLE: console}
+
+
+@dataclass(frozen=True)
+class Trust(Permanent):
+    """A master's API server believes who signed in. It reads the file again within a minute of its change."""
+
+    plan: InstallPlan
+    machine: str
+
+    def observe(self, ctx: Context) -> Observation:
+        said = run_program(ctx, self.machine, "policies", "sums")
+        same = hashlib.sha256(self._text(ctx).encode()).hexdigest() in said.split()
+        return Observation(same, "as planned" if same else "it does not know the issuer yet, or knows another")
+
+    def apply(self, ctx: Context) -> None:
+        text = kubeadm.payload({"authentication.yaml": self._text(ctx)})
+        run_program(ctx, self.machine, "policies", stdin=text)
+
+    def _text(self, ctx: Context) -> str:
+        if not self.plan.addons.sign_in:
+            return kubeadm.authentication()
+        return kubeadm.authentication([authenticator(self.plan, issuer_certificate(self.plan, ctx.world.directory))])
+
+
+def _hash_in(dex: Mapping[str, str]) -> str:
+    """The hash of the password that the cluster knows; empty if it knows none."""
+    try:
+        return str(json.loads(dex.get("config.yaml", ""))["staticPasswords"][0]["hash"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+
+
+def _read(ctx: Context, space: str, name: str) -> dict[str, str]:
+    """What a Secret holds; nothing if there is none, or what cannot be read."""
+    said = masters.kubectl(ctx, "get", "secret", name, "-n", space, "--ignore-not-found", "-o", "json")
+    data: Mapping[str, Any] = (objects.read(said) or {}).get("data") or {}
+    try:
+        return {key: base64.b64decode(str(value)).decode() for key, value in data.items()}
+    except ValueError:
+        return {}
+
+
+def _list(wanted: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, object]:
+    items: list[dict[str, object]] = []
+    for (space, name), texts in wanted.items():
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        items.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        metadata = {"name": name, "namespace": space}
+        items.append({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+    return {"apiVersion": "v1", "kind": "List", "items": items}

@@ -1,0 +1,144 @@
+"""Sign-in: one password and one secret, the same everywhere, and no one else's say in who is an administrator."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+from ruamel.yaml import YAML
+
+from installer.cluster import administrator, identity, manifests
+from installer.cluster.sign_in import SignInSecrets, Trust
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.plan.model import InstallPlan
+from tests.doubles.node_verbs import FakeCluster
+
+PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
+FIRST = "demo-master-1"
+DEX, CONSOLE = ("craton-sign-in", "dex"), ("craton-console", "console")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    return FakeCluster(PLAN).founded(FIRST)
+
+
+@pytest.fixture
+def directory(cluster: FakeCluster) -> ClusterDirectory:
+    return cluster.context().world.directory
+
+
+def kept(cluster: FakeCluster, place: tuple[str, str]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in cluster.secrets[place].items()}
+
+
+def dex(cluster: FakeCluster) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kept(cluster, DEX)["config.yaml"])
+    return found
+
+
+def test_a_password_is_made_at_random_where_nobody_set_one(cluster: FakeCluster, directory: ClusterDirectory) -> None:
+    step = SignInSecrets(PLAN)
+    assert not step.observe(cluster.context()).holds
+    assert not administrator.hash_file(directory).exists(), "looking makes nothing"
+    step.apply(cluster.context())
+    made = administrator.made_file(directory)
+    [user] = dex(cluster)["staticPasswords"]
+    assert user["email"] == "admin@example.test"
+    assert bcrypt.checkpw(made.read_text().strip().encode(), user["hash"].encode())
+    assert {path.stat().st_mode & 0o777 for path in (made, administrator.hash_file(directory))} == {0o600}
+    assert step.observe(cluster.context()).holds
+
+
+def test_a_password_that_somebody_sets_replaces_it(cluster: FakeCluster, directory: ClusterDirectory) -> None:
+    step = SignInSecrets(PLAN)
+    step.apply(cluster.context())
+    secret = kept(cluster, CONSOLE)["secret"]
+    administrator.set_password(directory, "correct horse battery")
+    assert not administrator.made_file(directory).exists()
+    assert not step.observe(cluster.context()).holds
+    step.apply(cluster.context())
+    assert bcrypt.checkpw(b"correct horse battery", dex(cluster)["staticPasswords"][0]["hash"].encode())
+    assert kept(cluster, CONSOLE)["secret"] == secret, "sessions of the console go on"
+    assert "master-1 kubectl delete pod --selector app=dex" in "\n".join(cluster.did())
+
+
+def test_another_computer_keeps_the_password_that_the_cluster_has(
+    cluster: FakeCluster, directory: ClusterDirectory
+) -> None:
+    SignInSecrets(PLAN).apply(cluster.context())
+    before = dex(cluster)
+    administrator.hash_file(directory).unlink()
+    assert SignInSecrets(PLAN).observe(cluster.context()).holds
+    assert dex(cluster) == before
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 73, "tab\tbetween it all", ""])
+def test_passwords_that_nobody_should_have_are_refused(directory: ClusterDirectory, password: str) -> None:
+    with pytest.raises(InstallerError, match=r"bytes|characters") as caught:
+        administrator.set_password(directory, password)
+    assert not password or password not in f"{caught.value.observed} {caught.value.hint}"
+    assert not administrator.hash_file(directory).exists()
+
+
+def test_no_secret_is_in_an_argument_or_a_log(cluster: FakeCluster) -> None:
+    ctx = cluster.context()
+    SignInSecrets(PLAN).apply(ctx)
+    secret = kept(cluster, CONSOLE)["secret"]
+    words = [*ctx.lines, *(told for _, told in cluster.asked)]
+    assert not [line for line in words if secret in line or "$2b$" in line]
+
+
+def test_the_api_server_believes_the_issuer_once_and_nobody_where_sign_in_is_left_out(cluster: FakeCluster) -> None:
+    step = Trust(PLAN, FIRST)
+    assert not step.observe(cluster.context()).holds
+    step.apply(cluster.context())
+    assert step.observe(cluster.context()).holds
+    found = YAML(typ="safe").load(io.StringIO(cluster.authentication[FIRST]))
+    [one] = found["jwt"]
+    assert one["issuer"]["url"] == "https://demo.example.test/dex"
+    assert one["issuer"]["certificateAuthority"].startswith("-----BEGIN CERTIFICATE-----")
+    assert set(one["issuer"]["audiences"]) == {client["id"] for client in _clients(cluster)}
+    assert one["claimMappings"]["username"] == {"claim": "email", "prefix": "oidc:"}
+    assert found["anonymous"]["conditions"], "as before"
+    without = Trust(InstallPlan.model_validate(PLAN.model_dump() | {"addons": {"sign_in": False}}), FIRST)
+    assert not without.observe(cluster.context()).holds
+    without.apply(cluster.context())
+    assert YAML(typ="safe").load(io.StringIO(cluster.authentication[FIRST]))["jwt"] == []
+
+
+def _clients(cluster: FakeCluster) -> list[dict[str, Any]]:
+    SignInSecrets(PLAN).apply(cluster.context())
+    return list(dex(cluster)["staticClients"])
+
+
+def test_the_console_and_dex_know_each_other(cluster: FakeCluster) -> None:
+    kubectl, console = _clients(cluster)
+    assert kubectl["public"]
+    assert "secret" not in kubectl
+    assert console["secret"] == kept(cluster, CONSOLE)["secret"]
+    assert console["redirectURIs"] == ["https://demo.example.test/oidc-callback"]
+    environment = {each["name"]: each for each in identity.console_environment(PLAN)}
+    assert environment["HEADLAMP_CONFIG_OIDC_CLIENT_ID"]["value"] == console["id"]
+    assert environment["HEADLAMP_CONFIG_OIDC_IDP_ISSUER_URL"]["value"] == dex(cluster)["issuer"]
+    assert "ca.crt" in kept(cluster, CONSOLE)
+
+
+def test_administrators_are_the_plans_and_the_console_has_no_rights() -> None:
+    plan = InstallPlan.model_validate(
+        {"name": "demo", "subdomain": "example.test", "sign_in": {"email": "ada@example.test", "groups": ["acme:ops"]}}
+    )
+    documents = list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(plan, "sign-in"))))
+    [binding] = [each for each in documents if each["metadata"]["name"] == "craton-administrators"]
+    assert [(each["kind"], each["name"]) for each in binding["subjects"]] == [
+        ("User", "oidc:ada@example.test"), ("Group", "oidc:acme:ops"),
+    ]  # fmt: skip
+    console = list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(plan, "console"))))
+    assert not [each for each in console if "Role" in each["kind"]]
