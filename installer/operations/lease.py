@@ -24,6 +24,8 @@ _RENEW = 30.0
 _NOT_YET = 2.0
 """Seconds until the next try, while the first master is bare or busy being made."""
 _UNREACHABLE = 15.0
+_ENDING = 3.0
+"""Seconds that the end of a run waits for a machine that is asked to renew the lease."""
 _OPERATION = "take the lease of the cluster"
 
 
@@ -101,7 +103,9 @@ class Keeper:
         """Give the lease back, unless it was lost. A machine that doesn't answer keeps it."""
         self._over.set()
         if self._thread:
-            self._thread.join(timeout=_UNREACHABLE)
+            self._thread.join(timeout=_ENDING)
+            if self._thread.is_alive():  # asking once more would take as long
+                return
         if not self._lost:
             with suppress(InstallerError):
                 self._lease.drop(self._holder)

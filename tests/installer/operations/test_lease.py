@@ -137,6 +137,29 @@ def test_a_machine_that_does_not_answer_stops_no_run(shared: OneLease) -> None:
     assert not stop.requested
 
 
+def test_the_end_of_a_run_does_not_wait_for_a_machine_that_hangs(
+    shared: OneLease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_ENDING", 0.01)
+    answers, asked, take = threading.Event(), threading.Event(), shared.take
+
+    def hang(holder: Holder, *, seize: bool = False) -> Held | None:
+        asked.set()
+        answers.wait()
+        return take(holder, seize=seize)
+
+    def drop(_holder: Holder) -> None:
+        raise AssertionError("a machine that hangs is not asked once more")
+
+    first, _ = keeper(shared, ADA)
+    first.start(seize=False)
+    monkeypatch.setattr(shared, "take", hang)
+    monkeypatch.setattr(shared, "drop", drop)
+    assert asked.wait(PATIENCE)
+    first.close()
+    answers.set()
+
+
 def test_a_copied_state_directory_is_another_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = ClusterDirectory(tmp_path / "demo")
     directory.path.mkdir()
