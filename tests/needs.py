@@ -49,6 +49,8 @@ TOOLS = {
     "tcsh": "tcsh",
     "zsh": "zsh",
     "kubectl": "kubernetes-client",
+    # a name server that takes updates
+    "named": "bind9",
     "haproxy": "haproxy",
     # machines on this computer
     "podman": "podman",

@@ -9,6 +9,7 @@ from installer.cluster.addons import Addon
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.cluster_dns import SpreadDNS
 from installer.cluster.control_plane import Init
+from installer.cluster.dns.steps import dns_check, dns_steps
 from installer.cluster.join import Join
 from installer.cluster.kubeconfig import Kubeconfig
 from installer.cluster.nodes import Roles
@@ -27,6 +28,7 @@ _CERTIFICATE_DEADLINE = 180.0
 def checks(plan: InstallPlan) -> Iterator[Step]:
     """What is looked at on this computer before anything is made."""
     yield from certificate_check(plan)
+    yield from dns_check(plan)
 
 
 def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
@@ -44,6 +46,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             deadline=300.0,
         )
     yield from addon_steps(plan, topology)
+    yield from dns_steps(plan, topology)
 
 
 def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from installer.plan.fields import (
     valid_subdomain,
     valid_whole_number,
 )
-from installer.plan.sections import SSH, Addons, Artifacts, Certificate, Ingress, Networks, SignIn
+from installer.plan.sections import DNS, SSH, Addons, Artifacts, Certificate, Ingress, Networks, SignIn
 
 FORMAT: Literal[1] = 1
 
@@ -42,6 +42,7 @@ class CommonSettings(Part):
     addons: Addons = Addons()
     certificate: Certificate = Certificate()
     sign_in: SignIn = SignIn()
+    dns: DNS = DNS()
     networks: Networks = Networks()
     kubernetes: Annotated[str, BeforeValidator(valid_release)] = DEFAULT_KUBERNETES
     pod_security: Literal["privileged", "baseline", "restricted"] = "privileged"

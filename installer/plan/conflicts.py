@@ -51,6 +51,20 @@ def _infra_with_balancer(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
+def _dns_server(plan: PlanSettings) -> Iterator[Conflict]:
+    if plan.dns.provider == "rfc2136":
+        for name, what in (("server", "server"), ("key_name", "name of the key"), ("key_file", "file of the key")):
+            if getattr(plan.dns, name) is None:
+                yield (
+                    ("dns", name),
+                    "nothing",
+                    f"Updates of a zone need the {what}. Enter it, or choose provider: hosts.",
+                )
+        zone = plan.dns.zone or plan.subdomain
+        if plan.subdomain != zone and not plan.subdomain.endswith(f".{zone}"):
+            yield ("dns", "zone"), f"'{zone}'", f"{plan.subdomain} is not in the zone {zone}. Choose the zone above it."
+
+
 def _addons_without_ingress(plan: PlanSettings) -> Iterator[Conflict]:
     for name in ("sign_in", "console"):
         if getattr(plan.addons, name) and not plan.addons.ingress:
@@ -146,6 +160,7 @@ _RULES = (
     ConflictRule((("ingress",),), _infra_with_balancer),
     ConflictRule((("certificate",),), _certificate_files),
     ConflictRule((("addons",),), _addons_without_ingress),
+    ConflictRule((("dns",), ("subdomain",)), _dns_server),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
     ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

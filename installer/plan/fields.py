@@ -161,6 +161,7 @@ _JUMP = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._+@-]*@)?\[?[A-Za-z0-9][A-Za-z0-9._
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9.:-]*(/[a-z0-9][a-z0-9._-]*)+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_ZONE = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*")
 _EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -262,6 +263,18 @@ def valid_email(value: object) -> str | None:
     if value is None or (isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value)):
         return value
     raise refuse(value, "Enter an e-mail address, such as ada@example.com.")
+
+
+def valid_name_server(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and isinstance(addresses.parse(value), IPv4Address)):
+        return value
+    raise refuse(value, "Enter the IPv4 address of the zone's primary server, such as 10.0.0.53.")
+
+
+def valid_zone(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= 253 and _ZONE.fullmatch(value)):
+        return value
+    raise refuse(value, "Enter a DNS name, such as example.com, without a dot at its end.")
 
 
 def valid_group(value: object) -> str:

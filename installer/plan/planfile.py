@@ -148,6 +148,11 @@ _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Workers run the user's applications.", ("workers",)),
     ("Where traffic for the console enters: infra (nodes, and how many) or load-balancer.", ("ingress",)),
     ("What Craton brings up in the cluster besides its network; false leaves it out.", ("addons",)),
+    (
+        "Where the cluster's names are published, besides the machines' hosts files: nowhere (hosts), by you (manual)\n"
+        "or in a zone that takes signed updates (rfc2136).",
+        ("dns",),
+    ),
     ("Who administers the cluster by signing in. Passwords are kept outside plans.", ("sign_in",)),
     (
         "Who signs the certificate of the console's name: craton (a CA that Craton makes), ca (yours, from files)\n"

@@ -19,9 +19,11 @@ from installer.plan.fields import (
     valid_group,
     valid_jump,
     valid_key_path,
+    valid_name_server,
     valid_no_proxy,
     valid_public_key,
     valid_versions,
+    valid_zone,
 )
 
 MAX_INFRA = 80
@@ -66,6 +68,25 @@ class Addons(Part):
     def left_out(self) -> tuple[str, ...]:
         """Names of those that are off."""
         return tuple(name.replace("_", "-") for name in type(self).model_fields if not getattr(self, name))
+
+
+class DNS(Part):
+    """Where the contract's names (D1, D2) are published, besides the machines' own hosts files."""
+
+    provider: Literal["hosts", "manual", "rfc2136"] = "hosts"
+    """`hosts`: nowhere; `manual`: you enter them, and Craton waits; `rfc2136`: updates of a zone, signed with a key."""
+    server: Annotated[str | None, BeforeValidator(valid_name_server)] = None
+    """IPv4 address of the zone's primary server."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 53
+    zone: Annotated[str | None, BeforeValidator(valid_zone)] = None
+    """The zone that the names are in; None for the plan's subdomain."""
+    key_name: Annotated[str | None, BeforeValidator(valid_zone)] = None
+    """Name of the key that may update the zone (TSIG)."""
+    key_file: Annotated[str | None, BeforeValidator(valid_key_path)] = None
+    """File on this computer with the key: its base64 alone, or as tsig-keygen writes it."""
+    algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
+    ttl: Annotated[int, Field(ge=1, le=86400)] = 60
+    """Seconds for which others may remember the addresses."""
 
 
 class SignIn(Part):

@@ -63,6 +63,7 @@ def certified(machine: str) -> str:
 CLUSTER_DNS = "join/cluster-dns"
 NODE_PORTS = "control-plane/node-ports"
 INGRESS = "ingress/controller"
+ZONE_CHECKED = "check/zone"
 CERTIFICATE_CHECKED = "check/certificate"
 CERTIFICATE = "ingress/certificate"
 SIGN_IN_SECRETS = "ingress/sign-in-secrets"
@@ -77,6 +78,11 @@ def addon(name: str) -> str:
 def named(name: str) -> str:
     """A name of the contract leads where it should."""
     return f"dns/{name}"
+
+
+def published(name: str) -> str:
+    """A name of the contract is in the DNS that the plan names."""
+    return f"dns/publish/{name}"
 
 
 def verified(machine: str) -> str:

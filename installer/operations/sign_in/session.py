@@ -45,15 +45,34 @@ def credential(cluster: str) -> str:
     directory, plan = _known(cluster)
     kept = tokens.load(directory)
     if kept is None or kept.issuer != plan.issuer:
-        raise InstallerError(
-            f"sign in to {cluster}", "nobody is signed in", hint=f"craton login {cluster}", exit_code=ExitCode.USAGE
-        )
+        raise _nobody(cluster)
     if not kept.lasts(_LEAST):
-        kept = provider(directory, plan).refreshed(kept)
-        tokens.save(directory, kept)
+        kept = _refreshed(directory, plan)
     ends = datetime.fromtimestamp(kept.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     status = {"token": kept.id_token, "expirationTimestamp": ends}
     return json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status})
+
+
+def _refreshed(directory: ClusterDirectory, plan: InstallPlan) -> Tokens:
+    """Fresh tokens. Of several kubectl at once only one asks: a refresh token works once."""
+    import fcntl
+
+    lock = tokens.place(directory).with_suffix(".lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        kept = tokens.load(directory)
+        if kept is None or not kept.lasts(_LEAST):
+            if kept is None:
+                raise _nobody(plan.name)
+            kept = provider(directory, plan).refreshed(kept)
+            tokens.save(directory, kept)
+        return kept
+
+
+def _nobody(cluster: str) -> InstallerError:
+    return InstallerError(
+        f"sign in to {cluster}", "nobody is signed in", hint=f"craton login {cluster}", exit_code=ExitCode.USAGE
+    )
 
 
 def sign_out(cluster: str) -> bool:

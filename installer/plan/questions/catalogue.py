@@ -38,6 +38,7 @@ _POD_SECURITY = always(
 )
 _ADDON = always(Risk.CAREFUL, "what it brings is added to the running cluster, or removed from it")
 _CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate at once")
+_NAMES = always(Risk.SAFE, "the names are published there by the next run; records that an older plan made stay")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
 
 _PAGES = (
@@ -168,6 +169,25 @@ _PAGES = (
                  "Headlamp shows the cluster in a browser, with the rights of whoever signs in.",
                  kind=Kind.YES_NO, rules=("D2",), applies=conditions.with_ingress, default=conditions.with_ingress,
                  change=_ADDON),
+        Question("dns.provider", "--dns", "DNS", "Who publishes the cluster's names?",
+                 "The machines find each other without any DNS. This is for everybody else.",
+                 kind=Kind.CHOICE, choices=choices.dns_provider, rules=("D1", "D2"), applies=conditions.real_machines,
+                 change=_NAMES),
+        Question("dns.server", "--dns-server", "DNS server", "Which server takes updates of the zone? (an address)",
+                 "The zone's primary server. Craton asks it over TCP.",
+                 applies=conditions.updates_zone, read=or_none, change=_NAMES),
+        Question("dns.port", "--dns-port", "DNS port", "Which port does that server answer on?",
+                 "Almost always 53.",
+                 kind=Kind.INTEGER, applies=conditions.updates_zone, change=_NAMES),
+        Question("dns.zone", "--dns-zone", "DNS zone", "Which zone are the names in? (or empty)",
+                 "If empty, the zone is the cluster's domain.",
+                 applies=conditions.updates_zone, read=or_none, change=_NAMES),
+        Question("dns.key_name", "--dns-key-name", "DNS key", "What is the name of the key that may update the zone?",
+                 "The server knows the key by this name (TSIG).",
+                 applies=conditions.updates_zone, read=or_none, change=_NAMES),
+        Question("dns.key_file", "--dns-key-file", "DNS key file", "Which file has that key?",
+                 "A path on this computer, as tsig-keygen writes it. The plan holds the path, never the key.",
+                 applies=conditions.updates_zone, read=or_none, change=_NAMES),
         Question("certificate.source", "--certificate", "Certificate",
                  "Who signs the certificate of the console's name?",
                  "Craton checks your files before anything starts, and renews what it signs itself.",
@@ -233,6 +253,8 @@ QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question 
 
 UNASKED: Mapping[str, Judge] = {
     "sign_in.groups": _ADDON,
+    "dns.algorithm": _NAMES,
+    "dns.ttl": _NAMES,
     "artifacts.sums": _DOWNLOADS,
     "artifacts.digests": _DOWNLOADS,
     "artifacts.versions": _DOWNLOADS,

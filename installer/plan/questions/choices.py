@@ -60,6 +60,14 @@ def ingress(answers: Answers) -> tuple[Choice, ...]:
     )
 
 
+def dns_provider(_answers: Answers) -> tuple[Choice, ...]:
+    return (
+        Choice("hosts", "Hosts files", "the machines' own; you add two lines to yours"),
+        Choice("manual", "By hand", "you enter the records, and Craton waits until the zone's servers have them"),
+        Choice("rfc2136", "Signed updates", "BIND, Knot, PowerDNS and others take them (RFC 2136, TSIG)"),
+    )
+
+
 def certificate(_answers: Answers) -> tuple[Choice, ...]:
     return (
         Choice("craton", "A CA of Craton's", "made for this cluster; browsers trust it once you import it"),

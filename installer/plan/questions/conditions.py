@@ -52,6 +52,11 @@ def with_ingress(answers: Answers) -> bool:
     return answers.get("addons.ingress") is not False
 
 
+def updates_zone(answers: Answers) -> bool:
+    """The names are published in a zone that takes updates."""
+    return answers.get("dns.provider") == "rfc2136" and not stand_ins(answers)
+
+
 def with_sign_in(answers: Answers) -> bool:
     """People sign in with e-mail and password."""
     return with_ingress(answers) and answers.get("addons.sign_in") is not False

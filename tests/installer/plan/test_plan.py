@@ -35,7 +35,7 @@ def _mistakes(data: dict[str, Any]) -> dict[str, str]:
 
 def _mistakes_at(field: str, value: object) -> dict[str, str]:
     """Mistakes of a plan with this field; those of the field alone where it is a platform's, or goes with others."""
-    if field.partition(".")[0] not in (*PLATFORMS, "addons", "certificate"):
+    if field.partition(".")[0] not in (*PLATFORMS, "addons", "certificate", "dns"):
         return _mistakes(_nested(field, value))
     found = validation.field_mistake(field, value)
     return {".".join(map(str, found.field)): found.text} if found else {}
@@ -64,6 +64,14 @@ ALLOWED: dict[str, list[object]] = {
     "certificate.file": [None, "~/console.pem"],
     "certificate.key": [None, "/keys/my key"],
     "sign_in.email": [None, "ada@example.com", "a+b@x.y"],
+    "dns.provider": ["hosts", "manual", "rfc2136"],
+    "dns.server": [None, "10.0.0.53"],
+    "dns.port": [53, 5353],
+    "dns.zone": [None, "example.com"],
+    "dns.key_name": [None, "craton", "craton.example.com"],
+    "dns.key_file": [None, "~/tsig.key"],
+    "dns.algorithm": ["hmac-sha256", "hmac-sha512"],
+    "dns.ttl": [1, 86400],
     "sign_in.groups": [[], ["acme:ops", "Équipe"]],
     "kubernetes": ["v1.34.0", "v1.36.12"],
     "pod_security": ["privileged", "baseline", "restricted"],
@@ -107,6 +115,14 @@ REFUSED: dict[str, list[object]] = {
     "certificate.source": ["", "acme", None],
     "certificate.file": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
     "certificate.key": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "dns.provider": ["", "route53", None],
+    "dns.server": ["", "ns.example.com", "::1", 1],
+    "dns.port": [0, 65536, "53", None],
+    "dns.zone": ["", "a..b", "example.com.", 1],
+    "dns.key_name": ["", "a b", 1],
+    "dns.key_file": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "dns.algorithm": ["", "hmac-md5", None],
+    "dns.ttl": [0, 86401, "60", None],
     "sign_in.email": ["", "ada", "ada@", "a b@example.com", "ada@example.com\n", 1],
     "sign_in.groups": [None, "acme", {"a": 1}],
     "kubernetes": ["", "1.36.2", "v1.36", "v1.33.0", "v1.99.0", "v1.36.2-rc.1", "latest", 1.36, None],
@@ -226,6 +242,16 @@ CONFLICTS = [
     ({"workers": 0}, "workers", "You need at least one worker"),
     ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "A load balancer replaces infra nodes"),
     ({"addons": {"ingress": False, "sign_in": False}}, "addons.console", "It answers behind the ingress controller"),
+    (
+        {"dns": {"provider": "rfc2136", "key_name": "k", "key_file": "f"}},
+        "dns.server",
+        "Updates of a zone need the server",
+    ),
+    (
+        {"dns": {"provider": "rfc2136", "server": "10.0.0.53", "key_name": "k", "key_file": "f", "zone": "other.test"}},
+        "dns.zone",
+        "example.test is not in the zone other.test",
+    ),
     ({"certificate": {"source": "ca", "key": "k"}}, "certificate.file", "Name the file of the certificate"),
     ({"certificate": {"file": "f"}}, "certificate.file", "Craton makes its own CA and needs no file"),
     (
