@@ -24,8 +24,8 @@ class NextStep:
 
 
 def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep, ...]:
-    """The commands for this cluster. No kubectl of stand-ins, which run no applications."""
-    name = plan.name
+    """The commands for this cluster. Stand-ins run no applications and have no etcd: no kubectl and no backup there."""
+    name, stand_ins = plan.name, plan.traits.stand_ins
     own = bool(hosts(plan))
     kubectl = (
         NextStep(f"export KUBECONFIG={directory.kubeconfig}", "use it in this terminal"),
@@ -34,10 +34,10 @@ def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep
         NextStep(_REACH, "reach it at http://localhost:8080"),
     )
     return (
-        *(() if plan.traits.stand_ins else kubectl),
+        *(() if stand_ins else kubectl),
         NextStep(f"craton check {name}", "check its health"),
         NextStep(f"craton nodes add {name} {'--machine ADDRESS' if own else '--workers 1'}", "add a machine"),
-        NextStep(f"craton etcd backup {name}", "back it up"),
+        *(() if stand_ins else (NextStep(f"craton etcd backup {name}", "back it up"),)),
         NextStep(f"craton destroy {name}", "delete it, all of it"),
     )
 

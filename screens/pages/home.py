@@ -15,7 +15,7 @@ from installer.common.errors import InstallerError
 from installer.operations import clusters, lookup, runs
 from installer.steps.platform import RunOptions
 from screens import theme
-from screens.pages.base import CratonScreen
+from screens.pages.home_actions import ACTIONS, ClusterActions
 from screens.pages.login import attempt_after_asking, plan_of_cluster
 from screens.theme import Mark
 from screens.widgets.header import TitleBar
@@ -61,6 +61,7 @@ _ALLOWED = {
     "resume": ("failed", "interrupted", "unknown"),
     "check": ("installed", "failed", "interrupted", "unknown", "unreadable"),
     "destroy": ("installed", "failed", "interrupted", "partly destroyed", "unknown", "unreadable"),
+    **dict.fromkeys(ACTIONS, ("installed",)),
     "watch": (*_RUNNING, "failed", "interrupted", "installed"),
     "review": tuple(_MARKS),
     "open": tuple(_MARKS),
@@ -76,7 +77,7 @@ takes a minute, and leaves nothing behind.
 """
 
 
-class HomeScreen(CratonScreen[None]):
+class HomeScreen(ClusterActions):
     """Lists the clusters and opens the other screens."""
 
     HELP = (
@@ -214,14 +215,14 @@ class HomeScreen(CratonScreen[None]):
                 self,
                 lambda: plan_of_cluster(name),
                 lambda: runs.start_resume(name, RunOptions()),
-                lambda _: self._watch(name),
+                lambda _: self.watch_run(name),
             )
 
     def action_watch(self) -> None:
         if self.chosen:
-            self._watch(self.chosen.name)
+            self.watch_run(self.chosen.name)
 
-    def _watch(self, cluster: str) -> None:
+    def watch_run(self, cluster: str) -> None:
         from installer.common.paths import ClusterDirectory
         from screens.pages.progress import ProgressScreen
 

@@ -127,8 +127,8 @@ def test_the_commands_lead_from_kubeconfig_to_a_first_application_and_on_to_dest
     assert "craton nodes add demo --machine ADDRESS" in commands(plan(**OWN))
 
 
-def test_a_rehearsal_offers_no_kubectl() -> None:
-    assert not any("kubectl" in command for command in commands(plan()))
+def test_a_rehearsal_offers_no_kubectl_and_no_backup() -> None:
+    assert not any("kubectl" in command or "backup" in command for command in commands(plan()))
 
 
 def test_the_commands_are_kept_in_a_file_of_the_cluster() -> None:

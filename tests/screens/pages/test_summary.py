@@ -71,11 +71,11 @@ async def test_opens_above_the_finished_run_and_quits_with_its_exit_code(install
 
 async def test_the_next_commands_can_be_copied_one_by_one_or_all(installed: Run) -> None:
     async with application(installed).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "back it up", "craton etcd backup demo")
+        await shows(pilot, "add a machine", "craton destroy demo")
         await pilot.press("enter")
         assert pilot.app.clipboard == "craton check demo"
         await pilot.press("down", "down", "enter")
-        assert pilot.app.clipboard == "craton etcd backup demo"
+        assert pilot.app.clipboard == "craton destroy demo"
         await pilot.press("a")
         assert pilot.app.clipboard.startswith("# check its health\ncraton check demo\n")
         assert pilot.app.clipboard.endswith("craton destroy demo\n")
