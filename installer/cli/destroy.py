@@ -45,11 +45,17 @@ def destroy(
     accept_new_host_keys: AcceptNew = False,
     take_over: TakeOver = False,
 ) -> None:
-    """Delete a cluster, then look again to prove that nothing is left."""
+    """Delete a cluster, then look again to prove that nothing is left.
+
+    A cluster that this computer does not know is found by its tags: aws://REGION/NAME.
+    """
     from installer.operations import destroy, lookup, outcome
     from installer.steps.platform import RunOptions
 
-    cluster = lookup.adopt(Path(target)) if is_path(target) else lookup.existing(target).cluster
+    if "://" in target:
+        cluster = lookup.adopt_remote(target)
+    else:
+        cluster = lookup.adopt(Path(target)) if is_path(target) else lookup.existing(target).cluster
     mode = mode_of(as_json=as_json, plain=plain)
     if mode is Mode.SCREEN and not yes:
         from screens.app import run_destroy

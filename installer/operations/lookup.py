@@ -40,6 +40,17 @@ def adopt(plan_path: Path) -> str:
     return directory.cluster
 
 
+def adopt_remote(address: str) -> str:
+    """The name of the cluster at PLATFORM://PLACE, made known here if it is not. A destroy needs no more than that."""
+    from installer.plan import planfile
+    from installer.platforms import remote_plan
+
+    directory = ClusterDirectory.of(address.rpartition("/")[2])
+    if not directory.plan.exists():
+        write_private(directory.plan, planfile.dump(remote_plan(address)).encode())
+    return directory.cluster
+
+
 def load(cluster: str) -> InstallPlan:
     """The saved plan of a cluster. Raises InstallerError (plan) if somebody gave it another name."""
     from installer.plan import planfile

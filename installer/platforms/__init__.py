@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from installer.common.errors import ExitCode, InstallerError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,6 +26,22 @@ def open_platform(plan: InstallPlan, options: RunOptions | None = None) -> Platf
     Touches nothing outside. Raises InstallerError (usage) if the options make no sense for this plan.
     """
     found: Platform = import_module(f"{__name__}.{plan.platform}.platform").open_platform(plan, options)
+    return found
+
+
+def remote_plan(address: str) -> InstallPlan:
+    """The plan of the cluster at PLATFORM://PLACE, as far as what exists there says it. Raises InstallerError."""
+    name, _, place = address.partition("://")
+    try:
+        module = import_module(f"{__name__}.{name}.remote")
+    except ModuleNotFoundError:
+        raise InstallerError(
+            "find the cluster",
+            f"no platform {name} finds clusters by an address",
+            hint="Give the cluster's name, or its plan file.",
+            exit_code=ExitCode.USAGE,
+        ) from None
+    found: InstallPlan = module.plan_of(place)
     return found
 
 

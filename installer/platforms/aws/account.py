@@ -13,6 +13,9 @@ from installer.platforms.aws.errors import no_answer, no_credentials, refusal
 _CONNECTING, _ANSWERING, _ATTEMPTS = 5, 30, 4
 """Seconds to connect, seconds until an answer, and attempts of one request within botocore."""
 
+_ONCE = ("create_", "allocate_")
+"""Requests that make something, without a token: if an answer is lost, whoever asked looks first, then asks again."""
+
 _SERVICE_OF_ACTION = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """Services whose IAM actions begin otherwise than boto3 calls them."""
 
@@ -26,14 +29,14 @@ class Account:
         self.requests: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._session: Any = None
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, bool], Any] = {}
 
     def ask(self, service: str, operation: str, **given: Any) -> dict[str, Any]:
         """One request; `operation` as boto3 has it. Raises AwsError."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         action = action_of(service, operation)
-        client = self._client(service)
+        client = self._client(service, once=operation.startswith(_ONCE))
         with self._lock:
             self.requests[action] += 1
         try:
@@ -77,14 +80,14 @@ class Account:
                 client.close()
             self._clients.clear()
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, *, once: bool) -> Any:
         """The client of a service: making one is slow and not safe from two threads, using one is."""
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._opened(service)
-            return self._clients[service]
+            if (service, once) not in self._clients:
+                self._clients[service, once] = self._opened(service, 1 if once else _ATTEMPTS)
+            return self._clients[service, once]
 
-    def _opened(self, service: str) -> Any:
+    def _opened(self, service: str, attempts: int) -> Any:
         try:
             import boto3
             from botocore.config import Config
@@ -99,7 +102,7 @@ class Account:
         config = Config(
             connect_timeout=_CONNECTING,
             read_timeout=_ANSWERING,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=16,
             user_agent_extra="craton",
         )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.doubles.aws.fixtures import aws, aws_server
+
+__all__ = ["aws", "aws_server"]
+
 _NOWHERE = "http://127.0.0.1:9"
 
 

@@ -1,0 +1,45 @@
+"""Which of the actions that a cluster needs its caller may not do, as far as EC2 tells without doing them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from installer.common.errors import InstallerError
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.aws.settings import Aws
+from installer.platforms.aws.account import Account, action_of
+from installer.platforms.aws.errors import AwsError
+from installer.platforms.aws.images import Images
+
+_WOULD = "DryRunOperation"
+_REFUSED = ("UnauthorizedOperation", "AccessDenied")
+
+
+def missing(account: Account, images: Images, plan: InstallPlan) -> list[str]:
+    """Actions that EC2 refuses this caller. Other services have no dry runs; theirs show when they are first needed."""
+    aws = plan.settings_of(Aws)
+    tries: dict[str, dict[str, Any]] = {"create_security_group": {"GroupName": plan.name, "Description": "Craton"}}
+    if aws.vpc:
+        tries["create_security_group"]["VpcId"] = aws.vpc
+    else:
+        tries["create_vpc"] = {"CidrBlock": str(plan.networks.machines)}
+        tries["create_internet_gateway"] = {}
+    if plan.infra:
+        tries["allocate_address"] = {"Domain": "vpc"}
+    try:
+        image = images.of(aws.image, aws.master_type).id
+        tries["run_instances"] = {"ImageId": image, "InstanceType": aws.master_type, "MinCount": 1, "MaxCount": 1}
+    except InstallerError:  # the check of images says it
+        pass
+    return [action_of("ec2", operation) for operation, given in tries.items() if _refused(account, operation, given)]
+
+
+def _refused(account: Account, operation: str, given: dict[str, Any]) -> bool:
+    try:
+        account.ask("ec2", operation, DryRun=True, **given)
+    except AwsError as error:
+        if error.code in _REFUSED:
+            return True
+        if error.code != _WOULD and error.retryable and not error.missing:
+            raise
+    return False
