@@ -102,6 +102,7 @@ class Listing:
         self._account = account
         self._cluster = cluster
         self.instances: Shared[tuple[Instance, ...]] = Shared(self._instances)
+        self._by_machine: tuple[tuple[Instance, ...], dict[str, Instance]] = ((), {})
         self._things = {name: Shared(partial(self._listed, kind)) for name, kind in EC2.items()}
         self.balancers: Shared[tuple[Found, ...]] = Shared(self._balancers)
         self.target_groups: Shared[tuple[Found, ...]] = Shared(self._target_groups)
@@ -129,7 +130,13 @@ class Listing:
 
     def by_machine(self, newer_than: int = 0) -> dict[str, Instance]:
         """The instance of each machine that lives."""
-        return {one.machine: one for one in self.instances.value(newer_than) if one.machine and one.lives}
+        listed = self.instances.value(newer_than)
+        last, known = self._by_machine
+        if last is not listed:
+            found = {one.machine: one for one in listed if one.machine and one.lives}
+            self._by_machine = (listed, found)
+            return found
+        return known
 
     def _listed(self, kind: Kind) -> tuple[Found, ...]:
         more = {"MaxResults": kind.most} if kind.most else {}

@@ -17,7 +17,7 @@ from installer.platforms.aws.account import Account
 from installer.platforms.aws.first_contact import FirstContact, host_key
 from installer.platforms.aws.images import Images
 from installer.platforms.aws.lease import AwsLease
-from installer.platforms.aws.listing import Instance, Listing
+from installer.platforms.aws.listing import Found, Instance, Listing
 from installer.platforms.aws.names import group_name
 from installer.platforms.aws.security_groups import in_force
 from installer.ssh.connection import Connections
@@ -51,19 +51,30 @@ class AwsPlatform:
         self.listing = Listing(self.account, plan.name)
         self.images = Images(self.account)
         self.first_contact = FirstContact(ClusterDirectory.of(plan.name).path)
+        self._located: tuple[Topology, Mapping[str, Instance], tuple[Found, ...], Topology] | None = None
         self._seen = (0, 0.0)
         """Version of the instances' list, and when it was seen first."""
 
     def located(self, topology: Topology) -> Topology:
         """With the private addresses and zones of instances, and the balancer's host name, as they are listed."""
         known = self.listing.by_machine()
+        balancers = self.listing.balancers.value() if topology.load_balancer else ()
+        last = self._located  # every step of each machine asks: without this a thousand machines cost a million looks
+        if last and last[0] is topology and last[1] is known and last[2] is balancers:
+            return last[3]
+        found = self._joined(topology, known, balancers)
+        self._located = (topology, known, balancers, found)
+        return found
+
+    @staticmethod
+    def _joined(topology: Topology, known: Mapping[str, Instance], balancers: tuple[Found, ...]) -> Topology:
         machines = tuple(
             replace(machine, address=found.private, zone=found.zone) if (found := known.get(machine.name)) else machine
             for machine in topology.machines
         )
         balancer = topology.load_balancer
         if balancer:
-            named = {str(one["LoadBalancerName"]): str(one["DNSName"]) for one in self.listing.balancers.value()}
+            named = {str(one["LoadBalancerName"]): str(one["DNSName"]) for one in balancers}
             balancer = replace(balancer, host=named.get(balancer.name, ""))
         return replace(topology, machines=machines, load_balancer=balancer)
 

@@ -23,8 +23,8 @@ from tests.doubles.aws.remains import keep, remains
 from tests.installer.platforms.aws.plans import plan
 from tests.installer.platforms.aws.runs import Cluster
 
-RESUME = 40
-"""Requests at most, of a resume that finds everything in place."""
+RESUME, INSTALL = 40, 150
+"""Requests at most, of a resume that finds everything in place and of the machines of an install of 3 + 100."""
 
 
 @pytest.fixture
@@ -230,6 +230,16 @@ def test_another_computer_destroys_what_is_tagged_and_nothing_else(
     assert (known.subdomain, known.settings_of(Aws).dns) == (given.subdomain, "manual")
     assert cluster.destroy(known) is ExitCode.DONE, cluster.errors
     assert remains(aws) == []
+
+
+def test_a_hundred_workers_cost_few_requests_more_than_one(aws: Account, cluster: Cluster) -> None:
+    aws.quotas["L-1216C47A"] = 1000.0
+    given = plan(workers=100, masters=3)
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    assert cluster.requests <= INSTALL
+    assert aws.calls["ec2:RunInstances"] <= 20
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    assert cluster.requests <= RESUME
 
 
 def test_the_secret_of_new_machines_is_nowhere_but_in_its_file(aws: Account, cluster: Cluster) -> None:
