@@ -9,6 +9,7 @@ import pytest
 
 from installer.artifacts import checksums, digests, http
 from installer.artifacts import images as bundled
+from installer.artifacts.addon_images import images_of_addons
 from installer.artifacts.catalogue import IMAGE_SUMS
 from installer.artifacts.container_images import images, images_of
 from installer.artifacts.http import Work
@@ -74,7 +75,7 @@ def recorded(path: Path) -> dict[str, str]:
 def test_a_review_records_the_digest_of_every_image(path: Path) -> None:
     found = checksums.record(path)
     assert recorded(path) == {name: digest(name) for name in NAMES}
-    assert found.sentences[1] == f"recorded the digests of 9 images in {path}"
+    assert found.sentences[1] == f"recorded the digests of 14 images in {path}"
     assert digests.lacking(found.plan) == ()
     assert path.read_text().startswith(PLAN.partition("MIRROR")[0])
 
@@ -174,7 +175,8 @@ def test_an_image_whose_archive_has_a_sum_needs_no_digest() -> None:
 
 def test_machines_other_than_masters_run_nothing_of_the_control_plane() -> None:
     plan = plan_with()
-    assert images_of(plan, Role.MASTER) == NAMES
+    addons = images_of_addons(plan)
+    assert images_of(plan, Role.MASTER) == tuple(name for name in NAMES if name not in addons)
     assert [name.rpartition("/")[2].partition(":")[0] for name in images_of(plan, Role.WORKER)] == [
         "kube-proxy", "coredns", "pause", "flannel", "flannel-cni-plugin",
     ]  # fmt: skip
