@@ -50,6 +50,13 @@ def growing(noun: str, more: str = "") -> Judge:
     return judge
 
 
+def host_firewall(_old: bool, new: bool) -> tuple[Risk, str]:
+    """Of the rules that machines enforce themselves: they can get them, and don't lose them while they are nodes."""
+    if new:
+        return Risk.CAREFUL, "the running machines start to allow or block other packets"
+    return Risk.REFUSED, "machines that enforce the rules go on doing so; keep it on as long as there is the cluster"
+
+
 def some(words: Sequence[str]) -> str:
     """As many as one reads, and the number of the rest."""
     rest = f" and {len(words) - _SOME} more" if len(words) > _SOME else ""

@@ -62,7 +62,7 @@ def test_each_field_has_a_risk_and_says_why(fields: dict[str, Any], field: str, 
         ("local", {"engine": "docker"}, "local.engine", Risk.REFUSED),
         ("local", {"memory": 2048}, "local.memory", Risk.SAFE),
         ("local", {"raise_limits": False}, "local.raise_limits", Risk.SAFE),
-        ("local", {"firewall": False}, "local.firewall", Risk.CAREFUL),
+        ("local", {"firewall": False}, "local.firewall", Risk.REFUSED),
         ("rehearsal", {"load_balancers": False}, "rehearsal.load_balancers", Risk.SAFE),
     ],
 )

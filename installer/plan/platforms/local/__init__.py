@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan import enforcement
-from installer.plan.change import Risk, always
+from installer.plan.change import Risk, always, host_firewall
 from installer.plan.guidance import Guidance
 from installer.plan.question import Answers, Choice, Kind, Question, number_or_none
 from installer.plan.registration import PlatformTraits, Registration
@@ -83,7 +83,7 @@ REGISTRATION = Registration(
                 "If so, the firewall rules really apply, and checks can observe them.",
                 kind=Kind.YES_NO,
                 choices=enforcement.choices,
-                change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
+                change=host_firewall,
             ),
         )
     },

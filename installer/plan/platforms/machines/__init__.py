@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan import enforcement
-from installer.plan.change import Risk, always
+from installer.plan.change import Risk, always, host_firewall
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.machines.conflicts import CONFLICTS
 from installer.plan.question import Kind, Question
@@ -66,7 +66,7 @@ REGISTRATION = Registration(
                 "Craton adds its own nftables table, and removes it if it locks you out. Other rules stay.",
                 kind=Kind.YES_NO,
                 choices=enforcement.choices,
-                change=always(Risk.CAREFUL, "the running machines start to allow or block other packets"),
+                change=host_firewall,
             ),
         ),
     },
