@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
-.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots requirements clean
+.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
 
 install: $(RUNTIME)
 
@@ -89,6 +89,9 @@ requirements: $(DEVELOPMENT)  ## pin every dependency again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml requirements-build.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group dev -c requirements.txt -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --group bench -o requirements-bench.txt
+
+words: $(DEVELOPMENT)  ## print every string that people read, with its place
+	@$(BIN)/python -m tests.words
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -247,6 +247,6 @@ def _absent(where: str) -> InstallerError:
     return InstallerError(
         "read the sums",
         f"{where} does not exist" if "://" not in where else f"GET {where}: HTTP status 404",
-        hint="check the plan's Kubernetes version; mirror or directory must have its files with the sums beside them",
+        hint="check the plan's Kubernetes version; mirror or directory must have its files, each with its sums",
         exit_code=ExitCode.PREFLIGHT,
     )

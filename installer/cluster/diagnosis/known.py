@@ -115,7 +115,7 @@ JOIN = (
         r"certificate key",
         "the certificates in the cluster's Secret kubeadm-certs are locked with another key than the one that "
         "{master} gave: somebody uploaded new ones meanwhile",
-        "resume: each try puts them there with its own key. Run no other `kubeadm init phase upload-certs` beside it",
+        "resume: each try puts them there with its own key. Run no `kubeadm init phase upload-certs` meanwhile",
         on_master=True,
         retryable=True,
     ),
@@ -219,7 +219,7 @@ UPGRADE = (
         r"Specified version to upgrade to \"(?P<asked>[^\"]*)\" is (?:at least one minor release )?higher than the "
         r"kubeadm|Kubeadm version \S+ can only be used to upgrade",
         "kubeadm on {machine} is not of the release that is asked for ({release})",
-        "another kubeadm stands in PATH, or the new one was not brought: `kubeadm version` on the machine; then resume",
+        "another kubeadm is first in PATH, or the new one is missing: `kubeadm version` on the machine; then resume",
     ),
     ErrorPattern(
         r"kubelets in this cluster that are too old that have these versions (?P<versions>.*)",

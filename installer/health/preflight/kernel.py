@@ -131,7 +131,7 @@ def _cgroups(subject: Subject) -> Judgement:
         remedy = "cgroup_enable=memory on the kernel's command line, then a restart" if "memory" in missing else ""
         return fails(f"version {version} without {listed(missing)}", remedy)
     if version == 1:
-        return warns("version 1, which Kubernetes gives up; Craton tells the kubelet to bear with it")
+        return warns("version 1, which Kubernetes is dropping; Craton tells the kubelet to accept it")
     return holds("version 2, with every controller")
 
 

@@ -176,7 +176,7 @@ CHECKS = (
         what="no route leads to the networks of pods and services",
         remedy="choose other networks for pods and services in the plan"),
     PreflightCheck("mtu", "MTU", Level.NEEDED, _mtu, (probes.NETWORK,),
-        what="room for VXLAN's 50 bytes, and 1280 bytes beside them", remedy="ip link set dev INTERFACE mtu 1500"),
+        what="room for VXLAN's 50 bytes and 1280 more", remedy="ip link set dev INTERFACE mtu 1500"),
     PreflightCheck("port-range", "outgoing ports", Level.SHOULD, _port_range, (probes.NETWORK,),
         what="the ports from which connections leave are apart from node ports (30000-32767)",
         remedy="sysctl -w net.ipv4.ip_local_port_range='32768 60999', and in /etc/sysctl.d"),
