@@ -98,6 +98,11 @@ def test_questions_that_do_not_apply_are_not_asked() -> None:
     assert "artifacts.no_proxy" in asked("Advanced", {"platform": "local", "artifacts.proxy": "http://proxy.test"})
 
 
+def test_without_an_ingress_controller_nothing_is_brought_up_behind_it() -> None:
+    plan = plan_of({"addons.ingress": False})
+    assert plan.addons.chosen == ("metrics-server", "node-exporter")
+
+
 def test_no_answers_make_the_demo_plan() -> None:
     assert plan_of({}) == InstallPlan(name="demo", subdomain="example.test", pod_security="baseline")
 
