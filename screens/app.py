@@ -15,7 +15,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
@@ -55,7 +55,9 @@ class CratonApp(App[int]):
         self.animation_level = "none"
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._only_visible]
+        # Under NO_COLOR Textual would paint greys. The terminal keeps its own colours, background included.
+        found = (NoColor() if isinstance(one, Monochrome) else one for one in super().get_line_filters())
+        return [*found, self._only_visible]
 
     def notify(
         self,

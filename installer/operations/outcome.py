@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from installer.cluster.administrator import made_file
 from installer.cluster.etcd import survives
 from installer.cluster.tls.authority import authority_file
-from installer.common.errors import ExitCode
+from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.common.text import columns, count
-from installer.engine.events import RunKind, StepState
+from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.progress import Progress
+from installer.engine.reader import Reader
 from installer.operations import lookup
 from installer.operations.next_steps import next_steps, save
 from installer.operations.resource_groups import existed, group_lines, grouped, total
@@ -48,12 +50,13 @@ def _installed_lines(directory: ClusterDirectory, progress: Progress) -> list[st
     name = directory.cluster
     plan = lookup.load(name)
     report, notice = last_report(directory), plan.traits.notice
-    seconds = (progress.ended or 0.0) - (progress.started or 0.0)
+    seconds, runs = took(directory, progress)
+    over = f" over {runs} runs" if runs > 1 else ""
     balanced = "a load balancer" if plan.ingress.kind == "load-balancer" else count(plan.infra, "infra node")
     stand_in = "  (a stand-in's: kubectl finds nothing there)" if plan.traits.stand_ins else ""
     lines = [
         f"{name} is up: {count(plan.masters, 'master')}, {balanced}, {count(plan.workers, 'worker')}, "
-        f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s",
+        f"Kubernetes {plan.kubernetes}, in {seconds:.0f} s{over}",
         f"  API server   https://{plan.api_host}:6443  (D1)",
         *(f"  {label:<12} {text}" for label, text in console_lines(directory, plan)),
         f"  kubeconfig   {directory.kubeconfig}{stand_in}",
@@ -93,6 +96,19 @@ def console_lines(directory: ClusterDirectory, plan: InstallPlan) -> list[tuple[
     if plan.certificate.source == "craton":
         lines.append(("trust", f"import {authority_file(directory)} into your browser"))
     return lines
+
+
+def took(directory: ClusterDirectory, progress: Progress) -> tuple[float, int]:
+    """(seconds, number of runs) that a change took: its last run, and unfinished ones before it."""
+    own = ((progress.ended or 0.0) - (progress.started or 0.0), 1)
+    try:
+        with Reader(directory.journal) as reader:
+            earlier = [run for run in reader.runs() if run.id < progress.run]
+    except InstallerError:
+        return own
+    tried = list(takewhile(lambda run: run.outcome is not Outcome.DONE and not run.kind.undoes, reversed(earlier)))
+    # Of a run whose engine died nobody knows how long it took.
+    return own[0] + sum(run.ended - run.started for run in tried if run.ended is not None), 1 + len(tried)
 
 
 def hosts_lines(plan: InstallPlan) -> list[str]:

@@ -204,12 +204,12 @@ class DestroyScreen(RunScreen):
         can = {
             "again": self._undoing and (self.fleet.progress.outcome not in (None, Outcome.DONE) or self.engine_gone),
             "details": self.page == "undo" and self.query_one(StepList).step is not None,
-            "back": self.page == "confirm",
+            "back": self.page in ("confirm", "receipt"),
         }
         return can.get(action, True)
 
     def action_back(self) -> None:
-        self.leave()
+        self.leave(self.exit_code)
 
     def action_again(self) -> None:
         self._begin()

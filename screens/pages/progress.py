@@ -14,14 +14,16 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Footer, Static
 
+from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.ending import how_it_ended
-from installer.engine.events import Outcome
+from installer.engine.events import Outcome, StepState
 from installer.engine.progress import StepView
 from screens import theme
 from screens.dialogs.details import DetailsDialog
 from screens.models.feed import Batch
 from screens.models.fleet import CLUSTER, MachineView
+from screens.models.retries import Retries
 from screens.pages.run import RunScreen
 from screens.pages.summary import SummaryScreen, open_review
 from screens.widgets.failure import FailureCard
@@ -82,6 +84,7 @@ class ProgressScreen(RunScreen):
         super().__init__(directory, replay=replay)
         self._close = close
         self._selected = CLUSTER
+        self._retries = Retries()
         self._chosen = False
         """Whether the user picked the machine: then it stays."""
 
@@ -141,11 +144,14 @@ class ProgressScreen(RunScreen):
     def _draw_failure(self) -> None:
         card, progress = self.query_one(FailureCard), self.fleet.progress
         failed = [] if progress.outcome is Outcome.DONE else self.fleet.failures
+        retried = self._retries.pending(progress.steps)
         keys = "   ".join(words for action, words in FAILURE_KEYS.items() if self.check_action(action, ()))
         if self.journal_error:
             card.show_text("the journal cannot be read just now", str(self.journal_error), "")
+        elif retried and len(failed) == sum(view.state is StepState.FAILED for view in retried):
+            card.show_retry(retried)
         elif told := self._told_failure(failed):
-            card.show_failure(told, len(failed) - 1, keys)
+            card.show_failure(told, len(failed) - 1, keys, again=self._retries.failed_again(told))
         elif self.engine_gone:
             seen = f"Process {progress.pid} {how_it_ended(self.directory, progress.pid)}. The journal is intact."
             card.show_text("the engine is gone", seen, keys)
@@ -193,6 +199,7 @@ class ProgressScreen(RunScreen):
         return self.pane.log_view if self.view == "log" or self.has_class("-pane") else self.list.shown
 
     def ended(self, outcome: Outcome) -> None:
+        self._retries.settle()
         if self.replay:
             return
         if self._close or self.leaves_when_stopped:
@@ -279,10 +286,22 @@ class ProgressScreen(RunScreen):
         self.gather_bundle()
 
     def action_retry(self) -> None:
-        self.try_again(self._failed_here() or None)
+        self._retry(self._failed_here())
 
     def action_retry_all(self) -> None:
-        self.try_again()
+        self._retry([])
+
+    def _retry(self, steps: list[str]) -> None:
+        """Try `steps` again, or all that failed, and say so before anything comes of it."""
+        self._retries.ask(steps or [view.record.id for view in self.fleet.failures], self.fleet.progress.now())
+        if not self.fleet.failures:
+            self.notify(f"The {self.fleet.progress.kind.noun} goes on where it stopped.")
+        self.redraw()
+        self.try_again(steps or None)
+
+    def fail(self, error: InstallerError) -> None:
+        self._retries.settle()
+        super().fail(error)
 
     def _failed_here(self) -> list[str]:
         """Failed steps of the machine that the failure card tells of."""

@@ -59,6 +59,8 @@ class RunScreen(Remote):
         self.leaves_when_stopped = False
         self.journal_error: InstallerError | None = None
         self._drawn: tuple[int, int] | None = None
+        self._leaving: ChoiceDialog | None = None
+        """The question of what is to become of the run, while it is open."""
         self._working: tuple[str, ...] = ()
         self._estimate: float | None = None
         self._estimated_at = 0.0
@@ -132,8 +134,15 @@ class RunScreen(Remote):
         self.take_in(batch)
         outcome = self.fleet.progress.outcome
         if outcome is not None and (self.fleet.progress.run, outcome) != before:
+            self._close_question()
             self._frame()
             self.ended(outcome)
+
+    def _close_question(self) -> None:
+        """There is nothing left to leave running or to stop."""
+        if self._leaving is not None and self._leaving.is_current:
+            self._leaving.dismiss(None)
+            self.notify(f"The {self.fleet.progress.kind.noun} has ended.")
 
     def on_run_screen_unreadable(self, message: Unreadable) -> None:
         self.journal_error = message.error
@@ -203,6 +212,7 @@ class RunScreen(Remote):
             return
 
         def decide(choice: str | None) -> None:
+            self._leaving = None
             if choice == "leave":
                 go(self.exit_code)
             elif choice == "stop":
@@ -210,7 +220,8 @@ class RunScreen(Remote):
                 self.stop_engine()
 
         question = f"The {self.fleet.progress.kind.noun} of {self.directory.cluster} is running"
-        self.app.push_screen(ChoiceDialog(question, LEAVING), decide)
+        self._leaving = ChoiceDialog(question, LEAVING)
+        self.app.push_screen(self._leaving, decide)
 
     def how_far(self) -> str:
         """The words after the percentage: the time left, or how the run ended."""

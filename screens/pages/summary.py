@@ -20,7 +20,7 @@ from installer.common.paths import ClusterDirectory
 from installer.common.text import about, count, tilde
 from installer.engine.progress import Progress
 from installer.operations.next_steps import NextStep, next_steps, save, text
-from installer.operations.outcome import console_lines, hosts_lines, outside_lines
+from installer.operations.outcome import console_lines, hosts_lines, outside_lines, took
 from screens import theme
 from screens.pages.base import CratonScreen
 from screens.widgets.header import TitleBar
@@ -35,7 +35,11 @@ LABEL_WIDTH = 14
 
 @dataclass(frozen=True)
 class Installed:
-    """What is told of a cluster that stands. `seconds` is how long its last run took, `report` may be None."""
+    """What is told of a cluster that stands.
+
+    `seconds` is how long its `runs` took: the one that finished it, and those before it that did not. `report` may be
+    None.
+    """
 
     plan: InstallPlan
     directory: ClusterDirectory
@@ -43,6 +47,7 @@ class Installed:
     report: Report | None = None
     kept: Path | None = None
     """Where the next commands are kept."""
+    runs: int = 1
 
 
 def read(directory: ClusterDirectory, progress: Progress) -> Installed:
@@ -51,8 +56,8 @@ def read(directory: ClusterDirectory, progress: Progress) -> Installed:
     from installer.operations import lookup
 
     plan = lookup.load(directory.cluster)
-    seconds = (progress.ended or 0.0) - (progress.started or 0.0)
-    return Installed(plan, directory, seconds, last_report(directory), save(plan, directory))
+    seconds, runs = took(directory, progress)
+    return Installed(plan, directory, seconds, last_report(directory), save(plan, directory), runs)
 
 
 def facts(installed: Installed) -> list[tuple[str, Content]]:
@@ -133,8 +138,10 @@ class SummaryScreen(CratonScreen[None]):
         """Fill the page."""
         self.query_one(TitleBar).notice = installed.plan.traits.notice
         head = theme.content(theme.DONE) + Content.styled(f" {installed.plan.name} is {self._achieved}", "bold")
-        took = Content.styled(f"   in {about(installed.seconds)}", "$faint")
-        self.query_one("#headline", Static).update(head + took)
+        over = f", over {installed.runs} runs" if installed.runs > 1 else ""
+        self.query_one("#headline", Static).update(
+            head + Content.styled(f"   in {about(installed.seconds)}{over}", "$faint")
+        )
         self.query_one("#facts", Static).update(_labelled(facts(installed)))
         self._steps = next_steps(installed.plan, installed.directory)
         self.query_one("#next", Static).update(Content.styled("Next", "bold"))

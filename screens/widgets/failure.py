@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
@@ -11,9 +12,12 @@ from textual.widgets import Static
 from installer.engine.progress import StepView
 from screens import theme
 
+_LINES = 7
+"""Of the card, without its border."""
+
 
 class FailureCard(Static):
-    """Hidden while nothing failed."""
+    """Hidden while nothing failed. Whatever is too long is cut where it reads worst: the keys always fit."""
 
     DEFAULT_CSS = """
     FailureCard {
@@ -26,29 +30,68 @@ class FailureCard(Static):
     }
     """
 
-    def show_failure(self, view: StepView, others: int, keys: str) -> None:
-        """Show one failed step, of how many others, and the keys that help."""
+    def __init__(self) -> None:
+        super().__init__()
+        self._head, self._texts, self._keys = Content(), list[str](), Content()
+
+    def show_failure(self, view: StepView, others: int, keys: str, *, again: bool = False) -> None:
+        """Show one failed step, of how many others, and the keys that help; `again`: it was tried once more."""
         error: Mapping[str, Any] = view.error or {}
         machine = view.record.machine or error.get("machine") or ""
         machine = "" if machine in view.record.title else machine
         more = Content.styled(f"   and {others} more failed", "$faint") if others else Content()
-        head = theme.content(theme.FAILED) + Content.styled(
-            f" {machine + ': ' if machine else ''}{view.record.title}", "bold $error"
-        )
+        words = f" {'failed again: ' if again else ''}{machine + ': ' if machine else ''}{view.record.title}"
+        head = theme.content(theme.FAILED) + Content.styled(words, "bold $error")
         operation = str(error.get("operation", ""))
         seen = f"{operation}: {error.get('observed', '')}" if operation else str(error.get("observed", ""))
-        self._show([head + more, Content(seen), Content(str(error.get("hint", ""))), Content.styled(keys, "$primary")])
+        self._show(head + more, [seen, str(error.get("hint", ""))], keys)
 
     def show_text(self, title: str, seen: str, keys: str) -> None:
         """Show a trouble that is no step's, such as an engine that died."""
         head = theme.content(theme.WARNING) + Content.styled(f" {title}", "bold $warning")
-        self._show([head, Content(seen), Content.styled(keys, "$primary")])
+        self._show(head, [seen], keys)
+
+    def show_retry(self, views: Sequence[StepView]) -> None:
+        """Say which steps are tried again now, from the moment they were asked for."""
+        more = f" and {len(views) - 1} more" if len(views) > 1 else ""
+        head = theme.content(theme.RUNNING) + Content.styled(" trying again", "bold $primary")
+        self._show(head, [f"{views[0].record.title}{more}"], "")
 
     def hide(self) -> None:
         self.set_class(False, "-shown")
 
-    def _show(self, lines: list[Content]) -> None:
-        content = Content("\n").join(line for line in lines if line)
-        if content != self.content or not self.has_class("-shown"):
-            self.update(content)
+    def on_resize(self) -> None:
+        if self.has_class("-shown"):
+            self._draw()
+
+    def _show(self, head: Content, texts: Sequence[str], keys: str) -> None:
+        new = (head, [text for text in texts if text], Content.styled(keys, "$primary"))
+        if new != (self._head, self._texts, self._keys) or not self.has_class("-shown"):
+            self._head, self._texts, self._keys = new
             self.set_class(True, "-shown")
+            self._draw()
+
+    def _draw(self) -> None:
+        width = max(20, (self.content_size.width or self.app.size.width - 4))
+        room = _LINES - _height(self._head.plain, width) - _height(self._keys.plain, width)
+        lines = [self._head, *(Content(text) for text in fitted(self._texts, width, room)), self._keys]
+        self.update(Content("\n").join(line for line in lines if line))
+
+
+def fitted(texts: Sequence[str], width: int, room: int) -> list[str]:
+    """`texts` in `room` lines of `width`: the last one, which says what to do, in full if any way, the others cut."""
+    if not texts:
+        return []
+    *others, last = texts
+    if others:
+        kept = max(1, room - min(_height(last, width), room - len(others)))
+        return [*(_cut(text, width, kept) for text in others), _cut(last, width, room - kept)]
+    return [_cut(last, width, room)]
+
+
+def _height(text: str, width: int) -> int:
+    return len(textwrap.wrap(text, width)) if text else 0
+
+
+def _cut(text: str, width: int, lines: int) -> str:
+    return "\n".join(textwrap.wrap(text, width, max_lines=max(1, lines), placeholder=" …"))

@@ -46,7 +46,7 @@ class MachineList(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Still(id="tally")
-        yield FilterInput(placeholder="name, role or state", compact=True, id="filter")
+        yield FilterInput(placeholder="name, role or state", compact=True, id="filter", disabled=True)
         yield MachineTable(self._fleet, self._pick, id="table")
         yield MachineGrid(self._fleet, self._pick, id="grid")
         yield Still(id="here")
@@ -116,6 +116,7 @@ class MachineList(Vertical):
 
     def open_filter(self) -> None:
         box = self.query_one("#filter", Input)
+        box.disabled = False
         box.add_class("-open")
         box.focus()
 
@@ -126,9 +127,14 @@ class MachineList(Vertical):
     def clear_filter(self) -> None:
         box = self.query_one("#filter", Input)
         box.value = ""
-        box.remove_class("-open")
-        self.shown.focus()
+        self._close_empty_filter()
 
     def on_input_submitted(self) -> None:
-        self.query_one("#filter").set_class(bool(self.wanted), "-open")
+        self._close_empty_filter()
+
+    def _close_empty_filter(self) -> None:
+        """Back to the machines. A filter that can't be seen takes no keys."""
+        box = self.query_one("#filter", Input)
+        box.set_class(bool(self.wanted), "-open")
         self.shown.focus()
+        box.disabled = not self.wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from textual import events
 from textual.app import ComposeResult
 from textual.command import CommandPalette
+from textual.filter import Monochrome, NoColor
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -19,10 +21,16 @@ from screens import app as entrance
 from screens import theme
 from screens.app import CratonApp
 from screens.dialogs.help import HelpDialog
+from screens.models.subject import Subject
 from screens.pages.base import CratonScreen
+from screens.pages.destroy import DestroyScreen
+from screens.pages.health import HealthScreen
 from screens.pages.home import HomeScreen
+from screens.pages.progress import ProgressScreen
 from screens.pages.review import ReviewScreen
+from screens.pages.wizard import WizardScreen
 from screens.theme import DARK, LIGHT, preferred
+from tests.screens.journals import finish, halfway, run
 from tests.screens.stand_ins import footer, plan, settle, summary, visible
 
 
@@ -45,6 +53,17 @@ class Broken(CratonScreen[None]):
 
     def key_x(self) -> None:
         raise RuntimeError("a mistake of ours")
+
+
+OPENED: dict[str, Callable[[ClusterDirectory], CratonScreen[Any]]] = {
+    "destroy": lambda directory: DestroyScreen(directory.cluster),
+    "health": lambda directory: HealthScreen(directory.cluster),
+    "home": lambda _: HomeScreen(),
+    "progress": lambda directory: ProgressScreen(directory, replay=True),
+    "review": lambda directory: ReviewScreen(Subject(plan(), directory.plan, directory.cluster)),
+    "wizard": lambda _: WizardScreen({}),
+}
+"""Every screen that a command opens."""
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +133,40 @@ async def test_an_action_of_the_palette_is_done(monkeypatch: pytest.MonkeyPatch)
         await pilot.press("enter")
         await settle(pilot)
     assert app.return_value == 0
+
+
+class Eager(CratonApp):
+    """Somebody types before the first screen can be seen."""
+
+    CSS_PATH = str(Path(entrance.__file__).with_name("style.tcss"))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        for key in "xw7":
+            self.post_message(events.Key(key, key))
+
+
+@pytest.mark.parametrize("page", sorted(OPENED))
+async def test_keys_typed_while_a_screen_opens_never_land_in_what_cannot_be_seen(page: str, tmp_path: Path) -> None:
+    with run(tmp_path, plan()) as demo:
+        halfway(demo)
+        finish(demo)
+        async with Eager(lambda: OPENED[page](demo.directory)).run_test(size=(120, 40)) as pilot:
+            await settle(pilot)
+            hidden = [box for box in pilot.app.screen.query(Input) if not box.region]
+            assert [box.value for box in hidden if box.value] == []
+            assert [box for box in hidden if box.focusable] == []
+
+
+async def test_without_colours_the_terminal_keeps_its_own_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with CratonApp(Typing).run_test() as pilot:
+        await settle(pilot)
+        app = pilot.app
+        strip = app.screen._compositor.render_strips()[0].apply_filter(NoColor(), app.screen.background_colors[1])
+        assert not [one for one in app.get_line_filters() if isinstance(one, Monochrome)]
+        assert [one for one in app.get_line_filters() if isinstance(one, NoColor)]
+        assert all(style is None or style.bgcolor is None or style.bgcolor.is_default for _, style, _ in strip)
 
 
 async def test_leaving_from_anywhere_keeps_what_was_typed() -> None:

@@ -301,7 +301,7 @@ def test_an_action_that_ignores_its_deadline_is_abandoned_and_heard_no_more(engi
     assert stopped == [True]
     assert engine.events(EventType.STAGE) == []
     with Reader(engine.path) as reader:
-        assert reader.logs() == []
+        assert not [line for line in reader.logs() if "too late" in line.text]
 
 
 def test_what_a_step_logs_stages_and_publishes_is_in_the_journal(engine: Engine, effects: Effects) -> None:
@@ -318,6 +318,14 @@ def test_what_a_step_logs_stages_and_publishes_is_in_the_journal(engine: Engine,
         ]
         assert reader.result("health") == {"topic": "health", "report": {"verdict": "pass"}}
     assert engine.events(EventType.STAGE, "a")[0].data == {"number": 2, "of": 5, "title": "Unpack"}
+
+
+def test_a_machines_log_has_the_error_that_its_step_failed_with(engine: Engine, effects: Effects) -> None:
+    engine.run([fake_step(effects, "a", applying=failing(BROKEN), machine="demo-worker-1")])
+    with Reader(engine.path) as reader:
+        assert [(line.machine, line.step, line.text) for line in reader.logs()] == [
+            ("demo-worker-1", "a", "failed: install packages: no space left on device")
+        ]
 
 
 def test_destroy_undoes_each_step_after_all_that_need_it(engine: Engine, effects: Effects) -> None:

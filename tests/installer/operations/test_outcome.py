@@ -12,6 +12,7 @@ from installer.cluster.administrator import made_file
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine.events import Event, EventType, Outcome, RunKind, StepRecord, StepState
+from installer.engine.journal import Journal
 from installer.engine.progress import Progress
 from installer.health.report.model import save_report
 from installer.operations import resource_groups
@@ -22,6 +23,7 @@ from installer.operations.outcome import (
     outside_lines,
     receipt,
     resource_lines,
+    took,
 )
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import dump
@@ -79,6 +81,23 @@ FAILURES: list[Told] = [
     ("c", B, {"because": ""}),
     ("d", B, {"because": ""}),
 ]
+
+
+def test_what_an_install_took_counts_the_runs_that_it_was_begun_with(directory: ClusterDirectory) -> None:
+    for outcome, kind in [
+        (Outcome.DONE, RunKind.INSTALL),
+        (Outcome.FAILED, RunKind.UPGRADE),
+        (Outcome.STOPPED, RunKind.UPGRADE),
+    ]:
+        with Journal(directory.journal) as journal:
+            journal.begin(kind, [], {})
+            journal.end(outcome, 0)
+    last = ran(*done("a", "b", "c", "d"), kind=RunKind.UPGRADE, ended=(Outcome.DONE, ExitCode.DONE))
+    last.run = 4
+    seconds, runs = took(directory, last)
+    assert runs == 3
+    assert seconds >= 12.0
+    assert took(ClusterDirectory(directory.path / "nowhere"), last) == (12.0, 1)
 
 
 def test_a_run_that_was_left_says_how_far_it_is_and_how_to_see_it_again(directory: ClusterDirectory) -> None:

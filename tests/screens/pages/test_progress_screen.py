@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.engine import process
@@ -191,6 +192,44 @@ async def test_what_failed_can_be_retried_while_the_rest_goes_on_one_machine_or_
         assert len(steps) == 1
         await pilot.press("a")
         await until(pilot, lambda: ("retry", "demo", None) in calls)
+
+
+async def test_a_retry_says_that_it_is_under_way_and_that_it_failed_again(
+    demo: Run, calls: list[tuple[Any, ...]]
+) -> None:
+    halfway(demo, fail=True)
+    async with application(demo).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "✕ prepare demo-worker-1", "r retry")
+        await pilot.press("r")
+        await shows(pilot, "◐ trying again")
+        assert "r retry" not in visible(pilot)
+        demo.start("prepare/demo-worker-1")
+        demo.fail("prepare/demo-worker-1")
+        await shows(pilot, "✕ failed again: prepare demo-worker-1", "r retry")
+
+
+async def test_the_question_of_what_becomes_of_a_run_goes_when_the_run_has_ended(
+    demo: Run, calls: list[tuple[Any, ...]]
+) -> None:
+    halfway(demo)
+    async with application(demo).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "demo · installing")
+        await pilot.press("q")
+        await shows(pilot, "is running", "Leave it running")
+        demo.end(Outcome.STOPPED, ExitCode.INTERRUPTED)
+        await shows(pilot, "demo · stopped")
+        assert isinstance(pilot.app.screen, ProgressScreen)
+
+
+async def test_a_closed_filter_takes_no_keys(demo: Run) -> None:
+    halfway(demo)
+    async with application(demo).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "demo · installing")
+        box = screen(pilot).query_one("#filter", Input)
+        for keys in ((), ("slash", "escape"), ("slash", *"worker", "escape"), ("slash", "enter")):
+            await pilot.press(*keys)
+            await until(pilot, lambda: not box.focusable, "a filter that can't have the focus")
+            assert box.value == ""
 
 
 async def test_keys_of_the_failure_card_reach_the_lifecycle(demo: Run, calls: list[tuple[Any, ...]]) -> None:
