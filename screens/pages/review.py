@@ -6,6 +6,7 @@ Over 300 lines because one screen is one class: its tabs, keys and dialogs. What
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from installer.plan import planfile
 from installer.plan.rehearse import LIMITS, rehearsal_of
 from installer.plan.topology import topology
 from installer.steps.platform import RunOptions
+from screens import theme
 from screens.dialogs.choice import Choice, ChoiceDialog
 from screens.dialogs.save import SaveDialog
 from screens.messages import EditPlan, WatchRun
@@ -40,6 +42,7 @@ from screens.widgets.header import TitleBar
 from screens.widgets.outlook import OutlookPane
 from screens.widgets.rows import Rows
 from screens.widgets.table import Column, Table
+from screens.words import clock
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
@@ -89,6 +92,7 @@ class ReviewScreen(CratonScreen[None]):
         .-differs #changes { display: block; }
         #warnings { margin-bottom: 1; height: auto; }
         #warnings.-none { display: none; }
+        #sums { display: none; padding: 0 2; height: auto; max-height: 3; }
     }
     """
 
@@ -122,6 +126,7 @@ class ReviewScreen(CratonScreen[None]):
             if not plan.traits.stand_ins:
                 with TabPane("Artifacts", id="artifacts"):
                     yield Detailed(review_rows.DOWNLOAD_COLUMNS, ARTIFACTS_HELP)
+        yield Static(id="sums")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -181,16 +186,25 @@ class ReviewScreen(CratonScreen[None]):
             try:
                 recorded = await asyncio.to_thread(checksums.record, path, deadline=checksums.REVIEWING)
             except InstallerError as error:
-                self.notify(checksums.not_read(error), severity="warning", timeout=15, markup=False)
+                self._say_of_sums(theme.WARNING, checksums.not_read(error))
                 return
-            for warning in filter(None, (recorded.warning, recorded.unread)):
-                self.notify(warning, severity="warning", timeout=15, markup=False)
-            for sentence in recorded.sentences:
-                self.notify(sentence, markup=False)
+            warnings = [warning for warning in (recorded.warning, recorded.unread) if warning]
+            self._say_of_sums(theme.WARNING if warnings else theme.DONE, " ".join((*warnings, *recorded.sentences)))
             if recorded.sentences:
                 self._show_sums(recorded.plan)
 
+        plan = self.subject.plan
+        if checksums.lacks(plan):
+            until = clock(time.time() + checksums.REVIEWING)
+            words = f"Reading checksums from {checksums.source(plan)} until {until}. You can install without waiting."
+            self._say_of_sums(theme.RUNNING, words)
         self.run_worker(body(), group="sums", exclusive=True)
+
+    def _say_of_sums(self, mark: theme.Mark, words: str) -> None:
+        """One place below the tabs, which covers nothing; empty if there is nothing to say."""
+        line = self.query_one("#sums", Static)
+        line.update(theme.content(mark, words) if words else Content())
+        line.display = bool(words)
 
     def _show_sums(self, plan: InstallPlan) -> None:
         self.subject = replace(self.subject, plan=plan)
@@ -213,8 +227,8 @@ class ReviewScreen(CratonScreen[None]):
             self.action_tab(tab)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "install":
-            return self._can_install
+        if action == "install":  # its key stays in its place until it's known whether there is anything to install
+            return None if self._gathered is None else self._can_install
         if action == "rehearse":
             return not self.subject.plan.traits.stand_ins
         if action == "try_again":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from installer.artifacts import checksums
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome
@@ -25,8 +27,10 @@ from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
 from screens.pages.review import TABS, ReviewScreen
 from tests.doubles.mirror import published, running_mirror
+from tests.patience import PATIENCE
 from tests.screens import journals
 from tests.screens.stand_ins import ProgressScreen, WizardScreen, footer, plan, replace, settle, visible
+from tests.screens.watching import until, words
 
 Review = Callable[[Subject], CratonApp]
 ALWAYS = {"Tabs", "Edit", "Save as", "Close", "Help"}
@@ -272,9 +276,31 @@ OWN = {
 }
 
 
-def said(pilot: Pilot[Any]) -> str:
-    """What was notified."""
-    return "\n".join(each.message for each in pilot.app._notifications)
+def sums_line(pilot: Pilot[Any]) -> str:
+    """What stands below the tabs about checksums. Nothing of it covers the plan, as a notification would."""
+    assert not list(pilot.app._notifications)
+    return words(pilot, "#sums")
+
+
+async def test_a_review_says_what_it_waits_for_and_until_when_and_its_keys_stay(
+    review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, go_on = tmp_path / "demo.yaml", threading.Event()
+    refused = InstallerError("read checksums", "no answer from the publishers", hint="look at your proxy")
+
+    def record(*_: object, **__: object) -> checksums.Recorded:
+        go_on.wait(PATIENCE)
+        raise refused
+
+    monkeypatch.setattr(checksums, "record", record)
+    own = plan(**OWN)
+    planfile.save(path, own)
+    async with review(Subject(own, path=path)).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Reading checksums from the publishers until " in sums_line(pilot), "the wait")
+        assert "i Install" in visible(pilot)
+        go_on.set()
+        await until(pilot, lambda: "no answer from the publishers" in sums_line(pilot), "what came of it")
+        assert "i Install" in visible(pilot)
 
 
 async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(review: Review, tmp_path: Path) -> None:
@@ -284,7 +310,7 @@ async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(revi
         planfile.save(path, mirrored)
         async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
             await settle(pilot)
-            assert "recorded the sums of 14 artifacts" in said(pilot)
+            assert "recorded the sums of 14 artifacts" in sums_line(pilot)
             assert f"The mirror {mirror.url} is not encrypted" in visible(pilot)
             await pilot.press(str(TABS.index("artifacts") + 1))
             await pilot.pause()
@@ -303,7 +329,7 @@ async def test_a_review_without_network_says_what_is_missing(review: Review, tmp
         planfile.save(path, mirrored)
         async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
             await settle(pilot)
-            assert "the sums are not recorded" in said(pilot)
+            assert "the sums are not recorded" in sums_line(pilot)
             await pilot.press(str(TABS.index("artifacts") + 1))
             await pilot.pause()
             assert "not recorded yet" in visible(pilot)
