@@ -142,7 +142,7 @@ class Eager(CratonApp):
 
     def on_mount(self) -> None:
         super().on_mount()
-        for key in "xw7":
+        for key in "xz7":  # letters that no screen has a key for
             self.post_message(events.Key(key, key))
 
 
