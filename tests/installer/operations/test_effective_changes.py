@@ -52,8 +52,9 @@ REFUSED = {
 OTHERWISE = {
     "certificate.source", "certificate.file", "certificate.key",
     "addons.sign_in", "addons.console", "sign_in.email", "sign_in.groups",
+    "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
 }  # fmt: skip
-"""What needs files or secrets of each cluster's own: see the tests of its steps in tests/installer/cluster/.
+"""What needs files, name servers or secrets of each cluster's own: the tests of its steps judge it.
 
 Settings of platforms with real machines are left out: no stand-in has them, and their own tests judge them
 (tests/installer/plan/test_changes.py, tests/installer/node/test_firewall.py).
