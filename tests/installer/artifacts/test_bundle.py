@@ -444,10 +444,10 @@ def test_the_command_says_what_it_made_and_what_to_do_next(
     _push(registry, mirror, images(plan))
     checksums.record(path, refresh=True)
     done = user.run("bundle", "demo.yaml", "--architecture", "amd64", "-o", "to go.tar")
-    assert "[9/9] ghcr.io/flannel-io/flannel-cni-plugin:" in done.stderr
+    assert "[14/14] ghcr.io/headlamp-k8s/headlamp:" in done.stderr
     summary, following = done.stdout.splitlines()
-    assert summary.startswith("to go.tar: 24 files, ")
-    assert summary.endswith("; 9 container images; for amd64 machines")
+    assert summary.startswith("to go.tar: 29 files, ")
+    assert summary.endswith("; 14 container images; for amd64 machines")
     command = following.removeprefix("next:    ")
     assert command == "tar -xf 'to go.tar' && craton apply demo.yaml --artifacts 'to go'"
     subprocess.run(command.partition(" && ")[0], shell=True, check=True, cwd=user.directory)
