@@ -241,7 +241,10 @@ class StandIns:
             )
 
     async def _write_names(self, records: Mapping[str, tuple[str, ...]]) -> None:
-        self._site.record.entries["dns"] = {name: list(targets) for name, targets in records.items()}
+        entries = self._site.record.entries
+        entries["dns"] = {name: list(targets) for name, targets in records.items()}
+        hosts = sorted({host for targets in records.values() for host in targets if not host[-1].isdigit()})
+        entries["load-balancer"] = {host: {"address": f"192.0.2.{last}"} for last, host in enumerate(hosts, 1)}
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._submit(work).result(PATIENCE)

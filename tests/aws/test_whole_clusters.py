@@ -1,0 +1,49 @@
+"""Whole clusters in AWS: a plan becomes a verified cluster, grows, and goes, on stand-ins behind SSH."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from installer.common.errors import ExitCode
+from tests.aws.clusters import Cluster, endure, machines, plan
+from tests.aws.user import User
+from tests.doubles.aws.account import Account
+from tests.doubles.aws.faults import Fault
+from tests.doubles.aws.remains import keep, remains
+from tests.doubles.cloud.stand_ins import StandIns
+
+pytestmark = pytest.mark.needs("low ports")
+
+
+@pytest.fixture
+def cluster(aws: Account, user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
+    user.client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
+    keep(aws)
+    aws.machines = stand_ins = StandIns()
+    return Cluster(aws, stand_ins)
+
+
+@pytest.mark.parametrize("balancer", [False, True])
+def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster: Cluster, balancer: bool) -> None:
+    small = plan(masters=3 if balancer else 1, balancer=balancer)
+    assert cluster.install(small) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(small)
+    assert cluster.aws.counted() <= 150
+    assert cluster.install(small) is ExitCode.DONE, cluster.failures
+    assert cluster.aws.changed == []
+    assert cluster.aws.counted() <= 40
+    larger = small.model_copy(update={"workers": 2})
+    assert cluster.install(larger) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(larger)
+    assert cluster.aws.changed.count("ec2:RunInstances") == 1
+    assert cluster.destroy(small) is ExitCode.DONE, cluster.failures
+    assert remains(cluster.aws) == []
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLING, Fault.CAPACITY])
+def test_every_call_may_fail_and_runs_after_it_make_no_twin_and_leave_nothing(cluster: Cluster, fault: Fault) -> None:
+    """A sample: `make crash` has every fault, and the calls of load balancers."""
+    endure(cluster, fault, balancer=False)
