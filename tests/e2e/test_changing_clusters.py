@@ -67,11 +67,11 @@ def kill_while_it_applies(craton: Craton, follower: subprocess.Popen[str], steps
 
 
 def killed_until_done(craton: Craton, speed: str, *command: str) -> int:
-    """Run a command whose engine is killed again and again, resume, and count the resumes that were needed."""
+    """Kill a command's engine every few steps, resume, and count the resumes. `make crash` kills at each step."""
     chance = random.Random(35)
     for count in range(60):
         follower = craton.start(*command, "--json", "--speed", speed)
-        kill_while_it_applies(craton, follower, chance.randint(1, 4), chance.randint(0, 6))
+        kill_while_it_applies(craton, follower, chance.randint(5, 25), chance.randint(0, 6))
         if craton.cluster()["state"] == "installed":
             return count
         assert craton.cluster()["state"] == "interrupted"
