@@ -90,7 +90,7 @@ def step_pairs(view: StepView, now: float) -> list[tuple[str, str]]:
         ("state", f"{view.state}{f', {view.how}' if view.how else ''}"),
         ("operation", str(error.get("operation", ""))),
         ("observed", str(error.get("observed", "")) or view.seen),
-        ("what helps", str(error.get("hint", ""))),
+        ("what to do", str(error.get("hint", ""))),
         ("why it did not run", view.because),
         ("waits", wait_words(view)),
         ("tries again", retry_words(view)),

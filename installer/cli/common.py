@@ -143,7 +143,7 @@ def pick(cluster: str | None, mode: Mode = Mode.PLAIN, *, running: bool = False,
     if len(known) == 1:
         return known[0]
     if known and asks and can_ask(mode):
-        return _picked(known)
+        return _picked(known, menu=mode is Mode.SCREEN)
     raise InstallerError(
         "choose the cluster",
         f"there are {len(known)} clusters" if known else "there is no cluster yet",
@@ -160,12 +160,12 @@ def _at_work(directories: Sequence[ClusterDirectory]) -> list[str]:
     return [found.cluster for found in directories if process.running_pid(found) is not None]
 
 
-def _picked(known: Sequence[str]) -> str:
+def _picked(known: Sequence[str], *, menu: bool) -> str:
     from installer.cli import prompts
     from installer.operations import clusters
 
     states = {one.name: one.state for one in clusters.summaries()}
-    return prompts.pick("Which cluster?", [(name, states.get(name, "")) for name in known])
+    return prompts.pick("Which cluster?", [(name, states.get(name, "")) for name in known], menu=menu)
 
 
 def plan_path(target: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from installer.cli import lines
 from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.scrub import safe
 from installer.plan.question import Answers, Kind, Page, Question
 from installer.plan.questions import guide, reading
 from installer.plan.questions.answers import complete, problems
@@ -42,11 +43,25 @@ def confirm(question: str, expected: str | None = None) -> bool:
         return lines.line(question) == expected
 
 
-def pick(question: str, values: Sequence[tuple[str, str]]) -> str:
-    """One of `values`, each with a detail, from a numbered list. Raises InstallerError (interrupted) as `ask` does."""
+def pick(question: str, values: Sequence[tuple[str, str]], *, menu: bool = False) -> str:
+    """One of `values`, each with a detail: from a menu with arrow keys and a search, or from a numbered list.
+
+    Raises InstallerError (interrupted) as `ask` does.
+    """
     with _interruptible():
+        if menu:
+            return _picked_from_menu(question, values)
         options = lines.numbered([(value, value, detail, "") for value, detail in values])
         return str(lines.choose(question, options))
+
+
+def _picked_from_menu(question: str, values: Sequence[tuple[str, str]]) -> str:
+    import questionary  # a fifth of a second; plain terminals do without
+
+    width = max(len(value) for value, _ in values)
+    choices = [questionary.Choice(safe(f"{value:<{width}}  {detail}".rstrip()), value) for value, detail in values]
+    asked = questionary.select(safe(question), choices, use_search_filter=True, use_jk_keys=False)
+    return str(asked.unsafe_ask())
 
 
 def _ask_page(page: Page, given: dict[str, Any]) -> None:

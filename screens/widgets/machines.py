@@ -72,7 +72,7 @@ class MachineTable(Machines):
     HEADING = True
     HELP = (
         "One row per machine, failed ones first. The row says what the machine does now, or waits for; "
-        "its steps and its log stand beside it, or behind the tab key where the terminal is narrow."
+        "its steps and its log are next to it, or behind the tab key where the terminal is narrow."
     )
 
     @property

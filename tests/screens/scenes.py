@@ -226,7 +226,7 @@ PROGRESS = {
         "thousand", _progress, ("1,000 machines",), ("slash", *"running", "enter", "end", "home"), ("of 1,000",)
     ),
     "progress-failed": Scene("failed", _progress, ("sha256", "r retry"), looks=EVERY_LOOK),
-    "progress-details": Scene("failed", _progress, ("sha256", "r retry"), ("d",), ("what helps",)),
+    "progress-details": Scene("failed", _progress, ("sha256", "r retry"), ("d",), ("what to do",)),
     "progress-timeline": Scene(
         "failed", _progress, ("sha256", "r retry"), ("t",), ("p\u00a0prepare",), looks=EVERY_LOOK
     ),

@@ -30,6 +30,12 @@ def real_machines(answers: Answers) -> bool:
     return traits is not None and not traits.stand_ins
 
 
+def names_left_to_plan(answers: Answers) -> bool:
+    """The platform publishes no names itself, as a cloud's own settings do."""
+    traits = traits_of(answers)
+    return real_machines(answers) and traits is not None and not traits.cloud
+
+
 def behind_a_proxy(answers: Answers) -> bool:
     """The machines download through a proxy."""
     return real_machines(answers) and bool(answers.get("artifacts.proxy"))
@@ -54,7 +60,7 @@ def with_ingress(answers: Answers) -> bool:
 
 def updates_zone(answers: Answers) -> bool:
     """The names are published in a zone that takes updates."""
-    return answers.get("dns.provider") == "rfc2136" and not stand_ins(answers)
+    return answers.get("dns.provider") == "rfc2136" and names_left_to_plan(answers)
 
 
 def with_sign_in(answers: Answers) -> bool:

@@ -125,7 +125,8 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
             "prove the host key",
             "SSH answers, and the machine has not proved its host key yet",
             machine=machine,
-            hint="It may still be starting; `craton gather` has its console output.",
+            hint="It may still be starting. "
+            f"`aws ec2 get-console-output --instance-id {instance} --latest` shows how far it is.",
             retryable=True,
         )
     raise InstallerError(

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import typer
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
 from typer.main import get_command
 
 from installer.cli import common
 from installer.cli.app import app
+from installer.common import paths
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process
@@ -70,6 +74,29 @@ def test_of_several_a_person_at_a_terminal_picks_one_by_its_number(
     assert "  1. demo: " in shown
     assert "  2. shop: " in shown
     assert "lab" not in shown
+
+
+@pytest.mark.parametrize(("keys", "meant"), [("\r", "demo"), ("\x1b[B\r", "shop"), ("la\r", "lab")])
+def test_on_a_full_terminal_arrow_keys_or_letters_pick_from_a_menu(
+    monkeypatch: pytest.MonkeyPatch, keys: str, meant: str
+) -> None:
+    _known("demo", "shop", "lab")
+    monkeypatch.setattr(sys, "stdin", _Terminal())
+    order = ["demo", "lab", "shop"] if meant == "lab" else ["demo", "shop"]
+    monkeypatch.setattr(paths, "clusters", lambda: [ClusterDirectory.of(name) for name in order])
+    with create_pipe_input() as typed, create_app_session(typed, DummyOutput()):
+        typed.send_text(keys)
+        assert common.pick(None, common.Mode.SCREEN) == meant
+
+
+def test_a_menu_that_is_left_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    _known("demo", "shop")
+    monkeypatch.setattr(sys, "stdin", _Terminal())
+    with create_pipe_input() as typed, create_app_session(typed, DummyOutput()):
+        typed.send_text("\x03")
+        with pytest.raises(InstallerError) as caught:
+            common.pick(None, common.Mode.SCREEN)
+    assert caught.value.exit_code is ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("asked", [{"mode": common.Mode.JSON}, {"asks": False}])

@@ -60,9 +60,16 @@ def _nobody_in(plan: CommonSettings, _aws: Aws) -> Iterator[Conflict]:
         yield _USER, f"'{plan.networks.user}'", message
 
 
+def _names_twice(plan: CommonSettings, _aws: Aws) -> Iterator[Conflict]:
+    if plan.dns.provider != "hosts":  # it would publish the machines' private addresses
+        message = "In AWS, aws.dns says who publishes the cluster's names. Choose it there, and provider: hosts here."
+        yield ("dns", "provider"), f"'{plan.dns.provider}'", message
+
+
 CONFLICTS = (
     ConflictRule((("aws", "zones"), ("aws", "region")), _zones),
     ConflictRule((("aws", "vpc"), ("aws", "subnets"), ("aws", "zones")), _existing),
     ConflictRule((_MACHINES, ("masters",), ("workers",), ("ingress",), ("aws", "zones")), _network_size),
     ConflictRule((_USER,), _nobody_in),
+    ConflictRule((("dns", "provider"),), _names_twice),
 )

@@ -135,3 +135,10 @@ def test_the_registration_says_that_it_is_a_cloud_that_gives_addresses_late() ->
     assert traits.cloud
     assert traits.assigns_addresses
     assert traits.load_balancers
+
+
+def test_the_names_are_published_by_the_settings_of_aws_alone() -> None:
+    with pytest.raises(ValidationError, match=r"In AWS, aws\.dns says who publishes the cluster's names"):
+        plan(dns={"provider": "manual"})
+    assert not question_of("dns.provider").applies({"platform": "aws"})
+    assert question_of("dns.provider").applies({"platform": "machines"})
