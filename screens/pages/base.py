@@ -32,7 +32,8 @@ class CratonScreen(Screen[Result]):
             except InstallerError as error:
                 self.fail(error)
             else:
-                then(result)
+                if self.display:  # False once the screen is being removed: there is nothing left to fill
+                    then(result)
 
         return self.run_worker(body, group=group, exclusive=True)
 
