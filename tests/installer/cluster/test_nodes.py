@@ -99,7 +99,7 @@ def test_a_node_that_does_not_register_says_what_its_kubelet_says(cluster: FakeC
 def test_what_is_waited_for_is_told_though_nobody_knows_of_pods(cluster: FakeCluster) -> None:
     cluster.admit(WORKER)
     cluster.nodes[WORKER]["status"]["conditions"] = []
-    with pytest.raises(InstallerError, match=r"NotReady: its kubelet said nothing yet$"):
+    with pytest.raises(InstallerError, match=r"NotReady: its kubelet has said nothing yet$"):
         Roles(MACHINES[WORKER]).apply(cluster.context(deadline=0.3))
 
 

@@ -23,9 +23,9 @@ _PROFILE = re.compile(r"[^\s\[\]]{1,64}")
 _HOSTED = re.compile(r"Z[A-Z0-9]{1,31}")
 
 
-def _matching(pattern: re.Pattern[str], message: str) -> BeforeValidator:
+def _matching(pattern: re.Pattern[str], message: str, *, optional: bool = False) -> BeforeValidator:
     def valid(value: object) -> object:
-        if value is None or (isinstance(value, str) and pattern.fullmatch(value)):
+        if (value is None and optional) or (isinstance(value, str) and pattern.fullmatch(value)):
             return value
         raise refuse(value, message)
 
@@ -46,7 +46,9 @@ Subnet = Annotated[str, _matching(_SUBNET, "Enter subnet ids such as subnet-0123
 class Aws(Part):
     """Settings of the platform `aws`."""
 
-    profile: Annotated[str | None, _matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.")] = None
+    profile: Annotated[
+        str | None, _matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.", optional=True)
+    ] = None
     """Profile of ~/.aws/config; None for the default credentials."""
     region: Annotated[str, _matching(_REGION, "Enter a region such as eu-central-1.")] = "eu-central-1"
     zones: Annotated[tuple[Zone, ...], Field(max_length=MAX_ZONES, strict=False), AfterValidator(_each_once)] = ()
@@ -57,15 +59,17 @@ class Aws(Part):
     image: Literal["debian-13", "ubuntu-24.04"] = "debian-13"
     disk_size: Annotated[int, Field(ge=20, le=16_384)] = 50
     """GiB of each machine's encrypted gp3 disk."""
-    kms_key: Annotated[str | None, _matching(_KEY, "Enter the id, alias or ARN of a KMS key.")] = None
+    kms_key: Annotated[str | None, _matching(_KEY, "Enter the id, alias or ARN of a KMS key.", optional=True)] = None
     """KMS key of the disks; None for the account's own key for EBS."""
-    vpc: Annotated[str | None, _matching(_VPC, "Enter a VPC id such as vpc-0123456789abcdef0.")] = None
+    vpc: Annotated[str | None, _matching(_VPC, "Enter a VPC id such as vpc-0123456789abcdef0.", optional=True)] = None
     """An existing VPC; None for one of the cluster's own."""
     subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), AfterValidator(_each_once)] = ()
     """Public subnets of that VPC, one for each of `zones`, in their order."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
-    hosted_zone: Annotated[str | None, _matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.")] = None
+    hosted_zone: Annotated[
+        str | None, _matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)
+    ] = None
     """Id of the Route 53 zone; None for the public zone that fits the subdomain best."""
     termination_protection: bool = False
     """Refuse to terminate the machines through anything but `craton destroy`, which lifts the protection first."""
