@@ -136,7 +136,8 @@ def _foreign(text: str, reading: Reading) -> Iterator[ListedMachine]:
     for row in reading.rows:
         line += text.count("\n", counted, row.start)
         counted = max(counted, row.start)
-        hosts, error = (), row.error
+        hosts: tuple[Host, ...] = ()
+        error = row.error
         if not error:
             try:
                 hosts = host_of(row.fields)
@@ -193,8 +194,8 @@ def _of_path(entry: ListedMachine, path: str, *, files: bool) -> ListedMachine:
     name = shown(path if len(path) <= _SHORT else f"…/{Path(path).name}")
     try:
         text = inventory_file.read(expanded(path))
-    except (OSError, ValueError, InstallerError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "observed", None) or str(error)
+    except (OSError, ValueError, InstallerError) as problem:
+        reason = getattr(problem, "strerror", None) or getattr(problem, "observed", None) or str(problem)
         return replace(entry, error=f"{name}: {reason}")
     if "PRIVATE KEY" in text:
         return replace(entry, error=f"{name}: a private key is not a list of machines")
