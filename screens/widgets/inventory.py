@@ -43,8 +43,8 @@ class InventoryText(TextArea):
         "One machine per line, or apart by commas: 10.0.0.11, admin@host:2222, 10.0.0.[11-15], node[01-12].example.com,"
         " [2001:db8::1]:22, a Host of ~/.ssh/config, @file. Words after a machine say more of it: role=master, "
         "internal=10.0.0.4, key=~/.ssh/id, jump=user@host. # starts a comment. You can also paste lines of a hosts "
-        "file, CSV, an Ansible inventory, or the output of kubectl get nodes -o wide or terraform output: a line below the "
-        "text says what was left out. ctrl+n goes on to the next page, tab to the table."
+        "file, CSV, an Ansible inventory, or the output of kubectl get nodes -o wide or terraform output: a line "
+        "below the text says what was left out. ctrl+n goes on to the next page, tab to the table."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "leave", "Table")]
 

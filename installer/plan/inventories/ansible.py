@@ -22,6 +22,8 @@ _FIELDS = {
 _PRIVATE_ADDRESSES = ("ip", "private_ip", "internal_ip", "access_ip")
 """Variables in which Kubespray and others keep the address inside the machines' network, the first that is there."""
 ALL = "all"
+_AROUND = 100
+"""Groups around a host that count; nobody nests so many."""
 
 
 @dataclass
@@ -53,24 +55,32 @@ class Groups:
     def reading(self, format: str, ignored_too: tuple[str, ...] = ()) -> Reading:
         """Every host once, in the order of the text."""
         chains = _chains(self.groups)
+        of = self._groups_of()
         used: set[str] = set()
         local: list[str] = []
         rows: list[Row] = []
         for host, (start, end) in self.places.items():
-            given = self._variables(host, chains)
+            given = self._variables(host, of[host], chains)
             used |= given.keys() & {*_FIELDS, *_PRIVATE_ADDRESSES}
             if given.get("ansible_connection") == "local":
                 local.append(host)
                 continue
-            role = first(role_of(name) for name in chains if host in self.groups[name].hosts for name in chains[name])
+            role = first(role_of(outer) for name in of[host] for outer in chains[name])
             rows.append(Row(start, end, _fields(host, given) | ({"role": role} if role else {}), host))
         rows = sorted([*rows, *self.errors], key=lambda row: row.start)
         said = (*ignored_too, *ignored("local host", local), *self._ignored(used, chains), *self.other)
         return Reading(format, tuple(rows), said)
 
-    def _variables(self, host: str, chains: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-        """What applies to a host: the groups' variables, outer ones first, then its own."""
-        of = [name for name, group in self.groups.items() if host in group.hosts]
+    def _groups_of(self) -> dict[str, list[str]]:
+        """The groups that name each host."""
+        found: dict[str, list[str]] = {host: [] for host in self.places}
+        for name, group in self.groups.items():
+            for host in group.hosts:
+                found[host].append(name)
+        return found
+
+    def _variables(self, host: str, of: list[str], chains: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        """What applies to a host in the groups `of`: the groups' variables, outer ones first, then its own."""
         around = dict.fromkeys(outer for name in of for outer in reversed(chains[name]))
         merged = dict(self.groups[ALL].variables) if ALL in self.groups else {}
         for name in around:
@@ -97,7 +107,9 @@ def _chains(groups: Mapping[str, Group]) -> dict[str, tuple[str, ...]]:
     for name in groups:
         chain = [name]
         for inner in chain:  # grows while it is walked
-            chain += [parent for parent in dict.fromkeys(parents[inner]) if parent not in chain]
+            chain += [parent for parent in dict.fromkeys(parents[inner][:_AROUND]) if parent not in chain]
+            if len(chain) > _AROUND:
+                break
         chains[name] = tuple(chain)
     return chains
 

@@ -51,6 +51,9 @@ def _value(text: str) -> str:
 
 def _host(found: Groups, group: str, at: int, line: str) -> None:
     words = list(tokens(re.sub(r"\s;.*", "", line)))
+    if not words:
+        found.errors.append(_mistake(at, line, f"{shown(line.strip())} isn't a host."))
+        return
     start, end = at + words[0][0], at + words[-1][1]
     host = words[0][2]
     variables = {}

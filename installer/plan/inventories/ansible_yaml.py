@@ -9,7 +9,7 @@ from installer.common.yaml_reader import Mapping, Node, Scalar, Sequence
 from installer.plan.inventories.ansible import ALL, Groups, ranges
 from installer.plan.inventories.reading import Reading, Row, comments, content, numbered
 
-_FIRST = re.compile(r"(---.*|[\"']?[A-Za-z_][\w.-]*[\"']?:\s*(#.*)?)")
+_FIRST = re.compile(r"(---.*|[\"']?[A-Za-z_][\w.-]*[\"']?:\s*(&\S+\s*)?(#.*)?)")
 _INNER = re.compile(r"^[ \t]+(hosts|children):\s*(#.*)?$|^[ \t]+(hosts|children):[ \t]*[{\[]", re.MULTILINE)
 
 

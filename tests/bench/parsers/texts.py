@@ -60,7 +60,7 @@ contexts:
   name: work
 """
 
-_LISTS = tuple(case.text for case in (*PASTED, *BROKEN))
+_LISTS = (*(case.text for case in PASTED), *(case.text for case in BROKEN))
 
 
 def _plan(path: Path) -> object:

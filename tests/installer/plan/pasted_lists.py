@@ -177,6 +177,20 @@ PASTED: tuple[Pasted, ...] = (
         (4, 6, 7, 13),
         "Read as the output of terraform output. Ignored: the output region; the sensitive output api_token.",
     ),
+    Pasted(
+        "YAML with aliases",
+        "all: &a\n  hosts:\n    m1: *a\n    m2: {ansible_host: *a}\n  children:\n    workers: *a\n",
+        ("m1 -", "m2 -"),
+        (3, 4),
+        "Read as an Ansible inventory in YAML.",
+    ),
+    Pasted(
+        "groups in a circle",
+        "[a:children]\nb\n[b:children]\na\nworkers\n[workers]\nx\n",
+        ("x worker",),
+        (7,),
+        "Read as an Ansible inventory. Ignored: the groups a and b.",
+    ),
     Pasted("JSON", '["10.0.0.1",\n "10.0.0.2"]', ("10.0.0.1 -", "10.0.0.2 -"), (1, 2), "Read as JSON."),
 )
 
@@ -197,6 +211,7 @@ BROKEN: tuple[Broken, ...] = (
         "line 3: 10.0.0.1 is already listed in line 2.",
     ),
     Broken("INI, empty", "[masters]\n", "line 1: This reads as an Ansible inventory and names no machine."),
+    Broken("INI, nothing", "[masters]\nm1\n,\n", "line 3: , isn't a host."),
     Broken("YAML, syntax", "all:\n  hosts:\n    a: {\n", "line 4: column 1: not YAML:"),
     Broken("YAML, address", "all:\n  hosts:\n    a: {ansible_host: nope!}\n", "line 3: 'nope!' must be an IP address"),
     Broken("YAML, list", "all:\n  hosts:\n    - a: {}\n", "line 3: Write each host as a name with a colon."),
