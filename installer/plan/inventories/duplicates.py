@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address
 
 from installer.common.text import shown
@@ -30,11 +31,16 @@ class Seen:
         return ""
 
 
+@lru_cache(maxsize=8192)  # every machine is looked at again with each key that is pressed in the list
+def _its_own(address: IPv4Address) -> bool:
+    return not addresses.reason_against(address)
+
+
 def _signs(host: Host, names: Sequence[str]) -> list[tuple[object, str]]:
     """What no two machines have in common, each with how people write it."""
     login = (host.address.lower(), host.port, host.jump)
     signs: list[tuple[object, str]] = [(login, host.address)]
     at = host.node_address
-    if isinstance(at, IPv4Address) and not addresses.reason_against(at):
+    if at is not None and _its_own(at):
         signs.append((at, str(at)))
     return signs + [(("name", name.lower()), name) for name in names]

@@ -221,7 +221,12 @@ def _numbers(ranges: str) -> Iterator[str]:
 
 def host_of(fields: Mapping[str, str]) -> tuple[Host, ...]:
     """The machines with these fields, ranges written out. Raises MistakeError."""
-    return tuple(map(_host, _expanded(fields)))
+    return _of_fields(tuple(fields.items()))
+
+
+@lru_cache(maxsize=8192)
+def _of_fields(fields: tuple[tuple[str, str], ...]) -> tuple[Host, ...]:
+    return tuple(map(_host, _expanded(dict(fields))))
 
 
 def _host(fields: Mapping[str, str]) -> Host:
