@@ -162,9 +162,10 @@ def _has_hosts_lines(text: str) -> bool:
 
 def _of_hosts_lines(text: str) -> tuple[str, ...]:
     """What lines of a hosts file say that a plan doesn't need."""
-    found = [line for each in text.split("\n") if (line := hosts_file.read(each))]
-    names = [name for line in found if not line.local for name in line.names]
-    local = [name for line in found if line.local for name in line.names]
+    lines = [line for line in text.split("\n") if hosts_file.read(line)]
+    found = [piece for line in lines for piece in pieces(line)]
+    names = [name for piece in found if piece.hosts for name in piece.names]
+    local = [name for piece in found if not piece.hosts for name in piece.names]
     return (*ignored("name", names), *ignored("local name", local), *comments(text))
 
 

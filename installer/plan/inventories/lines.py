@@ -21,6 +21,7 @@ from installer.plan import validation
 from installer.plan.common_settings import MAX_WORKERS
 from installer.plan.host import Host
 from installer.plan.inventories import hosts_file
+from installer.plan.inventories.roles import is_role, role_of
 from installer.plan.platforms import PLATFORMS
 
 _FIELD = next(one.traits.inventory_field for one in PLATFORMS.values() if one.traits.inventory)
@@ -82,14 +83,15 @@ def pieces(line: str) -> tuple[Piece, ...]:
 
 
 def _of_hosts_file(found: hosts_file.HostsLine) -> tuple[Piece, ...]:
-    """One machine; none, but the names, where the line means this computer."""
+    """One machine; none, but the names, where the line means this computer. A role as the only name is one."""
     if found.local:
         return (Piece(found.start, found.end, names=found.names),)
+    role = role_of(found.names[0]) if len(found.names) == 1 and is_role(found.names[0]) else ""
     try:
-        hosts = host_of({"address": found.address})
+        hosts = host_of({"address": found.address} | ({"role": role} if role else {}))
     except MistakeError as mistake:
         return (Piece(found.start, found.end, error=str(mistake)),)
-    return (Piece(found.start, found.end, hosts, names=found.names),)
+    return (Piece(found.start, found.end, hosts, names=() if role else found.names),)
 
 
 _WORD = re.compile(r"[A-Za-z']+")

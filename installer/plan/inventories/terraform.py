@@ -54,6 +54,10 @@ def _json(text: str) -> Reading | None:
         at = min(error.pos, len(text)) if isinstance(error, json.JSONDecodeError) else 0
         return Reading("JSON", (Row(at, at, error=f"This isn't complete JSON: {getattr(error, 'msg', error)}."),))
     given = document if isinstance(document, dict) else {"": document}
+    if "_meta" in given:
+        start = text.index("{")
+        row = Row(start, start + 1, error="Paste the output of `ansible-inventory --list -y`, which is YAML, instead.")
+        return Reading("the JSON of ansible-inventory", (row,))
     values, hidden = {}, []
     for name, output in given.items():
         wrapped = isinstance(output, dict) and "value" in output

@@ -119,6 +119,9 @@ PASTED: tuple[Pasted, ...] = (
         "the local names localhost and ip6-localhost; 1 comment.",
     ),
     Pasted(
+        "addresses with roles", "10.0.0.1 master\n10.0.0.2\tworker\n", ("10.0.0.1 master", "10.0.0.2 worker"), (1, 2)
+    ),
+    Pasted(
         "CSV with a header",
         'Name,IP Address,Role,"Rack, row",SSH User\nm1,10.0.0.11,control-plane,"a, 1",root\nw1,10.0.0.21,worker,b,\n',
         ("10.0.0.11 master user=root", "10.0.0.21 worker"),
@@ -200,6 +203,9 @@ BROKEN: tuple[Broken, ...] = (
     Broken("CSV, address", "name,ip\na,10.0.0.300\n", "line 2: '10.0.0.300' must be an IP address"),
     Broken("CSV, role", "ip,role\n10.0.0.1,boss\n", "line 2: role: Enter master, infra or worker"),
     Broken("CSV, twins", "ip,role\n10.0.0.1,\n10.0.0.1,\n", "line 3: 10.0.0.1 is already listed in line 2."),
+    Broken(
+        "JSON of ansible-inventory", '{"_meta": {"hostvars": {}}}', "line 1: Paste the output of `ansible-inventory"
+    ),
     Broken("INI, word", "[masters]\nm1 oops\n", "line 2: oops isn't a setting: after a host come words such as"),
     Broken("INI, quote", "[masters]\nm1 a='x\n", "line 2: a quote in"),
     Broken("INI, first word", "[masters]\nansible_host=10.0.0.1\n", "line 2: ansible_host=10.0.0.1 comes before"),
