@@ -53,6 +53,7 @@ class WizardScreen(CratonScreen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (150, "-vast")]  # noqa: RUF012 (declared by Screen)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", "Next", priority=True),
+        Binding("ctrl+n", "go_on", "Next"),  # where enter ends a line; macOS terminals pass it on, unlike function keys
         Binding("escape", "back", "Back"),
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
@@ -240,7 +241,12 @@ class WizardScreen(CratonScreen[None]):
         listing = isinstance(self.focused, InventoryText)  # Enter ends a line there
         if action == "preview":
             return self.has_class("-narrow") and not self.has_class("-machines")
+        if action == "go_on":
+            return listing
         return not (action == "next" and listing)
+
+    async def action_go_on(self) -> None:
+        await self.action_next()
 
     async def action_next(self) -> None:
         """To the next question, the next page, or the review; not past an invalid answer."""

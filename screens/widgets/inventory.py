@@ -42,7 +42,9 @@ class InventoryText(TextArea):
     HELP = (
         "One machine per line, or apart by commas: 10.0.0.11, admin@host:2222, 10.0.0.[11-15], node[01-12].example.com,"
         " [2001:db8::1]:22, a Host of ~/.ssh/config, @file. Words after a machine say more of it: role=master, "
-        "internal=10.0.0.4, key=~/.ssh/id, jump=user@host. # starts a remark."
+        "internal=10.0.0.4, key=~/.ssh/id, jump=user@host. # starts a comment. You can also paste lines of a hosts "
+        "file, CSV, an Ansible inventory, or the output of kubectl get nodes -o wide or terraform output: a line "
+        "below the text says what was left out. ctrl+n goes on to the next page, tab to the table."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "leave", "Table")]
 
@@ -138,6 +140,7 @@ class InventoryEditor(Vertical):
         InventoryText .text-area--suggestion { color: $faint; }
         InventoryText .text-area--placeholder { color: $faint; }
         #tally { margin: 1 0 0 2; }
+        #note { height: auto; max-height: 3; margin: 0 0 0 2; color: $faint; display: none; }
         InventoryTable { height: 1fr; min-height: 3; }
         VerticalScroll { height: auto; max-height: 40%; padding: 0 1 0 2; border-top: solid $panel; }
     }
@@ -168,6 +171,7 @@ class InventoryEditor(Vertical):
     def compose(self) -> ComposeResult:
         yield self.area
         yield Still(id="tally")
+        yield Static(id="note", markup=False)
         yield self.table
         with VerticalScroll(can_focus=False):
             yield self._detail
@@ -233,6 +237,9 @@ class InventoryEditor(Vertical):
             theme.content(mark, f"{number:,} {word}") for mark, number, word in tally(self._lines, self._trials.of)
         ]
         self.query_one("#tally", Still).say(Content("  ").join(pieces))
+        note = self.query_one("#note", Static)
+        note.display = bool(self._inventory.note)
+        note.update(self._inventory.note)
         self._describe()
 
     def on_rows_moved(self) -> None:

@@ -42,6 +42,7 @@ class Line:
     host: Host | None = None
     number: int = -1
     error: str = ""
+    duplicate: bool = False
 
 
 def lines(inventory: Inventory) -> tuple[Line, ...]:
@@ -53,7 +54,7 @@ def lines(inventory: Inventory) -> tuple[Line, ...]:
             found.append(Line(host.address, host, number))
             number += 1
         if entry.error:
-            found.append(Line(entry.text, error=f"line {entry.line}: {entry.error}"))
+            found.append(Line(entry.text, error=f"line {entry.line}: {entry.error}", duplicate=entry.duplicate))
     return tuple(found)
 
 
@@ -107,15 +108,19 @@ def _words(trial: Trial) -> str:
 
 
 def tally(found: Sequence[Line], trial_of: Callable[[Host], Trial | None]) -> list[tuple[Mark, int, str]]:
-    """(Mark, number, state) of each state that there is, worst first."""
+    """(Mark, number, state) of each state that there is, worst first: lines without a machine, then machines."""
     counts: dict[State, int] = {}
     for line in found:
         trial = trial_of(line.host) if line.host else None
         if trial:
             counts[trial.state] = counts.get(trial.state, 0) + 1
-    words = {State.ASKS: "to be asked", State.CONNECTING: "under way"}
+    twins = sum(line.duplicate for line in found)
+    unread = sum(bool(line.error) for line in found) - twins
+    texts = [(theme.FAILED, unread, "unreadable"), (theme.FAILED, twins, "listed twice")]
+    words = {State.FAILED: "unreachable", State.ASKS: "to be asked", State.CONNECTING: "under way"}
     order = (State.FAILED, State.ASKS, State.CONNECTING, State.WAITING, State.READY)
-    return [(MARKS[state], counts[state], words.get(state, str(state))) for state in order if state in counts]
+    tried = [(MARKS[state], counts[state], words.get(state, str(state))) for state in order if state in counts]
+    return [one for one in texts if one[1]] + tried
 
 
 def describe(line: Line, trial: Trial | None, *, short: bool) -> Content:

@@ -21,6 +21,7 @@ from tests.bench.parsers.parser import Parser, encoded, of_bytes, of_file, of_te
 from tests.doubles.kubeconfigs import access, given_by_master
 from tests.installer.common.harmless_lines import HARMLESS
 from tests.installer.common.secret_lines import SECRETS
+from tests.installer.plan.pasted_lists import BROKEN, PASTED
 from tests.strategies import COMMENTED
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
@@ -58,6 +59,8 @@ contexts:
   context: {cluster: work, user: me}
   name: work
 """
+
+_LISTS = (*(case.text for case in PASTED), *(case.text for case in BROKEN))
 
 
 def _plan(path: Path) -> object:
@@ -116,7 +119,7 @@ def _safe(text: str) -> object:
 
 PARSERS: tuple[Parser, ...] = (
     of_file("plan", _plan, encoded(COMMENTED, _OWN, planfile.dump(PLAN))),
-    of_text("pasted list", _inventory, (_LIST, "10.0.0.1", "10.0.0.1\r\n10.0.0.2", "a,b c")),
+    of_text("pasted list", _inventory, (_LIST, "10.0.0.1\r\n10.0.0.2", *_LISTS)),
     of_text("answer", _answers, ("demo", "3", "yes", "10.0.0.0/8", "https://m.example.test", "v1.36.2", "none", _LIST)),
     of_bytes(
         "draft", draft._parse, encoded("craton: 1\npage: Machines\nanswers: {name: demo, masters: 3, may: [M6]}\n")

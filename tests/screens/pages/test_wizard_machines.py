@@ -103,7 +103,7 @@ async def test_a_pasted_list_becomes_a_table(wizard: Wizard) -> None:
         await row_shows(pilot, "10.0.0.3", "master-3  ada     22            ✕ log in: ada was refused")
         await row_shows(pilot, "10.0.0.4", "infra-1   root  2222            ● ready")
         await row_shows(pilot, "10.0.0.5", "worker-1  ada     22            ● ready")
-        await shows(pilot, "✕ 1 failed  ▲ 1 to be asked  ● 3 ready")
+        await shows(pilot, "✕ 1 unreachable  ▲ 1 to be asked  ● 3 ready")
 
 
 async def test_a_line_with_a_mistake_has_its_row_and_the_others_are_tried(wizard: Wizard) -> None:
@@ -111,6 +111,43 @@ async def test_a_line_with_a_mistake_has_its_row_and_the_others_are_tried(wizard
         await open_page(pilot)
         await row_shows(pilot, "10.0.0.9", "✕ line 2: role: ")
         await row_shows(pilot, "10.0.0.4", "● ready")
+
+
+async def test_lines_that_cannot_be_read_and_machines_that_cannot_be_reached_are_counted_apart(wizard: Wizard) -> None:
+    async with wizard("10.0.0.1\n10.0.0.3\noh!\nnot a host!!\n10.0.0.1\n10.0.0.4").run_test(size=WIDE) as pilot:
+        await open_page(pilot)
+        await shows(pilot, "✕ 2 unreadable  ✕ 1 listed twice  ✕ 1 unreachable  ● 2 ready")
+        await row_shows(pilot, "not a host!!", "✕ line 4: not a host!! isn't a machine")
+
+
+async def test_an_inventory_of_another_program_is_read_and_what_was_left_out_is_said(wizard: Wizard) -> None:
+    async with wizard().run_test(size=WIDE) as pilot:
+        text = await open_page(pilot)
+        text.insert("[masters]\nm1 ansible_host=10.0.0.4\n[workers]\nw1 ansible_host=10.0.0.5 rack=7\n")
+        await row_shows(pilot, "10.0.0.4", "master-1")
+        await row_shows(pilot, "10.0.0.5", "worker-1")
+        await shows(pilot, "Read as an Ansible inventory. Ignored: the variable rack.")
+        await pilot.press("tab", "end", "i")
+        await row_shows(pilot, "10.0.0.5", "infra-1")
+        assert text.text == "10.0.0.4 role=master  # m1\n10.0.0.5 role=infra  # w1\n"
+        await hides(pilot, "Read as")
+
+
+async def test_a_key_shown_at_the_bottom_goes_on_from_the_text(wizard: Wizard) -> None:
+    async with wizard("10.0.0.[4-8]").run_test() as pilot:
+        await open_page(pilot)
+        await shows(pilot, "^n Next")
+        await pilot.press("ctrl+n")
+        await shows(pilot, "How many masters?")
+        assert "^n" not in visible(pilot)
+
+
+async def test_the_key_does_not_go_on_past_a_mistake(wizard: Wizard) -> None:
+    async with wizard("10.0.0.4\n10.0.0.4").run_test(size=WIDE) as pilot:
+        await open_page(pilot)
+        await pilot.press("ctrl+n")
+        await shows(pilot, "line 2: 10.0.0.4 is already listed in line 1")
+        assert "How many masters?" not in visible(pilot)
 
 
 async def test_the_row_under_the_cursor_is_told_stage_by_stage(wizard: Wizard) -> None:

@@ -167,7 +167,7 @@ def _own(text: str, **answers: Any) -> dict[str, Any]:
 WRONG_MACHINES: list[tuple[str, list[str]]] = [
     ("10.0.0.1\noh!\n10.0.0.2 role=boss", ["line 2: 'oh!' must be an IP address", "line 3: role: Enter master"]),
     ("web[1-9] internal=10.0.0.[1-9] db", ["db internal: Add internal=ADDRESS"]),
-    ("10.0.0.[1-3] 10.0.0.2", ["10.0.0.2 address: 10.0.0.2 is the same machine as 10.0.0.2 above"]),
+    ("10.0.0.[1-3] 10.0.0.2", ["line 1: 10.0.0.2 is already listed in line 1"]),
     ("10.0.0.1", ["You listed 1 machine; this plan needs 2"]),
     ("web[1-100]", ["web1 internal: Add", "web5 internal: Add", "and 95 more like this"]),
 ]
