@@ -14,7 +14,7 @@ import typer
 from installer.common.console import notify, result
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.question import Flag, Kind
-from installer.plan.questions.catalogue import flags
+from installer.plan.questions.catalogue import flags, question_of
 
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
@@ -54,6 +54,7 @@ def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
             _refuse_to_overwrite(output)
         if screens:
             raise typer.Exit(screens(answers, output))
+        _say_notes(given)
         if not yes:
             answers = _ask(answers)
         _save(plan_of(answers), output, force=force)
@@ -72,6 +73,16 @@ def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
     new.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     new.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return new
+
+
+def _say_notes(given: Mapping[str, Any]) -> None:
+    """Say how lists in flags were read, and what was left out of them."""
+    from installer.plan.questions import reading
+
+    for flag in flags():
+        text = given.get(flag.parameter)
+        if isinstance(text, str) and (note := reading.note(question_of(flag.field), text)):
+            notify(note)
 
 
 def _parameter(name: str, type_: Any, *declarations: str, default: Any = None, **more: Any) -> inspect.Parameter:

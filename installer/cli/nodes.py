@@ -10,6 +10,7 @@ import typer
 from installer.cli.common import Cluster
 from installer.cli.groups import RUNNING
 from installer.cli.run_options import Run, starts_a_run
+from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def _hosts(given: Sequence[str]) -> list[Host]:
     found = inventory.parse("\n".join(given))
     if found.errors:
         raise _usage("read --machine", "; ".join(found.errors))
+    if found.note:
+        notify(found.note)
     return list(found.hosts)
 
 

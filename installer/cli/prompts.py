@@ -94,6 +94,22 @@ def _text(question: Question, given: Answers) -> Any:
     )
 
 
+def _inventory(question: Question, given: Answers) -> Any:
+    """A list of machines; how another program's list was read is said before the next question."""
+    typed = ""
+
+    def parse(text: str) -> Any:
+        nonlocal typed
+        typed = text
+        return reading.parse(question, text)
+
+    shown = reading.show(question, reading.default(question, complete(given)))
+    value = lines.asked(question.title, shown, parse, lambda value: _error(question, value, given))
+    if note := reading.note(question, typed):
+        notify(note)
+    return value
+
+
 def _error(question: Question, value: object, given: Answers) -> str | None:
     """What is wrong with an answer, by itself or with those given before it."""
     return reading.error(question, value) or problems({**given, question.field: value}).get(question.field)
@@ -123,7 +139,7 @@ _ASKING: dict[Kind, Callable[[Question, Answers], Any]] = {
     Kind.TEXT: _text,
     Kind.INTEGER: _text,
     Kind.YES_NO: _yes_no,
-    Kind.INVENTORY: _text,
+    Kind.INVENTORY: _inventory,
     Kind.CHOICE: _choice,
     Kind.MULTI_CHOICE: _multi_choice,
 }

@@ -62,6 +62,15 @@ def parse(question: Question, text: str) -> Any:
     return int(text) if numbers and re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 
+def note(question: Question, text: str) -> str:
+    """How a list of machines was read and what was left out of it; "" where that needs no saying."""
+    if question.kind is not Kind.INVENTORY:
+        return ""
+    from installer.plan import inventory
+
+    return inventory.parse(text).note
+
+
 def show(question: Question, value: Any) -> str:
     """A value as a person types or reads it; `parse` takes it back."""
     if value is None:

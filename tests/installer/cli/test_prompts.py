@@ -153,6 +153,19 @@ def test_machines_are_listed_on_one_line_and_a_wrong_one_is_asked_again(typing: 
     assert (answers["masters"], answers["ingress.infra"], answers["workers"]) == (3, 1, 1)
 
 
+def test_a_list_of_another_program_is_read_from_its_file_and_what_was_left_out_is_said(
+    typing: Typing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "hosts.ini").write_text("[masters]\n10.0.0.1 rack=7\n[infra]\n10.0.0.2\n[workers]\n10.0.0.[3:4]\n")
+    given = {**_all_but("platform", "ingress.infra", "masters", "workers"), "platform": "machines"}
+    own = {field: value for field, value in complete(given).items() if field not in ("masters", "workers")}
+    typing(f"@{tmp_path}/hosts.ini\n" + "\n" * 4)
+    answers = prompts.ask({field: value for field, value in own.items() if field != "ingress.infra"})
+    roles = [host["role"] for host in answers["machines.inventory"]]
+    assert roles == ["master", "infra", "worker", "worker"]
+    assert "hosts.ini: Read as an Ansible inventory. Ignored: the variable rack." in capsys.readouterr().err
+
+
 class _Interrupted(io.StringIO):
     """Lines, and ctrl+c after the last one."""
 
