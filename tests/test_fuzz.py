@@ -78,12 +78,15 @@ def _reads(node: ast.AST) -> bool:
 
 _NOT_FED = {
     "what ships with Craton": (
-        "cluster/templates.py:_template", "health/reach/scripts.py:_program", "node/program.py:source",
+        "artifacts/addon_images.py:_table", "cluster/templates.py:_template",
+        "health/reach/scripts.py:_program", "node/program.py:source",
         "platforms/local/image.py:inputs", "platforms/local/rootfs.py:_base",
         "platforms/local/rootfs.py:_from_packages",
     ),
     "what Craton makes itself": (
-        "cluster/kubeadm.py:new_encryption_key", "platforms/cloud_init.py:_written",
+        "cluster/administrator.py:_hash", "cluster/console_certificate.py:_secret",
+        "cluster/kubeadm.py:new_encryption_key", "cluster/sign_in.py:_list", "cluster/tls/authority.py:chain_text",
+        "cluster/tls/authority.py:key_text", "platforms/cloud_init.py:_written",
         "platforms/cloud_init.py:make_host_key", "common/text.py:without_unicode",
     ),
     "what one process of Craton says to another, over a pipe of theirs or as an argument": (
@@ -94,9 +97,11 @@ _NOT_FED = {
         "platforms/local/computer.py:_available_memory", "platforms/local/engine.py:_can_raise_limits",
     ),
     "bytes that are copied or compared and not read": (
+        "artifacts/kubeadm_images.py:_copy",
         "cluster/kubeconfig.py:Kubeconfig.observe", "node/waiting.py:greeted", "operations/backup.py:_pack",
+        "operations/clusters.py:_plan_row",
         "operations/kubeconfig.py:save", "operations/lease.py:own_holder", "operations/lookup.py:adopt",
-        "operations/runs.py:_launch_changed", "operations/worker.py:work.recorded",
+        "operations/runs.py:_launch_changed", "operations/worker.py:_run", "operations/worker.py:work.recorded",
     ),
     "output that is shown, or compared with words": (
         "engine/ending.py:_last_words", "node/steps.py:Connect._log_in", "operations/support_bundle.py:_contents",
@@ -105,11 +110,14 @@ _NOT_FED = {
         "platforms/rehearsal/client.py:SiteClient.start", "ssh/transport/end_commands.py:end_commands",
     ),
     "a stream, of which another function in the table reads the text": (
-        "common/console.py:ask_line", "operations/kubeconfig.py:change", "platforms/local/network.py:_read_routes",
+        "artifacts/kubeadm_images.py:_ask", "cli/sign_in.py:password",
+        "common/console.py:ask_line", "operations/kubeconfig.py:change",
+        "platforms/local/network.py:_read_routes",
         "platforms/local/network.py:host_name_servers", "platforms/local/process.py:_end",
         "platforms/local/process.py:follow", "platforms/local/process.py:run",
         "platforms/local/rootfs.py:_index_targets", "ssh/host_keys/exchange.py:talk",
         "ssh/transport/command.py:Session._read", "ssh/transport/tcp.py:Replay._read",
+        "ssh/transport/userauth.py:Login._parse_banner",
     ),
 }  # fmt: skip
 """Functions that read and are not fed, by the reason."""

@@ -13,6 +13,7 @@ from typing import Any
 from installer.cluster import administrator, kubeadm, masters, objects
 from installer.cluster.console_certificate import issuer_certificate
 from installer.cluster.identity import CONSOLE_SECRET, authenticator, dex_configuration
+from installer.common import json_reader
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent
@@ -84,7 +85,7 @@ class Trust(Permanent):
 def _hash_in(dex: Mapping[str, str]) -> str:
     """The hash of the password that the cluster knows; empty if it knows none."""
     try:
-        return str(json.loads(dex.get("config.yaml", ""))["staticPasswords"][0]["hash"])
+        return str(json_reader.parse(dex.get("config.yaml", ""))["staticPasswords"][0]["hash"])
     except (ValueError, KeyError, IndexError, TypeError):
         return ""
 

@@ -22,13 +22,13 @@ from types import FrameType
 
 from installer.common.errors import InstallerError
 from installer.common.sanitise import visible
-from tests.bench.parsers import cluster, health, local, node, ssh, state, texts, web
+from tests.bench.parsers import access, cluster, health, local, node, ssh, state, texts, web
 from tests.bench.parsers.mutate import inputs
 from tests.bench.parsers.parser import Feed, Parser
 
 PARSERS: tuple[Parser, ...] = (
     *texts.PARSERS, *ssh.PARSERS, *node.PARSERS, *cluster.PARSERS, *health.PARSERS, *local.PARSERS,
-    *state.PARSERS, *web.PARSERS,
+    *state.PARSERS, *web.PARSERS, *access.PARSERS,
 )  # fmt: skip
 COUNT = 10_000
 LIMIT = 2.0

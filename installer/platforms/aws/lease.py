@@ -12,6 +12,7 @@ import json
 import time
 from dataclasses import dataclass
 
+from installer.common import json_reader
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import AwsError
 from installer.steps.lease import Held, Holder
@@ -90,8 +91,9 @@ class AwsLease:
 def _read(name: str, value: str) -> _Written | None:
     """A parameter as Craton writes it; None for any other."""
     try:
-        said = json.loads(value)
-        holder = Holder(str(said["id"]), str(said["owner"]))
-        return _Written(int(name.rpartition("/")[2]), Held(holder, float(said["since"]), float(said["renewed"])))
+        written = json_reader.parse(value)
+        holder = Holder(str(written["id"]), str(written["owner"]))
+        held = Held(holder, float(written["since"]), float(written["renewed"]))
+        return _Written(int(name.rpartition("/")[2]), held)
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,0 +1,108 @@
+"""What people sign in with, and what proves who a server is: tokens, passwords' hashes, Secrets, first contacts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from installer.artifacts import kubeadm_images
+from installer.cluster import administrator, sign_in
+from installer.cluster.console_certificate import ConsoleCertificate
+from installer.cluster.dns import zone
+from installer.cluster.masters import STATIC_PODS
+from installer.common.paths import ClusterDirectory
+from installer.health.report import glance
+from installer.node import program
+from installer.operations import durations
+from installer.operations.sign_in import tokens
+from installer.plan.sections import DNS
+from installer.platforms.aws import lease, user_data
+from installer.platforms.aws.first_contact import FirstContact
+from installer.ssh.connection import Result
+from installer.steps.step import Context
+from tests.bench.parsers.node import PLAN, context, saying
+from tests.bench.parsers.parser import Feed, Parser, encoded, of_file, of_text
+
+_WORKS = (
+    "member=demo\nkubelet=ok\napi=ok\nmanifests={0}\nrunning={0}\nversion=v1.36.2\nbegun=\nbusy=no\n"
+    "prepared=v1.36.2\nprogram=built-in\nclaim=demo/demo-master-1\n".format(",".join(sorted(STATIC_PODS)))
+)
+_ID = "i-0123456789abcdef0"
+_SECRET = "5e" * 32
+_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q"
+_CLAIMS = base64.urlsafe_b64encode(json.dumps({"exp": 1.8e9, "email": "ada@example.com"}).encode()).decode()
+_SESSION = json.dumps(
+    {"issuer": "https://a.b/dex", "id_token": f"e30.{_CLAIMS}.x", "refresh_token": "r", "expires": 1.8e9}
+)
+_DEX = json.dumps({"staticPasswords": [{"hash": "$2b$12$abc"}]})
+_IN_CLUSTER = json.dumps({
+    "data": {"config.yaml": base64.b64encode(_DEX.encode()).decode(), "tls.crt": base64.b64encode(b"-----").decode()}
+})  # fmt: skip
+_IMAGES = "registry.k8s.io/coredns/coredns:v1.14.6\nregistry.k8s.io/pause:3.10.2\nregistry.k8s.io/etcd:3.7.0-0\n"
+_LEASE = json.dumps({"id": "a", "owner": "ada on laptop", "since": 1.0, "renewed": 2.0})
+_LAUNCHES = json.dumps({"secret": _SECRET, "launches": [], "attempts": 1})
+
+
+def in_directory(
+    name: str, file: str, read: Callable[[ClusterDirectory], object], text: str, *raises: type[Exception]
+) -> Parser:
+    """A parser of one file of a cluster's directory."""
+
+    @contextmanager
+    def feed() -> Iterator[Feed]:
+        with tempfile.TemporaryDirectory(prefix="craton-fuzz-") as room:
+            directory = ClusterDirectory(Path(room))
+
+            def write_and_read(data: bytes) -> object:
+                (directory.path / file).write_bytes(data)
+                return read(directory)
+
+            yield write_and_read
+
+    return Parser(name, feed, encoded(text), raises)
+
+
+def _session(directory: ClusterDirectory) -> object:
+    return found.claims if (found := tokens.load(directory)) else None
+
+
+def _first_contact(directory: ClusterDirectory) -> object:
+    return FirstContact(directory.path).secret
+
+
+def _asked(text: str) -> Context:
+    """A context whose masters work, and whose kubectl says `text`."""
+    return context(lambda command: Result(0, text if "kubectl" in command else _WORKS, ""))
+
+
+def _password(text: str) -> object:
+    return sign_in._hash_in(sign_in._read(_asked(text), "dex", "dex"))
+
+
+def _surveyed(text: str) -> object:
+    asked = saying(text)
+    return program.survey(asked, "demo-master-1", asked.world.connections.get("demo-master-1", 1.0))
+
+
+PARSERS: tuple[Parser, ...] = (
+    in_directory("session", "session.json", _session, _SESSION, ValueError),
+    in_directory("hash of a password", administrator.hash_file(ClusterDirectory(Path("/"))).name,
+                 lambda directory: administrator.password_hash(directory, "", make=False), "$2b$12$abcdefghijk"),
+    in_directory("verdict of a report", "health.json", glance.last_verdict,
+                 '{"format": 1, "cluster": "demo", "verdict": "pass", "checked_at": 1.5, "findings": []}'),
+    in_directory("first contact", "first-contact.json", _first_contact, _LAUNCHES),
+    of_file("durations", durations._read, encoded('[{"platform": "local", "expected": 1.5, "seconds": 2}]')),
+    of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
+            encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),
+    of_text("Secret of the sign-in", _password, (_IN_CLUSTER,)),
+    of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
+    of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),
+    of_text("survey", _surveyed, ("claim=demo/demo-master-1\n#condition\nmember=demo\nkubelet=ok\n",)),
+    of_text("lease in AWS", lambda text: lease._read("/craton/demo/lease/7", text), (_LEASE,)),
+    of_text("banner of a first contact", lambda text: user_data.proves(_SECRET, _ID, _KEY, text),
+            (user_data.proof(_SECRET, _ID, _KEY), "craton-first-contact \n")),
+)  # fmt: skip
