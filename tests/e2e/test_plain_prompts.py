@@ -19,6 +19,8 @@ PROMPT = r"\n([A-Z][^\r\n:]*?)(?: \((?:yes or no|numbers, or none)\))?(?: \[([^\
 @pytest.mark.parametrize("platform", sorted(PLATFORMS))
 def test_each_question_is_a_line_with_its_default_and_takes_a_line(craton: Craton, platform: str) -> None:
     given = {"Name": "shop", "Platform": platform, "Machines": "10.0.0.[1-5]", "Subdomain": "shop.example.com"}
+    if PLATFORMS[platform].traits.cloud:  # nobody else knows from where people come
+        given["User network"] = "203.0.113.7/32"
     log, asked = io.StringIO(), dict[str, str | None]()
     child = pexpect.spawn(
         craton.argv("new", "--plain")[0],

@@ -297,7 +297,9 @@ def test_a_directory_is_looked_at_before_an_engine_starts_and_handed_to_it(
     told: list[str] = []
     runs.start_install(path, RunOptions(artifacts=str(directory)), told.append)
     assert told[-2] == f"looking at the files in {directory} ..."
-    assert told[-1].startswith(f"{directory} lacks 9 container images; machines pull them themselves: registry.k8s.io/")
+    assert told[-1].startswith(
+        f"{directory} lacks 14 container images; machines pull them themselves: registry.k8s.io/"
+    )
     assert f'"artifacts": "{directory}"' in launched[0]
     (directory / KUBELET).unlink()
     with pytest.raises(InstallerError, match=f"no {KUBELET}"):

@@ -161,13 +161,13 @@ def test_a_run_that_ends_after_machines_were_made_and_before_it_knew_makes_no_tw
 
 
 def test_a_worker_more_changes_nothing_on_other_machines(account: Account) -> None:
-    assert account.install(demo(workers=1)) is ExitCode.DONE
-    larger = demo(workers=2)
+    assert account.install(demo(workers=2)) is ExitCode.DONE  # from two on, addons have all their replicas
+    larger = demo(workers=3)
     assert account.install(larger) is ExitCode.DONE
     machine_of = {step.id: step.machine for step in pipeline.install_steps(larger)}
-    assert {machine_of[id] for id in account.applied} - {None} == {"demo-worker-2"}
+    assert {machine_of[id] for id in account.applied} - {None} == {"demo-worker-3"}
     assert {id for id in account.applied if machine_of[id] is None} <= {"machines/batch/worker"}
-    assert ids.joined("demo-worker-2") in account.applied
+    assert ids.joined("demo-worker-3") in account.applied
 
 
 def test_a_destroy_removes_what_no_step_of_its_plan_made(account: Account) -> None:
