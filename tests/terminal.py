@@ -13,6 +13,7 @@ import pyte
 from tests.patience import PATIENCE
 
 KEYS = {
+    "ctrl+down": "\x1b[1;5B",
     "enter": "\r",
     "escape": "\x1b",
     "tab": "\t",

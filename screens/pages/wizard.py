@@ -35,7 +35,7 @@ from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
-from screens.widgets.inventory import InventoryText
+from screens.widgets.inventory import InventoryTable, InventoryText
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
 
@@ -58,7 +58,7 @@ class WizardScreen(CratonScreen[None]):
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
         Binding("f2,p", "preview", "Preview", key_display="f2"),
-        Binding("f3", "app.glossary", "Terms"),
+        Binding("f3", "terms", "Terms"),
         Binding("ctrl+s", "save_as", "Save"),
         Binding("ctrl+q", "app.quit", "Leave", priority=True),
     ]
@@ -243,7 +243,13 @@ class WizardScreen(CratonScreen[None]):
             return self.has_class("-narrow") and not self.has_class("-machines")
         if action == "go_on":
             return listing
+        if action == "terms":  # the table's own keys fill the line; f3 works there all the same
+            return not isinstance(self.focused, InventoryTable)
         return not (action == "next" and listing)
+
+    async def action_terms(self) -> None:
+        """Open the glossary."""
+        await self.app.run_action("glossary")
 
     async def action_go_on(self) -> None:
         await self.action_next()

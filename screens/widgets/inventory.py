@@ -1,4 +1,7 @@
-"""Machines of one's own: a text to type and paste them into, and below it a table of how far each can be reached."""
+"""Machines of one's own: a text to type and paste them into, and below it a table of how far each can be reached.
+
+Over 300 lines because the text, its table and the line under them are one widget, and follow each other.
+"""
 
 from __future__ import annotations
 

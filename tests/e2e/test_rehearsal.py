@@ -264,7 +264,7 @@ def test_more_machines_may_be_added_and_other_changes_are_refused(craton: Craton
 
 
 def test_rules_switched_on_and_off_later_change_the_nodes_and_nothing_else(craton: Craton) -> None:
-    plan = craton.plan(masters=1, workers=1)
+    plan = craton.plan(masters=1, workers=2)  # with two, addons have all their replicas
     craton.run("apply", str(plan), "--yes", *SPEED)
     before = plan.read_text()
     plan.write_text(
