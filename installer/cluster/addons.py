@@ -96,8 +96,8 @@ class LeftOut(Permanent):
 
 def _present(ctx: Context, wanted: manifests.Addon) -> dict[Identity, Mapping[str, Any]]:
     """Those of an addon's objects that the cluster has."""
-    said = masters.kubectl(ctx, "get", "--filename", "-", "--ignore-not-found", "-o", "json", stdin=wanted.text)
-    found = objects.read(said) or {}
+    output = masters.kubectl(ctx, "get", "--filename", "-", "--ignore-not-found", "-o", "json", stdin=wanted.text)
+    found = objects.read(output) or {}
     listed = (found.get("items") or []) if found.get("kind") == "List" else [found] if found else []
     return {_identity(each): each for each in listed}
 

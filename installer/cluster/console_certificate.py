@@ -68,8 +68,8 @@ class ConsoleCertificate(Permanent):
         """The chain in the cluster; empty if there is none, or nothing that can be read."""
         from cryptography import x509
 
-        said = masters.kubectl(ctx, "get", "secret", SECRET, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
-        data = (objects.read(said) or {}).get("data") or {}
+        output = masters.kubectl(ctx, "get", "secret", SECRET, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
+        data = (objects.read(output) or {}).get("data") or {}
         try:
             return tuple(x509.load_pem_x509_certificates(base64.b64decode(str(data.get("tls.crt", "")))))
         except ValueError:

@@ -68,8 +68,8 @@ class Trust(Permanent):
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
-        said = run_program(ctx, self.machine, "policies", "sums")
-        same = hashlib.sha256(self._text(ctx).encode()).hexdigest() in said.split()
+        output = run_program(ctx, self.machine, "policies", "sums")
+        same = hashlib.sha256(self._text(ctx).encode()).hexdigest() in output.split()
         return Observation(same, "as planned" if same else "it does not know the issuer yet, or knows another")
 
     def apply(self, ctx: Context) -> None:
@@ -92,8 +92,8 @@ def _hash_in(dex: Mapping[str, str]) -> str:
 
 def _read(ctx: Context, space: str, name: str) -> dict[str, str]:
     """What a Secret holds; nothing if there is none, or what cannot be read."""
-    said = masters.kubectl(ctx, "get", "secret", name, "-n", space, "--ignore-not-found", "-o", "json")
-    data: Mapping[str, Any] = (objects.read(said) or {}).get("data") or {}
+    output = masters.kubectl(ctx, "get", "secret", name, "-n", space, "--ignore-not-found", "-o", "json")
+    data: Mapping[str, Any] = (objects.read(output) or {}).get("data") or {}
     try:
         return {key: base64.b64decode(str(value)).decode() for key, value in data.items()}
     except ValueError:

@@ -1,4 +1,4 @@
-"""What helps somebody choose an answer: it hangs on questions and on their choices, a platform's own included."""
+"""Explanations that help somebody choose an answer. They hang on questions and choices, a platform's own included."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class PlatformTraits:
     cost: str = "cost unknown"
     """What its machines cost, as far as that is known before the platform is asked."""
     guidance: Guidance | None = None
-    """What helps somebody to choose the platform; the wizard shows it while it is highlighted."""
+    """Why somebody would choose the platform; the wizard shows it while it is highlighted."""
 
     @property
     def inventory_field(self) -> str:

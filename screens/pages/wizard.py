@@ -227,7 +227,7 @@ class WizardScreen(CratonScreen[None]):
                 self.call_after_refresh(field.scroll_visible, animate=False)
 
     def _explain(self, field: QuestionField) -> None:
-        """Say below the questions what helps with the answer at hand."""
+        """Explain the answer at hand below the questions."""
         words = why(field.question, self._known, field.value, short=self.has_class("-short"))
         self.query_one("#why", Static).update(words)
 

@@ -277,7 +277,7 @@ OWN = {
 
 
 def sums_line(pilot: Pilot[Any]) -> str:
-    """What stands below the tabs about checksums. Nothing of it covers the plan, as a notification would."""
+    """The line about checksums below the tabs. It never covers the plan, as a notification would."""
     assert not list(pilot.app._notifications)
     return words(pilot, "#sums")
 
