@@ -192,7 +192,7 @@ def read_requests(output: str) -> tuple[Request, ...]:
     """What kubectl makes of the template: lines `KEY VALUE`, of each request from its `name` on."""
     found = []
     for part in f"\n{output}".split("\nname ")[1:]:
-        name, *lines = part.splitlines()
+        name, *lines = part.split("\n")
         pairs = [line.partition(" ")[::2] for line in lines]
         values = {key: [value for other, value in pairs if other == key] for key, _ in pairs}
         found.append(

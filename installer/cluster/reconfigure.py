@@ -77,7 +77,7 @@ def kubelet(present: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, 
     return {**present, **{key: value for key, value in wanted.items() if present.get(key) in _UNSET}}
 
 
-_BRACKETS = 2000
+_BRACKETS = 500
 """More than kubeadm writes, and few enough for the reader, which takes the square of their number in time."""
 
 

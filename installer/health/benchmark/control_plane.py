@@ -64,8 +64,9 @@ def _anonymous(facts: Facts) -> str:
     found = facts.policy("authentication-config")
     anonymous = found.get("anonymous") if isinstance(found, dict) else None
     conditions = anonymous.get("conditions") if isinstance(anonymous, dict) else None
-    paths = [condition.get("path") for condition in conditions or [] if isinstance(condition, dict)]
-    if not paths or set(paths) - _PUBLIC:
+    listed = conditions if isinstance(conditions, list) else []
+    paths = {str(condition.get("path")) for condition in listed if isinstance(condition, dict)}
+    if not paths or paths - _PUBLIC:
         return ""
     return (
         "Without credentials only health and the public cluster-info are answered: probes and load balancers need the "
