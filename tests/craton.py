@@ -7,14 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from installer.engine.holder import Holder
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 
 ROOT = Path(__file__).parent.parent
+SIGNALLED = ROOT / "tests" / "doubles" / "signalled"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Craton:
     directory: Path
     prefix: tuple[str, ...] = ()
     """What goes before every command line, such as `ip netns exec NAME`."""
+    engine_signal: str = ""
+    """What `tests/doubles/signalled` is told."""
 
     @property
     def home(self) -> Path:
@@ -31,13 +34,29 @@ class Craton:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
+        signalled = {"PYTHONPATH": str(SIGNALLED), "ENGINE_SIGNAL": self.engine_signal} if self.engine_signal else {}
+        return signalled | {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory / "home"),
             "CRATON_HOME": str(self.home),
             "LANG": "C.UTF-8",
             "TERM": "xterm-256color",
         }
+
+    def signalled(
+        self, number: int, record: int | Literal["failed"], when: Literal["before", "after"] = "after"
+    ) -> Craton:
+        """The same user, whose engines send themselves a signal before or after they write a record.
+
+        `record` is a step's failure, or counted from 1: two for each step that a run applies, its begin and its end.
+        A signal that comes from outside may find that the engine has come to its end meanwhile; this one cannot.
+        """
+        return replace(self, engine_signal=f"{int(number)} {when} {record}")
+
+    def stopped_engine(self) -> int:
+        """The pid of the one engine, once it has stopped itself as told (SIGSTOP)."""
+        eventually(lambda: [state(pid) for pid in self.engines()] == ["T"], "the engine's stop amid its work")
+        return self.engines()[0]
 
     def argv(self, *arguments: str) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "installer", *arguments]
@@ -128,5 +147,12 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    return state(pid) != "Z"
+
+
+def state(pid: int) -> str:
+    """One letter, as `ps` has it: T is stopped, Z has ended; empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""

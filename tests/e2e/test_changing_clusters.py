@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 from typing import Any
 from unittest.mock import patch
 
@@ -14,7 +13,6 @@ import pytest
 
 from installer.platforms.rehearsal.client import SiteClient
 from tests.craton import Craton
-from tests.patience import PATIENCE
 
 SPEED = ("--speed", "40")
 OLD, NEW = "v1.35.6", "v1.36.2"
@@ -53,30 +51,22 @@ def applied(events: list[dict[str, Any]]) -> list[str]:
     return [event["step"] for event in events if event["type"] == "step" and event["state"] == "applying"]
 
 
-def kill_while_it_applies(craton: Craton, follower: subprocess.Popen[str], steps: int, more: int) -> None:
-    assert follower.stdout
-    for line in follower.stdout:
-        steps -= '"applying"' in line
-        if steps <= 0:
-            break
-    for _ in range(more):
-        follower.stdout.readline()
-    for pid in craton.engines():
-        os.kill(pid, signal.SIGKILL)
-    follower.communicate(timeout=PATIENCE)
+def killed_at(craton: Craton, record: int, *command: str) -> None:
+    """A command whose engine is killed right after it wrote a record, counted as `Craton.signalled` does."""
+    craton.signalled(signal.SIGKILL, record).run(*command, "--json", *SPEED, expect=8)
+    assert craton.cluster()["state"] == "interrupted"
 
 
-def killed_until_done(craton: Craton, speed: str, *command: str) -> int:
-    """Kill a command's engine every few steps, resume, and count the resumes. `make crash` kills at each step."""
+def killed_again_and_again(craton: Craton, *command: str) -> None:
+    """Five engines are killed on the way, the sixth comes to the end. `make crash` kills at each step."""
     chance = random.Random(35)
-    for count in range(60):
-        follower = craton.start(*command, "--json", "--speed", speed)
-        kill_while_it_applies(craton, follower, chance.randint(5, 25), chance.randint(0, 6))
-        if craton.cluster()["state"] == "installed":
-            return count
+    for _ in range(5):
+        killed = craton.signalled(signal.SIGKILL, chance.randint(2, 4), chance.choice(("before", "after")))
+        killed.run(*command, "--json", *SPEED, expect=8)
         assert craton.cluster()["state"] == "interrupted"
         command = ("resume", "demo")
-    raise AssertionError("the change came to no end")
+    craton.run(*command, "--plain", *SPEED)
+    assert craton.cluster()["state"] == "installed"
 
 
 def test_machines_join_and_the_last_ones_leave_again(craton: Craton) -> None:
@@ -103,8 +93,7 @@ def test_machines_join_and_the_last_ones_leave_again(craton: Craton) -> None:
 
 def test_a_removal_whose_engine_is_killed_again_and_again_comes_to_its_end(craton: Craton) -> None:
     installed(craton, masters=3)
-    resumes = killed_until_done(craton, "3", "nodes", "remove", "demo", "worker-2", "master-2", "master-3", "--yes")
-    assert resumes > 1
+    killed_again_and_again(craton, "nodes", "remove", "demo", "worker-2", "master-2", "master-3", "--yes")
     assert set(nodes(craton)) == {"master-1", "infra-1", "worker-1"}
     assert machines(craton) == ["infra-1", "master-1", "worker-1"]
 
@@ -141,8 +130,7 @@ def test_an_upgrade_whose_engine_is_killed_again_and_again_comes_to_its_end_and_
     craton: Craton,
 ) -> None:
     installed(craton, release=OLD)
-    resumes = killed_until_done(craton, "6", "upgrade", "demo", "--to", NEW, "--yes")
-    assert resumes > 1
+    killed_again_and_again(craton, "upgrade", "demo", "--to", NEW, "--yes")
     assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes(craton).values()} == {NEW}
     assert not any(node["spec"].get("unschedulable") for node in nodes(craton).values())
     assert not any("craton/cordoned" in node["metadata"]["labels"] for node in nodes(craton).values())
@@ -156,8 +144,7 @@ def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_r
     refused = craton.run("apply", str(newer), "--yes", expect=3)
     assert "craton upgrade" in refused.stderr
 
-    follower = craton.start("upgrade", "demo", "--to", NEW, "--yes", "--json", "--speed", "4")
-    kill_while_it_applies(craton, follower, 6, 0)  # the images are there, and the plan is saved
+    killed_at(craton, 14, "upgrade", "demo", "--to", NEW, "--yes")  # the images are there, and the plan is saved
     refused = craton.run("apply", str(own), "--yes", expect=2)
     assert f"the upgrade from {OLD} to {NEW} has not come to its end" in refused.stderr
     craton.run("upgrade", "demo", "--to", NEW, "--yes", "--plain", *SPEED)
@@ -166,8 +153,7 @@ def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_r
 
 def test_an_upgrade_whose_journal_is_lost_changes_no_two_machines_at_once_and_can_go_on(craton: Craton) -> None:
     installed(craton, release=OLD)
-    follower = craton.start("upgrade", "demo", "--to", NEW, "--yes", "--json", "--speed", "4")
-    kill_while_it_applies(craton, follower, 6, 0)
+    killed_at(craton, 14, "upgrade", "demo", "--to", NEW, "--yes")
     before = {name: node["status"]["nodeInfo"]["kubeletVersion"] for name, node in nodes(craton).items()}
     assert OLD in before.values(), "it was killed half-way"
     for file in (craton.home / "clusters" / "demo").glob("journal.db*"):
@@ -195,8 +181,7 @@ def test_a_node_that_somebody_else_cordoned_stays_so_through_an_upgrade(craton: 
 
 def test_a_removal_that_is_given_up_leaves_every_machine_in_service(craton: Craton) -> None:
     installed(craton)
-    follower = craton.start("nodes", "remove", "demo", "worker-2", "--yes", "--json", "--speed", "4")
-    kill_while_it_applies(craton, follower, 2, 0)
+    killed_at(craton, 3, "nodes", "remove", "demo", "worker-2", "--yes")
     craton.run("apply", str(craton.directory / "demo.yaml"), "--yes", *SPEED)
     found = nodes(craton)
     assert set(found) == {"master-1", "infra-1", "worker-1", "worker-2"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.craton import Craton
-from tests.patience import eventually
 
 SPEED = ("--speed", "100")
 
@@ -62,15 +60,11 @@ def test_every_command_says_what_is_wrong_with_the_journal_and_what_needs_none_w
 def test_a_cluster_whose_journal_is_lost_is_listed_and_resumed_and_an_engine_that_is_killed_is_said_to_be(
     craton: Craton,
 ) -> None:
-    follower = craton.start("apply", str(craton.plan(masters=1, workers=1)), "--yes", "--plain", "--speed", "10")
-    directory = craton.home / "clusters" / "demo"
-    eventually(lambda: (directory / "plan.yaml").exists() and craton.engines(), "the engine")
-    for pid in craton.engines():
-        os.kill(pid, signal.SIGKILL)
-    _, told = follower.communicate()
-    assert follower.returncode == 8
+    plan, killed = craton.plan(masters=1, workers=1), craton.signalled(signal.SIGKILL, 1)
+    told = killed.run("apply", str(plan), "--yes", "--plain", *SPEED, expect=8).stderr
     assert "was killed by signal 9 (SIGKILL)" in told
     assert "craton resume demo" in told
+    directory = craton.home / "clusters" / "demo"
     watched = craton.run("watch", "demo", "--plain", expect=8)
     assert "was killed, most likely by signal 9 (SIGKILL)" in watched.stderr
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from subprocess import Popen
 from typing import Any
 from unittest.mock import patch
 
+from installer.engine.reader import Reader
 from installer.operations import runs
 from tests.craton import Craton
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 
 FAULT = ("--fault", "worker-1:prepare:exit")
 """In force for the whole run: what is tried again within it fails again."""
@@ -32,10 +35,16 @@ def retry(craton: Craton, *steps: str) -> None:
 
 
 def test_a_failed_machine_is_tried_again_while_the_install_runs_and_once_more_when_it_has_ended(craton: Craton) -> None:
-    terminal = craton.start("apply", str(craton.plan()), "--yes", "--json", "--speed", "10", *FAULT)
+    stopped = craton.signalled(signal.SIGSTOP, "failed")
+    terminal = stopped.start("apply", str(craton.plan()), "--yes", "--json", "--speed", "40", *FAULT)
     following = events(terminal)
     failed = next(event for event in following if event.get("state") == "failed")["step"]
-    retry(craton, failed)
+    engine = craton.stopped_engine()
+    with ThreadPoolExecutor() as pool, Reader(craton.home / "clusters/demo/journal.db") as journal:
+        asked = pool.submit(retry, craton, failed)
+        eventually(journal.requests, "the request")
+        os.kill(engine, signal.SIGCONT)
+        asked.result()
     rest = list(following)
     assert terminal.wait(PATIENCE) == 5
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,8 +23,8 @@ def terminal(craton: Craton) -> Iterator[Open]:
     """Opens terminals, as many as a test wants, and closes them in the end."""
     opened: list[Terminal] = []
 
-    def open_(*arguments: str, columns: int = 120, rows: int = 40) -> Terminal:
-        one = Terminal(craton.argv(*arguments), craton.environment, str(craton.directory), columns, rows)
+    def open_(*arguments: str, columns: int = 120, rows: int = 40, user: Craton = craton) -> Terminal:
+        one = Terminal(user.argv(*arguments), user.environment, str(user.directory), columns, rows)
         opened.append(one)
         return one
 
@@ -91,8 +93,8 @@ def test_a_wizard_that_is_left_goes_on_where_it_was(craton: Craton, terminal: Op
 
 
 def test_an_install_is_watched_left_running_and_watched_again(craton: Craton, terminal: Open) -> None:
-    plan = craton.plan()
-    screen = terminal("apply", str(plan), "--yes", "--speed", "8")
+    stopped = craton.signalled(signal.SIGSTOP, 20)
+    screen = terminal("apply", str(craton.plan()), "--yes", "--speed", "20", user=stopped)
     screen.expect("installing")
     screen.expect("rehearsal")
     screen.expect("worker-2")
@@ -100,7 +102,7 @@ def test_an_install_is_watched_left_running_and_watched_again(craton: Craton, te
     screen.expect("[Ll]eave it running")
     screen.press("enter")
     assert screen.wait() == 0
-    assert craton.engines()
+    os.kill(craton.stopped_engine(), signal.SIGCONT)
 
     watched = terminal("watch", "demo", columns=80, rows=24)
     watched.expect("demo is (up|installed)")
@@ -130,18 +132,22 @@ def test_ctrl_c_stops_a_plain_install_at_a_safe_point_and_a_second_one_leaves_it
     craton: Craton, terminal: Open
 ) -> None:
     plan = str(craton.plan())
-    stopped = terminal("apply", plan, "--yes", "--plain", "--speed", "5")
-    stopped.expect("prepare|log in to")
+    stopped = terminal("apply", plan, "--yes", "--plain", "--speed", "40", user=craton.signalled(signal.SIGSTOP, 20))
+    stopped.expect("create demo-")
+    engine = craton.stopped_engine()
     stopped.press("ctrl+c")
     stopped.expect("stopping at the next safe point")
+    os.kill(engine, signal.SIGCONT)
     stopped.expect("demo: stopped at .*craton resume demo")
     assert stopped.wait() == 8
 
-    left = terminal("resume", "demo", "--plain")
+    left = terminal("resume", "demo", "--plain", user=craton.signalled(signal.SIGSTOP, 1))
     left.expect("the engine is pid")
+    craton.stopped_engine()
     left.press("ctrl+c")
+    left.expect("stopping at the next safe point")
     left.press("ctrl+c")
-    left.expect("left running|demo: stopped")
+    left.expect("left running")
     assert left.wait() == 8
 
 
