@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from installer.common.errors import InstallerError
 from installer.platforms.aws import names
-from installer.platforms.aws.listing import Found
-from installer.platforms.aws.platform import AwsPlatform, platform_of
-from installer.platforms.aws.things import Thing
+from installer.platforms.aws.platform import AwsPlatform
+from installer.platforms.clouds.listing import Found
+from installer.platforms.clouds.platform import cloud_of
+from installer.platforms.clouds.things import Thing
 from installer.steps.step import Context
 
 
 @dataclass(frozen=True)
-class Address(Thing):
+class Address(Thing[AwsPlatform]):
     """The elastic address of the machine of the same name."""
 
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
@@ -26,15 +27,15 @@ class Address(Thing):
         )
 
     def lacks(self, ctx: Context, found: Found) -> str:
-        instance = platform_of(ctx).listing.by_machine().get(self.name)
+        instance = cloud_of(ctx).instances.by_machine().get(self.name)
         there = instance is not None and found.get("InstanceId") == instance.id
         return "" if there else f"{found['PublicIp']} doesn't lead to the machine yet"
 
     def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:
         if not self.lacks(ctx, found):
             return
-        instance = platform.listing.by_machine().get(self.name)
+        instance = platform.instances.by_machine().get(self.name)
         if instance is None:
             raise InstallerError("assign the address", "the machine is not there", machine=self.name, retryable=True)
         platform.account.ask("ec2", "associate_address", AllocationId=found["AllocationId"], InstanceId=instance.id)
-        platform.listing.instances.changed()
+        platform.instances.changed()

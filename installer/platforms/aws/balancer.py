@@ -10,9 +10,9 @@ from installer.plan.platforms.aws.settings import Aws
 from installer.platforms.aws import names, removal
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import AwsError
-from installer.platforms.aws.listing import Found
 from installer.platforms.aws.network import subnet_id, vpc_id
 from installer.platforms.aws.platform import AwsPlatform, platform_of
+from installer.platforms.clouds.listing import Found
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation, Permanent
 
@@ -56,7 +56,7 @@ class Balancer:
                     group = self._group(ctx, platform, port, behind)
                     self._listen(ctx, platform, arn, port, group)
         finally:
-            platform.listing.balancers.changed()
+            platform.balancers.changed()
             platform.listing.target_groups.changed()
 
     def undo(self, ctx: Context) -> None:
@@ -150,7 +150,7 @@ class Targets(Permanent):
                 ctx.log(f"{count(len(missing), 'target')} added to {name}")
 
         def active() -> tuple[bool | None, str]:
-            platform.listing.balancers.changed()
+            platform.balancers.changed()
             found = _named(platform, self.name)
             state = str(found["State"]["Code"]) if found else "not listed"
             return (True, state) if state == "active" else (None, f"the load balancer is {state}")
@@ -161,12 +161,12 @@ class Targets(Permanent):
         """Ids of masters' instances that are not registered."""
         listed = platform.account.ask("elbv2", "describe_target_health", TargetGroupArn=group)
         there = {one["Target"]["Id"] for one in listed["TargetHealthDescriptions"]}
-        known = platform.listing.by_machine()
+        known = platform.instances.by_machine()
         return [known[name].id for name in self.masters if name in known and known[name].id not in there]
 
 
 def _named(platform: AwsPlatform, name: str) -> Found | None:
-    return next((one for one in platform.listing.balancers.value() if one["LoadBalancerName"] == name), None)
+    return next((one for one in platform.balancers.value() if one["LoadBalancerName"] == name), None)
 
 
 def _groups(platform: AwsPlatform) -> dict[str, Found]:

@@ -7,32 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.common.errors import InstallerError
+from installer.platforms.clouds.errors import CloudError
 
 
-class AwsError(InstallerError):
-    """A request that AWS refused, or that never got an answer; `code` is AWS's word for it, or empty."""
-
-    code: str = ""
+class AwsError(CloudError):
+    """A request that AWS refused, or that never got an answer."""
 
     @property
     def missing(self) -> bool:
-        """Whether what was asked about is not there: not yet known everywhere, or gone."""
         return self.code in _MISSING or self.code.endswith((".NotFound", ".Malformed"))
 
     @property
     def exists(self) -> bool:
-        """Whether what was to be made is there already."""
         return self.code in _EXISTS or self.code.endswith(".Duplicate")
 
     @property
     def in_use(self) -> bool:
-        """Whether something else has to go first."""
         return self.code in _IN_USE
 
     @property
     def no_capacity(self) -> bool:
-        """Whether AWS has no such machines left in the zone."""
         return self.code in _NO_CAPACITY
 
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule
 from installer.platforms.aws.errors import AwsError
-from installer.platforms.aws.listing import Found
-from installer.platforms.aws.names import group_name
+from installer.platforms.aws.names import group_name, specified
 from installer.platforms.aws.network import vpc_id
 from installer.platforms.aws.platform import AwsPlatform, platform_of
-from installer.platforms.aws.security_groups import MOST_RULES, Opening, openings, read
-from installer.platforms.aws.things import Thing, needed
+from installer.platforms.aws.security_groups import MOST_RULES, known, permission, read
+from installer.platforms.clouds.firewall import Opening, openings
+from installer.platforms.clouds.listing import Found
+from installer.platforms.clouds.things import Thing, needed
 from installer.steps.step import Context, Observation, Permanent
 
 
 @dataclass(frozen=True)
-class Group(Thing):
+class Group(Thing[AwsPlatform]):
     """A role's security group, still without rules: they name other groups."""
 
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
@@ -28,7 +29,7 @@ class Group(Thing):
                 GroupName=self.name,
                 Description=f"Craton: {self.name}",
                 VpcId=vpc_id(ctx),
-                TagSpecifications=self.tagged(ctx, "security-group"),
+                TagSpecifications=specified(ctx.world.plan, self.name, "security-group"),
             )
         except AwsError as error:
             if error.exists:  # made, and not listed yet
@@ -65,7 +66,7 @@ class Rules(Permanent):
         try:
             for operation, those in (("authorize", missing), ("revoke", stale)):
                 if those:
-                    permissions = [opening.permission for opening in those]
+                    permissions = [permission(opening) for opening in those]
                     platform.account.ask(
                         "ec2", f"{operation}_security_group_ingress", GroupId=group, IpPermissions=permissions
                     )
@@ -79,7 +80,7 @@ class Rules(Permanent):
     def _compared(self, ctx: Context, found: Found) -> tuple[tuple[Opening, ...], list[Opening]]:
         """What the contract asks for, and what of it, or of an earlier plan, is there. Others' rules are left alone."""
         have = [opening for opening in read(found.get("IpPermissions") or ()) if opening.rules]
-        return openings(ctx.world.plan, self.firewall, platform_of(ctx).groups()), have
+        return openings(self.firewall, known(ctx.world.plan, platform_of(ctx).groups())), have
 
 
 def _differences(wanted: tuple[Opening, ...], have: list[Opening]) -> tuple[list[Opening], list[Opening]]:

@@ -8,13 +8,12 @@ easily.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 
-from installer.common import json_reader
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import AwsError
+from installer.platforms.clouds import leases
 from installer.steps.lease import Held, Holder
 
 
@@ -62,12 +61,11 @@ class AwsLease:
         return max(found, key=lambda one: one.number, default=None)
 
     def _write(self, number: int, held: Held, *, overwrite: bool) -> None:
-        value = {"id": held.holder.id, "owner": held.holder.owner, "since": held.since, "renewed": held.renewed}
         self._account.ask(
             "ssm",
             "put_parameter",
             Name=f"{self._path}/{number}",
-            Value=json.dumps(value),
+            Value=leases.write(held),
             Type="String",
             Overwrite=overwrite,
         )
@@ -90,10 +88,5 @@ class AwsLease:
 
 def _read(name: str, value: str) -> _Written | None:
     """A parameter as Craton writes it; None for any other."""
-    try:
-        written = json_reader.parse(value)
-        holder = Holder(str(written["id"]), str(written["owner"]))
-        held = Held(holder, float(written["since"]), float(written["renewed"]))
-        return _Written(int(name.rpartition("/")[2]), held)
-    except (ValueError, KeyError, TypeError):
-        return None
+    held, number = leases.read(value), name.rpartition("/")[2]
+    return _Written(int(number), held) if held and number.isdecimal() else None

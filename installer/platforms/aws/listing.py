@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from installer.platforms.aws import names
 from installer.platforms.aws.account import Account
-
-T = TypeVar("T")
-Found = Mapping[str, Any]
-"""An item of an answer, as AWS spells it."""
+from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 
 LIVE = ("pending", "running", "stopping", "stopped")
 _PAGE = 1000
@@ -49,60 +44,13 @@ EC2 = {
 }
 
 
-class Shared(Generic[T]):
-    """A value that is asked for once. Threads that have all seen the same version share the request for the next."""
-
-    def __init__(self, fetch: Callable[[], T]) -> None:
-        self._fetch = fetch
-        self._lock = threading.Lock()
-        self._value: T | None = None
-        self.version = 0
-        """0 before the first."""
-
-    def value(self, newer_than: int = 0) -> T:
-        with self._lock:
-            if self._value is None or self.version <= newer_than:
-                self._value = self._fetch()
-                self.version += 1
-            return self._value
-
-    def changed(self) -> None:
-        """What is kept is no longer true."""
-        with self._lock:
-            self._value = None
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One instance as the listing shows it. `machine` is None where it is none of Craton's."""
-
-    id: str
-    machine: str | None
-    state: str
-    zone: str
-    private: IPv4Address | None
-    public: str
-    batch: str
-    reason: str = ""
-
-    @property
-    def lives(self) -> bool:
-        return self.state in LIVE
-
-    @property
-    def ready(self) -> bool:
-        """Whether it runs and can be found from outside."""
-        return self.state == "running" and bool(self.public) and self.private is not None
-
-
 class Listing:
     """Everything in one region that belongs to a cluster, by its tag. Safe from many threads."""
 
     def __init__(self, account: Account, cluster: str) -> None:
         self._account = account
         self._cluster = cluster
-        self.instances: Shared[tuple[Instance, ...]] = Shared(self._instances)
-        self._by_machine: tuple[tuple[Instance, ...], dict[str, Instance]] = ((), {})
+        self.instances = Instances(self._instances)
         self._things = {name: Shared(partial(self._listed, kind)) for name, kind in EC2.items()}
         self.balancers: Shared[tuple[Found, ...]] = Shared(self._balancers)
         self.target_groups: Shared[tuple[Found, ...]] = Shared(self._target_groups)
@@ -127,16 +75,6 @@ class Listing:
         """What is kept of these kinds is no longer true."""
         for kind in kinds:
             self._things[kind].changed()
-
-    def by_machine(self, newer_than: int = 0) -> dict[str, Instance]:
-        """The instance of each machine that lives."""
-        listed = self.instances.value(newer_than)
-        last, known = self._by_machine
-        if last is not listed:
-            found = {one.machine: one for one in listed if one.machine and one.lives}
-            self._by_machine = (listed, found)
-            return found
-        return known
 
     def _listed(self, kind: Kind) -> tuple[Found, ...]:
         more = {"MaxResults": kind.most} if kind.most else {}
@@ -165,14 +103,15 @@ class Listing:
 
 
 def _instance(found: Found) -> Instance:
-    private, tagged = found.get("PrivateIpAddress"), names.read_tags(found)
+    private, tagged, state = found.get("PrivateIpAddress"), names.read_tags(found), str(found["State"]["Name"])
     return Instance(
-        str(found["InstanceId"]),
-        names.machine_name(tagged, int(found.get("AmiLaunchIndex", 0))),
-        str(found["State"]["Name"]),
-        str(found.get("Placement", {}).get("AvailabilityZone", "")),
-        IPv4Address(private) if private else None,
-        str(found.get("PublicIpAddress") or ""),
-        tagged.get(names.BATCH, ""),
-        str((found.get("StateReason") or {}).get("Message", "")),
+        id=str(found["InstanceId"]),
+        machine=names.machine_name(tagged, int(found.get("AmiLaunchIndex", 0))),
+        state=state,
+        lives=state in LIVE,
+        runs=state == "running",
+        zone=str(found.get("Placement", {}).get("AvailabilityZone", "")),
+        private=IPv4Address(private) if private else None,
+        public=str(found.get("PublicIpAddress") or ""),
+        reason=str((found.get("StateReason") or {}).get("Message", "")),
     )

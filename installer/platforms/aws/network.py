@@ -8,22 +8,23 @@ from ipaddress import IPv4Network
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import MAX_ZONES, Aws
 from installer.platforms.aws.errors import AwsError
-from installer.platforms.aws.listing import Found
+from installer.platforms.aws.names import specified
 from installer.platforms.aws.platform import AwsPlatform
-from installer.platforms.aws.things import Thing, needed
+from installer.platforms.clouds.listing import Found
+from installer.platforms.clouds.things import Thing, needed
 from installer.steps.step import Context
 
 _EVERYWHERE = "0.0.0.0/0"
 
 
 @dataclass(frozen=True)
-class Vpc(Thing):
+class Vpc(Thing[AwsPlatform]):
     """The VPC, in which machines have DNS names."""
 
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
         network = str(ctx.world.plan.networks.machines)
         made: Found = platform.account.ask(
-            "ec2", "create_vpc", CidrBlock=network, TagSpecifications=self.tagged(ctx, "vpc")
+            "ec2", "create_vpc", CidrBlock=network, TagSpecifications=specified(ctx.world.plan, self.name, "vpc")
         )["Vpc"]
         return made
 
@@ -36,14 +37,14 @@ class Vpc(Thing):
 
 
 @dataclass(frozen=True)
-class Gateway(Thing):
+class Gateway(Thing[AwsPlatform]):
     """The internet gateway, attached to the VPC."""
 
     vpc: str
 
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
         made: Found = platform.account.ask(
-            "ec2", "create_internet_gateway", TagSpecifications=self.tagged(ctx, "internet-gateway")
+            "ec2", "create_internet_gateway", TagSpecifications=specified(ctx.world.plan, self.name, "internet-gateway")
         )["InternetGateway"]
         return made
 
@@ -59,7 +60,7 @@ class Gateway(Thing):
 
 
 @dataclass(frozen=True)
-class Subnet(Thing):
+class Subnet(Thing[AwsPlatform]):
     """A subnet of one zone."""
 
     vpc: str
@@ -73,13 +74,13 @@ class Subnet(Thing):
             VpcId=needed(ctx, "vpc", self.vpc),
             AvailabilityZone=self.zone,
             CidrBlock=self.network,
-            TagSpecifications=self.tagged(ctx, "subnet"),
+            TagSpecifications=specified(ctx.world.plan, self.name, "subnet"),
         )["Subnet"]
         return made
 
 
 @dataclass(frozen=True)
-class Routes(Thing):
+class Routes(Thing[AwsPlatform]):
     """The route table of all subnets, with the way out through the internet gateway."""
 
     vpc: str
@@ -89,7 +90,10 @@ class Routes(Thing):
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
         vpc = needed(ctx, "vpc", self.vpc)
         made: Found = platform.account.ask(
-            "ec2", "create_route_table", VpcId=vpc, TagSpecifications=self.tagged(ctx, "route-table")
+            "ec2",
+            "create_route_table",
+            VpcId=vpc,
+            TagSpecifications=specified(ctx.world.plan, self.name, "route-table"),
         )["RouteTable"]
         return made
 

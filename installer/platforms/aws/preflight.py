@@ -6,18 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from installer.common.errors import ExitCode, InstallerError
-from installer.common.text import count
+from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
-from installer.platforms.aws import names, records
+from installer.platforms.aws import names
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import Quota, quota_page
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.aws.permissions import missing
-from installer.platforms.aws.platform import AwsPlatform, platform_of
-from installer.steps.step import Context, Observation, Proof
+from installer.platforms.aws.platform import AwsPlatform
+from installer.platforms.clouds.preflight import AccountCheck, Problem, roles, taken_names
 
 _STANDARD = "acdhimrtz"
 """Families that share the quota of standard instances ("Amazon EC2 instance type quotas")."""
@@ -27,48 +26,20 @@ _ADDRESSES = Quota("elastic addresses in the region", "ec2", "L-0263D0A3")
 _BALANCERS = Quota("network load balancers in the region", "elasticloadbalancing", "L-69A177A2")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What was seen in the account, and what to do about it."""
-
-    seen: str
-    remedy: str
-
-
 @dataclass(frozen=True)
-class AccountCheck(Proof):
-    """Credentials that work; and, while machines are missing, all that making them needs."""
-
-    def observe(self, ctx: Context) -> Observation:
-        platform, plan = platform_of(ctx), ctx.world.plan
+class AwsCheck(AccountCheck[AwsPlatform]):
+    def caller(self, platform: AwsPlatform) -> tuple[str, str]:
         caller = platform.account.caller()
-        who = f"account {caller['Account']}, as {caller['Arn']}"
-        ctx.log(f"{who} (credentials found by: {caller['method'] or 'unknown'})")
-        there = platform.listing.by_machine()
-        if all(machine.name in there for machine in ctx.world.shape.machines):
-            return Observation(True, f"{who}; all machines exist")
-        problems = [problem for check in _CHECKS for problem in check(plan, platform)]
-        for problem in problems:
-            ctx.log(f"missing: {problem.seen}. {problem.remedy}")
-        if problems:
-            raise InstallerError(
-                "check the AWS account",
-                "; ".join(problem.seen for problem in problems),
-                hint=" ".join(dict.fromkeys(problem.remedy for problem in problems)),
-                exit_code=ExitCode.PREFLIGHT,
-            )
-        return Observation(True, f"{who}; {count(len(_CHECKS), 'check')} passed")
+        return f"account {caller['Account']}, as {caller['Arn']}", caller["method"] or "unknown"
 
-
-def _roles(plan: InstallPlan) -> dict[Role, int]:
-    counts = {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}
-    return {role: number for role, number in counts.items() if number}
+    def checks(self) -> tuple[Callable[[InstallPlan, AwsPlatform], Iterator[Problem]], ...]:
+        return permissions, zones, images, quotas, same_name, existing_network, hosted_zone
 
 
 def _types(plan: InstallPlan) -> dict[str, list[Role]]:
     """The roles of each instance type in use."""
     found: dict[str, list[Role]] = {}
-    for role in _roles(plan):
+    for role in roles(plan):
         found.setdefault(instance_type(plan.settings_of(Aws), role), []).append(role)
     return found
 
@@ -101,9 +72,9 @@ def zones(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
         Filters=[{"Name": "instance-type", "Values": list(types)}, {"Name": "location", "Values": list(spread)}],
     )
     have = {(str(one["InstanceType"]), str(one["Location"])) for one in offered}
-    for type, roles in types.items():
+    for type, users in types.items():
         if absent := [zone for zone in spread if (type, zone) not in have]:
-            fields = ", ".join(f"aws.{role}_type" for role in roles)
+            fields = ", ".join(f"aws.{role}_type" for role in users)
             yield Problem(f"{', '.join(absent)} offers no {type}", f"Choose another type ({fields}) or other zones.")
 
 
@@ -134,7 +105,7 @@ def quotas(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
 def _wanted(plan: InstallPlan, platform: AwsPlatform) -> Iterator[tuple[Quota, int, int]]:
     """Quotas with what is used of them, and what the plan adds."""
     account, listing, aws = platform.account, platform.listing, plan.settings_of(Aws)
-    there = Counter(machine.rpartition("-")[0] for machine in listing.by_machine())
+    there = Counter(machine.rpartition("-")[0] for machine in platform.instances.by_machine())
     standard = {
         type for type in _types(plan) if type[0] in _STANDARD and not type.startswith(("inf", "trn", "dl", "hpc"))
     }
@@ -144,7 +115,7 @@ def _wanted(plan: InstallPlan, platform: AwsPlatform) -> Iterator[tuple[Quota, i
     }
     missing_vcpus = sum(
         (number - there[f"{plan.name}-{role}"]) * sizes.get(type, 0)
-        for role, number in _roles(plan).items()
+        for role, number in roles(plan).items()
         if (type := instance_type(aws, role)) in standard
     )
     yield _VCPUS, 0, max(0, missing_vcpus)
@@ -204,32 +175,5 @@ def existing_network(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Probl
 
 
 def hosted_zone(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
-    """There is a zone for the names, and nobody else has records at them."""
-    if plan.settings_of(Aws).dns != "route53":
-        return
-    try:
-        zone = records.zone_of(platform.account, plan)
-        taken = [
-            name
-            for name in (plan.api_host, plan.console_host)
-            if records.read(platform.account, plan, zone, name).taken
-        ]
-    except InstallerError as error:
-        if error.retryable and "NoSuchHostedZone" not in error.observed:
-            raise
-        yield Problem(error.observed, error.hint)
-        return
-    for name in taken:
-        remedy = "Delete the records there, or give the cluster another name or subdomain."
-        yield Problem(f"the hosted zone {zone} has records at {name} that Craton didn't make", remedy)
-
-
-_CHECKS: tuple[Callable[[InstallPlan, AwsPlatform], Iterator[Problem]], ...] = (
-    permissions,
-    zones,
-    images,
-    quotas,
-    same_name,
-    existing_network,
-    hosted_zone,
-)
+    if plan.settings_of(Aws).dns == "route53":
+        yield from taken_names(plan, platform)

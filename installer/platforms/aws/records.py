@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from installer.common.errors import InstallerError
@@ -11,27 +10,9 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import AwsError
+from installer.platforms.clouds.records import TTL, Alias, Target, Written
 
-TTL = 60
 _TYPES = ("A", "AAAA", "CNAME", "TXT")
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """A load balancer, as an alias record names it: its DNS name and Route 53's own zone of it."""
-
-    host: str
-    zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What is at a name: addresses, or the host name of an alias; and whose it is."""
-
-    targets: frozenset[str]
-    owned: bool
-    taken: bool
-    """Records of somebody else's are there."""
 
 
 def zone_of(account: Account, plan: InstallPlan) -> str:
@@ -75,7 +56,7 @@ def _targets(one: dict[str, Any]) -> Iterable[str]:
     return (str(value["Value"]) for value in one.get("ResourceRecords") or ())
 
 
-def write(account: Account, plan: InstallPlan, zone: str, name: str, target: frozenset[str] | Alias) -> str:
+def write(account: Account, plan: InstallPlan, zone: str, name: str, target: Target) -> str:
     """Have `name` lead to addresses or a load balancer, and say whose it is; return the id of the change."""
     change = account.ask(
         "route53",
@@ -89,7 +70,7 @@ def write(account: Account, plan: InstallPlan, zone: str, name: str, target: fro
     return str(change["ChangeInfo"]["Id"])
 
 
-def _sets(plan: InstallPlan, name: str, target: frozenset[str] | Alias) -> list[dict[str, Any]]:
+def _sets(plan: InstallPlan, name: str, target: Target) -> list[dict[str, Any]]:
     if isinstance(target, Alias):
         where: dict[str, Any] = {
             "AliasTarget": {"HostedZoneId": target.zone, "DNSName": target.host, "EvaluateTargetHealth": False}
@@ -132,3 +113,27 @@ def remove(account: Account, plan: InstallPlan, names: Iterable[str]) -> None:
         sets = [one for one in listed if one["Name"] == f"{name}." and one["Type"] in ("A", "TXT")]
         changes = [{"Action": "DELETE", "ResourceRecordSet": one} for one in sets]
         account.ask("route53", "change_resource_record_sets", HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+class Route53:
+    """The records of one cluster's names in Route 53."""
+
+    service = "Route 53"
+
+    def __init__(self, account: Account, plan: InstallPlan) -> None:
+        self._account, self._plan = account, plan
+
+    def zone(self) -> str:
+        return zone_of(self._account, self._plan)
+
+    def read(self, name: str) -> Written:
+        return read(self._account, self._plan, self.zone(), name)
+
+    def write(self, name: str, target: Target) -> str:
+        return write(self._account, self._plan, self.zone(), name, target)
+
+    def in_sync(self, change: str) -> bool:
+        return in_sync(self._account, change)
+
+    def remove(self, names: Iterable[str]) -> None:
+        remove(self._account, self._plan, names)

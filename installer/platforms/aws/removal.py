@@ -13,7 +13,8 @@ from installer.plan.rules import Role
 from installer.platforms.aws import names, records
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import AwsError
-from installer.platforms.aws.listing import EC2, Found, Listing
+from installer.platforms.aws.listing import EC2, Listing
+from installer.platforms.clouds.listing import Found
 from installer.steps.platform import Resource
 from installer.steps.work import Work
 

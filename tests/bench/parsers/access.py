@@ -20,8 +20,8 @@ from installer.node import program
 from installer.operations import durations
 from installer.operations.sign_in import tokens
 from installer.plan.sections import DNS
-from installer.platforms.aws import lease, user_data
-from installer.platforms.aws.first_contact import FirstContact
+from installer.platforms.clouds import host_key_proof, leases
+from installer.platforms.clouds.first_contact import FirstContact
 from installer.ssh.connection import Result
 from installer.steps.step import Context
 from tests.bench.parsers.node import PLAN, context, saying
@@ -102,7 +102,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),
     of_text("survey", _surveyed, ("claim=demo/demo-master-1\n#condition\nmember=demo\nkubelet=ok\n",)),
-    of_text("lease in AWS", lambda text: lease._read("/craton/demo/lease/7", text), (_LEASE,)),
-    of_text("banner of a first contact", lambda text: user_data.proves(_SECRET, _ID, _KEY, text),
-            (user_data.proof(_SECRET, _ID, _KEY), "craton-first-contact \n")),
+    of_text("lease in a cloud", leases.read, (_LEASE,)),
+    of_text("banner of a first contact", lambda text: host_key_proof.proves(_SECRET, _ID, _KEY, text),
+            (host_key_proof.proof(_SECRET, _ID, _KEY), "craton-first-contact \n")),
 )  # fmt: skip

@@ -201,7 +201,7 @@ def test_a_machine_that_somebody_terminated_is_made_again(aws: Account, cluster:
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     platform = open_platform(given)
     assert isinstance(platform, AwsPlatform)
-    gone = platform.listing.by_machine()["demo-worker-2"].id
+    gone = platform.instances.by_machine()["demo-worker-2"].id
     platform.account.ask("ec2", "terminate_instances", InstanceIds=[gone])
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     assert len(alive(aws)) == len(topology(given).machines)

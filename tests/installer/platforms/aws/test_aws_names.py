@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from installer.plan.rules import Role
 from installer.plan.topology import topology
-from installer.platforms.aws.names import BATCH, CLUSTER, MOST_AT_ONCE, ROLE, batches, machine_name, planned
+from installer.platforms.aws.names import BATCH, CLUSTER, ROLE, machine_name
+from installer.platforms.clouds.batches import MOST_AT_ONCE, batches, planned
 from tests.installer.platforms.aws.plans import plan
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from installer.platforms.aws.user_data import LIMIT, MARK, Birth, proof, proves
+from installer.platforms.aws.user_data import LIMIT, Birth
+from installer.platforms.clouds.host_key_proof import MARK, proof, proves
 
 KEY = f"ssh-ed25519 {'A' * 68} craton"
 SECRET = "5e" * 32

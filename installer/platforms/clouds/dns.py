@@ -1,4 +1,4 @@
-"""The contract's names: records in Route 53, or the user's own work, which is shown and waited for."""
+"""The contract's names: records in the cloud's DNS, or the user's own work, which is shown and waited for."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from dataclasses import dataclass
 
 from installer.common.errors import InstallerError
 from installer.plan.topology import Record
-from installer.platforms.aws import records
-from installer.platforms.aws.platform import AwsPlatform, platform_of
-from installer.platforms.aws.records import Alias
+from installer.platforms.clouds.platform import CloudPlatform, cloud_of
+from installer.platforms.clouds.records import TTL, Alias, Target
 from installer.steps.step import Context, Observation, Permanent
 
 _LOOK_EVERY = 5.0
 
 
-def target(ctx: Context, platform: AwsPlatform, record: Record) -> frozenset[str] | Alias:
+def target(ctx: Context, platform: CloudPlatform, record: Record) -> Target:
     """Where a name leads for people: to the load balancer, else to public addresses. Raises InstallerError."""
     balancer = ctx.world.shape.load_balancer
     if balancer and balancer.name in record.targets:
-        for found in platform.listing.balancers.value():
-            if found["LoadBalancerName"] == balancer.name:
-                return Alias(str(found["DNSName"]).lower(), str(found["CanonicalHostedZoneId"]))
-        raise InstallerError("name the cluster", "AWS lists no load balancer for it", retryable=True)
-    known = platform.listing.by_machine()
+        return platform.balancer_target(balancer.name)
+    known = platform.instances.by_machine()
     addresses = frozenset(known[name].public for name in record.targets if name in known and known[name].public)
     if not addresses:
         raise InstallerError("name the cluster", f"no machine behind {record.name} has an address", retryable=True)
@@ -32,13 +28,13 @@ def target(ctx: Context, platform: AwsPlatform, record: Record) -> frozenset[str
 
 @dataclass(frozen=True)
 class Name:
-    """A record in Route 53, once all its servers answer with it."""
+    """A record in the cloud's DNS, once all its servers answer with it."""
 
     record: Record
 
     def observe(self, ctx: Context) -> Observation:
-        platform, plan = platform_of(ctx), ctx.world.plan
-        found = records.read(platform.account, plan, records.zone_of(platform.account, plan), self.record.name)
+        platform = cloud_of(ctx)
+        found = platform.records.read(self.record.name)
         if found.taken:
             return Observation(False, "records of somebody else's are there")
         seen = f"leads to {', '.join(sorted(found.targets))}" if found.targets else "there is no record"
@@ -50,24 +46,24 @@ class Name:
         return Observation(found.owned and found.targets == leads, seen, remains=found.owned)
 
     def apply(self, ctx: Context) -> None:
-        platform, plan = platform_of(ctx), ctx.world.plan
-        zone = records.zone_of(platform.account, plan)
-        if records.read(platform.account, plan, zone, self.record.name).taken:
+        platform = cloud_of(ctx)
+        records = platform.records
+        if records.read(self.record.name).taken:
             raise InstallerError(
                 "name the cluster",
-                f"the hosted zone {zone} has records at {self.record.name} that Craton didn't make",
+                f"the zone {records.zone()} has records at {self.record.name} that Craton didn't make",
                 hint="Delete them there, or give the cluster another name or subdomain.",
             )
-        change = records.write(platform.account, plan, zone, self.record.name, target(ctx, platform, self.record))
+        change = records.write(self.record.name, target(ctx, platform, self.record))
 
         def answered() -> tuple[bool | None, str]:
-            there = records.in_sync(platform.account, change)
-            return (True, "in sync") if there else (None, "some of Route 53's servers don't have it yet")
+            there = records.in_sync(change)
+            return (True, "in sync") if there else (None, f"some of {records.service}'s servers don't have it yet")
 
-        ctx.wait_until(f"Route 53's servers to answer for {self.record.name}", answered, _LOOK_EVERY)
+        ctx.wait_until(f"{records.service}'s servers to answer for {self.record.name}", answered, _LOOK_EVERY)
 
     def undo(self, ctx: Context) -> None:
-        records.remove(platform_of(ctx).account, ctx.world.plan, [self.record.name])
+        cloud_of(ctx).records.remove([self.record.name])
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,10 @@ class ByHand(Permanent):
         return Observation(False, f"leads to {', '.join(sorted(found))}" if found else "leads nowhere from here")
 
     def apply(self, ctx: Context) -> None:
-        where = target(ctx, platform_of(ctx), self.record)
+        where = target(ctx, cloud_of(ctx), self.record)
         lines = [f"CNAME {where.host}."] if isinstance(where, Alias) else [f"A {one}" for one in sorted(where)]
         for line in lines:
-            ctx.log(f"create this record: {self.record.name}. {records.TTL} {line}")
+            ctx.log(f"create this record: {self.record.name}. {TTL} {line}")
 
         def leads() -> tuple[bool | None, str]:
             found = _resolve(self.record.name)
@@ -97,7 +93,7 @@ class ByHand(Permanent):
         ctx.wait_until(f"your record {self.record.name}", leads, _LOOK_EVERY)
 
     def _wanted(self, ctx: Context) -> frozenset[str]:
-        where = target(ctx, platform_of(ctx), self.record)
+        where = target(ctx, cloud_of(ctx), self.record)
         return _resolve(where.host) if isinstance(where, Alias) else where
 
 

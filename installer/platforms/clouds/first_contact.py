@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.files import write_private
-from installer.platforms.aws.names import Batch, token
-from installer.platforms.aws.user_data import MARK, proves
+from installer.platforms.clouds.batches import Batch, token
+from installer.platforms.clouds.host_key_proof import MARK, proves
 from installer.ssh.endpoint import Endpoint
 
 _LOOKING = 15.0
@@ -33,7 +33,7 @@ class Launch:
     """Its number in the file: what was terminated is made again by another request."""
 
     def token(self, secret: str) -> str:
-        """The ClientToken: the same for the same launch, on this computer alone."""
+        """What keeps the cloud from doing it twice: the same for the same launch, on this computer alone."""
         return token(secret, self.batch.role, self.batch.tag, self.zone, self.image, str(self.attempt))
 
 
@@ -103,10 +103,11 @@ class FirstContact:
         return found
 
 
-def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None) -> str:
+def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None, *, cloud: str, console: str) -> str:
     """The host key of a machine that nobody has logged in to yet, as `TYPE BASE64`, once it has proved it.
 
-    Raises InstallerError, retryable while the machine may still be starting.
+    `cloud` is the cloud's name, and `console` the command that shows the console of the machine. Raises InstallerError,
+    retryable while the machine may still be starting.
     """
     from installer.ssh.transport.dial import look  # paramiko: only whoever connects needs it
 
@@ -115,7 +116,7 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
             "prove the host key",
             "its host key is not pinned, and what it was given to prove one is not on this computer",
             machine=machine,
-            hint=f"Terminate the instance {instance}, then resume: Craton makes it again.",
+            hint=f"Delete the instance {instance}, then resume: Craton makes it again.",
         )
     shown, banner = look(machine, endpoint, Deadline(_LOOKING))
     if proves(secret, instance, shown, banner):
@@ -125,13 +126,12 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
             "prove the host key",
             "SSH answers, and the machine has not proved its host key yet",
             machine=machine,
-            hint="It may still be starting. "
-            f"`aws ec2 get-console-output --instance-id {instance} --latest` shows how far it is.",
+            hint=f"It may still be starting. `{console}` shows how far it is.",
             retryable=True,
         )
     raise InstallerError(
         "prove the host key",
         f"what answers at {endpoint.address} can't prove to be {instance}",
         machine=machine,
-        hint="Something between this computer and AWS answers in its place. Don't log in; find out what it is.",
+        hint=f"Something between this computer and {cloud} answers in its place. Don't log in; find out what it is.",
     )

@@ -13,14 +13,15 @@ import pytest
 
 from installer.common.errors import InstallerError
 from installer.plan.rules import Role
-from installer.platforms.aws.first_contact import FirstContact, host_key
-from installer.platforms.aws.names import Batch
-from installer.platforms.aws.user_data import proof
+from installer.platforms.clouds.batches import Batch
+from installer.platforms.clouds.first_contact import FirstContact, host_key
+from installer.platforms.clouds.host_key_proof import proof
 from installer.ssh.endpoint import Endpoint
 from tests.patience import PATIENCE
 
 INSTANCE = "i-0123456789abcdef0"
 SECRET = "5e" * 32
+SHOWN = {"cloud": "AWS", "console": "show the console"}
 BATCH = Batch(Role.WORKER, 1, 3, 2)
 
 
@@ -75,7 +76,7 @@ def keys() -> tuple[asyncssh.SSHKey, str]:
 def seen(banner: str, key: asyncssh.SSHKey, secret: str | None = SECRET) -> str:
     tried: list[str] = []
     with server(banner, key, tried) as port:
-        return host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), secret)
+        return host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), secret, **SHOWN)
 
 
 def test_a_machine_that_knows_the_secret_proves_its_host_key(keys: tuple[asyncssh.SSHKey, str]) -> None:
@@ -105,7 +106,7 @@ def test_without_the_secret_nothing_is_trusted(keys: tuple[asyncssh.SSHKey, str]
 def test_nobody_offers_a_key_before_the_proof(keys: tuple[asyncssh.SSHKey, str]) -> None:
     tried: list[str] = []
     with server(proof(SECRET, INSTANCE, keys[1]), keys[0], tried) as port:
-        host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), SECRET)
+        host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), SECRET, **SHOWN)
     assert tried[0] == "craton"
 
 

@@ -1,0 +1,170 @@
+"""A cluster in any cloud: where its machines are and how they are reached, and what a cloud's own platform adds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
+from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
+from installer.plan.topology import FirewallRule, LoadBalancer, Topology
+from installer.platforms.clouds.first_contact import FirstContact, host_key
+from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
+from installer.platforms.clouds.records import Records, Target
+from installer.ssh.connection import Connections
+from installer.ssh.endpoint import Endpoint
+from installer.ssh.host_keys import pinned_keys
+from installer.steps.platform import Resource, RunOptions
+from installer.steps.step import Context
+from installer.steps.work import Work
+
+_FRESH = 120.0
+"""Seconds for which a list of instances says where they are."""
+_SSH = 22
+
+
+class CloudPlatform:
+    """One cluster in a cloud. Safe from many threads. A cloud's own platform says what raises NotImplementedError."""
+
+    cloud: ClassVar[str]
+    """Its name, for people."""
+
+    def __init__(
+        self,
+        plan: InstallPlan,
+        options: RunOptions | None,
+        instances: Instances,
+        balancers: Shared[tuple[Found, ...]],
+    ) -> None:
+        if options and options.faults:
+            raise InstallerError(
+                "read the options",
+                f"faults are rehearsed on stand-ins, not on machines in {self.cloud}",
+                hint="Leave --fault out, or plan a rehearsal.",
+                exit_code=ExitCode.USAGE,
+            )
+        self.plan = plan
+        self.instances = instances
+        self.balancers = balancers
+        self.first_contact = FirstContact(ClusterDirectory.of(plan.name).path)
+        self._located: tuple[Topology, Mapping[str, Instance], tuple[Found, ...], Topology] | None = None
+        self._seen = (0, 0.0)
+        """Version of the instances' list, and when it was seen first."""
+
+    def located(self, topology: Topology) -> Topology:
+        """With the private addresses and zones of instances, and where the balancer is, as they are listed."""
+        known = self.instances.by_machine()
+        balancers = self.balancers.value() if topology.load_balancer else ()
+        last = self._located  # every step of each machine asks: without this a thousand machines cost a million looks
+        if last and last[0] is topology and last[1] is known and last[2] is balancers:
+            return last[3]
+        machines = tuple(
+            replace(machine, address=found.private, zone=found.zone) if (found := known.get(machine.name)) else machine
+            for machine in topology.machines
+        )
+        balancer = topology.load_balancer
+        now = replace(topology, machines=machines, load_balancer=balancer and self.placed(balancer, balancers))
+        self._located = (topology, known, balancers, now)
+        return now
+
+    def endpoint(self, machine: str) -> Endpoint:
+        """At the instance's public address. A machine that nobody knows yet proves its host key first."""
+        found = self._where(machine)
+        directory = ClusterDirectory.of(self.plan.name)
+        endpoint = Endpoint(found.public, _SSH, self.plan.ssh.user, pinned_keys.pinned(directory, machine))
+        if endpoint.host_key:
+            return endpoint
+        secret, console = self.first_contact.secret, self.console_command(found)
+        shown = host_key(machine, found.id, endpoint, secret, cloud=self.cloud, console=console)
+        return replace(endpoint, host_key=shown)
+
+    def _where(self, machine: str) -> Instance:
+        """The machine's instance, from a list that is not too old. Raises InstallerError (retryable) without one."""
+        now = time.monotonic()
+        version, since = self._seen
+        if self.instances.version != version:
+            self._seen = (self.instances.version, now)
+        elif version and now - since > _FRESH:
+            self.instances.value(version)
+            self._seen = (self.instances.version, now)
+        found = self.instances.by_machine().get(machine)
+        if found and found.ready:
+            return found
+        seen = f"the instance {found.id} is {found.state}" if found else f"{self.cloud} lists no instance for it"
+        raise InstallerError(
+            "find the machine",
+            seen,
+            machine=machine,
+            hint="Install or resume: the steps of the phase machines make it.",
+            retryable=True,
+        )
+
+    def remove(self, found: Sequence[Resource], connections: Connections, work: Work) -> None:  # noqa: ARG002
+        """Kind by kind, in the order in which nothing blocks."""
+        self.delete(found, work)
+        directory = ClusterDirectory.of(self.plan.name)
+        for resource in found:
+            if resource.machine and resource.name == resource.machine and directory.path.exists():
+                pinned_keys.unpin(directory, resource.machine)
+
+    def firewall(self) -> Mapping[str, tuple[FirewallRule, ...]]:
+        """The rules of each machine's role, as the cloud lists them."""
+        by_role = self.role_firewalls()
+        roles = {f"{self.plan.name}-{role}-": role for role in Role}
+        found: dict[str, tuple[FirewallRule, ...]] = {}
+        for machine in self.instances.by_machine():
+            role = next(role for start, role in roles.items() if machine.startswith(start))
+            found[machine] = by_role.get(role, ())
+        return found
+
+    def placed(self, balancer: LoadBalancer, balancers: tuple[Found, ...]) -> LoadBalancer:
+        """`balancer` with its address or host name, once it is among those listed."""
+        raise NotImplementedError
+
+    def balancer_target(self, name: str) -> Target:
+        """Where a record of the balancer leads. Raises InstallerError (retryable) while it has no address."""
+        raise NotImplementedError
+
+    @property
+    def records(self) -> Records:
+        """The service that answers for the cluster's names."""
+        raise NotImplementedError
+
+    def console_command(self, instance: Instance) -> str:
+        """The cloud's own command that shows a machine's console."""
+        raise NotImplementedError
+
+    def role_firewalls(self) -> Mapping[Role, tuple[FirewallRule, ...]]:
+        """What the rules in force let through, by role."""
+        raise NotImplementedError
+
+    def delete(self, found: Sequence[Resource], work: Work) -> None:
+        """Delete what `find` found; no error for what is gone."""
+        raise NotImplementedError
+
+    def one(self, kind: str, name: str) -> Found | None:
+        """The thing of a kind that Craton calls by a name, as it is listed."""
+        raise NotImplementedError
+
+    def changed(self, *kinds: str) -> None:
+        """What is kept of the listings of these kinds is no longer true."""
+        raise NotImplementedError
+
+    def id_of(self, kind: str, found: Found) -> str:
+        """The cloud's own name for a thing."""
+        raise NotImplementedError
+
+    def words(self, kind: str) -> str:
+        """A kind as people read it."""
+        return kind.replace("-", " ")
+
+
+def cloud_of(ctx: Context) -> CloudPlatform:
+    """The platform of a step that any cloud has."""
+    platform = ctx.world.platform
+    assert isinstance(platform, CloudPlatform)
+    return platform
