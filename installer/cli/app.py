@@ -14,6 +14,7 @@ from installer.cli import (
     aws,
     backup,
     bundle,
+    certs,
     clusters,
     destroy,
     glossary,
@@ -45,7 +46,20 @@ app = typer.Typer(
 )
 
 
-for _commands in (plans, glossary, install, clusters, nodes, releases, destroy, backup, bundle, sign_in, support):
+for _commands in (
+    plans,
+    glossary,
+    install,
+    clusters,
+    nodes,
+    certs,
+    releases,
+    destroy,
+    backup,
+    bundle,
+    sign_in,
+    support,
+):
     app.add_typer(_commands.app)
 app.add_typer(local.app, rich_help_panel=RUNNING)
 app.add_typer(aws.app, rich_help_panel=RUNNING)

@@ -18,6 +18,8 @@ from installer.common import yaml_editor, yaml_reader
 from installer.common.text import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from installer.plan.model import InstallPlan
 
 LARGEST = 32 * 1024
@@ -63,6 +65,14 @@ class AdminAccess:
         """The `user` of a kubeconfig."""
         return {"client-certificate-data": self.certificate, "client-key-data": self.key}
 
+    @property
+    def ends(self) -> float:
+        """When the administrator's certificate ends, in Unix seconds."""
+        from cryptography.x509 import load_pem_x509_certificates
+
+        certificate = load_pem_x509_certificates(base64.b64decode(self.certificate))[0]
+        return certificate.not_valid_after_utc.timestamp()
+
     def kubeconfig(self) -> str:
         """A whole kubeconfig, with names of its entries that are the cluster's own."""
         user = user_name(self.cluster)
@@ -76,6 +86,17 @@ class AdminAccess:
                 "current-context": self.cluster,
             }
         )
+
+
+def kept_end(path: Path, plan: InstallPlan) -> float:
+    """When the certificate in a kubeconfig of this computer ends, in Unix seconds.
+
+    Raises AccessError, or OSError if there is none.
+    """
+    try:
+        return read(path.read_text(encoding="utf-8"), plan).ends
+    except UnicodeDecodeError as error:
+        raise AccessError(str(error)) from None
 
 
 def user_name(cluster: str) -> str:

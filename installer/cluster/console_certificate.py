@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from installer.cluster import masters, objects
@@ -39,6 +39,8 @@ class ConsoleCertificate(Permanent):
     """The cluster has a certificate for the console's name, which what the plan names signed, with time left."""
 
     plan: InstallPlan
+    least: timedelta = authority.RENEWED
+    """What has no more than this left is signed again."""
 
     def observe(self, ctx: Context) -> Observation:
         shown = self._shown(ctx)
@@ -52,7 +54,7 @@ class ConsoleCertificate(Permanent):
         if not _signed_by(shown[0], signer):
             return Observation(False, "another authority signed it")
         left = shown[0].not_valid_after_utc - datetime.now(UTC)
-        return Observation(left > authority.RENEWED, f"{max(0, left.days)} days are left")
+        return Observation(left > self.least, f"{max(0, left.days)} days are left")
 
     def apply(self, ctx: Context) -> None:
         if self.plan.certificate.source == "files":

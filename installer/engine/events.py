@@ -36,6 +36,8 @@ class RunKind(StrEnum):
     """A new Kubernetes release, machine by machine."""
     REMOVE = "remove"
     """Machines leave, and the cluster without them is installed."""
+    RENEW = "renew"
+    """Certificates are renewed, machine by machine."""
     DESTROY = "destroy"
 
     @property
@@ -63,6 +65,7 @@ _WORDS = {
     RunKind.INSTALL: ("install", "installing", "installed"),
     RunKind.UPGRADE: ("upgrade", "upgrading", "upgraded"),
     RunKind.REMOVE: ("removal", "removing", "installed"),
+    RunKind.RENEW: ("renewal", "renewing", "installed"),
     RunKind.DESTROY: ("destroy", "destroying", "destroyed"),
 }
 

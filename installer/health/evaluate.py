@@ -8,6 +8,7 @@ from typing import Any
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Subject, Verdict
+from installer.health.checks import expiry
 from installer.health.reach import pairs as reach
 from installer.health.report import compliance
 from installer.health.report.model import Report
@@ -51,8 +52,11 @@ def evaluate(
     if recheck:
         rules = recheck.rules(rules)
     covered, total = reach.coverage(topology)
+    ending = expiry.first_end(topology, answers)
+    if recheck:
+        ending = recheck.ending(ending)
     notice = plan.traits.notice
-    return Report(plan.name, checked_at, seconds, findings, pairs, rules, covered, total, notice)
+    return Report(plan.name, checked_at, seconds, findings, pairs, rules, covered, total, notice, ending=ending)
 
 
 def evaluate_machine(

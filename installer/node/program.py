@@ -36,6 +36,10 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     policies      a payload: admission.yaml, authentication.yaml, audit-policy.yaml, which the API server reads when it
                   starts; before an upgrade; on a master
     policies sums                   a line `SUM  authentication.yaml` of the file that the API server reads; on a master
+    certs show    a line `pending=yes` while new certificates have yet to be used, or `pending=no`; then, after each
+                  line `#certificate PATH`, a certificate (PEM, or a line `base64 ...`)
+    certs renew   all that kubeadm renews; etcd and the control plane start again, one after the other; on a master
+    certs kubelet                   the kubelet starts again, and asks for a certificate if its own ends soon
     addon NAME    applies the manifests of an addon from stdin, and waits for nothing; on a master
     kubectl ARG...                  kubectl with the administrator's credentials; on a master
     kubeconfig    the administrator's kubeconfig; secret; on a master
@@ -87,7 +91,9 @@ PATH = "/usr/local/sbin/craton-node"
 BUILT_IN = "built-in"
 """What a stand-in says in place of its program's sum."""
 
-_ASKS = frozenset({"addon", "gather", "invite", "kubeconfig", "kubectl", "needed", "firewall show", "images missing"})
+_ASKS = frozenset(
+    {"addon", "gather", "invite", "kubeconfig", "kubectl", "needed", "firewall show", "images missing", "certs show"}
+)
 """Verbs after which a machine says of itself what it said before."""
 
 _USAGE = 2

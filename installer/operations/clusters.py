@@ -15,7 +15,7 @@ from installer.engine.events import Outcome
 from installer.engine.lock import running_pid
 from installer.engine.progress import FINISHED, Progress
 from installer.engine.reader import Reader
-from installer.health.report.glance import last_verdict
+from installer.health.report.glance import last_glance
 from installer.operations.plan_row import PlanRow, recorded
 from installer.steps.step import Phase
 
@@ -27,8 +27,8 @@ class ClusterSummary:
     name: str
     platform: str
     state: str
-    """installing, upgrading, removing, installed, failed, interrupted, destroying, partly destroyed, unknown (its
-    journal is lost), or unreadable"""
+    """installing, upgrading, removing, renewing, installed, failed, interrupted, destroying, partly destroyed, unknown
+    (its journal is lost), or unreadable"""
     phase: str
     fraction: float
     pid: int | None
@@ -40,6 +40,8 @@ class ClusterSummary:
     """pass, warn, fail, or empty if there was none"""
     last_check_at: float | None
     notice: str
+    expiry: str = ""
+    """That a certificate ends soon, by the last report, and what renews it; empty while there is time."""
     trouble: str = ""
     """What is wrong with its files, and what to do about it; empty if nothing is."""
 
@@ -124,7 +126,7 @@ def _summary(directory: ClusterDirectory) -> ClusterSummary:
         plan = _plan_row(directory, standing.options)
     except InstallerError as error:
         troubles.insert(0, error)
-    pid, (verdict, checked_at) = running_pid(directory), last_verdict(directory) or ("", None)
+    pid, seen = running_pid(directory), last_glance(directory)
     last_run = standing.last_run
     created = next((path.stat().st_mtime for path in (directory.plan, directory.path) if path.exists()), 0.0)
     return ClusterSummary(
@@ -138,9 +140,10 @@ def _summary(directory: ClusterDirectory) -> ClusterSummary:
         updated=last_run.ended or last_run.started or created,
         kubernetes=plan.kubernetes,
         machines=plan.machines,
-        last_check=verdict,
-        last_check_at=checked_at,
+        last_check=seen.verdict if seen else "",
+        last_check_at=seen.checked_at if seen else None,
         notice=plan.notice,
+        expiry=seen.ending.warning(directory.cluster, time.time()) if seen and seen.ending else "",
         trouble=" ".join(f"{error}. {error.hint}".strip() for error in troubles) or _lost(directory, last_run, pid),
     )
 
@@ -206,5 +209,5 @@ def clusters_table(found: Sequence[ClusterSummary]) -> str:
                 f"pid {one.pid}" if one.pid else "-",
             )
         )
-    troubles = [f"  {one.name}: {one.trouble}" for one in found if one.trouble]
-    return "\n".join((*columns(rows), *troubles))
+    notes = [f"  {one.name}: {words}" for one in found for words in (one.expiry, one.trouble) if words]
+    return "\n".join((*columns(rows), *notes))

@@ -30,6 +30,8 @@ def outcome_lines(directory: ClusterDirectory, progress: Progress) -> list[str]:
         return [f"{name}: left running at {progress.fraction:.0%}; `craton watch {name}` shows it again."]
     if progress.kind is RunKind.DESTROY:
         return destroyed_lines(name, progress)
+    if progress.exit_code == ExitCode.DONE and progress.kind is RunKind.RENEW:
+        return [f"{name}: its certificates are renewed. `craton certs show {name}` lists them."]
     if progress.exit_code == ExitCode.DONE:
         return _installed_lines(directory, progress)
     if progress.exit_code == ExitCode.INTERRUPTED:

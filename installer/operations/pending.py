@@ -1,4 +1,4 @@
-"""Changes of a cluster that take a run of their own, an upgrade or a removal: which of them has not come to its end."""
+"""Changes of a cluster that take a run of their own, such as an upgrade: which of them has not come to its end."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ class Pending:
     kind: RunKind
     options: RunOptions
     touched: bool = True
-    """Whether machines were changed, and the saved plan with them; an upgrade begins with checks."""
+    """Whether it has to come to its end before anything else: machines were changed, and the saved plan with them."""
 
     @property
     def words(self) -> str:
         """What it does, in the words of a sentence."""
+        if self.kind is RunKind.RENEW:
+            return "the renewal of its certificates"
         if self.kind is RunKind.REMOVE:
             return f"the removal of {', '.join(self.options.machines)}"
         before = f" from {self.options.upgrade_from}" if self.options.upgrade_from else ""
@@ -54,8 +56,11 @@ def pending(directory: ClusterDirectory) -> Pending | None:
         return None
     with Reader(directory.journal) as reader:
         runs = reader.runs()
-    if not runs or runs[-1].outcome is Outcome.DONE or runs[-1].kind not in (RunKind.REMOVE, RunKind.UPGRADE):
+    kinds = (RunKind.REMOVE, RunKind.UPGRADE, RunKind.RENEW)
+    if not runs or runs[-1].outcome is Outcome.DONE or runs[-1].kind not in kinds:
         return None
+    if runs[-1].kind is RunKind.RENEW:
+        return Pending(RunKind.RENEW, recorded(runs[-1].options), touched=False)
     plan, options = planfile.load(directory.plan), recorded(runs[-1].options)
     names = {machine.name for machine in topology(plan).machines}
     leaving = tuple(name for name in options.machines if name in names)

@@ -92,6 +92,14 @@ def upgrade_steps(plan: InstallPlan, before: str | None) -> tuple[Step, ...]:
     return _followed(tuple(upgrade.steps(plan, topology(plan), before)), install_steps(plan))
 
 
+def renewal_steps(plan: InstallPlan) -> tuple[Step, ...]:
+    """Renew the certificates of the cluster of `plan`. Pure."""
+    from installer.cluster import renewal
+    from installer.plan.topology import topology
+
+    return tuple(renewal.steps(plan, topology(plan)))
+
+
 def removal_steps(
     plan: InstallPlan, machines: Collection[str], *, force: bool = False, before: str | None = None
 ) -> tuple[Step, ...]:

@@ -121,6 +121,17 @@ def start_removal(cluster: str, machines: Collection[str], options: RunOptions) 
     return directory
 
 
+def start_renewal(cluster: str, options: RunOptions) -> ClusterDirectory:
+    """Start the engine that renews the certificates of `cluster`, or goes on with that.
+
+    Raises InstallerError if another change has not come to its end.
+    """
+    directory = existing(cluster)
+    pending.refuse_pending(directory, pending.pending(directory))
+    _launch(RunKind.RENEW, directory.plan, directory, options)
+    return directory
+
+
 def _launch_changed(
     kind: RunKind, plan: InstallPlan, directory: ClusterDirectory, options: RunOptions, notify: Notify
 ) -> None:

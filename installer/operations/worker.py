@@ -164,6 +164,8 @@ def _steps(assignment: Assignment, plan: InstallPlan) -> tuple[Step, ...]:
         return pipeline.removal_steps(plan, options.machines, force=options.force, before=options.upgrade_from)
     if assignment.kind is RunKind.UPGRADE:
         return pipeline.upgrade_steps(plan, options.upgrade_from)
+    if assignment.kind is RunKind.RENEW:
+        return pipeline.renewal_steps(plan)
     return pipeline.install_steps(plan)
 
 

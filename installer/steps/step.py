@@ -22,6 +22,8 @@ class Phase(StrEnum):
     """Machines leave a cluster, before what is left is installed again."""
     UPGRADE = "upgrade"
     """A new release, before all else that its plan says is installed."""
+    RENEW = "renew"
+    """Certificates are renewed."""
     CHECK = "check"
     NETWORK = "network"
     MACHINES = "machines"

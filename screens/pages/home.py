@@ -33,6 +33,7 @@ _MARKS: dict[str, Mark] = {
     "installing": theme.RUNNING,
     "upgrading": theme.RUNNING,
     "removing": theme.RUNNING,
+    "renewing": theme.RUNNING,
     "destroying": theme.RUNNING,
     "installed": theme.DONE,
     "failed": theme.FAILED,
@@ -47,6 +48,7 @@ _ENTER = {
     "installing": ("watch", "enter shows the install as it runs"),
     "upgrading": ("watch", "enter shows the upgrade as it runs"),
     "removing": ("watch", "enter shows how machines leave"),
+    "renewing": ("watch", "enter shows how certificates are renewed"),
     "destroying": ("watch", "enter shows the destroy as it runs"),
     "installed": ("review", "enter reviews it"),
     "failed": ("watch", "enter shows what failed; r tries again"),
@@ -187,7 +189,8 @@ class HomeScreen(ClusterActions):
         """Say what the keys do with the cluster under the cursor."""
         chosen = self.chosen
         self.query_one(TitleBar).notice = chosen.notice if chosen else ""
-        words = [f"{chosen.name}: {_ENTER[chosen.state][1]}"] if chosen and chosen.state in _ENTER else []
+        words = [chosen.expiry] if chosen and chosen.expiry else []
+        words += [f"{chosen.name}: {_ENTER[chosen.state][1]}"] if chosen and chosen.state in _ENTER else []
         if self._draft and chosen:
             words.append(f"{self._draft}: n goes on with it")
         self.query_one("#detail", Static).update(Content(" · ".join(words)))

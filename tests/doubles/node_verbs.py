@@ -84,6 +84,10 @@ class FakeCluster:
     """What Secrets hold, in base64, by namespace and name."""
     authentication: dict[str, str] = field(default_factory=dict)
     """The file of that name on each master."""
+    certificates: dict[str, str] = field(default_factory=dict)
+    """What `certs show` says on each machine."""
+    renewed: str = ""
+    """What it says once they are renewed."""
     rolls_out: bool = True
     """Whether the pods of what addons apply come up."""
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -138,6 +142,8 @@ class FakeCluster:
             case (("condition" | "survey"), []):
                 before = self.answer(name, ["status"], "").stdout + "#condition\n" if verb == "survey" else ""
                 return Result(0, before + machine.condition(), "")
+            case "certs", ["show"]:
+                return Result(0, self.certificates[name], "")
             case "etcd", ["members"]:
                 return Result(0, json.dumps({"members": list(self.members.values())}), "")
             case "etcd", ["health", *urls]:
@@ -170,6 +176,8 @@ class FakeCluster:
                 self.machines[name] = FakeMachine(machine.plan)
             case ["policies"]:
                 self.authentication[name] = read_payload(self.sent[f"{name} policies"])["authentication.yaml"]
+            case ["certs", _]:
+                self.certificates[name] = self.renewed
             case ["addon", _]:
                 self._apply(_documents(self.sent[f"{name} addon"]))
             case ["etcd", "remove", id]:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import time
 from typing import Any
 from unittest.mock import patch
 
@@ -186,3 +187,23 @@ def test_a_removal_that_is_given_up_leaves_every_machine_in_service(craton: Crat
     found = nodes(craton)
     assert set(found) == {"master-1", "infra-1", "worker-1", "worker-2"}
     assert not any(node["spec"].get("unschedulable") for node in found.values())
+
+
+def test_a_renewal_of_certificates_whose_engine_is_killed_goes_on_where_it_was(craton: Craton) -> None:
+    path = craton.plan(masters=3, workers=1)
+    old = ("--fault", "master-2:control-plane:expiring", "--fault", "worker-1:join:expiring")
+    craton.run("apply", str(path), "--yes", *old, *SPEED)
+    assert craton.cluster()["expiry"].startswith("certificate of demo-master-2 (API server): ")
+    warned = craton.run("check", "demo", "--plain").stdout
+    assert "craton certs renew demo" in warned
+
+    killed_at(craton, 2, "certs", "renew", "demo", "--yes")
+    renewed = applied(craton.events("resume", "demo", *SPEED))
+    assert renewed
+    assert all(step.startswith("renew/") for step in renewed)
+    shown = craton.json("certs", "show", "demo")
+    days = {row["where"]: int((row["ends"] - time.time()) // 86400) for row in reversed(shown["certificates"])}
+    assert min(days.values()) >= 364
+    assert {"this computer", "demo-master-2", "demo-worker-1"} <= days.keys()
+    assert craton.json("check", "demo")["verdict"] == "pass"
+    assert craton.cluster()["expiry"] == ""

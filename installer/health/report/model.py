@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from installer.common import json_reader
 from installer.common.shape import LATEST, NUMBER, shaped
 from installer.health.check import Finding, Verdict, worst
+from installer.health.ending import Ending
 from installer.health.reach.pairs import Pair, Reached
-from installer.health.report.glance import FINDINGS, FORMAT
+from installer.health.report.glance import ENDING, FINDINGS, FORMAT
 from installer.plan.decisions import State
 from installer.plan.rules import Level
 
@@ -95,6 +96,8 @@ class Report:
     """What the platform has to say wherever the report is shown: that it is a rehearsal."""
     unfinished: str = ""
     """That the cluster isn't installed yet, or its last change isn't finished, and how to go on; empty if it is."""
+    ending: Ending | None = None
+    """The certificate that ends first; None if no machine said which ones it has."""
 
     @property
     def verdict(self) -> Verdict:
@@ -189,6 +192,7 @@ class Report:
             "counts": {str(verdict): count for verdict, count in self.counts.items()},
             "checked_at": self.checked_at,
             "seconds": self.seconds,
+            ENDING: _fields(self.ending) if self.ending else None,
             FINDINGS: [_fields(finding) for finding in self.findings],
             "reach": [_fields(pair) for pair in self.reach],
             "rules": [_fields(rule) for rule in self.rules],
@@ -201,6 +205,7 @@ class Report:
         """Raises KeyError, TypeError or ValueError if `data` is no report of this format."""
         if data["format"] != FORMAT:
             raise ValueError(f"a report of format {data['format']}")
+        ending = Ending.from_dict(data.get(ENDING))
         data = shaped({"unfinished": "", **data}, _SHAPE)  # which older reports don't have
         if not 0 <= data["checked_at"] < LATEST:
             raise ValueError(f"a report of the time {data['checked_at']}")
@@ -215,6 +220,7 @@ class Report:
             pairs_total=data["pairs_total"],
             notice=data["notice"],
             unfinished=data["unfinished"],
+            ending=ending,
         )
 
 
@@ -232,7 +238,7 @@ _SHAPE: Mapping[str, Any] = {
 }
 
 
-def _fields(value: Finding | Pair | RuleStatus) -> dict[str, Any]:
+def _fields(value: Finding | Pair | RuleStatus | Ending) -> dict[str, Any]:
     """Its fields by name. Not dataclasses.asdict, which copies every value: there are 20,000 findings."""
     return {name: getattr(value, name) for name in value.__slots__}
 

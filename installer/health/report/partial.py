@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from installer.common.errors import ExitCode, InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.check import Check, Finding
-from installer.health.checks import cluster, host, network
+from installer.health.checks import cluster, expiry, host, network
+from installer.health.ending import Ending
 from installer.health.reach.pairs import Pair
 from installer.health.report.model import Report, RuleStatus
 from installer.plan import rules as contract
@@ -54,6 +55,13 @@ class Recheck:
             return fresh
         last = {(rule.id, rule.planned): rule for rule in self.last.rules}
         return tuple(last.get((rule.id, rule.planned), rule) if _is_on_nodes(rule) else rule for rule in fresh)
+
+    def ending(self, fresh: Ending | None) -> Ending | None:
+        """The certificate that ends first, if `fresh` does of the machines that were asked for theirs."""
+        last = self.last.ending
+        if last is None or (last.machine in self.machines and self._asks_for(expiry.EXPIRY)):
+            return fresh
+        return last if fresh is None or last.at < fresh.at else fresh
 
     def _asks_for(self, probe: Probe) -> bool:
         return any(probe in check.probes for check in self.checks)

@@ -14,8 +14,8 @@ PHASES: dict[str, tuple[str, ...]] = {
     "machines": ("slow", "hang", "drop", "refuse", "disk-full", "exit"),
     "connect": ("slow", "hang", "drop", "refuse", "hostkey"),
     "prepare": _ON_COMMAND,
-    "control-plane": _ON_COMMAND,
-    "join": _ON_COMMAND,
+    "control-plane": (*_ON_COMMAND, "expiring"),
+    "join": (*_ON_COMMAND, "expiring"),
     "ingress": _ON_COMMAND,
     "verify": ("slow", "hang", "drop", "refuse", "hostkey", "exit"),
 }

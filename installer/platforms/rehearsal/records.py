@@ -82,6 +82,12 @@ class MachineRecord(_Record):
     """The configuration that its kubelet runs with, as a node."""
     certified: bool = False
     """Whether its kubelet serves with a certificate that the cluster's CA signed."""
+    certificates_made: float = 0.0
+    """When kubeadm made its certificates, in Unix seconds."""
+    kubelet_made: float = 0.0
+    """When its kubelet got its own."""
+    certificates_pending: bool = False
+    """Whether its control plane has yet to start with new certificates."""
 
 
 class NodeRecord(_Record):

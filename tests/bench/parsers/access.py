@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.artifacts import kubeadm_images
-from installer.cluster import administrator, sign_in
+from installer.cluster import admin_access, administrator, sign_in
 from installer.cluster.console_certificate import ConsoleCertificate
 from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
@@ -26,6 +26,7 @@ from installer.ssh.connection import Result
 from installer.steps.step import Context
 from tests.bench.parsers.node import PLAN, context, saying
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_file, of_text
+from tests.doubles.kubeconfigs import given_by_master
 
 _WORKS = (
     "member=demo\nkubelet=ok\napi=ok\nmanifests={0}\nrunning={0}\nversion=v1.36.2\nbegun=\nbusy=no\n"
@@ -92,9 +93,12 @@ PARSERS: tuple[Parser, ...] = (
     in_directory("session", "session.json", _session, _SESSION, ValueError),
     in_directory("hash of a password", administrator.hash_file(ClusterDirectory(Path("/"))).name,
                  lambda directory: administrator.password_hash(directory, "", make=False), "$2b$12$abcdefghijk"),
-    in_directory("verdict of a report", "health.json", glance.last_verdict,
-                 '{"format": 1, "cluster": "demo", "verdict": "pass", "checked_at": 1.5, "findings": []}'),
+    in_directory("verdict of a report", "health.json", glance.last_glance,
+                 '{"format": 1, "cluster": "demo", "verdict": "pass", "checked_at": 1.5, '
+                 '"ending": {"title": "kubelet", "machine": "a", "at": 2.5}, "findings": []}'),
     in_directory("first contact", "first-contact.json", _first_contact, _LAUNCHES),
+    of_file("kept kubeconfig", lambda path: admin_access.kept_end(path, PLAN), encoded(given_by_master(PLAN)),
+            admin_access.AccessError),
     of_file("durations", durations._read, encoded('[{"platform": "local", "expected": 1.5, "seconds": 2}]')),
     of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),

@@ -12,7 +12,7 @@ from typing import Any, cast
 from installer.cluster import join, kubeadm
 from installer.cluster.masters import Condition
 from installer.common.paths import ClusterDirectory
-from installer.node import firewall, nftables, program
+from installer.node import firewall, machine_certificates, nftables, program
 from installer.node.download import _Download
 from installer.node.firewall import _Firewall
 from installer.node.steps import Prepare, _publish
@@ -25,6 +25,7 @@ from installer.ssh.connection import Result
 from installer.steps.step import Context
 from installer.steps.world import World
 from tests.bench.parsers.parser import Parser, of_text
+from tests.doubles.certificates import make
 
 PLAN = InstallPlan.model_validate(
     {"name": "demo", "subdomain": "example.test", "masters": 1, "artifacts": {"sums": {"images/a.tar": "a1" * 32}}}
@@ -51,6 +52,10 @@ _TABLE = """{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"table": {"family
 {"rule": {"chain": "input", "comment": "craton:F2", "expr": [
 {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 6443}},
 {"accept": null}]}}]}"""
+_CERTIFICATES = (
+    f"#certificate /etc/kubernetes/pki/apiserver.crt\n{make().chain()}"
+    f"#certificate /etc/kubernetes/admin.conf\nbase64 {base64.b64encode(make().chain().encode()).decode()}\n"
+)
 _SHOWN = f"file=a1\ntable=kept\nunit=enabled\nrules={_TABLE}"
 _PAYLOAD = "#file kubeadm.yaml\na: 1\n#file encryption.yaml\nb: 2\n"
 _STAGES = "stage 1 3 kernel modules\nsome words\nstage 3 3 kubelet\nremoved file /etc/x\nleft package y it was there\n"
@@ -147,6 +152,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("stages and words of craton-node", _run, (_STAGES,)),
     of_text("status", _status, (_STATUS,)),
     of_text("condition", _condition, (_CONDITION,)),
+    of_text("certificates of a machine", machine_certificates.read, (_CERTIFICATES,), ValueError),
     of_text("invitation", lambda text: join._invitation(saying(text), "demo-master-1"), (_INVITATION,)),
     of_text("what a machine needs", _needed, ("images/a.tar\n",)),
     of_text("payload", kubeadm.read_payload, (_PAYLOAD,), ValueError),

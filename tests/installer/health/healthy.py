@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from installer.health.catalogue import CHECKS
 from installer.health.check import Check, Finding, Subject
@@ -15,6 +17,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology, topology
 from installer.steps.evidence import Evidence, Probed
+from tests.doubles import certificates as doubles
 
 NOW = 1_795_381_262.0
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHealthy"
@@ -22,6 +25,16 @@ PLAN = InstallPlan(name="demo", subdomain="k8s.example.test")
 TOPOLOGY = topology(PLAN)
 CHECK: Mapping[str, Check] = {check.id: check for check in CHECKS}
 KIB_PER_GIB = 1024**2
+
+
+@cache
+def certificates(*days: int) -> str:
+    """What a machine prints whose API server, kubelet and cluster's CA have so many days left."""
+    paths = ("/etc/kubernetes/pki/apiserver.crt", "/var/lib/kubelet/pki/kubelet-client-current.pem",
+             "/etc/kubernetes/pki/ca.crt")  # fmt: skip
+    since = datetime.fromtimestamp(NOW, UTC) - doubles.NOW + timedelta(hours=1)
+    made = (doubles.make(begins=timedelta(days=-9999), ends=since + timedelta(days=left)).chain() for left in days)
+    return "".join(f"#certificate {path}\n{chain}" for path, chain in zip(paths, made, strict=False))
 
 
 def node_line(machine: Machine, version: str = PLAN.kubernetes, ready: str = "True") -> str:
@@ -51,6 +64,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         "containerd": "active",
         "kubelet": "ok",
         "serving": "ok",
+        "expiry": certificates(300, 290, 3000),
         "names": "\n".join(" ".join((record.name, *whole.addresses_on(machine, record))) for record in whole.records),
         "firewall": "",
         "reach": "\n".join(

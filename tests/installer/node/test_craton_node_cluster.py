@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from installer.cluster.diagnosis import explain_upgrade
+from installer.node import machine_certificates
 from installer.ssh.connection import Result
 from tests.doubles.bare_machine import BareMachine
+from tests.doubles.certificates import make
 from tests.doubles.node_bench import PLAN, Bench, node_bench
 from tests.patience import PATIENCE
 
@@ -118,6 +121,50 @@ def test_a_payload_holds_what_is_known_alone(box: BareMachine, payload: str, sai
     ended = box.node("init", stdin=payload)
     assert (ended.returncode, ended.stderr) == (2, f"craton-node: {said}\n")
     assert log(box) == ""
+
+
+def test_certificates_are_listed_without_any_key(master: BareMachine) -> None:
+    chain, key = make().chain(), make().key_text()
+    master.sh("mkdir -p /var/lib/kubelet/pki")
+    for path, text in (("/etc/kubernetes/pki/front-proxy-client.crt", chain),
+                       ("/var/lib/kubelet/pki/kubelet-client-current.pem", chain + key)):  # fmt: skip
+        master.run("sh", "-euc", f"cat >{path}", stdin=text)
+    data = base64.b64encode(chain.encode()).decode()
+    lines = f"users:\n- user:\n    client-certificate-data: {data}\n    client-key-data: c2VjcmV0\n"
+    master.run("sh", "-euc", "cat >/etc/kubernetes/scheduler.conf", stdin=lines)
+    shown = says(master, "certs", "show")
+    assert "PRIVATE" not in shown
+    assert "c2VjcmV0" not in shown
+    master.sh("rm /etc/kubernetes/pki/ca.crt")  # the stand-in's is none
+    found = {each.title for each in machine_certificates.read(says(master, "certs", "show"))}
+    assert found == {"front proxy", "kubelet", "scheduler.conf"}
+    assert shown.startswith("pending=no\n#certificate ")
+
+
+def test_renewed_certificates_are_used_at_once_and_etcd_comes_first(master: BareMachine) -> None:
+    stages = [line for line in says(master, "certs", "renew").splitlines() if line.startswith("stage ")]
+    pods = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
+    assert stages == ["stage 1 5 certificates", *(f"stage {n} 5 restart {pod}" for n, pod in enumerate(pods, 2))]
+    assert log(master, "crictl").splitlines() == [f"stop {pod}" for pod in pods]
+    assert "certs renew all" in log(master)
+    assert says(master, "certs", "show").startswith("pending=no\n")
+
+
+def test_a_renewal_that_breaks_off_is_known_until_it_comes_to_its_end(master: BareMachine) -> None:
+    master.sh("echo renew >/run/stand-in/kubeadm-fails")
+    failed = master.node("certs", "renew")
+    assert failed.stderr.endswith("kubeadm certs renew all failed: its messages stand above\n")
+    assert log(master, "crictl") == ""
+    assert says(master, "certs", "show").startswith("pending=yes\n")
+    master.sh("rm /run/stand-in/kubeadm-fails")
+    says(master, "certs", "renew")
+    assert says(master, "certs", "show").startswith("pending=no\n")
+
+
+def test_only_a_master_renews_what_kubeadm_made(box: BareMachine) -> None:
+    assert box.node("certs", "renew").returncode == 1
+    assert box.node("certs", "kubelet").stderr.endswith("this machine is no node of a cluster\n")
+    assert box.node("certs", "anew").returncode == 2
 
 
 def test_in_a_container_the_kubelet_is_told_to_live_with_swap(box: BareMachine) -> None:

@@ -13,6 +13,7 @@ from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Journal, Reader
+from installer.health.report import glance
 from installer.health.report.model import Report, last_report, save_report
 from installer.operations import clusters, plan_row
 from installer.operations.clusters import ClusterSummary, clusters_table
@@ -223,3 +224,20 @@ def test_clusters_stand_in_a_table_one_a_line() -> None:
 
 def test_without_clusters_the_table_says_what_to_do() -> None:
     assert "craton new" in clusters_table([])
+
+
+def test_a_list_says_which_certificate_ends_soon_until_the_next_report(directory: ClusterDirectory) -> None:
+    everyone = dict(healthy.evidence())
+    near = healthy.certificates(300, 12, 3000)
+    everyone["demo-worker-1"] = healthy.spoiled(everyone["demo-worker-1"], "expiry", near)
+    directory.path.mkdir(parents=True)
+    save_report(directory, healthy.report(everyone))
+    seen = glance.last_glance(directory)
+    assert seen
+    assert seen.ending
+    words = "certificate of demo-worker-1 (kubelet): 12 days left; `craton certs renew demo` renews it"
+    assert seen.ending.warning("demo", healthy.NOW) == words
+    assert seen.ending.warning("demo", healthy.NOW - 20 * 86400) == ""
+    loaded = last_report(directory)
+    assert loaded
+    assert loaded.ending == seen.ending

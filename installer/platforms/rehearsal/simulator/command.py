@@ -56,6 +56,11 @@ class Command:
             self.site.impair(self.machine.name, self._fault.kind)
             raise Exit(255)
 
+    @property
+    def expiring(self) -> bool:
+        """Whether the certificates that it makes are to end soon."""
+        return self._fault is not None and self._fault.kind == "expiring"
+
     async def pause(self, mean: float, *what: str) -> None:
         """Let `mean` seconds pass, more or less, as the run's pace and a fault `slow` have it."""
         slow = SLOWNESS if self._fault and self._fault.kind == "slow" else 1

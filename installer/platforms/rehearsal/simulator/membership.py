@@ -9,7 +9,7 @@ from typing import Any
 from installer.cluster.kubeadm import read_payload
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord
-from installer.platforms.rehearsal.simulator import certificates, cluster, objects, stages
+from installer.platforms.rehearsal.simulator import certificates, cluster, expiry, objects, stages
 from installer.platforms.rehearsal.simulator.command import Command, Exit, Stage
 from installer.platforms.rehearsal.simulator.documents import document, documents
 
@@ -119,6 +119,7 @@ async def _end(command: Command, known: ClusterRecord, configuration: dict[str, 
     taints = [objects.taint_text(taint) for taint in registration.get("taints") or []]
     cluster.admit(known, command.machine, taints)
     certificates.configure(known, command.machine)
+    expiry.made(command.machine, expiring=command.expiring)
     command.machine.begun = ""
     await command.site.store.save()
 

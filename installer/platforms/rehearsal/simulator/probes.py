@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from installer.health.catalogue import CHECKS
-from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd
+from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
 from installer.platforms.rehearsal.simulator.stages import API_PROXY, CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
@@ -119,6 +119,10 @@ def _serving(command: Command, _body: str) -> Answer:
     return 0 if output in ("ok", "own") else 35, output
 
 
+def _expiry(command: Command, _body: str) -> Answer:
+    return 0, "\n".join(expiry.lines(command.machine))
+
+
 def _requests(command: Command, _body: str) -> Answer:
     known = command.site.record.cluster
     if known is None or not _is_master(command):
@@ -205,6 +209,7 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "containerd": _containerd,
     "kubelet": _kubelet,
     "serving": _serving,
+    "expiry": _expiry,
     "requests": _requests,
     "apiserver": _apiserver,
     "api-proxy": _api_proxy,

@@ -13,6 +13,7 @@ from installer.platforms.rehearsal.simulator import (
     cluster,
     conditions,
     etcd,
+    expiry,
     lease,
     membership,
     stages,
@@ -49,10 +50,18 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
             await {"init": membership.init, "join": membership.join, "reset": membership.reset}[verb](command)
         case "images", ["missing" | "bring" as what, *names]:
             await upgrade.images(command, what, names)
+        case _:
+            await _in_cluster(command, verb, arguments)
+
+
+async def _in_cluster(command: Command, verb: str, arguments: list[str]) -> None:
+    match verb, arguments:
         case "upgrade", ["apply"]:
             await upgrade.apply(command, _control_plane(command))
         case "upgrade", ["node"]:
             await upgrade.node(command, _joined(command))
+        case "certs", [what]:
+            await expiry.certs(command, what)
         case _:
             await _on_master(command, verb, arguments)
 

@@ -94,6 +94,15 @@ UPGRADE_APPLY = (
 )
 UPGRADE_NODE = (UPGRADE_MASTER[0], UPGRADE_MASTER[1], UPGRADE_MASTER[3])
 
+RENEW_CONTROL_PLANE = (
+    Stage("certificates", 0.5, ("certificate for serving the Kubernetes API renewed",)),
+    Stage("restart etcd", 1.5),
+    Stage("restart kube-apiserver", 3.0),
+    Stage("restart kube-controller-manager", 1.0),
+    Stage("restart kube-scheduler", 1.0),
+)
+RENEW_KUBELET = (Stage("restart the kubelet", 1.0),)
+
 
 def addon(name: str, applied: Sequence[str]) -> tuple[Stage, ...]:
     """`applied`: the objects, as kubectl names them."""

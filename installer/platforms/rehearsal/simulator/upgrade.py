@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from installer.plan.rules import Role
 from installer.platforms.rehearsal.records import ClusterRecord
 from installer.platforms.rehearsal.simulator import certificates, cluster, stages
@@ -108,3 +110,5 @@ async def _run(command: Command, release: str, todo: tuple[Stage, ...]) -> None:
         raise Exit(1, "error: etcdserver: request timed out")
     command.machine.kubeadm = release
     await command.stages(f"upgrade {release}", todo)
+    if command.machine.role is Role.MASTER:
+        command.machine.certificates_made = time.time()  # kubeadm renews them with every upgrade

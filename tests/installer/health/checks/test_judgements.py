@@ -23,6 +23,7 @@ from tests.installer.health.healthy import (
     node_line,
     spoiled,
 )
+from tests.installer.health.healthy import certificates as ending
 
 PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
@@ -62,6 +63,13 @@ TABLE = [
     ("hostname", WORKER, "hostname", "demo-worker-1\n", 0, PASS, "as planned"),
     ("hostname", WORKER, "hostname", "localhost", 0, FAIL, "localhost"),
     ("hostname", WORKER, "hostname", "", 0, UNKNOWN, "nothing"),
+    ("expiry", MASTER, "expiry", ending(30, 300, 3000), 0, PASS, "the first of 3 to end: API server, 30 days left"),
+    ("expiry", MASTER, "expiry", ending(29, 300, 3000), 0, WARN, "API server: 29 days left"),
+    ("expiry", MASTER, "expiry", ending(300, 7, 3000), 0, WARN, "kubelet: 7 days left"),
+    ("expiry", MASTER, "expiry", ending(20, 6, 3000), 0, FAIL, "kubelet: 6 days left; API server: 20 days left"),
+    ("expiry", WORKER, "expiry", ending(1, -1, 300), 0, FAIL, "kubelet: expired; API server: 1 day left"),
+    ("expiry", WORKER, "expiry", "", 0, UNKNOWN, "no certificate"),
+    ("expiry", WORKER, "expiry", "#certificate /x\nnone", 0, UNKNOWN, "can't be read"),
     ("memory", MASTER, "memory", meminfo(1699), 0, FAIL, "1.7 GiB"),
     ("memory", MASTER, "memory", meminfo(1800), 0, WARN, "2 GB"),
     ("memory", MASTER, "memory", meminfo(1950), 0, PASS, "1.9 GiB"),

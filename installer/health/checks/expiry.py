@@ -1,0 +1,79 @@
+"""The check of how long the certificates on a machine last: the control plane's, the kubelet's, and the authorities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from installer.health.check import Check, Judgement, Subject, Verdict
+from installer.health.ending import FAIL_DAYS, WARN_DAYS, Ending, days_left, left
+from installer.node import machine_certificates
+from installer.node.machine_certificates import MachineCertificate
+from installer.plan.rules import Level
+from installer.plan.topology import Machine, Topology
+from installer.steps.evidence import Evidence, Probe, Unreadable
+
+PLACE = 2
+
+_SHOWN = 3
+
+
+@cache
+def _listing() -> str:
+    file = resources.files("assets") / "node" / "lib" / "certificate-list.sh"
+    return file.read_text(encoding="utf-8") + "list_certificates\n"
+
+
+def _ask(_machine: Machine, _topology: Topology) -> str:
+    return _listing()
+
+
+EXPIRY = Probe("expiry", _ask)
+
+
+def certificates(evidence: Evidence) -> tuple[MachineCertificate, ...]:
+    """The certificates of a machine. Raises Unreadable."""
+    output = evidence.output(EXPIRY.id)
+    try:
+        found = machine_certificates.read(output)
+    except ValueError:
+        raise Unreadable("one of its certificates can't be read") from None
+    if not found:
+        raise Unreadable("it has no certificate of Kubernetes")
+    return found
+
+
+def first_end(topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | None:
+    """The certificate that ends first, of all machines that said which they have."""
+    found = []
+    for machine in topology.machines:
+        try:
+            one = machine_certificates.first(certificates(evidence[machine.name]))
+        except (KeyError, Unreadable):
+            continue
+        if one is not None:
+            found.append(Ending(one.title, machine.name, one.ends))
+    return min(found, key=lambda each: each.at, default=None)
+
+
+def _judge(subject: Subject) -> Judgement:
+    now = subject.evidence.answered_at
+    found = sorted(certificates(subject.evidence), key=lambda each: each.ends)
+    ending = [each for each in found if days_left(each.ends, now) < WARN_DAYS]
+    if not ending:
+        first = f"{found[0].title}, {left(days_left(found[0].ends, now))}"
+        return Verdict.PASS, f"the first of {len(found)} to end: {first}", ""
+    words = [f"{each.title}: {left(days_left(each.ends, now))}" for each in ending[:_SHOWN]]
+    more = f"; and {len(ending) - _SHOWN} more" if len(ending) > _SHOWN else ""
+    verdict = Verdict.FAIL if days_left(ending[0].ends, now) < FAIL_DAYS else Verdict.WARN
+    return verdict, "; ".join(words) + more, _remedy(subject.plan.name, ending)
+
+
+def _remedy(cluster: str, ending: list[MachineCertificate]) -> str:
+    if any(each.kind != "authority" for each in ending):
+        return f"craton certs renew {cluster}"
+    return "kubeadm renews no authority: Kubernetes' documentation on manual rotation of CA certificates says how"
+
+
+CHECKS = (Check("expiry", "certificates' days", Level.NEEDED, _judge, (EXPIRY,)),)
