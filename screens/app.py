@@ -24,18 +24,24 @@ from installer.common import paths
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.common.scrub import safe
+from screens import background
 from screens.keys import listed
 from screens.messages import EditPlan, WatchRun
 from screens.pages.base import CratonScreen
+from screens.palette import PLACEHOLDER, Places
 from screens.theme import DARK, LIGHT, THEMES, preferred
 from screens.visible import OnlyVisible
 
 
 class CratonApp(App[int]):
-    """Shows one screen and what is reached from it. The return value is the process's exit code."""
+    """Shows one screen and what is reached from it. The return value is the process's exit code.
+
+    `light` says whether the terminal's background is, where that is known.
+    """
 
     TITLE = "craton"
     CSS_PATH = "style.tcss"
+    COMMANDS = App.COMMANDS | {lambda: Places}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "explain", "Help", key_display="?", priority=True),
         Binding("f3", "glossary", "Terms", show=False),
@@ -43,7 +49,7 @@ class CratonApp(App[int]):
         Binding("ctrl+p", "command_palette", "Actions", show=False, priority=True),
     ]
 
-    def __init__(self, start: Callable[[], Screen[Any]]) -> None:
+    def __init__(self, start: Callable[[], Screen[Any]], light: bool | None = None) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-vast")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
@@ -51,7 +57,7 @@ class CratonApp(App[int]):
         self._only_visible = OnlyVisible()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = preferred(os.environ)
+        self.theme = preferred(os.environ, light)
         self.animation_level = "none"
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -122,6 +128,11 @@ class CratonApp(App[int]):
     def action_switch_theme(self) -> None:
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
+    def action_command_palette(self) -> None:
+        """Search actions, and whatever else has a name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=PLACEHOLDER, id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that works on `screen`, so that none has to be remembered by its key."""
         for active in listed(screen):
@@ -149,7 +160,7 @@ class CratonApp(App[int]):
 
 def run(start: Callable[[], Screen[Any]]) -> int:
     """Show `start()` until the user leaves; returns the exit code."""
-    app = CratonApp(start)
+    app = CratonApp(start, background.ask(os.environ))
     code = app.run()
     return code if code is not None else int(app.return_code or 0)
 

@@ -113,6 +113,8 @@ class Page:
 
     title: str
     questions: tuple[Question, ...]
+    optional: bool = False
+    """Whether the defaults suit most clusters, so that a newcomer may leave the page out."""
 
     def asked(self, answers: Answers) -> tuple[Question, ...]:
         """The page's questions that apply; none if the page is to be passed over."""

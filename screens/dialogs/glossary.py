@@ -37,9 +37,10 @@ class GlossaryDialog(ModalScreen[None]):
     }
     """
 
-    def __init__(self, here: Sequence[Term]) -> None:
+    def __init__(self, here: Sequence[Term], sought: str = "") -> None:
         super().__init__()
         self._here = tuple(here)
+        self._sought = sought
 
     @classmethod
     def about(cls, screen: Screen[Any]) -> GlossaryDialog:
@@ -49,13 +50,13 @@ class GlossaryDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("Terms", classes="title")
-            yield Input(placeholder="type to search", compact=True)
+            yield Input(self._sought, placeholder="type to search", compact=True)
             with VerticalScroll(can_focus=False):
                 yield Static(id="terms")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._show("")
+        self._show(self._sought)
         self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

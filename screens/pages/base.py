@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from textual.screen import Screen
 from textual.worker import Worker
 
 from installer.common.errors import ExitCode, InstallerError
+from screens.palette import Place
 
 Result = TypeVar("Result")
 T = TypeVar("T")
@@ -19,6 +20,10 @@ class CratonScreen(Screen[Result]):
     """A full screen. Subclasses say in HELP, in a few sentences, what it is for."""
 
     HELP = ""
+
+    def places(self) -> Iterable[Place]:
+        """What the command palette finds on this screen, besides its actions."""
+        return ()
 
     def keep(self) -> None:
         """Save what the user typed; called before the application ends."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,6 +28,7 @@ from screens.pages import health_rows
 from screens.pages.login import Before, attempt_after_asking, plan_of_cluster
 from screens.pages.remote import Remote
 from screens.pages.run import notice_of
+from screens.palette import Place
 from screens.widgets.detailed import Detailed
 from screens.widgets.header import TitleBar
 from screens.widgets.matrix import Matrix
@@ -92,7 +95,7 @@ class HealthScreen(Remote):
         TabPane { height: 1fr; padding: 1 0 0 0; }
         Matrix { height: 1fr; }
         #port { padding: 0 2; height: 1; margin-bottom: 1; }
-        .evidence { height: 6; padding: 0 2; border-top: solid $panel; }
+        .evidence { height: 6; padding: 0 2; border-top: solid $panel; border-title-color: $faint; }
     }
     """
 
@@ -114,13 +117,15 @@ class HealthScreen(Remote):
         with TabbedContent():
             with TabPane("Checks", id="checks"), Vertical():
                 yield CheckMatrix(id="check-matrix")
-                yield Static(classes="evidence", id="finding")
+                yield _evidence("finding", theme.legend(*health_rows.CHECK_LEGEND))
             with TabPane("Reach", id="reach"), Vertical():
                 yield Static(id="port")
                 yield ReachMatrix(id="reach-matrix")
-                yield Static(classes="evidence", id="pair")
+                blank = Content.styled(health_rows.REACH_BLANK, "$faint")
+                yield _evidence("pair", theme.legend(*health_rows.REACH_LEGEND) + blank)
             with TabPane("Contract", id="contract"):
-                yield Detailed(health_rows.RULE_COLUMNS, CONTRACT_HELP)
+                legend = theme.legend(*health_rows.RULE_LEGEND)
+                yield Detailed(health_rows.RULE_COLUMNS, CONTRACT_HELP, legend=legend)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -207,6 +212,17 @@ class HealthScreen(Remote):
             return None
         names = health_rows.nodes(report) if self.tab == "reach" else list(report.machines)
         return names[matrix.cell[0]]
+
+    def places(self) -> Iterable[Place]:
+        for row, machine in enumerate(self.report.machines if self.report else ()):
+            yield Place(machine, "machine", partial(self._show_machine, row))
+
+    def _show_machine(self, row: int) -> None:
+        """Select a machine in the matrix of checks."""
+        self.query_one(TabbedContent).active = "checks"
+        matrix = self.query_one("#check-matrix", Matrix)
+        matrix.focus()
+        matrix.place_cell(row, matrix.cell[1] if matrix.cell else 0)
 
     @property
     def check(self) -> str | None:
@@ -298,6 +314,13 @@ class HealthScreen(Remote):
     def action_close(self) -> None:
         failed = self.report is not None and self.report.verdict is Verdict.FAIL
         self.leave(ExitCode.VERIFICATION if failed else ExitCode.DONE)
+
+
+def _evidence(id: str, legend: Content) -> Static:
+    """What is known of the cell under the cursor, under a line that says what the marks above it mean."""
+    shown = Static(classes="evidence", id=id)
+    shown.border_title = legend
+    return shown
 
 
 def export(report: Report, folder: Path) -> list[str]:

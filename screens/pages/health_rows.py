@@ -42,6 +42,23 @@ MARK_OF_REACHED = {
     Reached.FILTERED: theme.FAILED,
     Reached.UNKNOWN: theme.UNKNOWN,
 }
+CHECK_LEGEND = (
+    (theme.DONE, "passes"),
+    (theme.WARNING, "warning"),
+    (theme.FAILED, "fails"),
+    (theme.UNKNOWN, "unknown"),
+    (theme.NOT_APPLICABLE, "doesn't apply"),
+)
+REACH_LEGEND = ((theme.DONE, "gets through"), (theme.FAILED, "blocked"), (theme.UNKNOWN, "unknown"))
+REACH_BLANK = "  blank: no rule, or not sampled"
+RULE_LEGEND = (
+    (theme.DONE, "yes"),
+    (theme.WAITING, "switched off"),
+    (theme.WARNING, "warning"),
+    (theme.FAILED, "broken"),
+    (theme.UNKNOWN, "unknown"),
+    (theme.NOT_APPLICABLE, "doesn't apply"),
+)
 SEVERITY = (theme.UNKNOWN, theme.DONE, theme.FAILED)
 """Of several rules that open a port between two machines the worst found is shown."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +19,7 @@ from installer.steps.platform import RunOptions
 from screens import theme
 from screens.pages.home_actions import ACTIONS, ClusterActions
 from screens.pages.login import attempt_after_asking, plan_of_cluster
+from screens.palette import Place
 from screens.theme import Mark
 from screens.widgets.header import TitleBar
 from screens.widgets.table import Column, Row, Table, cell, marked
@@ -106,8 +109,10 @@ class HomeScreen(ClusterActions):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: str = "") -> None:
         super().__init__()
+        self._first = chosen
+        """Name of the cluster to put the cursor on when the list shows first."""
         self._clusters: list[ClusterSummary] = []
         self._draft = ""
         self._looking = False
@@ -164,12 +169,13 @@ class HomeScreen(ClusterActions):
     def _show(self, clusters: list[ClusterSummary], draft: str) -> None:
         table = self.query_one(Table)
         chosen = self.chosen
+        wanted, self._first = self._first or (chosen.name if chosen else ""), ""
         self._clusters, self._draft = clusters, draft
         now = time.time()
         table.fill([_row(cluster, now) for cluster in clusters])
         names = [cluster.name for cluster in clusters]
-        if chosen and chosen.name in names:
-            table.place_cursor(names.index(chosen.name))
+        if wanted in names:
+            table.place_cursor(names.index(wanted))
         self.set_class(not clusters, "-empty")
         self.query_one("#welcome", Static).update(_welcome(draft))
         if clusters and self.focused is None:
@@ -181,6 +187,13 @@ class HomeScreen(ClusterActions):
         """The cluster under the cursor."""
         cursor = self.query_one(Table).cursor
         return self._clusters[cursor] if cursor < len(self._clusters) else None
+
+    def places(self) -> Iterable[Place]:
+        for row, cluster in enumerate(self._clusters):
+            yield Place(cluster.name, f"cluster, {cluster.state}", partial(self._show_cluster, row))
+
+    def _show_cluster(self, row: int) -> None:
+        self.query_one(Table).place_cursor(row)
 
     def on_rows_moved(self) -> None:
         self._tell()

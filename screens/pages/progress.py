@@ -5,6 +5,8 @@ Over 300 lines because one screen is one class: its panes and its keys.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,6 +28,7 @@ from screens.models.fleet import CLUSTER, MachineView
 from screens.models.retries import Retries
 from screens.pages.run import RunScreen
 from screens.pages.summary import SummaryScreen, open_review
+from screens.palette import Place
 from screens.widgets.failure import FailureCard
 from screens.widgets.header import TitleBar
 from screens.widgets.machine_list import MachineList
@@ -175,6 +178,17 @@ class ProgressScreen(RunScreen):
             if found:
                 return self._selected if self._selected in found else found[0]
         return self._selected if self.selected in machines or not machines else machines[0].name
+
+    def places(self) -> Iterable[Place]:
+        for machine in self.fleet.machines.values():
+            yield Place(machine.name, f"machine, {machine.state}", partial(self._show_machine, machine.name))
+
+    def _show_machine(self, name: str) -> None:
+        """Select a machine, whatever the filter hides."""
+        if name not in self.list.names:
+            self.list.clear_filter()
+        self.view = "machines"
+        self._pick(name)
 
     def _pick(self, machine: str) -> None:
         """The user chose a machine: it stays."""

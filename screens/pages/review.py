@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -35,7 +36,9 @@ from screens.messages import EditPlan, WatchRun
 from screens.models.subject import Gathered, Subject, gather
 from screens.pages import review_rows
 from screens.pages.base import CratonScreen
+from screens.pages.health_rows import RULE_LEGEND
 from screens.pages.login import attempt_after_asking
+from screens.palette import Place
 from screens.widgets.detailed import Detailed
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
@@ -114,7 +117,7 @@ class ReviewScreen(CratonScreen[None]):
             with TabPane("Machines", id="machines"):
                 yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
             with TabPane("Contract", id="contract"):
-                yield Detailed(review_rows.RULE_COLUMNS, CONTRACT_HELP)
+                yield Detailed(review_rows.RULE_COLUMNS, CONTRACT_HELP)  # its marks have words beside them
             with TabPane("Steps", id="steps"):
                 yield Static("computing the steps …", classes="hint")
             with TabPane("DNS", id="dns"):
@@ -173,7 +176,9 @@ class ReviewScreen(CratonScreen[None]):
             self.query_one("#overview").add_class("-differs")
         elif gathered.report:
             proven = review_rows.proven(self.subject.plan, gathered.report)
-            await self._replace("contract", Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP), proven)
+            legend = theme.legend(*RULE_LEGEND)
+            detailed = Detailed(review_rows.PROVEN_COLUMNS, CONTRACT_HELP, legend=legend)
+            await self._replace("contract", detailed, proven)
         self.refresh_bindings()
 
     def _record_sums(self) -> None:
@@ -261,6 +266,16 @@ class ReviewScreen(CratonScreen[None]):
             if isinstance(widget, Rows | VerticalScroll):
                 widget.focus()
                 break
+
+    def places(self) -> Iterable[Place]:
+        for pane in self.query(TabPane):
+            yield Place((pane.id or "").capitalize(), "tab", partial(self.action_tab, pane.id or ""))
+        for row, machine in enumerate(topology(self.subject.plan).machines):
+            yield Place(machine.name, f"{machine.role} in this plan", partial(self._show_machine, row))
+
+    def _show_machine(self, row: int) -> None:
+        self.action_tab("machines")
+        self.query_one("#machines Table", Table).place_cursor(row)
 
     def action_install(self) -> None:
         plan = self.subject.plan

@@ -6,7 +6,7 @@ Over 300 lines because one screen is one class: its keys, its pages and its dial
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -24,6 +24,7 @@ from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import Trials
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
+from installer.plan.question import Question
 from installer.plan.questions import answers as answering
 from installer.plan.questions import draft
 from installer.plan.questions.catalogue import PAGES
@@ -33,6 +34,7 @@ from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
 from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
+from screens.palette import Place
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.inventory import InventoryTable, InventoryText
@@ -42,6 +44,7 @@ from screens.widgets.trail import Trail
 QUIET, ROUNDS = 3, 200
 """How often in a row no message may be under way before typing counts as done, and how often to look at most."""
 
+_OPTIONAL = "The defaults suit most clusters: ctrl+r goes to the review."
 _REPLACED = "One answer is invalid, so the diagram shows its default."
 
 
@@ -57,6 +60,7 @@ class WizardScreen(CratonScreen[None]):
         Binding("escape", "back", "Back"),
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
+        Binding("ctrl+r", "review", "Review", show=False),
         Binding("f2,p", "preview", "Preview", key_display="f2"),
         Binding("f3", "terms", "Terms"),
         Binding("ctrl+s", "save_as", "Save"),
@@ -68,6 +72,9 @@ class WizardScreen(CratonScreen[None]):
         #page { width: 1fr; max-width: 100; padding: 1 1 0 2; }
         #fields { height: auto; max-height: 75%; }
         #why { height: auto; margin: 1 1 0 0; }
+        #optional { display: none; height: auto; margin: 1 1 0 0; color: $faint; }
+        &.-optional #optional { display: block; }
+        &.-short #optional { margin: 0 1 0 0; }
         #preview { width: 50; padding: 1 2 0 2; display: none; }
         &.-wide #preview, &.-vast #preview { display: block; }
         &.-vast #preview { width: 70; }
@@ -105,6 +112,7 @@ class WizardScreen(CratonScreen[None]):
             with Vertical(id="page"):
                 yield VerticalScroll(id="fields", can_focus=False)
                 yield Static(id="why")
+                yield Static(_OPTIONAL, id="optional")
             with Vertical(id="preview"):
                 yield Diagram()
         yield Footer()
@@ -177,6 +185,7 @@ class WizardScreen(CratonScreen[None]):
         await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
         self._judge()
         self.set_class(any(field.editor for field in self._fields), "-machines")
+        self.set_class(PAGES[page].optional, "-optional")
         self._focus(0)
 
     @property
@@ -235,6 +244,20 @@ class WizardScreen(CratonScreen[None]):
         pages = self._state.pages
         await self._turn_to(pages[event.page] if event.page < len(pages) else REVIEW)
 
+    def places(self) -> Iterable[Place]:
+        full = self._state.full
+        for number in self._state.pages:
+            yield Place(PAGES[number].title, "page", partial(self._turn_to, number))
+            for question in PAGES[number].asked(full):
+                name, where = f"{question.title}: {question.prompt}", f"question on {PAGES[number].title}"
+                yield Place(name, where, partial(self._ask, number, question))
+        yield Place("Review", "page", partial(self._turn_to, REVIEW))
+
+    async def _ask(self, page: int, question: Question) -> None:
+        """Open a question's page with the focus on it."""
+        await self._turn_to(page)
+        self._focus(next((number for number, field in enumerate(self._fields) if field.question is question), 0))
+
     # Keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -280,6 +303,11 @@ class WizardScreen(CratonScreen[None]):
             if quiet == QUIET:
                 return
             await asyncio.sleep(0)
+
+    async def action_review(self) -> None:
+        """To the review, with defaults for all that is not answered."""
+        await self._typed_through()
+        await self._finish()
 
     async def action_back(self) -> None:
         if self._state.page:

@@ -13,24 +13,37 @@ from screens.widgets.table import Column, Row, Table
 
 
 class Detailed(Vertical):
-    """`describe` gives the text below the rows for an index; it is asked only for rows that are looked at."""
+    """`describe` gives the text below the rows for an index; it is asked only for rows that are looked at.
+
+    `legend` says what the marks in the table mean.
+    """
 
     DEFAULT_CSS = """
     Detailed {
         Table { height: 1fr; }
-        VerticalScroll { height: auto; max-height: 45%; padding: 0 1 0 2; border-top: solid $panel; }
+        VerticalScroll {
+            height: auto;
+            max-height: 45%;
+            padding: 0 1 0 2;
+            border-top: solid $panel;
+            border-title-color: $faint;
+        }
     }
     """
 
-    def __init__(self, columns: Sequence[Column], help: str = "", id: str | None = None) -> None:
+    def __init__(
+        self, columns: Sequence[Column], help: str = "", id: str | None = None, legend: Content | None = None
+    ) -> None:
         super().__init__(id=id)
+        self._legend = legend
         self._table = Table(columns, help)
         self._detail = Static()
         self._describe: Callable[[int], Content] = lambda _index: Content("")
 
     def compose(self) -> ComposeResult:
         yield self._table
-        with VerticalScroll():
+        with VerticalScroll() as around:
+            around.border_title = self._legend
             yield self._detail
 
     def fill(self, rows: Sequence[Row], describe: Callable[[int], Content]) -> None:

@@ -36,12 +36,18 @@ class Trail(Widget):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        page = event.y - self.styles.padding.top
+        page = event.y - self.styles.padding.top + self._first
         if 0 <= page < len(self._lines):
             self.post_message(self.Asked(page))
+
+    @property
+    def _first(self) -> int:
+        """The line at the top, where not all fit: the open page then has its neighbours on both sides."""
+        room = self.content_size.height
+        return max(0, min(self._current - room // 2, len(self._lines) - room))
 
     def render(self) -> Content:
         return Content("\n").join(
             theme.content(mark) + Content.styled(f" {title}", "bold" if number == self._current else "$faint")
-            for number, (mark, title) in enumerate(self._lines)
+            for number, (mark, title) in list(enumerate(self._lines))[self._first :]
         )

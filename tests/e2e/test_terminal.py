@@ -70,7 +70,7 @@ def test_a_newcomer_goes_from_the_home_screen_to_a_running_cluster_by_keys(
     screen.expect("Which account")
     screen.press("enter", "enter", "enter")
     screen.expect("Which network should the machines be in")
-    screen.press("ctrl+down")  # the other advanced answers stay as they are
+    screen.press("ctrl+r")  # the other answers stay as they are
     screen.expect("5 machines")
     screen.expect("Install")
     assert (craton.directory / "first.yaml").exists()

@@ -191,7 +191,7 @@ WIZARD = {
     "wizard-glossary": _page(3, "On this screen", keys=("f3",)),
     "wizard-dns": _page(6, "What DNS domain"),
     "wizard-access": _page(7, "Which account"),
-    "wizard-advanced": _page(8, "Which network", "The private network that the machines"),
+    "wizard-networks": _page(8, "Which network", "The private network that the machines"),
     "wizard-machines": _machines(then=("1 under way",), looks=EVERY_LOOK),
     "wizard-machines-table": _machines("tab", "down", "down", then=("authorized_keys",), looks=EVERY_LOOK),
     "wizard-machines-none": _machines(then=("Which machines should", "admin@host:2222"), text=""),

@@ -23,7 +23,7 @@ PRESSED = [
     "home-empty",
     "home",
     "wizard-masters",
-    "wizard-advanced",
+    "wizard-networks",
     "wizard-machines",
     "wizard-machines-table",
     "wizard-draft",

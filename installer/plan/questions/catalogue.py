@@ -124,7 +124,7 @@ _PAGES = (
                  default=defaults.user_network, guidance=explanations.USER_NETWORK, advice=advice.user_network,
                  change=_NETWORK),
     )),
-    Page("Advanced", (
+    Page("Networks", (
         Question("networks.machines", "--machine-network", "Machine network",
                  "Which network should the machines be in?",
                  "Each machine gets a fixed address in it; DNS names and firewall rules use these addresses.",
@@ -137,16 +137,14 @@ _PAGES = (
                  "These addresses exist only inside the cluster. The network must not overlap the other two.",
                  default=defaults.services, guidance=explanations.SERVICE_NETWORK,
                  change=_NETWORK),
+    ), optional=True),
+    Page("Kubernetes", (
         Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release should Craton install?",
                  "Every machine runs it. You can upgrade later.",
                  kind=Kind.CHOICE, choices=choices.releases, advice=advice.release,
                  change=_release),
-        Question("pod_security", "--pod-security", "Pod security",
-                 "Which pods may run in namespaces that don't say so themselves?",
-                 "A namespace's own label (pod-security.kubernetes.io/enforce) comes before it.",
-                 kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
-                 advice=advice.pod_security,
-                 change=_POD_SECURITY),
+    ), optional=True),
+    Page("Add-ons", (
         Question("addons.ingress", "--traefik", "Ingress controller", "Should Craton install an ingress controller?",
                  "Traefik serves your Ingresses on ports 80 and 443.",
                  kind=Kind.YES_NO, rules=("I1", "M3"), change=_ADDON),
@@ -157,6 +155,8 @@ _PAGES = (
                  "Should every node serve its metrics for Prometheus?",
                  "The node exporter answers on port 9100, to the cluster's own machines only.",
                  kind=Kind.YES_NO, rules=("M4", "W5"), change=_ADDON),
+    ), optional=True),
+    Page("Sign-in", (
         Question("addons.sign_in", "--sign-in", "Sign-in", "Should people sign in with e-mail and password?",
                  "Dex checks passwords for the console and kubectl. You can add GitHub, LDAP and others to it later.",
                  kind=Kind.YES_NO, rules=("D2",), default=conditions.with_ingress,
@@ -169,6 +169,8 @@ _PAGES = (
                  "Headlamp shows the cluster in a browser, with the rights of whoever signs in.",
                  kind=Kind.YES_NO, rules=("D2",), default=conditions.with_ingress,
                  change=_ADDON),
+    ), optional=True),
+    Page("DNS records", (
         Question("dns.provider", "--dns", "DNS", "Who publishes the cluster's names?",
                  "The machines find each other without any DNS. This is for everybody else.",
                  kind=Kind.CHOICE, choices=choices.dns_provider, rules=("D1", "D2"),
@@ -188,6 +190,8 @@ _PAGES = (
         Question("dns.key_file", "--dns-key-file", "DNS key file", "Which file has that key?",
                  "A path on this computer, as tsig-keygen writes it. The plan holds the path, never the key.",
                  applies=conditions.updates_zone, read=or_none, change=_NAMES),
+    ), optional=True),
+    Page("Certificate", (
         Question("certificate.source", "--certificate", "Certificate",
                  "Who signs the certificate of the console's name?",
                  "Craton checks your files before anything starts, and renews what it signs itself.",
@@ -201,6 +205,8 @@ _PAGES = (
                  "Which file has the private key? (PEM, no passphrase)",
                  "A path on this computer. The plan holds the path, never the key.",
                  applies=conditions.own_certificate, read=or_none, change=_CERTIFICATE),
+    ), optional=True),
+    Page("Downloads", (
         Question("artifacts.mirror", "--mirror", "Mirror",
                  "Which mirror should the machines download from? (an address, or empty)",
                  "If empty, they download from the projects' own sites. A mirror must have the same layout.",
@@ -216,11 +222,19 @@ _PAGES = (
                  "Traffic between the machines always does. Add your mirror if it's in your own network.",
                  applies=conditions.behind_a_proxy, read=or_none,
                  change=_DOWNLOADS),
+    ), optional=True),
+    Page("Hardening", (
+        Question("pod_security", "--pod-security", "Pod security",
+                 "Which pods may run in namespaces that don't say so themselves?",
+                 "A namespace's own label (pod-security.kubernetes.io/enforce) comes before it.",
+                 kind=Kind.CHOICE, choices=choices.pod_security, default=lambda _: "baseline",
+                 advice=advice.pod_security,
+                 change=_POD_SECURITY),
         Question("may", "--may", "MAY rules", "Which optional rules of the contract should be on?",
                  "The defaults suit most clusters.",
                  kind=Kind.MULTI_CHOICE, choices=choices.may_rules, default=defaults.may_rules,
                  change=_may),
-    )),
+    ), optional=True),
 )  # fmt: skip
 
 
@@ -241,7 +255,7 @@ def _with_platforms() -> Iterator[Page]:
             brought.setdefault(title, []).extend(_of_platform(name, question) for question in questions)
     titles = {page.title for page in _PAGES}
     for page in _PAGES:
-        yield Page(page.title, (*page.questions, *brought.get(page.title, ())))
+        yield replace(page, questions=(*page.questions, *brought.get(page.title, ())))
         if page.title == _PLATFORM:
             yield from (Page(title, tuple(own)) for title, own in brought.items() if title not in titles)
 

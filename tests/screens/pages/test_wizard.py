@@ -68,7 +68,7 @@ async def test_enter_alone_leads_from_the_first_page_to_the_review_of_a_saved_pl
 ) -> None:
     async with wizard().run_test() as pilot:
         await pilot.pause()
-        for _ in range(30):
+        for _ in range(40):
             if not isinstance(pilot.app.screen, WizardScreen):
                 break
             await pilot.press("enter")
@@ -126,7 +126,7 @@ async def test_answers_are_given_with_arrows_and_letters(wizard: Wizard, tmp_pat
         await pilot.press("ctrl+down")
         await pilot.pause()
         await retype(pilot, "7")
-        await pilot.press("ctrl+down", "ctrl+down", "ctrl+down", "ctrl+down", "ctrl+down")
+        await pilot.press("ctrl+r")
         await settle(pilot)
         plan = planfile.load(tmp_path / "prod.yaml")
         assert (plan.masters, plan.workers) == (5, 7)
@@ -155,8 +155,7 @@ async def test_a_problem_between_fields_is_shown_on_the_page_where_it_can_be_cor
 
 async def test_finishing_with_a_problem_opens_its_page(wizard: Wizard) -> None:
     async with wizard({"workers": 0}).run_test() as pilot:
-        await go_to(pilot, "Advanced")
-        await pilot.press("ctrl+down")
+        await pilot.press("ctrl+r")
         await settle(pilot)
         assert open_page(pilot) == "Workers"
 
@@ -223,7 +222,7 @@ async def test_the_footer_offers_what_works(wizard: Wizard, width: int, offered:
 
 async def test_the_space_key_is_offered_where_it_switches(wizard: Wizard) -> None:
     async with wizard().run_test(size=(120, 40)) as pilot:
-        await go_to(pilot, "Advanced")
+        await go_to(pilot, TITLES[-1])
         rules = pilot.app.screen.query(Choices).last()
         rules.focus()
         await pilot.pause()
@@ -353,7 +352,7 @@ async def test_saving_under_a_name_leads_to_the_review_of_that_file(wizard: Wiza
 async def test_the_plan_goes_where_the_command_line_said(wizard: Wizard, tmp_path: Path) -> None:
     output = tmp_path / "said.yaml"
     async with wizard({"name": "said"}, output).run_test() as pilot:
-        await go_to(pilot, "Advanced")
+        await go_to(pilot, TITLES[-1])
         await pilot.press("ctrl+down")
         await settle(pilot)
         assert planfile.load(output).name == "said"
@@ -368,13 +367,36 @@ async def test_another_plan_of_that_name_is_not_replaced_unasked(
     path = tmp_path / "demo.yaml"
     planfile.save(path, InstallPlan(name="demo", subdomain="example.test", workers=9))
     async with wizard().run_test() as pilot:
-        await go_to(pilot, "Advanced")
+        await go_to(pilot, TITLES[-1])
         await pilot.press("ctrl+down")
         await settle(pilot)
         assert isinstance(pilot.app.screen, ChoiceDialog)
         await pilot.press(key)
         await settle(pilot)
         assert planfile.load(path).workers == workers
+
+
+async def test_pages_that_may_be_left_out_say_so_and_a_key_leads_to_the_review(wizard: Wizard, tmp_path: Path) -> None:
+    async with wizard().run_test() as pilot:
+        await pilot.pause()
+        assert "ctrl+r goes to the review" not in visible(pilot)
+        await go_to(pilot, "Networks")
+        assert "ctrl+r goes to the review" in visible(pilot)
+        await pilot.press("ctrl+r")
+        await settle(pilot)
+        assert isinstance(pilot.app.screen, ReviewScreen)
+        assert planfile.load(tmp_path / "demo.yaml").machine_count == 6
+
+
+async def test_where_not_all_pages_fit_the_open_one_is_in_sight_and_can_be_clicked(wizard: Wizard) -> None:
+    async with wizard().run_test(size=(50, 12)) as pilot:
+        await go_to(pilot, "Hardening")
+        assert "Hardening" in visible(pilot)
+        assert "Platform" not in visible(pilot)
+        lines = visible(pilot).splitlines()
+        await pilot.click(offset=(4, next(number for number, line in enumerate(lines) if "Sign-in" in line)))
+        await pilot.pause()
+        assert open_page(pilot) == "Sign-in"
 
 
 async def test_the_pages_can_be_clicked(wizard: Wizard) -> None:

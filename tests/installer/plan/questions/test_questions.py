@@ -51,7 +51,25 @@ def test_every_field_of_the_plan_is_asked_once() -> None:
 
 
 def test_the_pages_come_in_the_wizards_order() -> None:
-    titles = ["Name", "Platform", "Machines", "AWS", "Masters", "Workers", "Ingress", "DNS", "Access", "Advanced"]
+    titles = [
+        "Name",
+        "Platform",
+        "Machines",
+        "AWS",
+        "Masters",
+        "Workers",
+        "Ingress",
+        "DNS",
+        "Access",
+        "Networks",
+        "Kubernetes",
+        "Add-ons",
+        "Sign-in",
+        "DNS records",
+        "Certificate",
+        "Downloads",
+        "Hardening",
+    ]
     assert [page.title for page in PAGES] == titles
     assert page_of("networks.user").title == "Access"
     with pytest.raises(KeyError):
@@ -91,11 +109,11 @@ def test_questions_that_do_not_apply_are_not_asked() -> None:
     assert asked("Access", OWN) == [
         "ssh.user", "ssh.key", "ssh.port", "ssh.jump", "networks.user", "machines.firewall"
     ]  # fmt: skip
-    assert "networks.machines" not in asked("Advanced", OWN)
-    assert "artifacts.mirror" not in asked("Advanced", {})
-    assert {"artifacts.mirror", "artifacts.proxy"} <= set(asked("Advanced", {"platform": "local"}))
-    assert "artifacts.no_proxy" not in asked("Advanced", {"platform": "local"})
-    assert "artifacts.no_proxy" in asked("Advanced", {"platform": "local", "artifacts.proxy": "http://proxy.test"})
+    assert "networks.machines" not in asked("Networks", OWN)
+    assert "artifacts.mirror" not in asked("Downloads", {})
+    assert {"artifacts.mirror", "artifacts.proxy"} <= set(asked("Downloads", {"platform": "local"}))
+    assert "artifacts.no_proxy" not in asked("Downloads", {"platform": "local"})
+    assert "artifacts.no_proxy" in asked("Downloads", {"platform": "local", "artifacts.proxy": "http://proxy.test"})
 
 
 def test_without_an_ingress_controller_nothing_is_brought_up_behind_it() -> None:
