@@ -84,11 +84,16 @@ LIGHT = Theme(
 THEMES = (DARK, LIGHT)
 
 
-def preferred(environ: Mapping[str, str]) -> str:
-    """Name of the theme to start with: `CRATON_THEME` (dark or light), else what COLORFGBG says of the terminal."""
+def preferred(environ: Mapping[str, str], light: bool | None = None) -> str:
+    """Name of the theme to start with: `CRATON_THEME` (dark or light), else what suits the terminal's background.
+
+    `light` is what the terminal said of it; where it said nothing, COLORFGBG may.
+    """
     asked = environ.get("CRATON_THEME", "")
     if asked in ("dark", "light"):
         return f"craton-{asked}"
+    if light is not None:
+        return LIGHT.name if light else DARK.name
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     return LIGHT.name if background in ("7", "15") else DARK.name
 
@@ -125,6 +130,11 @@ def content(mark: Mark, words: str = "") -> Content:
     """Shape and words as styled content for widgets that resolve the theme's variables themselves."""
     styled = Content.styled(shape(mark), f"${mark.colour}")
     return styled + Content(f" {words}") if words else styled
+
+
+def legend(*meanings: tuple[Mark, str]) -> Content:
+    """What each mark in a table means, in one line for the border below it."""
+    return Content("  ").join([content(mark) + Content.styled(f" {meaning}", "$faint") for mark, meaning in meanings])
 
 
 def text(mark: Mark, variables: Mapping[str, str], words: str = "") -> Text:
