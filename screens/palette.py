@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from textual.command import Hit, Hits, Provider
 from textual.screen import Screen
 
+from screens.place import Place
+
 PLACEHOLDER = "An action, machine, cluster, question, term or docs page"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Somewhere to go: what it's found by, what kind of thing it is, and how to get there."""
-
-    name: str
-    detail: str
-    go: Callable[[], object]
 
 
 class Places(Provider):

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from installer.common.errors import ExitCode, InstallerError
-from screens.palette import Place
+from screens.place import Place
 
 Result = TypeVar("Result")
 T = TypeVar("T")

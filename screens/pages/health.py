@@ -28,7 +28,7 @@ from screens.pages import health_rows
 from screens.pages.login import Before, attempt_after_asking, plan_of_cluster
 from screens.pages.remote import Remote
 from screens.pages.run import notice_of
-from screens.palette import Place
+from screens.place import Place
 from screens.widgets.detailed import Detailed
 from screens.widgets.header import TitleBar
 from screens.widgets.matrix import Matrix

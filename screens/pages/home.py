@@ -19,7 +19,7 @@ from installer.steps.platform import RunOptions
 from screens import theme
 from screens.pages.home_actions import ACTIONS, ClusterActions
 from screens.pages.login import attempt_after_asking, plan_of_cluster
-from screens.palette import Place
+from screens.place import Place
 from screens.theme import Mark
 from screens.widgets.header import TitleBar
 from screens.widgets.table import Column, Row, Table, cell, marked

@@ -28,7 +28,7 @@ from screens.models.fleet import CLUSTER, MachineView
 from screens.models.retries import Retries
 from screens.pages.run import RunScreen
 from screens.pages.summary import SummaryScreen, open_review
-from screens.palette import Place
+from screens.place import Place
 from screens.widgets.failure import FailureCard
 from screens.widgets.header import TitleBar
 from screens.widgets.machine_list import MachineList

@@ -38,7 +38,7 @@ from screens.pages import review_rows
 from screens.pages.base import CratonScreen
 from screens.pages.health_rows import RULE_LEGEND
 from screens.pages.login import attempt_after_asking
-from screens.palette import Place
+from screens.place import Place
 from screens.widgets.detailed import Detailed
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar

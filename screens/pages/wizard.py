@@ -34,7 +34,7 @@ from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
 from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
-from screens.palette import Place
+from screens.place import Place
 from screens.widgets.diagram import Diagram
 from screens.widgets.header import TitleBar
 from screens.widgets.inventory import InventoryTable, InventoryText
