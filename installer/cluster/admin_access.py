@@ -73,6 +73,11 @@ class AdminAccess:
         certificate = load_pem_x509_certificates(base64.b64decode(self.certificate))[0]
         return certificate.not_valid_after_utc.timestamp()
 
+    @property
+    def authority_text(self) -> str:
+        """The authority's certificate, in PEM."""
+        return base64.b64decode(self.authority).decode("ascii")
+
     def kubeconfig(self) -> str:
         """A whole kubeconfig, with names of its entries that are the cluster's own."""
         user = user_name(self.cluster)
@@ -88,13 +93,10 @@ class AdminAccess:
         )
 
 
-def kept_end(path: Path, plan: InstallPlan) -> float:
-    """When the certificate in a kubeconfig of this computer ends, in Unix seconds.
-
-    Raises AccessError, or OSError if there is none.
-    """
+def read_kept(path: Path, plan: InstallPlan) -> AdminAccess:
+    """The access to the plan's cluster in a kubeconfig of this computer. Raises AccessError, or OSError."""
     try:
-        return read(path.read_text(encoding="utf-8"), plan).ends
+        return read(path.read_text(encoding="utf-8"), plan)
     except UnicodeDecodeError as error:
         raise AccessError(str(error)) from None
 

@@ -131,7 +131,7 @@ class KubeconfigRenewed(Permanent):
         seen = Kubeconfig(self.plan).observe(ctx)
         if not seen.holds:
             return seen
-        ends = admin_access.kept_end(ctx.world.directory.kubeconfig, self.plan)
+        ends = admin_access.read_kept(ctx.world.directory.kubeconfig, self.plan).ends
         left = timedelta(seconds=ends - time.time())
         return Observation(left > FRESH, f"its certificate has {max(0, left.days)} days left")
 

@@ -91,6 +91,8 @@ class Check:
     roles: tuple[Role, ...] = EVERY_ROLE
     alone: bool = True
     """Whether the machine's own evidence is enough to judge it."""
+    later: bool = False
+    """Whether it is about what still starts while an install is verified, and so is made by `craton check` alone."""
 
     def examine(self, subject: Subject) -> Finding:
         """The finding on one machine; never raises."""

@@ -9,6 +9,7 @@ from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Subject, Verdict
 from installer.health.checks import expiry
+from installer.health.outside import NOT_LOOKED, Outside
 from installer.health.reach import pairs as reach
 from installer.health.report import compliance
 from installer.health.report.model import Report
@@ -29,12 +30,13 @@ def evaluate(
     checked_at: float,
     seconds: float,
     recheck: Recheck | None = None,
+    outside: Outside = NOT_LOOKED,
 ) -> Report:
     """Judge every machine of `topology`, and every rule of the contract; with `recheck`, keep what it leaves as it was.
 
     `evidence`, `unreachable` (why a machine did not answer), `pinned` (host keys, `TYPE BASE64`) and `firewall` (read
     back from the platform; empty if it has none) are by machine. `checked_at` is Unix seconds, `seconds` how long
-    gathering took.
+    gathering took. `outside` is what this computer sees of the cluster.
     """
     facts: dict[Any, Any] = {}
     found: list[Finding] = []
@@ -48,7 +50,7 @@ def evaluate(
     findings, pairs = tuple(found), reach.pairs(topology, answers)
     if recheck:
         findings, pairs = recheck.findings(findings), recheck.pairs(pairs)
-    rules = compliance.statuses(plan, compliance.Proof(topology, answers, findings, pairs, firewall))
+    rules = compliance.statuses(plan, compliance.Proof(topology, answers, findings, pairs, firewall, outside))
     if recheck:
         rules = recheck.rules(rules)
     covered, total = reach.coverage(topology)

@@ -11,6 +11,7 @@ from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.evaluate import evaluate
 from installer.health.gather import DEADLINE, ask, probes_for
+from installer.health.outside import NOT_LOOKED, Outside
 from installer.health.report.model import Report
 from installer.health.report.partial import Recheck
 from installer.node import nftables
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 24
 
 
-def examine(world: World, recheck: Recheck | None = None) -> Report:
+def examine(world: World, recheck: Recheck | None = None, outside: Outside = NOT_LOOKED) -> Report:
     """Gather evidence over SSH of all machines and for all checks, or what `recheck` needs; judge it.
 
     A machine that does not answer is a finding, not an error.
@@ -38,7 +39,7 @@ def examine(world: World, recheck: Recheck | None = None) -> Report:
     }
     evidence, unreachable = gathered(world, {machine: probes for machine, probes in wanted.items() if probes})
     world.evidence |= evidence
-    return judge(world, unreachable, started, recheck)
+    return judge(world, unreachable, started, recheck, outside)
 
 
 def benchmark(world: World) -> Benchmark:
@@ -75,7 +76,11 @@ def gathered(
 
 
 def judge(
-    world: World, unreachable: dict[str, InstallerError], started: float, recheck: Recheck | None = None
+    world: World,
+    unreachable: dict[str, InstallerError],
+    started: float,
+    recheck: Recheck | None = None,
+    outside: Outside = NOT_LOOKED,
 ) -> Report:
     """The report on what `world.evidence` holds; `started` is when gathering it began (Unix seconds)."""
     pinned = {
@@ -94,6 +99,7 @@ def judge(
         checked_at=now,
         seconds=now - started,
         recheck=recheck,
+        outside=outside,
     )
 
 

@@ -39,6 +39,9 @@ Exit status 127 says that there is no such command. What each prints on a health
     serving       ok, if the kubelet shows a certificate of the cluster's CA; own, if it was never told to get one
     requests      `system:node:NAME` per kubelet whose request for a certificate waits                 masters
     expiry        after each line `#certificate PATH` its certificate (PEM, or a line `base64 ...`)
+    console       `expires Nov 29 06:35:00 2027 GMT` (where curl says it), `status 200`, `#sign-in`,       masters
+                  and Dex's description of itself (JSON)
+    exporter      the first of the node exporter's metrics, such as `node_arp_entries{device="cni0"} 4`
     apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters
     etcd-health   {"health":"true","reason":""}                                                        masters
     etcd-members  {"members":[{"name":"demo-master-1","clientURLs":["https://10.10.0.11:2379"]},...]}  masters

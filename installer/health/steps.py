@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from installer.common.errors import InstallerError
+from installer.health.catalogue import CHECKS
 from installer.health.check import Verdict
 from installer.health.evaluate import evaluate_machine
 from installer.health.examine import judge
@@ -22,6 +23,8 @@ from installer.steps.step import Context, Observation, Phase, Proof, Step
 
 _SETTLING = 30.0
 """Seconds in which nodes that have just become Ready hear of each other's end of the pod network."""
+
+_AT_ONCE = tuple(check for check in CHECKS if not check.later)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class VerifyMachine(Proof):
 
         def probe() -> tuple[Evidence | None, str]:
             connection = world.connect(self.machine, ctx.remaining())
-            evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()))
+            evidence = gather(connection, machine, world.topology, min(DEADLINE, ctx.remaining()), _AT_ONCE)
             untried = pairs.untried(machine, world.topology, evidence)
             if untried and ctx.remaining() > until:
                 return None, f"not on the way to {', '.join(untried[:3])}{' ...' if untried[3:] else ''} yet"

@@ -73,7 +73,7 @@ def _here(directory: ClusterDirectory, plan: InstallPlan) -> Iterator[Row]:
     from installer.cluster.tls.given import read_pair
 
     try:
-        ends = admin_access.kept_end(directory.kubeconfig, plan)
+        ends = admin_access.read_kept(directory.kubeconfig, plan).ends
     except (OSError, admin_access.AccessError):
         pass  # `craton resume` says what is wrong with it, and fetches another
     else:

@@ -31,11 +31,13 @@ def check(
     from installer.health.examine import examine
     from installer.health.report.model import last_report, save_report
     from installer.health.report.partial import recheck
+    from installer.operations.outside import look
 
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
         names = [machine_name(world.plan, machine) for machine in machines or ()]
-        report = examine(world, recheck(last_report(directory), world.topology, names, checks))
+        seen = look(world.plan, world.topology, directory)
+        report = examine(world, recheck(last_report(directory), world.topology, names, checks), seen)
     report = replace(report, unfinished=clusters.unfinished(directory))
     try:
         save_report(directory, report)

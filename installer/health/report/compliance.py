@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from installer.health.check import Finding, Verdict
+from installer.health.check import Finding, Verdict, worst
 from installer.health.checks import network
 from installer.health.checks.cluster import nodes
+from installer.health.outside import NOT_LOOKED, Outside
 from installer.health.reach import pairs as reach
 from installer.health.reach.pairs import Pair, Reached
 from installer.health.report.model import RuleStatus
@@ -19,7 +20,7 @@ from installer.plan.rules import Kind, Level, Peer, Rule, Traffic
 from installer.plan.topology import FirewallRule, Machine, Topology
 from installer.steps.evidence import Evidence
 
-_SSH = Traffic("tcp", 22, 22)
+_SSH, _METRICS = Traffic("tcp", 22, 22), Traffic("tcp", 9100, 9100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Proof:
     findings: tuple[Finding, ...]
     pairs: tuple[Pair, ...]
     firewall: Mapping[str, tuple[FirewallRule, ...]]
+    outside: Outside = NOT_LOOKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,17 @@ def _firewall(rule: Rule, proof: Proof) -> tuple[_Column, _Column]:
         configured = _tally(rule, results, "machines' firewalls")
         if configured.verdict is Verdict.PASS:
             configured = _Column(Verdict.PASS, "")
-    return configured, _reached(rule, proof)
+    return configured, _kept_from_us(rule, proof, _reached(rule, proof))
+
+
+def _kept_from_us(rule: Rule, proof: Proof, column: _Column) -> _Column:
+    """A port that is for the cluster's machines alone does not answer on this computer, where rules are in force."""
+    names = {machine.name for machine in _machines(rule, proof.topology)}
+    leaking = [name for name in proof.outside.open_to_us if name in names]
+    if not (leaking and proof.firewall and rule.flows and all(flow.traffic == (_METRICS,) for flow in rule.flows)):
+        return column
+    words = f"{column.words}; port 9100 of {leaking[0]} answers this computer, too"
+    return _Column(worst([column.verdict, Verdict.WARN]), words)
 
 
 def _configured(rule: Rule, machine: Machine, inforce: tuple[FirewallRule, ...]) -> bool:
@@ -182,7 +194,10 @@ def _name(rule: Rule, proof: Proof) -> tuple[_Column, _Column]:
     if not any(record.rule == rule.id for record in proof.topology.records):
         return _NOTHING, _NOTHING
     results = [network.record_holds(one, rule.id) for one in proof.findings if one.check == "names"]
-    return _NOTHING, _tally(rule, results, "machines resolve it")
+    column = _tally(rule, results, "machines resolve it")
+    if seen := proof.outside.names.get(rule.id):
+        column = _Column(worst([column.verdict, seen.verdict]), f"{column.words}; {seen.words}")
+    return _NOTHING, column
 
 
 _COLUMNS: dict[Kind, Callable[[Rule, Proof], tuple[_Column, _Column]]] = {

@@ -89,6 +89,11 @@ def _surveyed(text: str) -> object:
     return program.survey(asked, "demo-master-1", asked.world.connections.get("demo-master-1", 1.0))
 
 
+def _kept(path: Path) -> object:
+    access = admin_access.read_kept(path, PLAN)
+    return access.ends, access.authority_text
+
+
 PARSERS: tuple[Parser, ...] = (
     in_directory("session", "session.json", _session, _SESSION, ValueError),
     in_directory("hash of a password", administrator.hash_file(ClusterDirectory(Path("/"))).name,
@@ -97,8 +102,7 @@ PARSERS: tuple[Parser, ...] = (
                  '{"format": 1, "cluster": "demo", "verdict": "pass", "checked_at": 1.5, '
                  '"ending": {"title": "kubelet", "machine": "a", "at": 2.5}, "findings": []}'),
     in_directory("first contact", "first-contact.json", _first_contact, _LAUNCHES),
-    of_file("kept kubeconfig", lambda path: admin_access.kept_end(path, PLAN), encoded(given_by_master(PLAN)),
-            admin_access.AccessError),
+    of_file("kept kubeconfig", _kept, encoded(given_by_master(PLAN)), admin_access.AccessError),
     of_file("durations", durations._read, encoded('[{"platform": "local", "expected": 1.5, "seconds": 2}]')),
     of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),

@@ -102,7 +102,7 @@ _BENCHMARK = _printed({id: probed.output for id, probed in Answers().evidence(MA
 _BARE = _printed(bare.outputs(bare.TOPOLOGY.machines[0]))
 
 PARSERS: tuple[Parser, ...] = (
-    of_text("probes of health", _health, (_ON_MASTER,)),
+    of_text("probes of health", _health, (_ON_MASTER, _printed({"console": "curl: (7) no\n#sign-in\n"}))),
     of_text("probes of preflight", _preflight, (_BARE,)),
     of_text("probes of the benchmark", _benchmark, (_BENCHMARK,)),
     of_text("a round trip", _gathered, (_ON_MASTER, "sudo: a password is required\n")),

@@ -5,9 +5,11 @@ The script's shape, and what each probe prints, stand in installer.health.gather
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from installer.health.catalogue import CHECKS
 from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry
@@ -123,6 +125,22 @@ def _expiry(command: Command, _body: str) -> Answer:
     return 0, "\n".join(expiry.lines(command.machine))
 
 
+def _console(command: Command, body: str) -> Answer:
+    known, asked = command.site.record.cluster, re.search(r"^host=(\S+)$", body, re.MULTILINE)
+    if known is None or asked is None or "ingress" not in known.addons:
+        return 7, "curl: (7) Failed to connect to port 443: Connection refused\nstatus 000\n#sign-in"
+    ends = datetime.fromtimestamp(time.time() + expiry.YEAR, UTC)
+    page = 200 if "console" in known.addons else 404
+    issuer = json.dumps({"issuer": f"https://{asked[1]}/dex"}) if "sign-in" in known.addons else "404 page not found"
+    return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}"
+
+
+def _exporter(command: Command, _body: str) -> Answer:
+    known = command.site.record.cluster
+    there = known is not None and "node-exporter" in known.addons
+    return (0, 'node_arp_entries{device="cni0"} 4') if there else _refused(9100)
+
+
 def _requests(command: Command, _body: str) -> Answer:
     known = command.site.record.cluster
     if known is None or not _is_master(command):
@@ -210,6 +228,8 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "kubelet": _kubelet,
     "serving": _serving,
     "expiry": _expiry,
+    "console": _console,
+    "exporter": _exporter,
     "requests": _requests,
     "apiserver": _apiserver,
     "api-proxy": _api_proxy,

@@ -26,6 +26,7 @@ from tests.installer.health.healthy import (
 from tests.installer.health.healthy import certificates as ending
 
 PASS, WARN, FAIL, UNKNOWN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN
+NEVER = Verdict.NOT_APPLICABLE
 MASTER, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
 NOT_READY = "node.kubernetes.io/not-ready=:NoExecute"
 NODES = [node_line(machine) for machine in TOPOLOGY.machines]
@@ -52,6 +53,12 @@ def unstarted(name: str) -> str:
     return json.dumps(document)
 
 
+def answers(expires: str = "Nov 15 06:35:00 2027 GMT", status: str = "200", issuer: str = PLAN.issuer) -> str:
+    """What answers at the console's name."""
+    ends = f"expires {expires}\n" if expires else ""
+    return f'{ends}status {status}\n#sign-in\n{{"issuer": "{issuer}"}}'
+
+
 WORKER_NODE = TOPOLOGY.machine(WORKER)
 MASTER_NODE = TOPOLOGY.machine(MASTER)
 
@@ -63,13 +70,21 @@ TABLE = [
     ("hostname", WORKER, "hostname", "demo-worker-1\n", 0, PASS, "as planned"),
     ("hostname", WORKER, "hostname", "localhost", 0, FAIL, "localhost"),
     ("hostname", WORKER, "hostname", "", 0, UNKNOWN, "nothing"),
-    ("expiry", MASTER, "expiry", ending(30, 300, 3000), 0, PASS, "the first of 3 to end: API server, 30 days left"),
-    ("expiry", MASTER, "expiry", ending(29, 300, 3000), 0, WARN, "API server: 29 days left"),
-    ("expiry", MASTER, "expiry", ending(300, 7, 3000), 0, WARN, "kubelet: 7 days left"),
-    ("expiry", MASTER, "expiry", ending(20, 6, 3000), 0, FAIL, "kubelet: 6 days left; API server: 20 days left"),
-    ("expiry", WORKER, "expiry", ending(1, -1, 300), 0, FAIL, "kubelet: expired; API server: 1 day left"),
     ("expiry", WORKER, "expiry", "", 0, UNKNOWN, "no certificate"),
     ("expiry", WORKER, "expiry", "#certificate /x\nnone", 0, UNKNOWN, "can't be read"),
+    ("console", WORKER, "console", "", 0, NEVER, "not for worker"),
+    ("console", MASTER, "console", answers(), 0, PASS, "ingress, sign-in, console answer; certificate: 35"),
+    ("console", MASTER, "console", answers(""), 0, PASS, "ingress, sign-in, console answer"),
+    ("console", MASTER, "console", answers("Dec 12 06:35:00 2026 GMT"), 0, WARN, "certificate: 19 days left"),
+    ("console", MASTER, "console", answers("Nov 25 06:35:00 2026 GMT"), 0, FAIL, "certificate: 2 days left"),
+    ("console", MASTER, "console", answers(status="502"), 0, FAIL, "status 502, not 200"),
+    ("console", MASTER, "console", answers(issuer="https://other/dex"), 0, FAIL, "Dex calls itself https://other/dex"),
+    ("console", MASTER, "console", "status 200\n#sign-in\n404 page", 0, FAIL, "nobody can sign in: Dex gave no JSON"),
+    ("console", MASTER, "console", "curl: (60) SSL certificate problem\nstatus 000\n#sign-in\n", 0, FAIL, "(60)"),
+    ("console", MASTER, "console", "", 0, UNKNOWN, "no answer about demo.k8s.example.test"),
+    ("exporter", WORKER, "exporter", "node_load1 0.2", 0, PASS, "9100"),
+    ("exporter", WORKER, "exporter", "curl: (7) refused", 0, WARN, "refused"),
+    ("exporter", WORKER, "exporter", "", 1, WARN, "nothing"),
     ("memory", MASTER, "memory", meminfo(1699), 0, FAIL, "1.7 GiB"),
     ("memory", MASTER, "memory", meminfo(1800), 0, WARN, "2 GB"),
     ("memory", MASTER, "memory", meminfo(1950), 0, PASS, "1.9 GiB"),
@@ -288,3 +303,25 @@ def test_a_release_out_of_support_is_warned_about(release: str, verdict: Verdict
     found = CHECK["node"].examine(subject)
     assert (found.verdict, words in found.seen) == (verdict, True)
     assert ("craton upgrade demo --to v1.35.9" in found.remedy) == (verdict is WARN)
+
+
+@pytest.mark.parametrize(
+    ("machine", "days", "verdict", "words"),
+    [
+        # days left of the API server's, the kubelet's and the authority's certificate
+        (MASTER, (30, 300, 3000), PASS, "the first of 3 to end: API server, 30 days left"),
+        (MASTER, (29, 300, 3000), WARN, "API server: 29 days left"),
+        (MASTER, (300, 7, 3000), WARN, "kubelet: 7 days left"),
+        (MASTER, (20, 6, 3000), FAIL, "kubelet: 6 days left; API server: 20 days left"),
+        (WORKER, (1, -1, 300), FAIL, "kubelet: expired; API server: 1 day left"),
+    ],
+)
+def test_certificates_warn_thirty_days_before_their_end_and_fail_in_the_last_week(
+    machine: str, days: tuple[int, ...], verdict: Verdict, words: str
+) -> None:
+    everyone = evidence()
+    everyone[machine] = spoiled(everyone[machine], "expiry", ending(*days))
+    found = examine("expiry", machine, everyone)
+    assert found.verdict is verdict
+    assert words in found.seen
+    assert found.remedy == ("" if verdict is PASS else "craton certs renew demo")

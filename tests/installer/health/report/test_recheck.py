@@ -85,7 +85,7 @@ def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: l
             None,
             each(MACHINES, "clock", "serving", "firewall", "reach")
             | each(MASTERS, "clock", "nodes", "serving", "requests", "firewall", "reach")
-            | {WORKER: EVERY - {"apiserver", "etcd-health", "etcd-members", "nodes", "requests"}},
+            | {WORKER: EVERY - {"apiserver", "console", "etcd-health", "etcd-members", "nodes", "requests"}},
         ),
     ],
 )

@@ -79,7 +79,7 @@ def test_a_machine_that_does_not_answer_fails_in_the_errors_own_words() -> None:
     assert row["ssh"] == Finding("ssh", WORKER, Verdict.FAIL, "connect: timed out after 10 s", "is it running?")
     others = {id: finding.verdict for id, finding in row.items() if id != "ssh"}
     assert set(others.values()) == {Verdict.UNKNOWN, NEVER}
-    assert {id for id, verdict in others.items() if verdict is NEVER} == {"etcd", "api"}
+    assert {id for id, verdict in others.items() if verdict is NEVER} == {"etcd", "api", "console"}
     assert report.verdict is Verdict.FAIL
     assert [finding.check for finding in report.problems()] == ["ssh"]
     assert report.headline == "1 failure, 3 contract rules broken"

@@ -1,0 +1,114 @@
+"""Checks of what Craton brings up in a cluster: the console's name with sign-in and console, and the node exporter.
+
+Addons come up while an install is verified, so only `craton check` makes these.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+from calendar import timegm
+
+from installer.health.check import Check, Judgement, Subject, Verdict
+from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
+from installer.health.parsing import brief, document, pairs
+from installer.health.probing import asset
+from installer.plan.rules import Level, Role
+from installer.plan.topology import Machine, Topology
+from installer.steps.evidence import Probe, Unreadable
+
+PLACE = 4
+_LATER = "`craton check` looks, once it has had time to start"
+_SIGN_IN = "\n#sign-in\n"
+
+
+def _ask_console(_machine: Machine, topology: Topology) -> str:
+    host = next((record.name for record in topology.records if record.rule == "D2"), "")
+    return f"host={shlex.quote(host)}\n" + asset("console.sh")
+
+
+def _ask_exporter(machine: Machine, _topology: Topology) -> str:
+    url = shlex.quote(f"http://{machine.located}:9100/metrics")
+    return f"curl -sS --noproxy '*' --max-time 8 {url} 2>&1 | grep -m 1 -e '^node_' -e '^curl:'"
+
+
+CONSOLE = Probe("console", _ask_console, (Role.MASTER,), seconds=30)
+EXPORTER = Probe("exporter", _ask_exporter)
+
+
+def _console(subject: Subject) -> Judgement:
+    """As the API server sees it: its certificate, the issuer of the tokens, and the page."""
+    plan = subject.plan
+    if not plan.addons.ingress:
+        return Verdict.NOT_APPLICABLE, "the plan leaves the ingress out", ""
+    if CONSOLE.id not in subject.evidence.probes:
+        return Verdict.NOT_APPLICABLE, _LATER, ""
+    answer, found, discovery = f"\n{subject.evidence.output(CONSOLE.id)}\n".partition(_SIGN_IN)
+    if not found:
+        raise Unreadable(f"no answer about {plan.console_host}: {brief(answer)}")
+    remedy = "kubectl get pods -A -l 'app in (traefik, dex, headlamp)' says what runs"
+    status = pairs(answer, " ").get("status", "")
+    if status in ("", "000"):
+        return Verdict.FAIL, f"https://{plan.console_host} does not answer: {brief(_curl(answer))}", remedy
+    if plan.addons.sign_in and (wrong := _issuer_trouble(discovery, plan.issuer)):
+        return Verdict.FAIL, wrong, remedy
+    if plan.addons.console and status != "200":
+        return Verdict.FAIL, f"the console's page answers with status {brief(status)}, not 200", remedy
+    return _certificate(subject, pairs(answer, " ").get("expires", ""))
+
+
+def _curl(answer: str) -> str:
+    return next((line for line in answer.splitlines() if line.startswith("curl: ")), answer)
+
+
+def _issuer_trouble(discovery: str, issuer: str) -> str:
+    """What is wrong with Dex's own description of itself; nothing if it is that of the plan's issuer."""
+    try:
+        told = document(discovery, "Dex").get("issuer")
+    except Unreadable as why:
+        return f"nobody can sign in: {why}"
+    return "" if told == issuer else f"Dex calls itself {brief(str(told))}, and the API servers believe {issuer} alone"
+
+
+def _certificate(subject: Subject, expires: str) -> Judgement:
+    what = [name for name in ("ingress", "sign_in", "console") if getattr(subject.plan.addons, name)]
+    seen = f"{', '.join(name.replace('_', '-') for name in what)} answer{'s' if len(what) == 1 else ''}"
+    ends = ends_at(expires)
+    if ends is None:  # curl says it where it was built with OpenSSL
+        return Verdict.PASS, seen, ""
+    days = days_left(ends, subject.evidence.answered_at)
+    seen = f"{seen}; certificate: {left(days)}"
+    if days >= WARN_DAYS:
+        return Verdict.PASS, seen, ""
+    renews = f"craton certs renew {subject.plan.name}"
+    remedy = "renew the plan's files, then resume" if subject.plan.certificate.source == "files" else renews
+    return Verdict.FAIL if days < FAIL_DAYS else Verdict.WARN, seen, remedy
+
+
+def ends_at(expires: str) -> float | None:
+    """Unix seconds of a date as curl prints it, such as `Nov 29 06:35:00 2027 GMT`; None if it is none."""
+    if not re.fullmatch(r"[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4} GMT", expires):
+        return None
+    try:
+        return float(timegm(time.strptime(expires, "%b %d %H:%M:%S %Y %Z")))
+    except ValueError:
+        return None
+
+
+def _exporter(subject: Subject) -> Judgement:
+    if not subject.plan.addons.node_exporter:
+        return Verdict.NOT_APPLICABLE, "the plan leaves the node exporter out", ""
+    if EXPORTER.id not in subject.evidence.probes:
+        return Verdict.NOT_APPLICABLE, _LATER, ""
+    output = subject.evidence.output(EXPORTER.id).strip()
+    if output.startswith("node_"):
+        return Verdict.PASS, "serves metrics on port 9100", ""
+    remedy = "kubectl -n craton-monitoring get pods -o wide says whether its pod runs"
+    return Verdict.WARN, f"no metrics on port 9100: {brief(output)}", remedy
+
+
+CHECKS = (
+    Check("console", "console", Level.NEEDED, _console, (CONSOLE,), (Role.MASTER,), later=True),
+    Check("exporter", "exporter", Level.SHOULD, _exporter, (EXPORTER,), later=True),
+)

@@ -1,0 +1,114 @@
+"""Looks at a cluster from this computer: do its names answer with the right certificate, and do others' ports not?"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from installer.common.errors import InstallerError
+from installer.health.check import Verdict
+from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
+from installer.health.outside import Outside, Seen
+
+if TYPE_CHECKING:
+    from installer.common.paths import ClusterDirectory
+    from installer.plan.model import InstallPlan
+    from installer.plan.topology import Topology
+
+_SECONDS = 3.0
+"""In which a server has to answer."""
+_MACHINES = 8
+"""At most so many machines' metrics are asked for."""
+_PORTS = {"D1": 6443, "D2": 443}
+
+
+def look(plan: InstallPlan, topology: Topology, directory: ClusterDirectory) -> Outside:
+    """What this computer sees; nothing of stand-ins, which nobody reaches."""
+    if plan.traits.stand_ins:
+        return Outside()
+    machines = [each for each in topology.machines if each.address and plan.addons.node_exporter][:_MACHINES]
+    records = [record for record in topology.records if record.rule == "D1" or plan.addons.ingress]
+    with ThreadPoolExecutor(max(1, len(machines) + len(records)), thread_name_prefix="outside") as pool:
+        answers = {each.name: pool.submit(_answers, str(each.address), 9100) for each in machines}
+        names = {}
+        for record in records:
+            authority = _authority(plan, directory, record.rule)
+            addresses = topology.addresses(record)
+            names[record.rule] = pool.submit(_name, record.name, _PORTS[record.rule], addresses, authority)
+    seen = {rule: looked.result() for rule, looked in names.items()}
+    return Outside(seen, tuple(name for name, answer in answers.items() if answer.result()))
+
+
+def _authority(plan: InstallPlan, directory: ClusterDirectory, rule: str) -> str | None:
+    """In PEM, what should have signed the certificate; empty for one that every system knows, None if nobody knows."""
+    from installer.cluster import admin_access
+    from installer.cluster.console_certificate import issuer_certificate
+    from installer.cluster.tls.authority import authority_file
+
+    try:
+        if rule == "D1":
+            return admin_access.read_kept(directory.kubeconfig, plan).authority_text
+        if plan.certificate.source == "craton" and not authority_file(directory).exists():
+            return None
+        return issuer_certificate(plan, directory)
+    except (OSError, InstallerError, admin_access.AccessError):
+        return None
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), _SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def _name(host: str, port: int, planned: Sequence[str], authority: str | None) -> Seen:
+    """Whether each address of the name answers here with a certificate for it that `authority` signed.
+
+    A name that this computer does not know is tried at its planned addresses.
+    """
+    if authority is None:
+        return Seen(Verdict.NOT_APPLICABLE, "not looked at from this computer: it has no certificate to judge by")
+    known = tuple(dict.fromkeys(_resolved(host)))
+    seen = [_shown(host, address, port, authority) for address in known or planned]
+    if not seen:
+        return Seen(Verdict.NOT_APPLICABLE, "not looked at from this computer: no address is known")
+    wrong = [one for one in seen if isinstance(one, Seen)]
+    if wrong:
+        bad = next((one for one in wrong if one.verdict is Verdict.FAIL), wrong[0])
+        # Where this computer doesn't know the name, nobody meant it to get there.
+        verdict = bad.verdict if known or bad.verdict is Verdict.FAIL else Verdict.NOT_APPLICABLE
+        return Seen(verdict, bad.words)
+    days = min(days_left(one, time.time()) for one in seen if not isinstance(one, Seen))
+    verdict = Verdict.FAIL if days < FAIL_DAYS else Verdict.WARN if days < WARN_DAYS else Verdict.PASS
+    note = "" if known else "; this computer does not know the name"
+    return Seen(verdict, f"the right certificate from this computer, {left(days)}{note}")
+
+
+def _resolved(host: str) -> Iterator[str]:
+    try:
+        for *_, address in socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM):
+            yield str(address[0])
+    except (OSError, UnicodeError):
+        return
+
+
+def _shown(host: str, address: str, port: int, authority: str) -> float | Seen:
+    """When the certificate ends that is shown at `address` (Unix seconds), or what is wrong there."""
+    try:
+        context = ssl.create_default_context(cadata=authority or None)
+        with (
+            socket.create_connection((address, port), _SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=host) as shown,
+        ):
+            return ssl.cert_time_to_seconds(str((shown.getpeercert() or {}).get("notAfter", "")))
+    except ssl.SSLCertVerificationError as error:
+        return Seen(Verdict.FAIL, f"{address}:{port} shows a wrong certificate: {error.verify_message}")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        return Seen(Verdict.WARN, f"{address}:{port} does not answer here: {why}")
