@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep
     """The commands for this cluster. Stand-ins run no applications and have no etcd: no kubectl and no backup there."""
     name, stand_ins = plan.name, plan.traits.stand_ins
     own = bool(hosts(plan))
+    has_console = plan.addons.ingress and plan.addons.console and not stand_ins
+    signs_in = plan.addons.ingress and plan.addons.sign_in and not stand_ins
     kubectl = (
         NextStep(f"export KUBECONFIG={directory.kubeconfig}", "use it in this terminal"),
         NextStep("kubectl get nodes", "see its machines"),
@@ -35,11 +38,18 @@ def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep
     )
     return (
         *(() if stand_ins else kubectl),
+        *((NextStep(f"craton login {name}", "use kubectl as yourself"),) if signs_in else ()),
+        *((NextStep(_browse(f"https://{plan.console_host}"), "open the console"),) if has_console else ()),
         NextStep(f"craton check {name}", "check its health"),
         NextStep(f"craton nodes add {name} {'--machine ADDRESS' if own else '--workers 1'}", "add a machine"),
         *(() if stand_ins else (NextStep(f"craton etcd backup {name}", "back it up"),)),
         NextStep(f"craton destroy {name}", "delete it, all of it"),
     )
+
+
+def _browse(address: str) -> str:
+    """Open an address in a browser, as a desktop's shell does."""
+    return f"{'open' if sys.platform == 'darwin' else 'xdg-open'} {address}"
 
 
 def file(directory: ClusterDirectory) -> Path:

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from installer.artifacts import sizes
 from installer.common.text import about, count
 from installer.health.preflight.resources import MASTER_CPUS, ROOM
 from installer.operations.durations import Expected, expected
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.platforms.planning import estimate
 from installer.steps.step import Step
-
-_FILES = 330
-"""MB of programs that each machine downloads: containerd, runc, CNI plugins, crictl, kubeadm, kubelet and kubectl."""
-_IMAGES_OF_MASTERS, _IMAGES = 230, 90
-"""MB of images that a master pulls, and any other machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +64,13 @@ def _needs(plan: InstallPlan) -> str:
 def _downloads(plan: InstallPlan) -> str:
     if plan.traits.stand_ins:
         return "nothing"
-    master, other = _FILES + _IMAGES_OF_MASTERS, _FILES + _IMAGES
+    master, other = (round(sizes.of_machine(plan, role) / 1e7) * 10 for role in (Role.MASTER, Role.WORKER))
     total = plan.masters * master + (plan.machine_count - plan.masters) * other
+    known = "" if plan.kubernetes == sizes.measured() else f", as measured with {sizes.measured()}"
     source = f" from {plan.artifacts.mirror}" if plan.artifacts.mirror else ""
-    return f"about {master} MB for each master and {other} MB for each other machine: {total / 1000:.1f} GB{source}"
+    return (
+        f"about {master} MB for each master and {other} MB for each other machine: {total / 1000:.1f} GB{source}{known}"
+    )
 
 
 def _costs(plan: InstallPlan) -> str:

@@ -35,7 +35,7 @@ async def test_own_machines_are_tried_and_can_be_tried_again(tmp_path: Path, mon
         await shows(
             pilot,
             "nothing, on your own machines",
-            "about 560 MB for each master",
+            "about 460 MB for each master",
             "✕ 1 of 3 machines can be logged in to",
             "10.0.0.2 (log in)",
             "t tries again",

@@ -60,11 +60,15 @@ def user_network(answers: Answers) -> Advice:
 
 def release(_answers: Answers) -> Advice | None:
     """The newest patch of the minor before the newest: others have had time to find its mistakes."""
+    from installer.plan import validation
+
     supported = releases.supported(releases.today())
     if not supported:
         return None
     chosen = supported[1] if len(supported) > 1 else supported[0]
-    return Advice(chosen.newest, f"because it has had months of fixes and is supported until {chosen.end}.")
+    usual = validation.defaults()["kubernetes"]
+    tested = "" if chosen.newest == usual else f" {usual} is preselected because this Craton was tested with it."
+    return Advice(chosen.newest, f"because it has had months of fixes and is supported until {chosen.end}.{tested}")
 
 
 def pod_security(_answers: Answers) -> Advice:

@@ -90,6 +90,8 @@ def releases(answers: Answers) -> tuple[Choice, ...]:
 
 
 def _support(release: str, day: date) -> str:
+    from installer.plan import validation
+
     minor = known.minor_of(release)
     if minor is None:
         return "newer than this Craton, and untested with it"
@@ -97,6 +99,8 @@ def _support(release: str, day: date) -> str:
     if state is known.Support.ENDED:
         return f"out of support since {minor.end}"
     fixes = "critical fixes" if state is known.Support.MAINTENANCE else "fixes"
+    if release == validation.defaults()["kubernetes"]:
+        return f"{fixes} until {minor.end}, tested with this Craton"
     patch = "" if release == minor.newest else f", newer patch known: {minor.newest}"
     return f"{fixes} until {minor.end}{patch}"
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installer.artifacts import sizes
 from installer.common.paths import ClusterDirectory
 from installer.operations import durations, next_steps, pipeline
 from installer.operations.durations import Expected
 from installer.operations.outlook import Outlook, outlook
+from installer.plan import releases
 from installer.plan.host import Host
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.platforms import planning
 from installer.steps.estimate import Estimate
 
@@ -85,9 +89,23 @@ def test_own_machines_cost_nothing_and_are_told_what_they_need() -> None:
         found.needs
         == "2 CPUs, 2 GB of memory and 22 GB of disk for each master; 1 CPU, 1 GB and 14 GB for each other machine"
     )
-    assert found.downloads == "about 560 MB for each master and 420 MB for each other machine: 1.4 GB"
+    assert found.downloads == "about 460 MB for each master and 350 MB for each other machine: 1.2 GB"
+    older = ahead(plan(**OWN, kubernetes="v1.35.9"))
+    assert older.downloads.endswith("1.2 GB, as measured with v1.36.2")
     assert found.costs == "nothing, on your own machines"
     assert found.undo == "`craton destroy demo` undoes every change on your machines and proves that nothing is left"
+
+
+def test_every_download_of_every_release_has_a_size() -> None:
+    for minor in releases.MINORS:
+        found = plan(**OWN, kubernetes=minor.newest)
+        master, worker = sizes.of_machine(found, Role.MASTER), sizes.of_machine(found, Role.WORKER)
+        assert 300e6 < worker < master < 600e6
+
+
+def test_a_cluster_without_sign_in_or_console_is_not_told_of_them() -> None:
+    bare = commands(plan(platform="local", addons={"sign_in": False, "console": False}))
+    assert not [command for command in bare if "login" in command or "open " in command]
 
 
 def test_a_mirror_is_named_as_the_source() -> None:
@@ -119,6 +137,8 @@ def test_the_commands_lead_from_kubeconfig_to_a_first_application_and_on_to_dest
     assert "kubectl create deployment hello" in found[2]
     assert found[3].startswith("kubectl port-forward deployment/hello")
     assert found[4:] == [
+        "craton login demo",
+        f"{'open' if sys.platform == 'darwin' else 'xdg-open'} https://demo.example.test",
         "craton check demo",
         "craton nodes add demo --workers 1",
         "craton etcd backup demo",

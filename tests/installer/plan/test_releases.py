@@ -116,7 +116,7 @@ def test_the_wizard_offers_the_newest_patch_of_each_supported_minor(monkeypatch:
     assert question.kind is Kind.CHOICE
     offered = {choice.value: choice.detail for choice in guide.offered(question, complete({}))}
     assert list(offered) == ["v1.37.1", "v1.36.5", "v1.36.2", "v1.35.9"]
-    assert offered["v1.36.2"] == "fixes until 2027-06-28, newer patch known: v1.36.5"
+    assert offered["v1.36.2"] == "fixes until 2027-06-28, tested with this Craton"
     assert dict(guide.of_answer(question, complete({}), "v1.36.2"))[guide.ADVICE].startswith("v1.36.5, because")
     older = {choice.value: choice.detail for choice in guide.offered(question, complete({"kubernetes": "v1.34.3"}))}
     assert older["v1.34.3"] == "out of support since 2026-10-27"
