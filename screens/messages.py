@@ -11,7 +11,7 @@ from installer.plan.model import InstallPlan
 
 
 class WatchRun(Message):
-    """Show the run of a cluster in place of the page that asks."""
+    """Show the run of a cluster instead of the page that asks."""
 
     def __init__(self, directory: ClusterDirectory) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class WatchRun(Message):
 
 
 class EditPlan(Message):
-    """Open the wizard on a plan in place of the page that asks; `path` is its file, if it has one."""
+    """Open the wizard on a plan instead of the page that asks; `path` is its file, if it has one."""
 
     def __init__(self, plan: InstallPlan, path: Path | None) -> None:
         super().__init__()

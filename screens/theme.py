@@ -122,7 +122,7 @@ UNKNOWN = Mark("?", "?", "faint")
 
 
 def shape(mark: Mark) -> str:
-    """The one character that stands for a state in this terminal."""
+    """The one character for a state in this terminal."""
     return mark.glyph if has_unicode(os.environ) else mark.letter
 
 

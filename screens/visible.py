@@ -13,7 +13,7 @@ from installer.common.sanitise import clean
 
 
 class OnlyVisible(LineFilter):
-    """Puts blanks, as wide as it was, in place of text that cannot be seen. Whatever a widget draws comes by here."""
+    """Replaces text that cannot be seen by blanks of the same width. Whatever a widget draws comes by here."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         if all(segment.text.isascii() and segment.text.isprintable() for segment in segments):

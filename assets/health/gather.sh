@@ -1,5 +1,5 @@
 # Reads nothing but this script, changes nothing.
-# shellcheck disable=SC2154 # nonce and limit stand in the lines that come before these
+# shellcheck disable=SC2154 # the caller sets nonce and limit in the lines before these
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export LC_ALL PATH
@@ -19,8 +19,8 @@ quick() {
     if [ "$remote" ]; then
         probe "$@"
     else
-        said=$(eval "$3" </dev/null 2>&1 4>&-)
-        printf '=== %s %s\n%.*s\n=== %s %s exit %s\n' "$nonce" "$1" "$limit" "$said" "$nonce" "$1" "$?"
+        output=$(eval "$3" </dev/null 2>&1 4>&-)
+        printf '=== %s %s\n%.*s\n=== %s %s exit %s\n' "$nonce" "$1" "$limit" "$output" "$nonce" "$1" "$?"
     fi
 }
 

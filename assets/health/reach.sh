@@ -15,9 +15,9 @@ connect() {
 
 # A refusal comes from the machine itself: nothing on the way filters the port.
 tcp() {
-    said=$(connect "$1" "$2") && { echo open; return; }
+    output=$(connect "$1" "$2") && { echo open; return; }
     status=$?
-    case "$status $said" in
+    case "$status $output" in
         *refused*) echo refused ;;
         124\ * | *[Tt]imed\ out* | *TIMEOUT* | *unreachable* | *"No route"* | *prohibited* | *"not permitted"*) echo filtered ;;
         *) echo unknown ;;

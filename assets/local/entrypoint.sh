@@ -52,7 +52,7 @@ board_id() {
     mountpoint -q "$(realpath "$shown")" || mount -o bind,ro "$own" "$(realpath "$shown")" || :
 }
 
-# The seed comes beside the root file system: the volume under /var is made only when the machine first starts.
+# The seed comes separately from the root file system: the volume under /var is made only when the machine first starts.
 seed() {
     [ -d /usr/local/lib/craton/seed ] || return 0
     mkdir -p /var/lib/cloud/seed

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Turns a Debian root file system with the packages of packages.txt into a machine's: run in it once, as root, with
-# entrypoint.sh beside this file. Both ways to build the image run it.
+# entrypoint.sh next to this file. Both ways to build the image run it.
 set -eu
 here=$(dirname "$0")
 

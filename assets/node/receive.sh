@@ -1,5 +1,5 @@
 # Receives a file for root in parts that survive a dropped connection; runs as: sh -c THIS sh VERB TARGET SUM MODE.
-# The parts gather beside the target, so that the last step is a rename.
+# The parts are collected next to the target, so that the last step is a rename.
 set -eu
 umask 077
 target=$2 sum=$3 mode=$4

@@ -69,7 +69,7 @@ sub greet {
     my ($listener) = @_;
     while (keys %clients < CLIENTS && accept(my $client, $listener)) {
         $client->blocking(0);
-        $clients{ fileno $client } = { socket => $client, until => time + PATIENCE, said => '' };
+        $clients{ fileno $client } = { socket => $client, until => time + PATIENCE, data => '' };
     }
 }
 
@@ -77,15 +77,15 @@ sub greet {
 sub hear {
     my ($number) = @_;
     my $client = $clients{$number};
-    my $read = sysread $client->{socket}, $client->{said}, 512, length $client->{said};
-    if (!$read || length $client->{said} > 512) {
+    my $read = sysread $client->{socket}, $client->{data}, 512, length $client->{data};
+    if (!$read || length $client->{data} > 512) {
         delete $clients{$number};
     }
-    elsif ($client->{said} =~ /^\Q$ask\E ([0-9]+)\n/) {
+    elsif ($client->{data} =~ /^\Q$ask\E ([0-9]+)\n/) {
         syswrite $client->{socket}, "$answer $1\n";
-        $client->{said} = '';
+        $client->{data} = '';
     }
-    elsif ($client->{said} =~ /\n/) {
+    elsif ($client->{data} =~ /\n/) {
         delete $clients{$number};
     }
 }
@@ -94,10 +94,10 @@ sub hear {
 sub echo {
     my ($socket) = @_;
     for (1 .. 64) {
-        my $from = recv($socket, my $said, 65536, 0);
+        my $from = recv($socket, my $data, 65536, 0);
         return if !defined $from;
-        next if $said !~ /^\Q$ask\E ([0-9]+)\n/;
-        send $socket, "$answer $1 " . length($said) . "\n", 0, $from;
+        next if $data !~ /^\Q$ask\E ([0-9]+)\n/;
+        send $socket, "$answer $1 " . length($data) . "\n", 0, $from;
     }
 }
 

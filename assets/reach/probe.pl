@@ -9,7 +9,7 @@
 #     go
 # Said on stdout, each line after ASK:
 #     0 answered TOKEN                what the listener answered
-#     0 connected                     the connection stands, and no listener of ours answers
+#     0 connected                     connected, but no listener of ours answers
 #     0 refused | prohibited | unreachable | barred | silent
 #     0 failed WORDS                  this machine could not try
 #     1 path 1500 1450                MTU of the way out, and the largest packet that passes whole
@@ -117,11 +117,11 @@ sub send_datagram {
 
 sub hear {
     my ($try) = @_;
-    my $read = sysread $try->{socket}, my $said, 4096;
+    my $read = sysread $try->{socket}, my $data, 4096;
     if (!defined $read) {
         return finish($try, $try->{stands} ? 'connected' : failure($! + 0, now() - $try->{begun}));
     }
-    $try->{heard} = $try->{stands} ? $try->{heard} . $said : $said;
+    $try->{heard} = $try->{stands} ? $try->{heard} . $data : $data;
     return finish($try, 'answered', $1) if $try->{heard} =~ /^(\w+) \Q$try->{serial}\E\b.*\n/;
     return finish($try, 'connected') if $try->{stands} && (!$read || length $try->{heard} > 4096);
     return;
@@ -195,9 +195,9 @@ sub hear_sizes {
     while ((my @asked = grep { !defined $_->{whole} } @paths) && now() < $end) {
         my ($readable) = wait_for_sockets($end - now(), [map { $_->{socket} } @asked], []);
         for my $path (grep { $readable->($_->{socket}) } @asked) {
-            my $read = sysread $path->{socket}, my $said, 4096;
+            my $read = sysread $path->{socket}, my $data, 4096;
             if (!defined $read) { $path->{whole} = 0 if $! == EMSGSIZE }
-            elsif ($said =~ / \Q$path->{serial}\E ([0-9]+)\n/) { $path->{whole} = $1 + HEADERS == $path->{size} }
+            elsif ($data =~ / \Q$path->{serial}\E ([0-9]+)\n/) { $path->{whole} = $1 + HEADERS == $path->{size} }
         }
     }
 }

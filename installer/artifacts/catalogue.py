@@ -1,7 +1,7 @@
 """What machines get installed: which artifacts, where their publishers and a mirror have them, and their sums.
 
 A mirror has the files of all publishers under one base address, each at the path that it has at its publisher, with the
-publisher's file of sums beside it; and, where machines are to pull no images from a registry, archives of container
+publisher's file of sums next to it; and, where machines are to pull no images from a registry, archives of container
 images at `images/NAME.tar` with their sums in `images/SHA256SUMS`. It may be a registry of images too. A directory of
 `--artifacts` has the same layout.
 """
@@ -66,7 +66,7 @@ def _versions() -> Mapping[str, Mapping[str, str]]:
 
 
 def versions(plan: InstallPlan) -> Mapping[str, str]:
-    """Versions of what is installed beside Kubernetes: containerd, runc, cni-plugins, crictl, and those of images.
+    """Versions of what is installed along with Kubernetes: containerd, runc, cni-plugins, crictl, and those of images.
 
     A minor that is newer than this Craton gets what the newest known one has, crictl of its own minor, and the images
     that its kubeadm named, once it was asked.
@@ -129,7 +129,7 @@ def parse_sum(text: str, name: str, where: str) -> str:
 
 
 def _sums_by_name(text: str, where: str) -> dict[str, str]:
-    """Sums by file name; a sum that stands alone has the name ''."""
+    """Sums by file name; a sum without a file name has the name ''."""
     found: dict[str, str] = {}
     for line in _message(text):
         match = _SUM.fullmatch(line.rstrip())

@@ -168,7 +168,7 @@ class Repository:
         return _manifest(*self._document(plain.digest), architecture)
 
     def _alone(self, document: _Document, data: bytes, architecture: str) -> Manifest:
-        """A manifest that stands in no index: its configuration says what it is for."""
+        """A manifest outside any index: its configuration says what it is for."""
         manifest = _manifest(document, data, architecture)
         config = manifest.blobs[0]
         content = self._checked(config.digest, read(self.blob(config), self.work, largest=_LARGEST_DOCUMENT))

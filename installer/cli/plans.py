@@ -34,7 +34,7 @@ Offline = Annotated[
 
 
 Refresh = Annotated[bool, typer.Option("--refresh", help="Read every checksum again and record the ones that changed.")]
-Anew = Annotated[bool, typer.Option("--anew", hidden=True, help="The former name of --refresh.")]
+FormerRefresh = Annotated[bool, typer.Option("--anew", hidden=True, help="The former name of --refresh.")]
 
 
 @app.command(rich_help_panel=STARTED)
@@ -45,7 +45,7 @@ def review(
     offline: Offline = False,
     refresh: Refresh = False,
     artifacts: SumsFrom = None,
-    anew: Anew = False,
+    anew: FormerRefresh = False,
 ) -> None:
     """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
     from installer.operations import pipeline

@@ -31,7 +31,7 @@ _LISTS = {
     "users": ("user", ("client-certificate-data", "client-key-data")),
     "contexts": ("context", ("cluster", "user")),
 }
-"""What kubeadm writes: the lists, with the key beside `name` in each one's item, and the keys below that."""
+"""What kubeadm writes: the lists, with the key next to `name` in each item, and the keys below that."""
 _UNUSED = ("apiVersion", "kind", "current-context", "preferences")
 _PEM = r"\s*(?:-----BEGIN {0}-----\r?\n[A-Za-z0-9+/=\r\n]+-----END {0}-----\s*)"
 _CERTIFICATES = re.compile(f"(?:{_PEM.format('CERTIFICATE')})+")

@@ -1,4 +1,4 @@
-"""The first master: it founds the cluster, unless another master stands for it already."""
+"""The first master: it creates the cluster, unless another master already runs it."""
 
 from __future__ import annotations
 

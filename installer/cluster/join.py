@@ -46,7 +46,7 @@ class Join(Permanent):
         return self._is_master and seen.begun == "join" and seen.is_up(self.machine.role)
 
     def _make_room(self, ctx: Context, master: str, seen: masters.Condition) -> None:
-        """Nothing of an earlier machine of this name, or of an earlier try, stands in the way of a join."""
+        """Nothing of an earlier machine of this name, or of an earlier try, prevents a join."""
         if seen.begun:
             ctx.log(f"{seen.begun} began on this machine and didn't finish: it is reset, and joins again")
             run_program(ctx, self.machine.name, "reset")

@@ -112,7 +112,7 @@ def policies_payload(plan: InstallPlan) -> str:
 
 
 def shown(plan: InstallPlan, topology: Topology) -> str:
-    """The first master's payload for people to read: as a virtual machine gets it, with words in place of the key."""
+    """The first master's payload for people to read: as a virtual machine gets it, with words instead of the key."""
     return _init_payload(plan, topology, topology.first_master, Facts(), _NO_KEY)
 
 

@@ -13,7 +13,7 @@ from installer.cluster.templates import render
 from installer.plan.model import InstallPlan
 
 _INGRESS_ADDRESS = 20
-"""Of the service network, counted from its start: below what services are given by themselves, beside the DNS' 10."""
+"""Of the service network, counted from its start: below what services get automatically, next to DNS at 10."""
 SUM = "craton/sum"
 """The annotation by which an addon's last object says what it was applied with."""
 

@@ -68,7 +68,7 @@ class InstallerError(Exception):
         return f"{where}{self.operation}: {self.observed}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON shape in which an error stands in the journal and in `--json` output."""
+        """The JSON shape of an error in the journal and in `--json` output."""
         return {
             "operation": self.operation,
             "machine": self.machine,

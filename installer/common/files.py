@@ -43,7 +43,7 @@ def _make_directory(name: str, parent: int) -> None:
 
 
 def write_private(path: Path, content: str | bytes, *, like: os.stat_result | None = None) -> None:
-    """Write a file that matters: to a temporary file beside it, fsynced, renamed over `path`. Raises FileError.
+    """Write a file that matters: to a temporary file next to it, fsynced, renamed over `path`. Raises FileError.
 
     Its mode is 0600. What root writes belongs to the owner of the file that was there, else to that of the directory.
     With `like`, it has the owner, group and mode of that file.

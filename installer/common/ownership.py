@@ -76,7 +76,7 @@ def caller() -> int | None:
 
 @cache
 def _unmapped() -> int | None:
-    """The user id that stands for all those outside of this user namespace; None outside of any."""
+    """The user id that represents all those outside this user namespace; None outside of any."""
     try:
         mapped = Path("/proc/self/uid_map").read_text().split()
         if mapped == ["0", "0", "4294967295"]:

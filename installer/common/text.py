@@ -51,7 +51,7 @@ _SHOWN = 60
 
 
 def shown(text: str) -> str:
-    """`text` from outside as it may stand in an error: one line, short, printable, without secrets."""
+    """`text` from outside as it may appear in an error: one line, short, printable, without secrets."""
     line = " ".join(safe(text).split())
     line = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in line)
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -89,7 +89,7 @@ def _quoted(text: str) -> str:
 
 
 def block(values: Mapping[str, Any], indent: int = 0, newline: str = "\n") -> str:
-    """A mapping as lines, each ended; inner mappings are indented, lists stand on one line, of mappings on one each."""
+    """A mapping as lines, each ended; inner mappings are indented, a list of scalars is on one line."""
     lines = []
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
@@ -102,7 +102,7 @@ def block(values: Mapping[str, Any], indent: int = 0, newline: str = "\n") -> st
 
 
 def _key(key: str) -> str:
-    """Names stand as they are; a path, say, as text does."""
+    """Names are written as they are; a path, for example, as text is."""
     return key if key.isidentifier() else flow(key)
 
 
@@ -169,7 +169,7 @@ class _Editor:
             yield self._value(old, self._flow(new))
 
     def _value(self, old: Node, new: str) -> _Edit:
-        """A value in place of another: a space where it needs one, a line's end where the old one had it."""
+        """A value instead of another: a space where it needs one, a line's end where the old one had it."""
         start, end = old.span.start, old.span.end
         if not new and self._text[start - 2 : start] == ": ":
             return _Edit(start - 1, end, "")

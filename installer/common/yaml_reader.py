@@ -1,4 +1,4 @@
-"""A YAML text as values that know where they stand. Reads what a plan needs of YAML and says what it is not.
+"""A YAML text as values that know their positions. Reads what a plan needs of YAML and says what it is not.
 
 ruamel.yaml scans and parses; what its events mean is decided here, so that no tag, alias, date or octal number
 is ever constructed, and so that yaml_editor can change a value in the text and leave every other byte as it was.
@@ -17,7 +17,7 @@ Event = Any
 """One of ruamel.yaml.events: which attributes it has depends on its class."""
 
 BROKEN = object()
-"""Stands in the data for a value that is known to be wrong already, and is not to be reported again."""
+"""Takes the place of a value that was already reported as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class Reader:
 
 
 def span_of(event: Event) -> Span:
-    """Where an event's text stands."""
+    """The position of an event's text."""
     start, end = event.start_mark, event.end_mark
     return Span(start.index, end.index, start.line + 1, start.column + 1)
 

@@ -127,7 +127,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """A step as the journal knows it: what is needed to draw it, and where it stands."""
+    """A step as the journal knows it: what is needed to draw it, and its state."""
 
     id: str
     title: str

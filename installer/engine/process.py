@@ -42,7 +42,7 @@ def launch(
 ) -> int:
     """Start `argv`, which calls `serve`, as a process of its own session; return its pid once its run has begun.
 
-    It finds `secrets` with `handed_secrets`: they go through a pipe, and stand in no file, argument or variable.
+    It finds `secrets` with `handed_secrets`: they go through a pipe, never a file, argument or variable.
     Its output is appended to the cluster's engine log. Raises InstallerError: the one that the engine reports, or
     that it ended or said nothing within `deadline` seconds; then it is not running.
     """

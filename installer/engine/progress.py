@@ -1,4 +1,4 @@
-"""Where a run stands: a fold over the journal's events, from which every screen and every plain line is drawn."""
+"""How far a run has come: a fold over the journal's events, from which every screen and every plain line is drawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Wait:
 
 @dataclass(slots=True)
 class StepView:
-    """One step as it stands. Times are Unix seconds."""
+    """One step's current state. Times are Unix seconds."""
 
     record: StepRecord
     state: StepState = StepState.WAITING
@@ -83,7 +83,7 @@ class Progress:
     """The newest published result of each topic."""
     last_seq: int = 0
     ticks: float | None = None
-    """What installer.engine.clock said when the run began."""
+    """What installer.engine.clock returned when the run began."""
     records: dict[str, StepRecord] = field(init=False)
     """Every step that it was made with, whichever run it belongs to."""
     _all: float = field(init=False)

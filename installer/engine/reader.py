@@ -138,7 +138,7 @@ class Reader:
     def _connect(self) -> sqlite3.Connection | None:
         """The connection to the file that is at the path now, which may be another than a moment ago.
 
-        A file that was removed while open is still read: the end of a destroy stands in it.
+        A file that was removed while open is still read: it holds the end of a destroy.
         """
         try:
             status = self._path.stat()

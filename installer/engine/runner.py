@@ -150,7 +150,7 @@ class _Engine:
         if not self._failures or self._scope.stop.requested or self._broken:
             return
         asked: list[str] = []
-        with suppress(InstallerError):  # what can't be read now stands there at the next look
+        with suppress(InstallerError):  # what can't be read now is there at the next look
             # Once each, however often it was asked for.
             asked = [id for id in dict.fromkeys(self._scope.journal.requested()) if id in self._failures]
         if asked:

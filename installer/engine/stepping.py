@@ -63,7 +63,7 @@ class StepRun:
         """Run the step and record how it ended. Raises JournalError alone."""
         ending = await self._ending()
         if ending.state is StepState.FAILED and ending.error:
-            # Its machine's log has it as well: there it is looked for, between what the machine said and what followed.
+            # Its machine's log has it as well: there it is looked for, between the machine's output and what followed.
             self._scope.journal.log(self._step, f"failed: {ending.error.operation}: {ending.error.observed}")
             await self._record(ending.state, error=self._described(ending.error))
         elif ending.state is StepState.WAITING:

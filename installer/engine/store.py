@@ -75,7 +75,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def open_beside(path: Path) -> sqlite3.Connection:
-    """Open a journal that is there, to write into it for a moment beside its one writer.
+    """Open a journal that is there, to write into it briefly although another process writes it.
 
     Raises InstallerError as `open_writer`, and if there is none.
     """

@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a check judges: one machine's evidence, with that of all others beside it."""
+    """What a check judges: one machine's evidence, along with that of all others."""
 
     machine: Machine
     plan: InstallPlan

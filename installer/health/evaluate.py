@@ -40,7 +40,7 @@ def evaluate(
     """
     facts: dict[Any, Any] = {}
     found: list[Finding] = []
-    # What a machine said earlier says nothing of one that does not answer now.
+    # An earlier answer of a machine says nothing about it if it does not answer now.
     answers = {name: answer for name, answer in evidence.items() if name not in unreachable}
     for machine in topology.machines:
         if (answer := answers.get(machine.name)) is not None:

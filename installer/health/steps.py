@@ -51,7 +51,7 @@ class VerifyMachine(Proof):
                 return None, f"not on the way to {', '.join(untried[:3])}{' ...' if untried[3:] else ''} yet"
             return evidence, "gathered"
 
-        evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to stand", probe, every=2.0)
+        evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to be up", probe, every=2.0)
         pinned = pinned_keys.pinned(world.directory, self.machine)
         raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
 

@@ -80,7 +80,7 @@ def unproxied(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     """
     added = no_proxy.entries(plan.artifacts.no_proxy or "")
     if "*" in added:
-        return ("*",)  # curl knows it only where it stands alone
+        return ("*",)  # curl knows it only as the whole value
     everything = (*_own(plan, topology), *added)
     mirror = web_address.parse(plan.artifacts.mirror) if plan.artifacts.mirror else None
     if mirror and mirror.hostname and no_proxy.matching(mirror.hostname, web_address.port(mirror), everything):

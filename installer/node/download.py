@@ -31,7 +31,7 @@ _STEP = 8 * 1024 * 1024
 def download(ctx: Context, machine: str, source: str, target: Path, *, sha256: str) -> int:
     """Bring the file `source` of `machine` to `target` (mode 0600), until the step's deadline; return its size.
 
-    `sha256` is the sum that it has to have. How far it is goes to the log. Whatever goes wrong, nothing half stands
+    `sha256` is the sum that it has to have. How far it is goes to the log. Whatever goes wrong, nothing partial stays
     at `target`. Raises InstallerError.
     """
     try:

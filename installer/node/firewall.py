@@ -37,7 +37,7 @@ _SPARE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """How this computer comes to a machine, as the machine sees it: from `client`, if it said, to sshd at `port`."""
+    """How this computer reaches a machine, as the machine sees it: from `client`, if known, to sshd at `port`."""
 
     client: IPv4Address | IPv6Address | None = None
     port: int = 22
@@ -72,7 +72,7 @@ def read_entrance(words: str) -> Entrance:
 
 
 def read_show(output: str) -> Shown:
-    """What `firewall show` said. The JSON stands last, and may have been cut into lines on its way."""
+    """What `firewall show` printed. The JSON comes last, and may have been cut into lines on its way."""
     head, _, rules = output.partition("rules=")
     fields = read_fields(head)
     return Shown(fields.get("file", ""), fields.get("table", ""), fields.get("unit", ""), "".join(rules.splitlines()))
@@ -120,7 +120,7 @@ class _Firewall:
         return ruleset(world.plan, world.topology, world.topology.machine(self.machine), entrance.port, clients)
 
     def _confirm(self, ctx: Context, token: str) -> None:
-        """Over a connection of its own: one that stood before the rules passes whatever they say."""
+        """Over a connection of its own: one from before the rules passes whatever they say."""
         ctx.check_stop()
         deadline = max(1.0, min(self.window - _SPARE, ctx.remaining()))
         with closing(ctx.world.connections.fresh(self.machine, deadline)) as connection:

@@ -14,7 +14,7 @@ from installer.plan.topology import FirewallRule, Machine, Topology
 
 TABLE = "inet craton"
 POLICY = "policy"
-"""Stands for a rule's id where a chain lets everything through."""
+"""Used instead of a rule's id where a chain lets everything through."""
 
 _SETS = {
     Peer.MASTERS: "masters",
@@ -42,7 +42,7 @@ delete table {TABLE}
 table {TABLE} {{{{
 """
 
-# Before the contract's rules: what belongs to connections that stand, and what a host cannot live without.
+# Before the contract's rules: established connections, and what a host cannot do without.
 # Leases come by DHCP from servers that connection tracking cannot match to a broadcast request.
 _BASE = (
     'iifname "lo" accept comment "craton:loopback"',
@@ -154,7 +154,7 @@ def _ports(traffic: Traffic) -> str:
 
 
 def parse(text: str) -> tuple[FirewallRule, ...]:
-    """The rules in force, from what `nft -j list table inet craton` said; none if it said nothing.
+    """The rules in force, from what `nft -j list table inet craton` printed; none if it printed nothing.
 
     Only what is understood to the last word counts: a line that asks for more than a peer and a port opens less
     than its comment promises. Raises ValueError if `text` is not nft's JSON.

@@ -32,7 +32,7 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     init          a payload: kubeadm.yaml (ClusterConfiguration, InitConfiguration, ...), encryption.yaml,
                   admission.yaml, authentication.yaml, audit-policy.yaml; on the first master
     invite        lines `token=`, `ca_hash=`, `certificate_key=`, `encryption_key=`; secret; on a master
-    join          a payload: kubeadm.yaml (JoinConfiguration) with what `invite` said; of masters the other files, too
+    join          a payload: kubeadm.yaml (JoinConfiguration) with the fields of `invite`; on masters those files too
     policies      a payload: admission.yaml, authentication.yaml, audit-policy.yaml, which the API server reads when it
                   starts; before an upgrade; on a master
     policies sums                   a line `SUM  authentication.yaml` of the file that the API server reads; on a master
@@ -94,7 +94,7 @@ BUILT_IN = "built-in"
 _ASKS = frozenset(
     {"addon", "gather", "invite", "kubeconfig", "kubectl", "needed", "firewall show", "images missing", "certs show"}
 )
-"""Verbs after which a machine says of itself what it said before."""
+"""Verbs that leave a machine's answers about itself as they were."""
 
 _USAGE = 2
 
@@ -194,11 +194,11 @@ def _is_missing(result: Result) -> bool:
 
 
 class Asked(Enum):
-    """Whether a machine has to be asked, or what it said before will do (installer.steps.answers)."""
+    """Whether a machine has to be asked, or its earlier answer is still good (installer.steps.answers)."""
 
     NOW = "now"
     SURVEYED = "surveyed"
-    """What it said when this run came to it will do."""
+    """Its answer from this run is still good."""
     JUST_NOW = "just now"
     """So will what this step has heard a moment ago."""
 

@@ -73,7 +73,7 @@ class Archive:
 
 
 def take(world: World, output: Path, say: Say = say_nothing) -> Archive:
-    """Back the cluster up to `output`, in place of what is there; half of a backup never is. Raises InstallerError."""
+    """Back the cluster up to `output`, replacing it in one step. Raises InstallerError."""
     master = _choose(world, look(world), say)
     ctx = DirectContext(world, _TAKE, say)
     remote = f"/var/lib/craton/snapshot-{secrets.token_hex(4)}.db"
@@ -140,7 +140,7 @@ def _choose(world: World, seen: Mapping[str, Condition | InstallerError], say: S
 
 
 def _taken(master: str, path: str, answer: str) -> tuple[str, int]:
-    """The sum and the revision in what `etcd snapshot` said. Raises InstallerError."""
+    """The sum and the revision in what `etcd snapshot` printed. Raises InstallerError."""
     for line in answer.splitlines():
         words = line.split()
         if len(words) == 3 and words[0] == path and len(words[1]) == 64:

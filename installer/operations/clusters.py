@@ -1,4 +1,4 @@
-"""The clusters that Craton knows, and where each of them stands."""
+"""The clusters that Craton knows, and the state of each."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def summaries() -> list[ClusterSummary]:
 
 
 def progress(directory: ClusterDirectory) -> Progress:
-    """Where the cluster's last run stands. Raises InstallerError if the journal cannot be read."""
+    """The state of the cluster's last run. Raises InstallerError if the journal cannot be read."""
     reader = Reader(directory.journal)
     try:
         folded = Progress.of(reader.steps())
@@ -75,7 +75,7 @@ class Standing:
 
 
 def _standing(directory: ClusterDirectory) -> Standing:
-    """Where the last run stands, from the newest states of its steps. Its events, of which there may be thousands, are
+    """The state of the last run, from the newest states of its steps. Its events, of which there may be thousands, are
     not read. Raises InstallerError if the journal can't be read.
     """
     with Reader(directory.journal) as reader:

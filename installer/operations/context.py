@@ -1,4 +1,4 @@
-"""What a command lends work that it does itself, beside the engine: a deadline, and words to whoever waits."""
+"""What a command lends work that it does itself, outside the engine: a deadline, and messages to whoever waits."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def change(path: Path, edit: Callable[[str], str]) -> Changed:
     with _failures(path):
         path = path.resolve()  # a link stays one
         private_directory(path.parent)
-        _status(path)  # before the lock: beside a device, a user may make none, and would be told that instead
+        _status(path)  # before the lock: next to a device a user may make none, and would be told that instead
         with _locked(path):
             status = _status(path)
             before = _text(path) if status else ""
@@ -148,7 +148,7 @@ def _text(path: Path) -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold kubectl's own lock on a kubeconfig: a file beside it (client-go, clientcmd/config.go)."""
+    """Hold kubectl's own lock on a kubeconfig: a file next to it (client-go, clientcmd/config.go)."""
     lock, until = path.with_name(f"{path.name}.lock"), time.monotonic() + _PATIENCE
     while True:
         try:

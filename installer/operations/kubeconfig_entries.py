@@ -21,7 +21,7 @@ from installer.operations.kubeconfig_text import CURRENT, INNER, Config, broken
 
 _EXTENSIONS = "extensions"
 _DOCUMENT = "document"
-"""In the record: what the whole file said, such as `null`."""
+"""In the record: the file's whole text, such as `null`."""
 _RECORD = "craton"
 """The name of the extension with the record: by key, the text of the value before, or None where there was none.
 
@@ -204,7 +204,7 @@ class _Changes:
         ]
 
     def _contexts(self) -> list[dict[str, Any]]:
-        """The contexts that there will be, but for those that an alias stands for."""
+        """The contexts that there will be, except aliases."""
         return [item for item in self._values.get("contexts") or () if isinstance(item, dict)]
 
     def _leaves_nothing(self) -> bool:
@@ -236,7 +236,7 @@ def _text_of(raw: str | None) -> str:
 
 
 def _filled(config: Config, values: dict[str, Any], flow: partial[str]) -> str:
-    """A file that said nothing, with these values: in place of `null`, else before its comments or after them."""
+    """An empty file with these values: instead of `null`, else before its comments or after them."""
     text, node = config.text, config.document.root
     if node is not None and node.span.end > node.span.start:
         return text[: node.span.start] + flow(values) + text[node.span.end :]
@@ -250,7 +250,7 @@ def _filled(config: Config, values: dict[str, Any], flow: partial[str]) -> str:
 
 
 def _emptied(config: Config, raw: str) -> str:
-    """The file as it was when it said nothing, or `raw`."""
+    """The file as it was when it was empty, or `raw`."""
     assert config.root is not None
     text, start, end = config.text, config.root.span.start, config.root.span.end
     if raw:

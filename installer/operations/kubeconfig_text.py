@@ -14,7 +14,7 @@ from installer.common.yaml_foreign import Alias, Document
 from installer.common.yaml_reader import Mapping, Node, Scalar, Sequence
 
 INNER = {"clusters": "cluster", "users": "user", "contexts": "context", "extensions": "extension"}
-"""The lists of a kubeconfig, and the key beside `name` in each one's items."""
+"""The lists of a kubeconfig, and the key next to `name` in each item."""
 CURRENT = "current-context"
 
 
@@ -59,7 +59,7 @@ class Config:
         return list(self.values.get(kind) or ())
 
     def named(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(name, settings) of the items of a list; no settings where an alias stands for them."""
+        """(name, settings) of the items of a list; no settings where they are an alias."""
         for node, item in zip(self._nodes(kind), self.items(kind), strict=True):
             inner = item.get(INNER[kind]) if isinstance(item, dict) else None
             yield self._name(node) or "", inner if isinstance(inner, dict) else {}

@@ -65,7 +65,7 @@ def work(
     ensure_key(directory)
 
     def recorded() -> None:
-        """The run stands in the journal: from now on its plan is the cluster's. An upgrade has a step for that."""
+        """The run is in the journal: from now on its plan is the cluster's. An upgrade has a step for that."""
         if plan_path != directory.plan and assignment.kind is not RunKind.UPGRADE:
             write_private(directory.plan, plan_path.read_bytes())
         begun()

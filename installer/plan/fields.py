@@ -150,7 +150,7 @@ def _is_public_key(line: str) -> bool:
 
 
 _PRIVATE = "a private key"
-"""Stands in for a pasted secret, which no message repeats."""
+"""Shown instead of a pasted secret, which no message repeats."""
 
 _NUMERIC = re.compile(r":|^[0-9.]*\.[0-9.]*$")
 

@@ -254,7 +254,7 @@ def _problem(mistake: validation.Mistake, root: yaml_reader.Mapping, name: str) 
 
 
 def _place(root: yaml_reader.Mapping, field: tuple[str | int, ...]) -> yaml_reader.Span:
-    """Where a field's key stands, or the nearest mapping around it that is in the file."""
+    """Where a field's key is, or the nearest mapping around it that is in the file."""
     node: yaml_reader.Node = root
     span = root.span
     for key in field:

@@ -36,7 +36,7 @@ def grown(plan: InstallPlan, *, masters: int | None = None, infra: int = 0, work
 def with_hosts(plan: InstallPlan, added: Sequence[Host]) -> InstallPlan:
     """`plan` with machines of the user's own more; one that says no role is a worker.
 
-    Every machine that is there keeps its name: the role that it was given stands in its entry from now on.
+    Every machine that is there keeps its name: its role is written in its entry from now on.
     Raises InstallerError (plan): the plan makes its machines itself, or would break a rule.
     """
     if not plan.traits.inventory:
@@ -47,7 +47,7 @@ def with_hosts(plan: InstallPlan, added: Sequence[Host]) -> InstallPlan:
     new = [host if host.role else host.model_copy(update={"role": str(Role.WORKER)}) for host in added]
     more = {role: sum(host.role == role for host in new) for role in Role}
     changed = _changed(_ADD, plan, more, [*present, *new])
-    if not _keep_their_names(plan, changed):  # some had a role in words and stood behind others that had none
+    if not _keep_their_names(plan, changed):  # some had an explicit role and came after others that had none
         in_order = [host.model_copy(update={"role": str(roles[host])}) for host in hosts(plan).values()]
         changed = _changed(_ADD, plan, more, [*in_order, *new])
     return changed

@@ -124,7 +124,7 @@ class SSH(Part):
 
     user: Annotated[str, BeforeValidator(valid_account)] = "craton"
     public_key: Annotated[str | None, BeforeValidator(valid_public_key)] = None
-    """The user's own key, authorised beside the one that Craton makes for the cluster."""
+    """The user's own key, authorised in addition to the one that Craton makes for the cluster."""
     key: Annotated[str | None, BeforeValidator(valid_key_path)] = None
     """Private key with which own machines are reached, or the public half of one that the agent holds; else what
     ~/.ssh/config and the agent offer."""

@@ -20,7 +20,7 @@ from installer.plan.rules import Kind, Peer, Role, Traffic
 _FIRST_ADDRESS = {Role.MASTER: 11, Role.INFRA: 21, Role.WORKER: 101}
 _BALANCER_ADDRESS = 5
 GIVEN_LATER = "given later"
-"""What people read in place of an address that the platform gives."""
+"""What people read instead of an address that the platform gives."""
 API_PROXY = "127.0.0.1"
 """Where a machine's own proxy to the API listens, on the API's own port."""
 MASTER_TAINT = "node-role.kubernetes.io/control-plane=:NoSchedule"
@@ -37,7 +37,7 @@ _PEER_ROLES: dict[Peer, tuple[Role, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
-    """One flow of a contract rule as it stands on one machine."""
+    """One flow of a contract rule, seen from one machine."""
 
     rule: str
     direction: Literal["in", "out"]

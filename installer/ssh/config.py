@@ -84,7 +84,7 @@ def _place(user: str | None, port: int | str | None, jump: str | None) -> list[s
 
 
 def _config(host: Host, ssh: SSH) -> str:
-    """A configuration in which the plan's `ssh` stands behind the user's own and the system's.
+    """A configuration in which the plan's `ssh` comes after the user's own and the system's.
 
     Jump hosts are not machines of the plan: of its `ssh` they get the key alone, behind all others.
     """
@@ -128,7 +128,7 @@ def _own_keys(host: Host, ssh: SSH) -> str:
 def _jump_keys(host: Host, ssh: SSH, directory: ClusterDirectory) -> str:
     """Where the keys of jump hosts are pinned in the cluster's own file, their lines of configuration.
 
-    They stand last: only there is the address known that the user's HostName gives to a jump host.
+    They come last: only there is the address known that the user's HostName gives to a jump host.
     """
     text, hop = "", endpoint(host, ssh).jump
     while hop is not None:

@@ -97,7 +97,7 @@ def tokens(name: str, answer: Answer) -> Mapping[str, str]:
 
 
 def _path(text: str, expand: Mapping[str, str]) -> Path:
-    """A path in which `~`, `%x` and `${NAME}` stand for what OpenSSH takes them for."""
+    """A path whose `~`, `%x` and `${NAME}` expand as in OpenSSH."""
     text = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), text)
     text = re.sub(r"%(.)", lambda found: expand.get(found[1], found[0]), text)
     return expanded_by_ssh(text)

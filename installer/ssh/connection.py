@@ -76,6 +76,6 @@ class Connections(Protocol):
         """Try every stage of the diagnosis to `machine` again; never raises InstallerError. The connection is kept."""
 
     def fresh(self, machine: str, deadline: float) -> Connection:
-        """A connection beside the shared one, opened now; whoever asks for it closes it. Raises as `get` does."""
+        """A new connection in addition to the shared one; whoever asks for it closes it. Raises as `get` does."""
 
     def close(self) -> None: ...

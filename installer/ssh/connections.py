@@ -50,7 +50,7 @@ class SSHConnections:
         return diagnose_open(machine, open, deadline, on_stage)[0]
 
     def fresh(self, machine: str, deadline: float) -> SSHConnection:
-        """A connection beside the shared one, opened now; whoever asks for it closes it."""
+        """A connection in addition to the shared one, opened now; whoever asks for it closes it."""
         return SSHConnection(machine, self._dialled(machine, Deadline(deadline), unheard))
 
     def end_commands(self) -> None:

@@ -79,7 +79,7 @@ class Action(Protocol):
         """Say whether the effect holds, changing nothing."""
 
     def apply(self, ctx: Context) -> None:
-        """Make the effect hold. Called only after `observe` said that it does not."""
+        """Make the effect hold. Called only after `observe` found that it does not."""
 
     def undo(self, ctx: Context) -> None:
         """Take the effect back; no error if it is gone already."""

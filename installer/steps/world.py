@@ -28,7 +28,7 @@ class World:
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
     answers: Answers = field(default_factory=Answers)
-    """What machines said of themselves in this run."""
+    """What machines answered about themselves in this run."""
     reachable_master: str = ""
     """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None

@@ -14,7 +14,7 @@ from textual.widgets import Footer, Static
 
 
 class DetailsDialog(ModalScreen[None]):
-    """Pairs of a label and a text, the texts wrapped beside their labels."""
+    """Pairs of a label and a text, the texts wrapped to the right of their labels."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,d,q", "dismiss", "Close", key_display="esc"),

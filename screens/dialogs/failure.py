@@ -16,7 +16,7 @@ from screens import theme
 
 
 class FailureDialog(ModalScreen[None]):
-    """Stands until it is dismissed, so that it can be read and copied."""
+    """Stays until it is dismissed, so that it can be read and copied."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Close", key_display="esc")]
     DEFAULT_CLASSES = "dialog"

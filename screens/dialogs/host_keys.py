@@ -124,7 +124,7 @@ class RebuiltDialog(ModalScreen[bool]):
 
 
 def _columns(keys: Sequence[FoundKey]) -> tuple[Column, ...]:
-    """Fingerprints are never cut; addresses and types stand beside them where there is room."""
+    """Fingerprints are never cut; addresses and types are next to them where there is room."""
     longest = [max(cell_len(text) for text in texts) for texts in zip(*map(_texts, keys), strict=True)]
     names, fingerprints, addresses, types = (length + 2 for length in longest)
     known = 4 + names + fingerprints + addresses

@@ -1,4 +1,4 @@
-"""The cluster as the answers have it, for terminals too narrow to draw it beside the questions."""
+"""The cluster as the answers have it, for terminals too narrow to draw it next to the questions."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from screens import theme
 
 
 class ReachingDialog(ModalScreen[None]):
-    """Stands while machines are looked at over SSH, and hears of each by a message; closing it gives up."""
+    """Shown while machines are looked at over SSH, and hears of each by a message; closing it gives up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Give up")]
     DEFAULT_CLASSES = "dialog"

@@ -14,7 +14,7 @@ from screens import theme
 from screens.theme import Mark
 
 CLUSTER = ""
-"""Stands where a machine's name would, for the steps that belong to no machine."""
+"""Used instead of a machine's name for the steps that belong to no machine."""
 
 _ROLE = re.compile(r"-(master|infra|worker)-\d+$")
 WORDS = {theme.FAILED: "failed", theme.RUNNING: "running", theme.WAITING: "waiting", theme.DONE: "done"}
@@ -29,7 +29,7 @@ def role_of(machine: str) -> str:
 
 @dataclass(slots=True)
 class MachineView:
-    """One machine as it stands. `current` is the step worth telling of: failed, else running, else the next one."""
+    """One machine's current state. `current` is the step worth telling of: failed, else running, else the next one."""
 
     name: str
     short: str
@@ -42,7 +42,7 @@ class MachineView:
     current: StepView | None = None
 
     def look(self) -> None:
-        """Take in how the steps stand now."""
+        """Take in the steps' current states."""
         states = [view.state for view in self.steps]
         self.weight = sum(view.record.weight for view in self.steps)
         done = sum(view.record.weight * view.fraction for view in self.steps)
@@ -76,7 +76,7 @@ def _mark(states: list[StepState]) -> tuple[Mark, tuple[StepState, ...]]:
 
 
 class Fleet:
-    """A fold beside Progress that keeps, by machine and by phase, what drawing many machines needs at once."""
+    """A fold in addition to Progress that keeps, by machine and by phase, what drawing many machines needs at once."""
 
     def __init__(self, cluster: str) -> None:
         self.cluster = cluster

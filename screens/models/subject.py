@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A plan; `path` is the file it stands in, `cluster` names the cluster if it was opened from one.
+    """A plan; `path` is its file, `cluster` names the cluster if it was opened from one.
 
     Where it is `offline`, sums that the plan lacks are not read.
     """

@@ -41,7 +41,7 @@ class WizardState:
 
     @property
     def preview(self) -> InstallPlan:
-        """The plan so far, with defaults in place of what is missing or invalid."""
+        """The plan so far, with defaults for what is missing or invalid."""
         return answering.preview(self.answers)
 
     @property

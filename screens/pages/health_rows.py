@@ -28,7 +28,7 @@ _FLEXIBLE = {"what": 0, "found": 100}
 RULE_COLUMNS = tuple(
     Column(name, flexible=True, wide=_FLEXIBLE[name]) if name in _FLEXIBLE else Column(name)
     for name in model.RULE_COLUMNS
-    if name != "for"  # which stands below, with the rest about a rule
+    if name != "for"  # which is shown below, with the rest about a rule
 )
 MARK_OF_STATE = {
     State.ON: theme.DONE,

@@ -310,7 +310,7 @@ class ReviewScreen(CratonScreen[None]):
         self.app.call_from_thread(self.notify, sentence, markup=False)
 
     def _saved(self) -> Path:
-        """The file in which the plan stands; one that has none yet is written here."""
+        """The plan's file; a plan without one is written here."""
         if self.subject.path is not None:
             return self.subject.path
         path = Path.cwd() / f"{self.subject.plan.name}.yaml"

@@ -35,7 +35,7 @@ LABEL_WIDTH = 14
 
 @dataclass(frozen=True)
 class Installed:
-    """What is told of a cluster that stands.
+    """What is told of an installed cluster.
 
     `seconds` is how long its `runs` took: the one that finished it, and those before it that did not. `report` may be
     None.

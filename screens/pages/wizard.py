@@ -52,7 +52,7 @@ class WizardScreen(CratonScreen[None]):
     """Asks what a plan needs. `answers` are by plan field; `output` is the file that the plan goes to."""
 
     HELP = "Enter takes the answer and goes on. Nothing is installed here: the wizard ends with a plan to review."
-    # The diagram needs 50 columns, and a question 60 beside the trail.
+    # The diagram needs 50 columns, and a question 60 next to the trail.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (150, "-vast")]  # noqa: RUF012 (declared by Screen)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", "Next", priority=True),

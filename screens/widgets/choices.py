@@ -1,4 +1,4 @@
-"""A few answers below each other, of which one or several are chosen."""
+"""A few answers in a column, of which one or several are chosen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _INDENT = 6
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: what it stands for, its name, what it brings, and why it cannot be chosen (empty if it can)."""
+    """One answer: its value, its name, what it brings, and why it cannot be chosen (empty if it can)."""
 
     value: object
     title: str
@@ -117,7 +117,7 @@ class Choices(Widget, can_focus=True):
         return Content("\n").join(line for _, line in self._lines())
 
     def _lines(self) -> Iterator[tuple[int, Content]]:
-        """(Number of the answer, line): details beside the titles where there is room, else below the one at hand."""
+        """(Number of the answer, line): details next to the titles where there is room, else below the one at hand."""
         width = max((len(answer.title) for answer in self._answers), default=0)
         room = max(20, self.content_size.width - width - _INDENT - 3)
         beside = all(len(_detail(answer)) <= room for answer in self._answers)

@@ -214,7 +214,7 @@ class InventoryEditor(Vertical):
         self._try(all=True)
 
     def _try(self, *, all: bool) -> None:
-        """Try the machines, but for the line that is being typed; what was tried stays wanted as long as it stands."""
+        """Try the machines, but not the line being typed; what was tried stays wanted as long as its line does."""
         typed = None if all else self.area.cursor_location[0] + 1
         wanted = [
             host
@@ -282,7 +282,7 @@ class InventoryEditor(Vertical):
             self._write(replaced(self.area.text, line.number, line.host.model_copy(update={"role": role})))
 
     def _offered(self, line: Line) -> Host | None:
-        """The machine with the address that its name stands for, where the plan needs one."""
+        """The machine with the address of its name, where the plan needs one."""
         trial = self._trial(line)
         if line.host is None or line.host.node_address or trial is None or trial.address is None:
             return None

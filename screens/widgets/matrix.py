@@ -84,7 +84,7 @@ class Matrix(Rows):
         return spans
 
     def _visible(self, width: int) -> list[int]:
-        """Numbers of the columns that fit beside the first one."""
+        """Numbers of the columns that fit next to the first one."""
         room, visible = width - self._label_width - 1, []
         for number in range(self._first_column, len(self.grid.columns)):
             room -= self._widths[number]

@@ -89,7 +89,7 @@ class QuestionField(Vertical):
         """Say what is wrong with the answer; nothing for an empty text."""
         self.set_class(bool(problem), "-wrong")
         self._control.set_class(bool(problem), "-invalid")
-        # The machines' own mistakes stand in the table.
+        # The table shows the machines' own mistakes.
         said = problem.partition("\n")[0] if self.editor else problem
         self._problem.update(theme.content(theme.FAILED, said) if said else "")
 

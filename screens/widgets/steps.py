@@ -1,4 +1,4 @@
-"""The steps of one machine: where each stands, what it waits for, how long it took."""
+"""The steps of one machine: each one's state, what it waits for, how long it took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDE = 70
 
 
 class StepList(Rows):
-    """One step per line; what an active or failed one is at stands under it."""
+    """One step per line; an active or failed one has its detail below."""
 
     HELP = "The steps of the selected machine in the order they happen. d tells all about the one under the cursor."
 

@@ -11,7 +11,7 @@ for name in conntrack ip iptables mount nsenter ebtables ethtool tc socat touch 
 done
 
 # dpkg's own files, of which each Package: has its Status: below it; dpkg-query would parse all the rest as well.
-# What dpkg did since it last wrote the first of them stands in the others.
+# The others hold what dpkg did since it last wrote the first.
 broken='unpacked|half-installed|half-configured|triggers-awaited'
 grep -shE -B 1 "^Status: .* ($broken)$" /var/lib/dpkg/status /var/lib/dpkg/updates/[0-9]* |
     while read -r key value; do

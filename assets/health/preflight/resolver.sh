@@ -16,7 +16,7 @@ if command -v getent >/dev/null; then
     read -r own </proc/sys/kernel/hostname
     set -- "$own" "$@"
     # shellcheck disable=SC2016 # for the shell that timeout runs, one for all: what is not answered in time has no line
-    said=$(timeout -k 1 6 sh -c '
+    output=$(timeout -k 1 6 sh -c '
         look() {
             getent ahostsv4 "$1" >/dev/null 2>&1
             status=$?
@@ -26,8 +26,8 @@ if command -v getent >/dev/null; then
         read -r started _ </proc/uptime
         for name; do look "$name" & done
         wait' sh "$@" 2>/dev/null)
-    say "$said"
+    say "$output"
     for name; do
-        case $said in *"lookup $name "*) ;; *) say lookup "$name" 124 6 ;; esac
+        case $output in *"lookup $name "*) ;; *) say lookup "$name" 124 6 ;; esac
     done
 fi

@@ -42,5 +42,5 @@ case $? in 124 | 137) exit 124 ;; esac
 if [ -n "$(find /run/systemd/timesync/synchronized -mmin -120 2>/dev/null)" ]; then
     say time NTPSynchronized=yes
 elif command -v timedatectl >/dev/null; then
-    said=$(timeout -k 1 5 timedatectl show -p NTPSynchronized 2>/dev/null) && say time "$said"
+    output=$(timeout -k 1 5 timedatectl show -p NTPSynchronized 2>/dev/null) && say time "$output"
 fi

@@ -129,12 +129,12 @@ run_kubeadm() {
     if ! run_logged "" "$@"; then
         rm -f "$KUBEADM_CONFIG"
         say_evidence "$kubeadm_since"
-        fail "kubeadm $1 failed: its messages stand above"
+        fail "kubeadm $1 failed: see its messages above"
     fi
     finish
 }
 
-# run_logged RELEASE ARGUMENT...: kubeadm, whose words are said as they come. It goes on, and its end is noted, where
+# run_logged RELEASE ARGUMENT...: kubeadm, whose output is printed as it comes. It goes on, and its end is noted, where
 # nobody listens any more; it holds the lock until then. RELEASE is noted as the one that an upgrade brought.
 run_logged() {
     release=$1

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Words, exit statuses and stages: what every part of craton-node says, and how it ends. It stands before all others.
+# Words, exit statuses and stages: what every part of craton-node says, and how it ends. It comes before all others.
 
 set -eu
 umask 022
@@ -90,7 +90,7 @@ architecture() {
     esac
 }
 
-# failed_write PATH: a write to PATH failed; end with the reason that a probe beside it finds.
+# failed_write PATH: a write to PATH failed; end with the reason that a test write next to it finds.
 failed_write() {
     probe=$(dirname "$1")/.craton-probe
     reason=$({ head -c 65536 /dev/zero >"$probe"; } 2>&1) || :

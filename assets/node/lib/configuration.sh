@@ -30,7 +30,7 @@ read_configuration() {
         end "$USAGE" 'the configuration on stdin names no CLUSTER, MACHINE or KUBERNETES'
 }
 
-# set_key KEY VALUE': the closing quote still stands.
+# set_key KEY VALUE': the closing quote is still there.
 set_key() {
     value=${2%?}
     case $value in *\'*) end "$USAGE" "a quote inside the value of $1" ;; esac

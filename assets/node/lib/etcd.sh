@@ -86,7 +86,7 @@ etcd_snapshot() {
     snapshot_work=$(mktemp -d "$STATE/snapshot.XXXXXX") || failed_write "$STATE/snapshot"
     etcd_tool "$ETCD_MANIFEST" "$snapshot_work" etcdctl --endpoints https://127.0.0.1:2379 --cacert /pki/ca.crt \
         --cert /pki/healthcheck-client.crt --key /pki/healthcheck-client.key snapshot save /work/snapshot \
-        >"$snapshot_work/said" 2>&1 || snapshot_failed 'etcdctl snapshot save failed'
+        >"$snapshot_work/output" 2>&1 || snapshot_failed 'etcdctl snapshot save failed'
     snapshot_revision=$(revision_of "$ETCD_MANIFEST" "$snapshot_work") || snapshot_failed 'the snapshot is not whole'
     chmod 600 "$snapshot_work/snapshot"
     mkdir -p "$(dirname "$1")" && mv -f "$snapshot_work/snapshot" "$1" || failed_write "$1"
@@ -96,13 +96,13 @@ etcd_snapshot() {
 }
 
 snapshot_failed() {
-    snapshot_words=$(one_line <"$snapshot_work/said")
+    snapshot_words=$(one_line <"$snapshot_work/output")
     rm -rf "$snapshot_work"
     fail "$1: $snapshot_words"
 }
 
 # revision_of MANIFEST DIRECTORY: that of DIRECTORY/snapshot, if it is whole.
 revision_of() {
-    etcd_tool "$1" "$2" etcdutl snapshot status /work/snapshot -w json >"$2/status" 2>"$2/said" || return 1
+    etcd_tool "$1" "$2" etcdutl snapshot status /work/snapshot -w json >"$2/status" 2>"$2/output" || return 1
     sed -n 's/.*"revision":\([0-9]*\).*/\1/p' "$2/status" | grep .
 }

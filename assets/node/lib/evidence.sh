@@ -41,21 +41,21 @@ kubelet_condition() {
 
 # The kubelet's last error since a time, in Unix seconds; the line that it ended with, if it did.
 kubelet_error() {
-    journalctl -u kubelet.service --since "@$1" --no-pager -o cat -n 400 2>/dev/null >"$STATE/kubelet.said" || :
-    grep -E 'command failed|failed to run Kubelet|^F[0-9]|^panic:|^Error:' "$STATE/kubelet.said" >"$STATE/kubelet.end" ||
-        grep -E '^E[0-9]' "$STATE/kubelet.said" >"$STATE/kubelet.end" || :
+    journalctl -u kubelet.service --since "@$1" --no-pager -o cat -n 400 2>/dev/null >"$STATE/kubelet.output" || :
+    grep -E 'command failed|failed to run Kubelet|^F[0-9]|^panic:|^Error:' "$STATE/kubelet.output" >"$STATE/kubelet.end" ||
+        grep -E '^E[0-9]' "$STATE/kubelet.output" >"$STATE/kubelet.end" || :
     one_line <"$STATE/kubelet.end"
-    rm -f "$STATE/kubelet.said" "$STATE/kubelet.end"
+    rm -f "$STATE/kubelet.output" "$STATE/kubelet.end"
 }
 
 container_evidence() {
     container=$(timeout 20 crictl ps -a --state exited --name "^$1\$" -q 2>/dev/null | head -n 1) || :
     [ -n "$container" ] || return 0
     exit_code=$(timeout 20 crictl inspect "$container" 2>/dev/null | sed -n 's/^ *"exitCode": *\([0-9]*\).*/\1/p' | head -n 1)
-    timeout 20 crictl logs --tail 60 "$container" >"$STATE/container.said" 2>&1 || :
+    timeout 20 crictl logs --tail 60 "$container" >"$STATE/container.output" 2>&1 || :
     # Of a program that panicked the last line is but the end of its stack.
-    grep -E '^panic:|"level":"(fatal|panic)"|^Error:|command failed|^F[0-9]' "$STATE/container.said" >"$STATE/container.end" ||
-        cp "$STATE/container.said" "$STATE/container.end"
+    grep -E '^panic:|"level":"(fatal|panic)"|^Error:|command failed|^F[0-9]' "$STATE/container.output" >"$STATE/container.end" ||
+        cp "$STATE/container.output" "$STATE/container.end"
     say "evidence container $1 ${exit_code:-?} $(one_line <"$STATE/container.end")"
-    rm -f "$STATE/container.said" "$STATE/container.end"
+    rm -f "$STATE/container.output" "$STATE/container.end"
 }

@@ -4,7 +4,7 @@
 # What is loaded is removed by itself, unless it is confirmed in time over a connection that had to pass it.
 # Until then it is kept under /run alone, so that a restart of the machine takes it back as well.
 #
-# In the undo log: firewall craton, which stands for the table, its file and its unit.
+# In the undo log: firewall craton, meaning the table, its file and its unit.
 
 FIREWALL_FILE=/etc/craton/firewall.nft
 FIREWALL_SUM=$STATE/firewall.sum

@@ -114,7 +114,7 @@ drop_node_settings() {
 }
 
 drop_pod_networks() {
-    # Chains named CNI-... are podman's as well, where its networks stand beside the pods'.
+    # Chains named CNI-... are podman's as well, where it has networks as well as the pods.
     ours='KUBE-|FLANNEL|"cbr0'
     [ -n "$(ls /etc/cni/net.d 2>/dev/null)" ] || ours="$ours|CNI-"
     for version in iptables ip6tables; do

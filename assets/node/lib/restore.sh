@@ -2,7 +2,7 @@
 # This master's etcd, rebuilt from a snapshot. Cut off at any point, it goes on where it was.
 #
 # $RESTORING holds the time of its beginning as long as it is under way; what was etcd's data is then kept aside under
-# that time. The manifests of the control plane wait in $ASIDE, beside where the kubelet looks for them.
+# that time. The manifests of the control plane wait in $ASIDE, next to the directory where the kubelet looks for them.
 
 RESTORING=$STATE/restoring
 ASIDE=/etc/kubernetes/craton-aside
@@ -31,7 +31,7 @@ etcd_restore() {
     say "kept $kept"
 }
 
-# The manifest that says how this etcd is run, wherever it stands now.
+# The manifest that says how this etcd is run, wherever it is now.
 etcd_manifest() {
     if [ -e "$ASIDE/etcd.yaml" ]; then say "$ASIDE/etcd.yaml"; else say "$ETCD_MANIFEST"; fi
 }
@@ -39,7 +39,7 @@ etcd_manifest() {
 check_snapshot() {
     mkdir -p "$STATE/restore" && cp "$1" "$STATE/restore/snapshot" || failed_write "$STATE/restore"
     if ! revision=$(revision_of "$(etcd_manifest)" "$STATE/restore"); then
-        snapshot_words=$(one_line <"$STATE/restore/said")
+        snapshot_words=$(one_line <"$STATE/restore/output")
         rm -rf "$STATE/restore"
         fail "$1 is no whole snapshot of etcd: $snapshot_words"
     fi
@@ -77,7 +77,7 @@ restore_etcd_data() {
     etcd_tool "$(etcd_manifest)" "$STATE/restore" etcdutl snapshot restore /work/snapshot --data-dir /work/data \
         --name "$etcd_name" --initial-cluster "$etcd_name=$etcd_peer" --initial-advertise-peer-urls "$etcd_peer" \
         --initial-cluster-token "craton-$(cat "$RESTORING")" --bump-revision 1000000000 --mark-compacted \
-        >"$STATE/restore/said" 2>&1 || fail "etcdutl snapshot restore failed: $(one_line <"$STATE/restore/said")"
+        >"$STATE/restore/output" 2>&1 || fail "etcdutl snapshot restore failed: $(one_line <"$STATE/restore/output")"
     mkdir -p "$ETCD_DATA"
     rm -rf "$ETCD_DATA/member"
     mv "$STATE/restore/data/member" "$ETCD_DATA/member" || failed_write "$ETCD_DATA"

@@ -4,7 +4,7 @@
 #     KIND NAME [PREVIOUS...]      no part holds a space
 #
 # `undo` reads it backwards and calls undo_KIND NAME PREVIOUS... for each line. Such a function removes what still
-# stands as we left it, says `removed KIND NAME` or `left KIND NAME WHY`, and nothing where nothing stands any more.
+# stands as we left it, says `removed KIND NAME` or `left KIND NAME WHY`, and nothing where nothing is left.
 
 # added KIND NAME [PREVIOUS...]
 added() {

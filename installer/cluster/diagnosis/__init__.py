@@ -1,6 +1,6 @@
 """What a failed verb of `craton-node` means: the machine that is in trouble, what was seen, what to do.
 
-Kubeadm's words and the `evidence` lines beside them (installer.node.program) are read by `transcript`; `preflight`,
+Kubeadm's output and the `evidence` lines with it (installer.node.program) are read by `transcript`; `preflight`,
 `images`, `clock`, `static` and `known` each explain one kind of them. The most specific explanation wins.
 """
 

@@ -114,7 +114,7 @@ def _bare(words: str) -> str:
     """The reason without what wraps it: which image it is, and who says so."""
     line = _LOG_LINE.match(words)
     bare = line[1].replace('\\"', '"') if line else words
-    return _WRAPPING.sub("", bare) or "no reason was said"
+    return _WRAPPING.sub("", bare) or "no reason was given"
 
 
 def _source(pull: ImagePull) -> str:

@@ -1,4 +1,4 @@
-"""Kubeadm's output, taken apart: findings, its error, and the evidence that craton-node saw beside it."""
+"""Kubeadm's output, taken apart: findings, its error, and the evidence that craton-node collected with it."""
 
 from __future__ import annotations
 

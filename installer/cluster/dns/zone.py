@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 _OWNER = "craton-cluster="
-"""In a TXT record beside each name that Craton publishes: whose it is."""
+"""In a TXT record for each name that Craton publishes: the owner."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ _lock = threading.Lock()
 
 
 def authority_file(directory: ClusterDirectory) -> Path:
-    """The certificate of the authority that Craton made, for people to import; its key is beside it."""
+    """The certificate of the authority that Craton made, for people to import; its key is in the same directory."""
     return directory.path / "console-ca.crt"
 
 

@@ -200,7 +200,7 @@ def _names(one: x509.Certificate) -> list[str]:
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """RFC 6125: `*` stands for the first label alone."""
+    """RFC 6125: `*` matches the first label only."""
     pattern, host = pattern.lower().rstrip("."), host.lower()
     return pattern == host or (pattern.startswith("*.") and pattern[2:] == host.partition(".")[2])
 

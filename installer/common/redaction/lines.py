@@ -18,7 +18,7 @@ _SHORT = 160
 
 
 def redact(line: str) -> str:
-    """`line` with the mask in place of secrets."""
+    """`line` with the mask instead of secrets."""
     return _looked_up(line) if len(line) <= _SHORT else _redacted(line)
 
 

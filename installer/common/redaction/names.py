@@ -105,7 +105,7 @@ def _rules() -> tuple[Rule, ...]:
 
 
 def redact(line: str) -> str:
-    """`line` with the mask in place of values that are secrets by their names."""
+    """`line` with the mask instead of values that are secrets by their names."""
     if not hinted(line):
         return apply(_rules()[-1:], line)
     line = apply(_rules(), line)

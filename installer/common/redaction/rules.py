@@ -31,7 +31,7 @@ def rule(pattern: str, *hints: str, flags: re.RegexFlag = re.NOFLAG) -> Rule:
 
 
 def apply(rules: Iterable[Rule], line: str) -> str:
-    """`line` with the mask in place of secrets. The hints are looked for in the line as it came: masks add none."""
+    """`line` with the mask instead of secrets. The hints are looked for in the line as it came: masks add none."""
     lower = line.lower()
     for one in rules:
         # Written out: every line that a machine logs comes by here, and most have no hint of a secret.

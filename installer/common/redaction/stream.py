@@ -27,6 +27,6 @@ class Stream:
 
 
 def redact(text: str) -> str:
-    """`text` with the mask in place of secrets, and without the lines of private keys."""
+    """`text` with the mask instead of secrets, and without the lines of private keys."""
     stream = Stream()
     return "\n".join(left for line in text.split("\n") for left in stream.take(line))

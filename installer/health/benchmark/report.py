@@ -79,7 +79,7 @@ def evaluate(
     evidence: Mapping[str, Evidence],
     unreachable: Mapping[str, InstallerError],
 ) -> Benchmark:
-    """Judge every item by what each machine of `topology` said. Pure."""
+    """Judge every item by the output of each machine of `topology`. Pure."""
     facts = {name: Facts(plan, found) for name, found in evidence.items()}
     results = []
     for item in ITEMS:

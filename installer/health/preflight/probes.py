@@ -1,4 +1,4 @@
-"""What preflight asks machines: every probe as a value. What each prints stands at the head of its script."""
+"""What preflight asks machines: every probe as a value. The head of each script says what it prints."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ VXLAN = 50
 _SHOWN = 3
 _WORDS = {
     Outcome.SILENT: "dropped, no answer came",
-    Outcome.REFUSED: "rejected, though a listener stood there",
+    Outcome.REFUSED: "rejected, although a listener was there",
     Outcome.PROHIBITED: "rejected as prohibited",
     Outcome.UNREACHABLE: "no route",
     Outcome.BARRED: "forbidden by the machine that sends",
@@ -65,7 +65,7 @@ def _ports(attempts: Sequence[Tried], suspects: Suspects) -> Judgement:
 
 
 def _seen(blocked: Sequence[Tried]) -> str:
-    """Ports that fail in the same way for the same machines stand together."""
+    """Ports that fail in the same way for the same machines are listed together."""
     alike: dict[tuple[Outcome, Protocol, int], list[Flow]] = defaultdict(list)
     for one in blocked:
         alike[one.outcome, *one.flow.service].append(one.flow)

@@ -19,7 +19,7 @@ OVERLAY: tuple[Protocol, int] = ("udp", 4789)
 """The port of flannel's VXLAN; the way's MTU is measured on it."""
 
 _ALL: tuple[tuple[Protocol, int], ...] = (("tcp", 1), ("tcp", 10250), ("tcp", 65535), ("udp", 1), ("udp", 65535))
-"""Stand for "all ports" (rule W1): the ends of the range, and the kubelet's."""
+"""Represent "all ports" (rule W1): the ends of the range, and the kubelet's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Flow:
 
 
 class Outcome(StrEnum):
-    """What became of an attempt while a listener of ours stood at the target. The first words are the probe's."""
+    """What became of an attempt while a listener of ours was at the target. The first words are the probe's."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -51,9 +51,9 @@ class Outcome(StrEnum):
     """The source's own system forbids it."""
     SILENT = "silent"
     TAKEN = "taken"
-    """A process of the target's own held the port already, and the connection stands."""
+    """A process of the target's own held the port already, and the connection succeeded."""
     STRANGER = "stranger"
-    """The connection stands, or an answer comes, but not from the target's listener."""
+    """The connection succeeded, or an answer came, but not from the target's listener."""
     UNTRIED = "untried"
 
 
@@ -104,7 +104,7 @@ def flows(topology: Topology) -> tuple[Flow, ...]:
 
 
 def services(traffic: Traffic) -> tuple[tuple[Protocol, int], ...]:
-    """The ports that stand for `traffic`: a range's first and last."""
+    """The ports that represent `traffic`: a range's first and last."""
     if traffic.protocol == "all":
         return _ALL
     return tuple((traffic.protocol, port) for port in dict.fromkeys((traffic.first, traffic.last)))

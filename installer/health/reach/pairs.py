@@ -21,7 +21,7 @@ SAMPLE = 200
 
 _OVERLAY = 4789
 _KUBELET = 10250
-"""Stands for "all ports" (rule W1): it listens on every node."""
+"""Represents "all ports" (rule W1): it listens on every node."""
 
 
 class Reached(StrEnum):
@@ -71,7 +71,7 @@ def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
 
 @cache
 def ports(traffic: Traffic) -> tuple[tuple[Literal["tcp", "udp"], int], ...]:
-    """The ports that stand for `traffic`: a range's first and last. Of UDP only the overlay's port can be proved."""
+    """The ports that represent `traffic`: a range's first and last. Of UDP only the overlay's port can be proved."""
     if traffic.protocol == "all":
         return (("tcp", _KUBELET),)
     if traffic.protocol == "udp":

@@ -172,7 +172,7 @@ def _by_finding(check: str, rule: Rule, proof: Proof, of: str) -> _Column:
 
 
 def _on_nodes(rule: Rule, proof: Proof) -> tuple[_Column, _Column]:
-    """Labels and taints stand in the Node objects: what is configured there is what is in effect."""
+    """Labels and taints are fields of the Node objects: what is configured there is what is in effect."""
     known = nodes(proof.topology, proof.evidence)
     results: list[bool | None] = []
     for machine in _machines(rule, proof.topology):

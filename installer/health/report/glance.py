@@ -1,4 +1,4 @@
-"""What a list shows of a cluster's last report: its verdict and its time, without what a thousand machines said."""
+"""What a list shows of a cluster's last report: its verdict and its time, without the output of a thousand machines."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _heading(report: Report, width: int) -> list[str]:
 
 
 def _matrix(report: Report, width: int) -> Iterator[list[str]]:
-    """Tables of machines by checks, as many beside each other as fit."""
+    """Tables of machines by checks, as many side by side as fit."""
     rows, machines = report.matrix(), shown_machines(report)
     name_width = max((len(machine) for machine in machines), default=0)
     for checks in _columns(report.checks, width - name_width - 2):

@@ -52,7 +52,7 @@ class Trial:
 
     @property
     def address(self) -> IPv4Address | None:
-        """The IPv4 address that the machine's name stands for, where it was resolved here."""
+        """The IPv4 address of the machine's name, where it was resolved here."""
         reached = (stage.seen for stage in self.stages if stage.id == "resolve" and stage.verdict == "passed")
         resolved = next(reached, "")
         for word in resolved.split(", "):
@@ -107,7 +107,7 @@ class ConnectionTester:
 
 
 def grounded(seen: str, remedy: str = "") -> Trial:
-    """The trial of a machine of which nobody knows where it stands."""
+    """The trial of a machine without a known address."""
     failed = replace(STAGES[0], verdict="failed", seen=seen, remedy=remedy)
     return Trial(State.FAILED, (failed, *STAGES[1:]))
 

@@ -169,7 +169,7 @@ def changed(key: FoundKey) -> InstallerError:
 
 
 def known_before(key: FoundKey) -> str:
-    """The key that was known before, and where it stands."""
+    """The key that was known before, and the file and line that hold it."""
     expected = key.expected or ""
     return f"{expected.split(' ')[0]} {fingerprint(expected)}" + (f" ({key.where})" if key.where else "")
 
@@ -198,7 +198,7 @@ def _ask_about_new(
 def _ask_about_changed(
     found: Survey, directory: ClusterDirectory, asked: _Asked
 ) -> Generator[Question, Answer, set[str]]:
-    """Ask about each changed key, and pin it in place of the old one. Returns the machines that waited for those."""
+    """Ask about each changed key, and pin it instead of the old one. Returns the machines that waited for those."""
     settled: set[str] = set()
     for key in asked.first_time(found.changed):
         rebuilt = yield Rebuilt(key)

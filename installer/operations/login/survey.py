@@ -93,7 +93,7 @@ class Survey:
 
     @property
     def fine(self) -> tuple[str, ...]:
-        """Machines that stand on the highest stage."""
+        """Machines that reached the highest stage."""
         return tuple(name for name, diagnosis in self.diagnoses.items() if not diagnosis.error)
 
     def renewed(self, other: Survey) -> Survey:
@@ -140,7 +140,7 @@ def survey(
 
 
 def _grounded(machine: str, error: InstallerError) -> Diagnosis:
-    """The diagnosis of a machine of which nobody knows where it stands."""
+    """The diagnosis of a machine without a known address."""
     first, *rest = STAGES
     failed = replace(first, verdict="failed", seen=error.observed, remedy=error.hint)
     return Diagnosis(machine, (failed, *rest), error)

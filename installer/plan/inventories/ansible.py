@@ -68,8 +68,8 @@ class Groups:
             role = first(role_of(outer) for name in of[host] for outer in chains[name])
             rows.append(Row(start, end, _fields(host, given) | ({"role": role} if role else {}), host))
         rows = sorted([*rows, *self.errors], key=lambda row: row.start)
-        said = (*ignored_too, *ignored("local host", local), *self._ignored(used, chains), *self.other)
-        return Reading(format, tuple(rows), said)
+        remarks = (*ignored_too, *ignored("local host", local), *self._ignored(used, chains), *self.other)
+        return Reading(format, tuple(rows), remarks)
 
     def _groups_of(self) -> dict[str, list[str]]:
         """The groups that name each host."""

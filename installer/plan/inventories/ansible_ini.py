@@ -38,8 +38,8 @@ def read(text: str) -> Reading | None:
 
 
 def _variable(found: Groups, group: str, at: int, line: str) -> None:
-    if said := _VARIABLE.fullmatch(line):
-        found.group(group).variables[said["name"]] = _value(said["value"])
+    if variable := _VARIABLE.fullmatch(line):
+        found.group(group).variables[variable["name"]] = _value(variable["value"])
     else:
         found.errors.append(_mistake(at, line, f"{shown(line.strip())} isn't a variable: write name=value."))
 

@@ -42,16 +42,16 @@ def read(text: str) -> Reading | None:
         columns = _named(header)
         left_out = [cell for number, cell in enumerate(table[0][2]) if number not in columns.values()]
         table = table[1:]
-        said = ("the header", *ignored("column", left_out))
+        remarks = ("the header", *ignored("column", left_out))
     else:
         found = _guessed([cells for _, _, cells in table])
         if found is None:
             return None
         columns = found
         left_out = [str(number + 1) for number in range(len(header)) if number not in columns.values()]
-        said = ignored("column", left_out)
+        remarks = ignored("column", left_out)
     rows = tuple(_row(at, line, cells, columns, len(header)) for at, line, cells in table)
-    return Reading("CSV", rows, (*said, *comments(text)))
+    return Reading("CSV", rows, (*remarks, *comments(text)))
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

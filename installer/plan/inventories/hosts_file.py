@@ -23,13 +23,13 @@ class HostsLine:
 
 def read(line: str) -> HostsLine | None:
     """What a line says if it has the form of hosts(5), else None: commas, ranges and settings are not of that form."""
-    said = line.partition("#")[0]
-    address, *names = said.split() or [""]
+    entry = line.partition("#")[0]
+    address, *names = entry.split() or [""]
     found = addresses.parse(address)
     if found is None or not names or not all(map(_NAME.fullmatch, names)):
         return None
     if any(addresses.parse(name) for name in names):
         return None
-    start = len(said) - len(said.lstrip())
+    start = len(entry) - len(entry.lstrip())
     local = found.is_loopback or found.is_multicast or found.is_unspecified or address in ("255.255.255.255", "fe00::0")
-    return HostsLine(start, len(said.rstrip()), address, tuple(names), local)
+    return HostsLine(start, len(entry.rstrip()), address, tuple(names), local)

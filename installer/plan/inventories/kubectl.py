@@ -30,8 +30,8 @@ def read(text: str) -> Reading | None:
     masters = any(role_of(words[places["ROLES"]]) == "master" for _, _, words in nodes if len(words) >= 3)
     rows = tuple(_row(at, line, words, places, masters) for at, line, words in nodes)
     left_out = [column for column in header if column in _NAMES and column not in _READ]
-    said = ("the lines above the header",) if above else ()
-    return Reading("the output of kubectl get nodes", rows, (*said, *ignored("column", left_out)))
+    remarks = ("the lines above the header",) if above else ()
+    return Reading("the output of kubectl get nodes", rows, (*remarks, *ignored("column", left_out)))
 
 
 def _row(at: int, line: str, words: list[str], places: dict[str, int], masters: bool) -> Row:

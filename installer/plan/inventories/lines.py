@@ -125,9 +125,9 @@ def _one_run(line: str, run: list[Piece]) -> Iterator[Piece]:
             yield from together
             continue
         start, end = together[0].start, together[-1].end
-        said = shown(line[start:end])
+        found = shown(line[start:end])
         more = "" if any(piece.error for piece in together) else " Put commas between the names of machines."
-        yield Piece(start, end, error=f"{said} isn't a machine: enter {ALLOWED}.{more}")
+        yield Piece(start, end, error=f"{found} isn't a machine: enter {ALLOWED}.{more}")
 
 
 def _piece(start: int, end: int, target: str, *words: str) -> Piece:

@@ -83,8 +83,8 @@ def _reading(format: str, text: str, values: Mapping[str, Any], hidden: list[str
         start, end = (at + 1, at + 1 + len(one.address)) if at >= 0 else (0, 0)
         rows.append(Row(start, end, one.fields, one.name))
     rows.sort(key=lambda row: row.start)
-    said = (*ignored("output", empty), *ignored("sensitive output", hidden))
-    return Reading(format, tuple(rows), said)
+    remarks = (*ignored("output", empty), *ignored("sensitive output", hidden))
+    return Reading(format, tuple(rows), remarks)
 
 
 def _machines(output: str, value: Any, name: str, depth: int) -> Iterator[_Found]:
@@ -107,15 +107,15 @@ def _machines(output: str, value: Any, name: str, depth: int) -> Iterator[_Found
 
 def _object(output: str, value: Mapping[str, Any], name: str) -> _Found | None:
     """A machine described by an object with its addresses, if it is one."""
-    said = {key: str(item) for key, item in value.items() if isinstance(item, str | int) and item != ""}
-    outside = next((said[key] for key in _OUTSIDE if addresses.parse(said.get(key, ""))), "")
-    inside = next((said[key] for key in _INSIDE if addresses.parse(said.get(key, ""))), "")
+    texts = {key: str(item) for key, item in value.items() if isinstance(item, str | int) and item != ""}
+    outside = next((texts[key] for key in _OUTSIDE if addresses.parse(texts.get(key, ""))), "")
+    inside = next((texts[key] for key in _INSIDE if addresses.parse(texts.get(key, ""))), "")
     if not outside and not inside:
         return None
     fields = {"address": outside or inside} | ({"internal": inside} if outside and inside else {})
-    fields |= {field: said[key] for key, field in _LOGIN.items() if key in said}
-    name = said.get("name", name)
-    role = role_of(said.get("role", ""))
+    fields |= {field: texts[key] for key, field in _LOGIN.items() if key in texts}
+    name = texts.get("name", name)
+    role = role_of(texts.get("role", ""))
     given = _fields(output, name, fields) | ({"role": role} if role else {})
     return _Found(output, fields["address"], given, name)
 

@@ -55,8 +55,8 @@ def read(text: str) -> Outputs | Flaw | None:
         return reader.outputs()
     except _FlawError:
         start, end = reader.place
-        said = shown(text[start:end]) or "the end"
-        return Flaw(start, end, f"{said} can't be there: paste all that terraform output prints, or its -json form.")
+        found = shown(text[start:end]) or "the end"
+        return Flaw(start, end, f"{found} can't be there: paste all that terraform output prints, or its -json form.")
 
 
 class _Reader:

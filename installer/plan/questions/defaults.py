@@ -1,4 +1,4 @@
-"""What is offered where nobody answered yet: functions of the answers so far. None stands for the plan's own default.
+"""What is offered where nobody answered yet: functions of the answers so far. None means the plan's own default.
 
 The numbers of masters, infra nodes and workers are those that a list of the user's own machines leads to.
 """

@@ -1,4 +1,4 @@
-"""The records of the contract's names in Route 53. A TXT record beside each says whose it is."""
+"""The records of the contract's names in Route 53. A TXT record for each names its owner."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ backend any
 _API_CHECKED = (
     "default-server check check-ssl verify none inter 1s fastinter 500ms fall 2 rise 1 on-marked-down shutdown-sessions"
 )
-# Written beside and moved, so that a reload never reads half of it.
+# Written next to it and moved, so that a reload never reads half of it.
 _REPLACE = f"""\
 set -eu
 cat >{_PATH}.new

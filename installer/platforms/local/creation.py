@@ -1,4 +1,4 @@
-"""Making the machines and the load balancer: adopted by name if they exist, started if they stand, else made."""
+"""Making the machines and the load balancer: adopted by name if they exist, started if they are stopped, else made."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _archive(name: str) -> Path:
 
 
 def _build(engine: Engine, archive: Path, report: Reporter) -> None:
-    """Build beside the archive, and put it in its place whole. What an interrupted build left is removed first."""
+    """Build next to the archive, then rename it into place. What an interrupted build left is removed first."""
     for left in archive.parent.glob("build-*"):
         shutil.rmtree(left, ignore_errors=True)
     directory = Path(tempfile.mkdtemp(prefix="build-", dir=archive.parent))

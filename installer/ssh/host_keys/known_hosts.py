@@ -32,7 +32,7 @@ class Marker(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line that can be read: `hosts` as it stands there, `key` as `TYPE BASE64`."""
+    """One line that can be read: `hosts` as written there, `key` as `TYPE BASE64`."""
 
     marker: Marker
     hosts: str
@@ -162,7 +162,7 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
 def _matches(name: str, pattern: str) -> bool:
     if "*" not in pattern and "?" not in pattern:
         return name == pattern
-    # Not fnmatch's: square brackets stand for themselves here. Repeated `*` would make matching slow.
+    # Not fnmatch's: square brackets are literal here. Repeated `*` would make matching slow.
     wild = {"*": ".*", "?": "."}
     expression = "".join(wild.get(letter) or re.escape(letter) for letter in re.sub(r"\*+", "*", pattern))
     return re.fullmatch(expression, name, re.DOTALL) is not None

@@ -35,7 +35,7 @@ class Agent:
             raise AgentError(f"it answers nonsense: {error}") from None
 
     def sign(self, blob: bytes, data: bytes, algorithm: str, deadline: Deadline) -> bytes:
-        """The signature of `data`, as it stands in SSH's messages. Raises AgentError, also if a person says no."""
+        """The signature of `data`, in SSH's wire format. Raises AgentError, also if a person says no."""
         flags = next((flag for name, flag in _FLAGS.items() if algorithm.startswith(name)), 0)
         request = bytes([_SIGN]) + string(blob) + string(data) + flags.to_bytes(4, "big")
         try:

@@ -26,7 +26,7 @@ _DEFAULTS = ("id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk",
 """What OpenSSH tries where no IdentityFile is set: nobody misses one that does not exist."""
 
 Sign = Callable[[bytes, str, Deadline], bytes]
-"""Data and algorithm to a signature as it stands in SSH's messages; raises AgentError or KeyFileError."""
+"""Data and algorithm to a signature in SSH's wire format; raises AgentError or KeyFileError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def _files(paths: Iterable[Path], notes: list[str]) -> Iterator[KeyFile]:
 def _certificate_offers(
     credentials: Credentials, files: list[KeyFile], held: list[tuple[bytes, str]], notes: list[str]
 ) -> Iterator[Offer]:
-    """Certificates that are named, or else those that stand beside the keys; each with the key that it is for."""
+    """Certificates that are named, or else those next to the keys; each with the key that it is for."""
     implied = tuple(file.path.with_name(f"{file.path.name}-cert.pub") for file in files)
     for path in credentials.certificates or implied:
         try:

@@ -141,7 +141,7 @@ class PrivateKey:
         return wire.from_line(line.decode())[0]
 
     def sign(self, data: bytes, algorithm: str) -> bytes:
-        """The signature of `data` as it stands in SSH's messages. Raises KeyFileError."""
+        """The signature of `data` in SSH's wire format. Raises KeyFileError."""
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -332,7 +332,7 @@ def test_a_failure_quoted_from_a_source_is_explained_as_well(case: Quoted) -> No
     words = case.words if case.words.startswith(("evidence ", "[preflight]")) else f"error: {case.words}"
     if words.startswith("evidence "):
         words = f"[kubelet-start] Starting the kubelet\n{words}\nerror: error execution phase x: failed while waiting"
-    error = explained(case.verb, Result(1, words, "craton-node: kubeadm failed: its messages stand above"))
+    error = explained(case.verb, Result(1, words, "craton-node: kubeadm failed: see its messages above"))
     assert error.machine == case.machine
     assert case.observed in error.observed
     assert case.hint in error.hint

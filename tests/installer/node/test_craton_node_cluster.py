@@ -354,7 +354,7 @@ def test_a_kubeadm_that_fails_says_what_else_was_seen(box: BareMachine) -> None:
     assert container == "evidence container kube-apiserver 137 panic: no key"
     assert abs(int(clock.removeprefix("evidence clock ")) - time.time()) < 60
     assert "error execution phase addons" in failed.stdout
-    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm init failed: its messages stand above"
+    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm init failed: see its messages above"
     assert condition(box)["begun"] == "init"
     assert box.sh("ls /var/lib/craton/kubeadm.yaml 2>/dev/null || :") == ""
 

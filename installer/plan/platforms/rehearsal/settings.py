@@ -6,6 +6,6 @@ from installer.plan.fields import Part
 
 
 class Rehearsal(Part):
-    """The environment that a rehearsal stands for."""
+    """The environment that a rehearsal imitates."""
 
     load_balancers: bool = True

@@ -156,4 +156,4 @@ class Control:
 
 
 _CUT = object()
-"""Result of a request whose effect stands and whose answer is lost."""
+"""Result of a request that took effect but whose answer was lost."""

@@ -26,7 +26,7 @@ _WITH_VALUE = {
     "--sort-by",
     "--timeout",
 }
-"""Flags whose value may stand in the next word."""
+"""Flags whose value may be the next word."""
 
 Flags = dict[str, str]
 Verb = Callable[[Command, ClusterRecord, str, list[str], Flags], Awaitable[None]]

@@ -1,6 +1,6 @@
 """What a stand-in machine answers to the health checks' script, from the state it is in.
 
-The script's shape, and what each probe prints, stand in installer.health.gather.
+The script's shape, and what each probe prints, are described in installer.health.gather.
 """
 
 from __future__ import annotations
