@@ -35,7 +35,7 @@ def certificates(*days: int) -> str:
              "/etc/kubernetes/pki/ca.crt")  # fmt: skip
     since = datetime.fromtimestamp(NOW, UTC) - doubles.NOW + timedelta(hours=1)
     made = (doubles.make(begins=timedelta(days=-9999), ends=since + timedelta(days=left)).chain() for left in days)
-    return "".join(f"#certificate {path}\n{chain}" for path, chain in zip(paths, made, strict=False))
+    return "".join(f"#certificate {path}\n{chain}" for path, chain in zip(paths, made, strict=False)).rstrip()
 
 
 def node_line(machine: Machine, version: str = PLAN.kubernetes, ready: str = "True") -> str:
