@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -56,7 +56,7 @@ def _condition(pod: Mapping[str, Any]) -> str:
     """The first condition that a pod does not meet, in the scheduler's or the kubelet's words."""
     for condition in (pod.get("status") or {}).get("conditions") or []:
         if condition.get("status") == "False" and condition.get("message"):
-            return f"pod {pod.get('metadata', {}).get('name', '')}: {brief(condition['message'])}"
+            return f"pod {_name(pod)}: {brief(condition['message'])}"
     return ""
 
 
@@ -88,18 +88,37 @@ def _on(ctx: Context, node: str) -> Mapping[str, Any]:
 
 
 def troubles(found: Mapping[str, Any], log: Log | None = None) -> list[str]:
-    """In a sentence each, of a List of pods as kubectl gives it; the first few."""
-    return list(islice((words for pod in found.get("items") or [] for words in _of_pod(pod, log)), _SHOWN))
+    """In a sentence each, of a List of pods as kubectl gives it; the first few.
+
+    Pods of one owner that fail in the same container are told together.
+    """
+    alike: dict[tuple[str, str], list[tuple[Mapping[str, Any], Mapping[str, Any]]]] = {}
+    for pod in found.get("items") or []:
+        for container in _containers(pod):
+            if _of_container(container):
+                alike.setdefault((_owner(pod), str(container.get("name", ""))), []).append((pod, container))
+    return [_told(failing, log) for failing in islice(alike.values(), _SHOWN)]
 
 
-def _of_pod(pod: Mapping[str, Any], log: Log | None) -> Iterator[str]:
-    for container in _containers(pod):
-        words = _of_container(container)
-        if words and log and words.startswith(_ENDED):
-            words = _with_log(words, pod, container, log)
-        if words:
-            node = (pod.get("spec") or {}).get("nodeName")
-            yield f"pod {pod.get('metadata', {}).get('name', '')}{f' on {node}' if node else ''} {words}"
+def _told(failing: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], log: Log | None) -> str:
+    """The first of some pods with the container in which it fails, and how many others there are."""
+    pod, container = failing[0]
+    words, others = _of_container(container), len(failing) - 1
+    if log and words.startswith(_ENDED):
+        words = _with_log(words, pod, container, log)
+    node = (pod.get("spec") or {}).get("nodeName")
+    told = f"pod {_name(pod)}{f' on {node}' if node else ''} {words}"
+    return f"{told}; {others} more like it" if others else told
+
+
+def _name(pod: Mapping[str, Any]) -> str:
+    return str((pod.get("metadata") or {}).get("name", ""))
+
+
+def _owner(pod: Mapping[str, Any]) -> str:
+    """What makes pods like this one; a pod that nothing makes stands for itself."""
+    owners = (pod.get("metadata") or {}).get("ownerReferences") or [{}]
+    return str(owners[0].get("uid") or _name(pod))
 
 
 def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -108,12 +127,12 @@ def _containers(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _with_log(words: str, pod: Mapping[str, Any], container: Mapping[str, Any], log: Log) -> str:
-    """A container's own last lines say most; those of one that is gone can't be had."""
+    """A container's own last lines say most; those of one that is gone can't be had. They may be known already."""
     try:
         output = brief(log(pod, str(container.get("name", "")), "terminated" not in (container.get("state") or {})))
     except (InstallerError, KeyError):
         return words
-    return f"{words}; its log ends with: {output}" if output else words
+    return words if words.endswith(output) else f"{words}; its log ends with: {output}"
 
 
 def _reason(container: Mapping[str, Any]) -> str:

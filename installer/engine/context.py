@@ -134,7 +134,12 @@ class StepContext:
         shown: str | None = None
         while True:
             self.check_stop()
-            value, seen = probe()
+            try:
+                value, seen = probe()
+            except InstallerError:
+                if shown is None or self.remaining():
+                    raise
+                raise self._too_late(what, shown) from None  # the last look was cut short, which says nothing
             if value is not None:
                 return value
             if seen != shown:

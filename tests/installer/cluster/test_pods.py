@@ -66,6 +66,27 @@ def test_what_ends_again_and_again_is_told_with_the_last_lines_of_its_own_log(
     assert asked == [("kube-proxy-x", "kube-proxy", before)]
 
 
+def test_a_log_that_the_container_ended_with_is_told_once() -> None:
+    ended = {"terminated": {"exitCode": 2, "message": "goroutine 1\npanic: no such file\n"}}
+    status = {"containerStatuses": [{"name": "main", "state": ended}]}
+    pods = {"items": [{"metadata": {"name": "pod-x", "namespace": "x"}, "status": status}]}
+    expected = ["pod pod-x ended: main with exit status 2, goroutine 1 panic: no such file"]
+    assert troubles(pods, lambda *_: "panic: no such file\n") == expected
+
+
+def test_pods_of_one_owner_that_fail_alike_are_told_together() -> None:
+    def pod(name: str, owner: str, container: str = "main") -> dict[str, Any]:
+        status = {"containerStatuses": [{"name": container, "state": {"terminated": {"exitCode": 2}}}]}
+        return {"metadata": {"name": name, "ownerReferences": [{"uid": owner}]}, "status": status}
+
+    pods = [pod("a-1", "a"), pod("b-1", "b"), pod("a-2", "a"), pod("a-3", "a"), pod("a-4", "a", "other")]
+    assert troubles({"items": pods}) == [
+        "pod a-1 ended: main with exit status 2; 2 more like it",
+        "pod b-1 ended: main with exit status 2",
+        "pod a-4 ended: other with exit status 2",
+    ]
+
+
 def test_a_log_that_cannot_be_had_hides_nothing() -> None:
     def log(pod: Mapping[str, Any], name: str, previous: bool) -> str:
         raise InstallerError("kubectl logs", "container not found")

@@ -240,6 +240,24 @@ def test_a_wait_that_does_not_end_says_what_was_awaited_how_long_and_what_was_se
     assert error["machine"] == "demo-worker-1"
 
 
+def test_a_last_look_that_its_deadline_cuts_short_hides_nothing_of_what_was_seen(
+    engine: Engine, effects: Effects
+) -> None:
+    def wait(ctx: Context) -> None:
+        def look() -> tuple[None, str]:
+            if ctx.remaining():
+                return None, "0 of 2 pods are ready"
+            raise InstallerError("run command", "did not end within 0 s")
+
+        ctx.wait_until("the pods", look, every=10)
+
+    engine.run([fake_step(effects, "a", applying=wait, deadline=0.1)], timing=Timing(min_deadline=0))
+    error = engine.progress().steps["a"].error
+    assert error is not None
+    assert error["operation"] == "wait for the pods"
+    assert error["observed"] == "not within 0 s; last seen: 0 of 2 pods are ready"
+
+
 def test_a_wait_is_recorded_when_what_is_seen_changes(engine: Engine, effects: Effects) -> None:
     answers = [(None, "booting"), (None, "booting"), (None, "no route"), (None, "no route"), ("up", "")]
     got: list[str] = []
