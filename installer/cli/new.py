@@ -57,7 +57,10 @@ def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
         _say_notes(given)
         if not yes:
             answers = _ask(answers)
-        _save(plan_of(answers), output, force=force)
+        plan = plan_of(answers)
+        _save(plan, output, force=force)
+        if not yes:
+            _ask_password(plan)
 
     new.__doc__ = (
         "Answer a few questions and get a plan. A flag answers its question in advance; --yes takes the other defaults."
@@ -120,6 +123,16 @@ def _ask(answers: dict[str, Any]) -> dict[str, Any]:
     from installer.cli import prompts
 
     return prompts.ask(answers)
+
+
+def _ask_password(plan: InstallPlan) -> None:
+    from installer.cli.sign_in import ask_before_install
+
+    try:
+        ask_before_install(plan)
+    except (KeyboardInterrupt, EOFError):
+        hint = f"the plan is saved; Craton makes a password, and `craton password {plan.name}` sets another afterwards"
+        raise InstallerError("ask", "interrupted", hint=hint, exit_code=ExitCode.INTERRUPTED) from None
 
 
 def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:

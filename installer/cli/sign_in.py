@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +13,9 @@ from installer.cli.common import AnyCluster, Cluster, pick
 from installer.cli.groups import RUNNING
 from installer.common.console import notify, result
 from installer.common.errors import ExitCode, InstallerError
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -68,6 +72,27 @@ def password(
         directory, sys.stdin.readline().rstrip("\n") if password_stdin else _asked(plan.administrator)
     )
     result(f"{name}: kept. Now run `craton resume {name}`: {plan.administrator} signs in with it after that.")
+
+
+def ask_before_install(plan: InstallPlan) -> None:
+    """Ask for the administrator's password of a plan that is new; nothing typed means that Craton makes one."""
+    from installer.cluster import administrator
+
+    if administrator.is_asked_for(plan):
+        notify("\nNothing typed: Craton makes a password, and the end of the install says where it is.")
+        administrator.choose(plan, _typed_twice(plan.administrator, administrator.problem))
+
+
+def _typed_twice(email: str, problem: Callable[[str], str]) -> str | None:
+    """A password that can be used, typed twice; None if nothing was typed."""
+    while True:
+        first = getpass.getpass(f"Password with which {email} will sign in: ")
+        if not first:
+            return None
+        wrong = problem(first)
+        if not wrong and getpass.getpass("The same again: ") == first:
+            return first
+        notify(wrong or "The two are not the same.")
 
 
 def _asked(email: str) -> str:

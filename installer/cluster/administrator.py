@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 
-_LEAST, _MOST = 12, 72
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
+
+LEAST, _MOST = 12, 72
 """bcrypt looks at no more than 72 bytes."""
 _RANDOM = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -22,18 +26,38 @@ def made_file(directory: ClusterDirectory) -> Path:
     return directory.path / "administrator-password"
 
 
+def is_asked_for(plan: InstallPlan) -> bool:
+    """Whether a password is to be chosen with this plan: people sign in, and there is no cluster of its name yet."""
+    return plan.addons.sign_in and not plan.traits.stand_ins and not ClusterDirectory.of(plan.name).plan.exists()
+
+
+def problem(password: str) -> str:
+    """Why `password` can't be used, in a sentence; empty if it can."""
+    if not password.isprintable():
+        return "It has characters that nobody can type."
+    size = len(password.encode())
+    return "" if LEAST <= size <= _MOST else f"It has {size} bytes. Use {LEAST} to {_MOST}."
+
+
 def set_password(directory: ClusterDirectory, password: str) -> None:
     """Keep the hash of `password` for the next run, which brings it into the cluster. Raises InstallerError (usage)."""
-    size = len(password.encode())
-    if not _LEAST <= size <= _MOST or not password.isprintable():
-        raise InstallerError(
-            "set the administrator's password",
-            f"it has {size} bytes" if password.isprintable() else "it has characters that nobody can type",
-            hint=f"choose one of {_LEAST} to {_MOST} printable characters",
-            exit_code=ExitCode.USAGE,
-        )
+    if wrong := problem(password):
+        hint = f"choose one of {LEAST} to {_MOST} printable characters"
+        raise InstallerError("set the administrator's password", wrong, hint=hint, exit_code=ExitCode.USAGE)
     write_private(hash_file(directory), _hash(password))
     made_file(directory).unlink(missing_ok=True)
+
+
+def choose(plan: InstallPlan, password: str | None) -> None:
+    """Keep the hash of what was typed before the install of `plan`; None leaves it to Craton to make a password.
+
+    Raises InstallerError (usage).
+    """
+    directory = ClusterDirectory.of(plan.name)
+    if password is None:
+        hash_file(directory).unlink(missing_ok=True)
+    else:
+        set_password(directory, password)
 
 
 def password_hash(directory: ClusterDirectory, known: str, *, make: bool) -> str:

@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Footer, Static
 
+from installer.cluster import administrator
 from installer.common.errors import ExitCode
 from installer.common.text import tilde
 from installer.operations.login import connection_tests
@@ -392,8 +393,19 @@ class WizardScreen(CratonScreen[None]):
         self.app.push_screen(SaveDialog(self._output or Path.cwd() / f"{plan.name}.yaml"), save)
 
     def _save_and_review(self, plan: InstallPlan, path: Path) -> None:
+        """Save the plan and review it, once it is known how its administrator will sign in."""
+        from screens.dialogs.password import PasswordDialog
+
+        if administrator.is_asked_for(plan):
+            self.app.push_screen(PasswordDialog(plan.administrator), lambda typed: self._save(plan, path, typed))
+        else:
+            self._save(plan, path)
+
+    def _save(self, plan: InstallPlan, path: Path, password: str | None = None) -> None:
         def work() -> None:
             planfile.save(path, plan)
+            if administrator.is_asked_for(plan):
+                administrator.choose(plan, password)
             if self._state.drafted:
                 draft.discard_draft()
 

@@ -12,6 +12,7 @@ import bcrypt
 import pytest
 from ruamel.yaml import YAML
 
+from installer.cli import sign_in
 from installer.cluster import administrator, identity, manifests
 from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.common.errors import InstallerError
@@ -142,3 +143,30 @@ def test_administrators_are_the_plans_and_the_console_has_no_rights() -> None:
     ]  # fmt: skip
     console = list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(plan, "console"))))
     assert not [each for each in console if "Role" in each["kind"]]
+
+
+def test_a_password_chosen_before_the_install_is_the_one_that_the_install_brings(
+    cluster: FakeCluster, directory: ClusterDirectory
+) -> None:
+    assert administrator.is_asked_for(PLAN)
+    administrator.choose(PLAN, "correct horse battery")
+    assert administrator.hash_file(directory).stat().st_mode & 0o777 == 0o600
+    SignInSecrets(PLAN).apply(cluster.context())
+    [user] = dex(cluster)["staticPasswords"]
+    assert bcrypt.checkpw(b"correct horse battery", user["hash"].encode())
+    administrator.choose(PLAN, None)
+    assert not administrator.hash_file(directory).exists()
+
+
+@pytest.mark.parametrize("change", [{"platform": "rehearsal"}, {"addons": {"sign_in": False, "console": False}}])
+def test_nobody_is_asked_for_a_password_that_nobody_would_need(change: dict[str, Any], cluster: FakeCluster) -> None:
+    del cluster  # its home
+    assert not administrator.is_asked_for(InstallPlan.model_validate(PLAN.model_dump() | change))
+
+
+def test_on_a_plain_terminal_it_is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["short", "correct horse battery", "another", "correct horse battery", "correct horse battery"])
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: next(typed))
+    assert sign_in._typed_twice("ada@example.test", administrator.problem) == "correct horse battery"
+    monkeypatch.setattr("getpass.getpass", lambda _prompt: "")
+    assert sign_in._typed_twice("ada@example.test", administrator.problem) is None

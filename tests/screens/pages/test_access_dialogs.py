@@ -22,6 +22,7 @@ from screens.dialogs.choice import ChoiceDialog
 from screens.dialogs.failure import FailureDialog
 from screens.dialogs.host_keys import HostKeysDialog, RebuiltDialog
 from screens.dialogs.passphrase import PassphraseDialog
+from screens.dialogs.password import PasswordDialog
 from screens.dialogs.reaching import ReachingDialog
 from screens.models.subject import Subject
 from screens.pages.review import ReviewScreen
@@ -232,3 +233,26 @@ async def test_looking_at_machines_can_be_given_up(
         await until(pilot, lambda: all(worker.is_finished for worker in pilot.app.workers), "the end of all work")
         assert isinstance(pilot.app.screen, ReviewScreen)
     assert started == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words", "answers"),
+    [
+        (["short", "enter"], "It has 5 bytes. Use 12 to 72.", []),
+        (["correct horse", "enter", "correct house", "enter"], "The two are not the same.", []),
+        (["correct horse", "enter", "correct horse", "enter"], "", ["correct horse"]),
+        (["correct horse", "escape"], "", [None]),
+    ],
+)
+async def test_a_password_is_typed_twice_and_never_shown(keys: list[str], words: str, answers: list[Any]) -> None:
+    given: list[Any] = []
+    async with asking(PasswordDialog("ada@example.test"), given).run_test() as pilot:
+        await shows(pilot, "Password with which ada@example.test will sign in")
+        for key in keys:
+            await pilot.press(*([key] if key in ("enter", "escape") else list(key)))
+            assert key not in visible(pilot)
+        if words:
+            await shows(pilot, words)
+        else:
+            await until(pilot, lambda: given)
+    assert given == answers

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from installer.cluster import administrator
+from installer.common.paths import ClusterDirectory
 from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import Notify, Trial
 from installer.plan import planfile
@@ -18,6 +20,7 @@ from installer.plan.questions import draft, reading
 from installer.plan.questions.catalogue import question_of
 from installer.plan.sections import SSH
 from screens.app import CratonApp
+from screens.dialogs.password import PasswordDialog
 from screens.pages.review import ReviewScreen
 from screens.pages.wizard import WizardScreen
 from screens.widgets import inventory as widget
@@ -249,7 +252,12 @@ async def test_what_was_typed_is_in_the_plan(wizard: Wizard, tmp_path: Path) -> 
         await pilot.pause()
         await pilot.press(*["ctrl+down"] * 7)
         await settle(pilot)
-        assert isinstance(pilot.app.screen, ReviewScreen)
+        assert isinstance(pilot.app.screen, PasswordDialog)
+        await pilot.press(*"correct horse", "enter", *"correct horse", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+    kept = administrator.hash_file(ClusterDirectory.of("demo")).read_text()
+    assert kept.startswith("$2b$12$")
+    assert "correct horse" not in (tmp_path / "demo.yaml").read_text()
     plan = planfile.load(tmp_path / "demo.yaml")
     assert (plan.masters, plan.infra, plan.workers, plan.ssh.user) == (3, 1, 2, "ada")
     assert [host.address for host in plan.inventory] == [*(f"10.0.0.{n}" for n in range(4, 9)), "web"]
