@@ -250,7 +250,7 @@ async def test_what_was_typed_is_in_the_plan(wizard: Wizard, tmp_path: Path) -> 
         text = await open_page(pilot)
         text.insert("10.0.0.[4-8]\nada@web:2222 internal=10.0.0.9 role=worker")
         await pilot.pause()
-        await pilot.press(*["ctrl+down"] * 7)
+        await pilot.press("ctrl+r")
         await settle(pilot)
         assert isinstance(pilot.app.screen, PasswordDialog)
         await pilot.press(*"correct horse", "enter", *"correct horse", "enter")
