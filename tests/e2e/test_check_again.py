@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 from tests.craton import Craton
+from tests.doubles.installed import Installed
 
 
 def verdicts(report: dict[str, Any], machine: str) -> dict[str, str]:
     return {one["check"]: one["verdict"] for one in report["findings"] if one["machine"] == machine}
 
 
-def test_one_check_on_one_machine_one_machine_or_one_check_everywhere(craton: Craton) -> None:
-    craton.run("apply", str(craton.plan(masters=1, workers=1)), "--yes", "--speed", "100")
+def test_one_check_on_one_machine_one_machine_or_one_check_everywhere(craton: Craton, installed: Installed) -> None:
+    installed(masters=1, workers=1)
     kept = craton.home / "clusters/demo/health.json"
     report = json.loads(kept.read_text())
     for one in report["findings"]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.craton import Craton
+from tests.doubles.installed import Installed
 
 HEAVY = (
     "textual", "paramiko", "asyncssh", "cryptography", "ruamel.yaml", "stamina",
@@ -150,12 +151,12 @@ def test_a_reader_that_goes_away_is_no_error(craton: Craton) -> None:
     assert done.stderr == ""
 
 
-def test_a_damaged_cluster_hides_no_other(craton: Craton) -> None:
+def test_a_damaged_cluster_hides_no_other(craton: Craton, installed: Installed) -> None:
     damaged = craton.home / "clusters/damaged"
     damaged.mkdir(parents=True)
     (damaged / "journal.db").touch()
     (damaged / "plan.yaml").write_text("masters: [")
-    craton.run("apply", str(craton.plan(masters=1, workers=1)), "--yes", "--speed", "100")
+    installed(masters=1, workers=1)
     states = {one["name"]: one["state"] for one in craton.json("list")}
     assert states == {"damaged": "unreadable", "demo": "installed"}
     assert "plan.yaml:1:" in craton.run("resume", "damaged", expect=3).stderr

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.craton import Craton
+from tests.doubles.installed import Installed
 
 SPEED = ("--speed", "100")
 
@@ -31,9 +32,10 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 }  # fmt: skip
 
 
-def test_every_command_says_what_is_wrong_with_the_journal_and_what_needs_none_works(craton: Craton) -> None:
-    path = craton.plan(masters=1, workers=1)
-    craton.run("apply", str(path), "--yes", "--plain", *SPEED)
+def test_every_command_says_what_is_wrong_with_the_journal_and_what_needs_none_works(
+    craton: Craton, installed: Installed
+) -> None:
+    path = installed(masters=1, workers=1)
     journal = craton.home / "clusters" / "demo" / "journal.db"
     with closing(sqlite3.connect(journal)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
