@@ -113,6 +113,21 @@ ALLOWED: dict[str, list[object]] = {
     "aws.dns": ["route53", "manual"],
     "aws.hosted_zone": [None, "Z0123456789ABC"],
     "aws.termination_protection": [True, False],
+    "gcp.project": [None, "my-project-1", "example.com:my-project"],
+    "gcp.impersonate": [None, "craton@my-project.iam.gserviceaccount.com"],
+    "gcp.region": ["europe-west3", "northamerica-northeast2"],
+    "gcp.zones": [[], ["europe-west3-a", "europe-west3-b"]],
+    "gcp.master_type": ["e2-standard-2", "n2-custom-8-16384", "c4a-standard-16-lssd"],
+    "gcp.infra_type": ["e2-small"],
+    "gcp.worker_type": ["a3-highgpu-8g", "custom-4-8192"],
+    "gcp.image": ["debian-13", "ubuntu-24.04"],
+    "gcp.disk_size": [20, 65_536],
+    "gcp.kms_key": [None, "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"],
+    "gcp.network": [None, "default"],
+    "gcp.subnetwork": [None, "nodes-1"],
+    "gcp.network_project": [None, "host-project"],
+    "gcp.dns": ["cloud-dns", "manual"],
+    "gcp.managed_zone": [None, "example-com"],
 }
 
 REFUSED: dict[str, list[object]] = {
@@ -182,6 +197,21 @@ REFUSED: dict[str, list[object]] = {
     "aws.dns": ["", "cloudflare", None],
     "aws.hosted_zone": ["", "example.com", 1],
     "aws.termination_protection": [0, "yes", None],
+    "gcp.project": ["", "My Project", 1],
+    "gcp.impersonate": ["", "ada@example.com", 1],
+    "gcp.region": ["", "Frankfurt", "europe-west3-a", None],
+    "gcp.zones": [None, "europe-west3-a", 1],
+    "gcp.master_type": ["", "large", "m7i.large", None],
+    "gcp.infra_type": ["", "large", 1],
+    "gcp.worker_type": ["", "large", 1],
+    "gcp.image": ["", "debian-12", None],
+    "gcp.disk_size": [19, 65_537, "50", None],
+    "gcp.kms_key": ["", "my-key", 1],
+    "gcp.network": ["", "My network", 1],
+    "gcp.subnetwork": ["", "10.0.0.0/16", 1],
+    "gcp.network_project": ["", "My Project", 1],
+    "gcp.dns": ["", "cloudflare", None],
+    "gcp.managed_zone": ["", "example.com", 1],
 }  # fmt: skip
 
 

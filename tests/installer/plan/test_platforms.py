@@ -20,7 +20,7 @@ SHARED = {"firewall": bool, "load_balancers": bool}
 
 
 def test_the_platforms_are_found_in_the_order_in_which_people_choose() -> None:
-    assert list(PLATFORMS) == ["rehearsal", "machines", "local", "aws"]
+    assert list(PLATFORMS) == ["rehearsal", "machines", "local", "aws", "gcp"]
     assert DEFAULT == "rehearsal"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
+from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, words
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.aws.conflicts import CONFLICTS
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
@@ -16,18 +17,12 @@ if TYPE_CHECKING:
 PLACE = 4
 
 _PLACED = always(Risk.REFUSED, "machines, subnets and names can't move within AWS; another place means another cluster")
-_LATER = always(Risk.SAFE, "machines that exist keep theirs; those that join later get it")
 
 
 def _settings() -> type[Aws]:
     from installer.plan.platforms.aws.settings import Aws
 
     return Aws
-
-
-def _list(text: str) -> tuple[str, ...]:
-    """Words with spaces or commas between them; none for nothing and for `none`."""
-    return tuple((or_none(text) or "").replace(",", " ").split())
 
 
 def _images(_answers: Answers) -> tuple[Choice, ...]:
@@ -52,16 +47,7 @@ def _route53(answers: Answers) -> bool:
     return str(answers.get("aws.dns", "route53")) == "route53"
 
 
-def _machine_type(role: str, noun: str, why: str) -> Question:
-    return Question(
-        f"aws.{role}_type",
-        f"--aws-{role}-type",
-        f"{noun} type",
-        f"Which instance type should the {noun.lower()}s have?",
-        why,
-        change=_LATER,
-    )
-
+_machine_type = machine_type("aws", "Which instance type should the {}s have?")
 
 REGISTRATION = Registration(
     PlatformTraits(
@@ -91,7 +77,7 @@ REGISTRATION = Registration(
                 "Which profile of ~/.aws/config should Craton use? (empty for the default credentials)",
                 "The profile may use SSO or assume a role. Craton stores no credentials.",
                 read=or_none,
-                change=always(Risk.SAFE, "it only changes how Craton signs in"),
+                change=SIGN_IN,
             ),
             Question(
                 "aws.region",
@@ -107,7 +93,7 @@ REGISTRATION = Registration(
                 "Zones",
                 "Which availability zones? (with commas; empty for the region's first three)",
                 "The machines of each role are spread over them, so a cluster with 3 masters survives the loss of one.",
-                read=_list,
+                read=words,
                 change=_PLACED,
             ),
             _machine_type("master", "Master", "etcd needs fast disks more than processors; 2 vCPU and 8 GiB do."),
@@ -121,7 +107,7 @@ REGISTRATION = Registration(
                 "Craton finds the newest image of the publisher by its owner and name.",
                 kind=Kind.CHOICE,
                 choices=_images,
-                change=_LATER,
+                change=LATER,
             ),
             Question(
                 "aws.disk_size",
@@ -130,7 +116,7 @@ REGISTRATION = Registration(
                 "How large should each machine's disk be, in GiB?",
                 "Disks are encrypted gp3 volumes, deleted with their machine.",
                 kind=Kind.INTEGER,
-                change=_LATER,
+                change=LATER,
             ),
             Question(
                 "aws.kms_key",
@@ -139,7 +125,7 @@ REGISTRATION = Registration(
                 "Which KMS key should encrypt the disks? (empty for the account's key for EBS)",
                 "Craton needs the right to use it (kms:CreateGrant).",
                 read=or_none,
-                change=_LATER,
+                change=LATER,
             ),
             Question(
                 "aws.termination_protection",
@@ -148,7 +134,7 @@ REGISTRATION = Registration(
                 "Should AWS refuse to terminate the machines?",
                 "It keeps mistakes in the console from costing you a machine. `craton destroy` lifts it first.",
                 kind=Kind.YES_NO,
-                change=_LATER,
+                change=LATER,
             ),
             Question(
                 "aws.vpc",
@@ -166,7 +152,7 @@ REGISTRATION = Registration(
                 "Which of its public subnets? (one for each zone, in the zones' order)",
                 "Craton changes neither the VPC nor the subnets; it adds security groups.",
                 applies=_existing_vpc,
-                read=_list,
+                read=words,
                 change=_PLACED,
             ),
         ),
@@ -179,7 +165,7 @@ REGISTRATION = Registration(
                 "With Route 53, Craton makes and removes them. Otherwise it shows you what to create.",
                 kind=Kind.CHOICE,
                 choices=_dns,
-                change=always(Risk.CAREFUL, "records that exist are changed or left to you"),
+                change=DNS,
             ),
             Question(
                 "aws.hosted_zone",

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
-from installer.plan.fields import Part, refuse
-
-MAX_ZONES = 4
-"""A machine network is cut into four subnets of the same size."""
+from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, matching
+from installer.plan.fields import Part
 
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,2}-[0-9]{1,2}")
 _ZONE = re.compile(r"[a-z]{2,3}(-[a-z]+){1,2}-[0-9]{1,2}[a-z]")
@@ -23,35 +21,20 @@ _PROFILE = re.compile(r"[^\s\[\]]{1,64}")
 _HOSTED = re.compile(r"Z[A-Z0-9]{1,31}")
 
 
-def _matching(pattern: re.Pattern[str], message: str, *, optional: bool = False) -> BeforeValidator:
-    def valid(value: object) -> object:
-        if (value is None and optional) or (isinstance(value, str) and pattern.fullmatch(value)):
-            return value
-        raise refuse(value, message)
-
-    return BeforeValidator(valid)
-
-
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) < len(values):
-        raise refuse(values, "List each once.")
-    return values
-
-
-InstanceType = Annotated[str, _matching(_TYPE, "Enter an instance type such as m7i.large.")]
-Zone = Annotated[str, _matching(_ZONE, "Enter availability zones such as eu-central-1a.")]
-Subnet = Annotated[str, _matching(_SUBNET, "Enter subnet ids such as subnet-0123456789abcdef0.")]
+InstanceType = Annotated[str, matching(_TYPE, "Enter an instance type such as m7i.large.")]
+Zone = Annotated[str, matching(_ZONE, "Enter availability zones such as eu-central-1a.")]
+Subnet = Annotated[str, matching(_SUBNET, "Enter subnet ids such as subnet-0123456789abcdef0.")]
 
 
 class Aws(Part):
     """Settings of the platform `aws`."""
 
     profile: Annotated[
-        str | None, _matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.", optional=True)
+        str | None, matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.", optional=True)
     ] = None
     """Profile of ~/.aws/config; None for the default credentials."""
-    region: Annotated[str, _matching(_REGION, "Enter a region such as eu-central-1.")] = "eu-central-1"
-    zones: Annotated[tuple[Zone, ...], Field(max_length=MAX_ZONES, strict=False), AfterValidator(_each_once)] = ()
+    region: Annotated[str, matching(_REGION, "Enter a region such as eu-central-1.")] = "eu-central-1"
+    zones: Annotated[tuple[Zone, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
     """Availability zones over which each role's machines are spread; none for the region's first three."""
     master_type: InstanceType = "m7i.large"
     infra_type: InstanceType = "m7i.large"
@@ -59,16 +42,16 @@ class Aws(Part):
     image: Literal["debian-13", "ubuntu-24.04"] = "debian-13"
     disk_size: Annotated[int, Field(ge=20, le=16_384)] = 50
     """GiB of each machine's encrypted gp3 disk."""
-    kms_key: Annotated[str | None, _matching(_KEY, "Enter the id, alias or ARN of a KMS key.", optional=True)] = None
+    kms_key: Annotated[str | None, matching(_KEY, "Enter the id, alias or ARN of a KMS key.", optional=True)] = None
     """KMS key of the disks; None for the account's own key for EBS."""
-    vpc: Annotated[str | None, _matching(_VPC, "Enter a VPC id such as vpc-0123456789abcdef0.", optional=True)] = None
+    vpc: Annotated[str | None, matching(_VPC, "Enter a VPC id such as vpc-0123456789abcdef0.", optional=True)] = None
     """An existing VPC; None for one of the cluster's own."""
-    subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), AfterValidator(_each_once)] = ()
+    subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
     """Public subnets of that VPC, one for each of `zones`, in their order."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
     hosted_zone: Annotated[
-        str | None, _matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)
+        str | None, matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)
     ] = None
     """Id of the Route 53 zone; None for the public zone that fits the subdomain best."""
     termination_protection: bool = False

@@ -56,6 +56,7 @@ def test_the_pages_come_in_the_wizards_order() -> None:
         "Platform",
         "Machines",
         "AWS",
+        "Google Cloud",
         "Masters",
         "Workers",
         "Ingress",
@@ -84,7 +85,7 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert all(id in rules.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
     asking_for_all = {"artifacts.proxy": "http://proxy.test:3128", "aws.vpc": "vpc-0123456789abcdef0",
-                      "certificate.source": "ca", "dns.provider": "rfc2136"}  # fmt: skip
+                      "gcp.network": "default", "certificate.source": "ca", "dns.provider": "rfc2136"}  # fmt: skip
     everywhere = (complete({"platform": platform} | asking_for_all) for platform in PLATFORMS)
     full = next(answers for answers in everywhere if question.applies(answers))
     default = reading.default(question, full)

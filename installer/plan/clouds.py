@@ -1,0 +1,71 @@
+"""What plans have in common wherever machines are made in a cloud: questions, conflicts, the risk of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from installer.plan.change import Risk, always
+from installer.plan.conflict import Conflict, ConflictRule
+from installer.plan.question import Question, or_none
+
+if TYPE_CHECKING:
+    from installer.plan.common_settings import CommonSettings
+
+LATER = always(Risk.SAFE, "machines that exist keep theirs; those that join later get it")
+SIGN_IN = always(Risk.SAFE, "it only changes how Craton signs in")
+DNS = always(Risk.CAREFUL, "records that exist are changed or left to you")
+_LOOPBACK = IPv4Network("127.0.0.0/8")
+_USER = ("networks", "user")
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words with spaces or commas between them; none for nothing and for `none`."""
+    return tuple((or_none(text) or "").replace(",", " ").split())
+
+
+def machine_type(section: str, prompt: str) -> Callable[[str, str, str], Question]:
+    """Makes the question for the type of one role's machines: role, noun, why. `prompt` has a place for the noun."""
+
+    def question(role: str, noun: str, why: str) -> Question:
+        return Question(
+            f"{section}.{role}_type",
+            f"--{section}-{role}-type",
+            f"{noun} type",
+            prompt.format(noun.lower()),
+            why,
+            change=LATER,
+        )
+
+    return question
+
+
+def zones_elsewhere(section: str, region: str, zones: Sequence[str]) -> Iterator[Conflict]:
+    """Zones whose name does not begin with the region's."""
+    for number, zone in enumerate(zones):
+        if not zone.startswith(region):
+            message = f"{zone} is not in {region}. Choose zones of that region, or another region."
+            yield (section, "zones", number), f"'{zone}'", message
+
+
+def conflicts(section: str, cloud: str) -> tuple[ConflictRule, ...]:
+    """Rules that hold in every cloud, of the platform `section`, called `cloud`."""
+
+    def nobody_in(plan: CommonSettings, _settings: Any) -> Iterator[Conflict]:
+        if plan.networks.user.subnet_of(_LOOPBACK):
+            message = (
+                f"Machines in {cloud} would let nobody in from outside. "
+                "Enter the public address that you and Craton connect from, such as 203.0.113.7/32."
+            )
+            yield _USER, f"'{plan.networks.user}'", message
+
+    def names_twice(plan: CommonSettings, _settings: Any) -> Iterator[Conflict]:
+        if plan.dns.provider != "hosts":  # it would publish the machines' private addresses
+            message = (
+                f"In {cloud}, {section}.dns says who publishes the cluster's names. Choose it there, and provider: "
+                "hosts here."
+            )
+            yield ("dns", "provider"), f"'{plan.dns.provider}'", message
+
+    return ConflictRule((_USER,), nobody_in), ConflictRule((("dns", "provider"),), names_twice)
