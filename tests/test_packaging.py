@@ -11,10 +11,10 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email import message_from_bytes
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,21 @@ def importers() -> Mapping[str, frozenset[Path]]:
                 top = module.partition(".")[0]
                 if top in sys.stdlib_module_names or top in (*PACKAGES, "assets"):
                     continue
-                for owner in owners.get(top, [f"{module} (not installed)"]):
+                for owner in owners_of(module, owners.get(top, [f"{module} (not installed)"])):
                     found.setdefault(canonical(owner), set()).add(path.relative_to(ROOT))
     return {owner: frozenset(paths) for owner, paths in found.items()}
+
+
+def owners_of(module: str, candidates: Sequence[str]) -> Sequence[str]:
+    """Of distributions that share a top name (`google`), the one that brings this module, or what has it in it."""
+    while len(candidates) > 1 and "." in module:
+        start = module.replace(".", "/")
+        own = [name for name in candidates if any(str(file).startswith((f"{start}/", f"{start}.py"))
+                                                  for file in distribution(name).files or ())]  # fmt: skip
+        if own:
+            return own
+        module = module.rpartition(".")[0]
+    return candidates
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -67,7 +79,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_every_dependency_is_imported() -> None:

@@ -9,7 +9,7 @@ import asyncio
 import socket
 import tempfile
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from installer.platforms.rehearsal.simulator.machine import StandIn
 from installer.platforms.rehearsal.simulator.pace import Pace
 from installer.platforms.rehearsal.simulator.site import Site
 from tests.doubles.cloud import cloud_init, first_boot
+from tests.doubles.cloud.cloud_init import Boot
 from tests.doubles.cloud.machines import Launch, Opening
 from tests.patience import PATIENCE
 
@@ -108,9 +109,12 @@ class _Login(asyncssh.SSHServer):
 
 
 class StandIns:
-    """Implements `Machines`. `deaf` are ids of instances that never boot far enough to answer."""
+    """Implements `Machines`; `read` says what the system does with user data. `deaf` are ids of instances that never
+    boot far enough to answer.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[bytes], Boot] = cloud_init.read) -> None:
+        self._read = read
         self.deaf: set[str] = set()
         self._room = tempfile.TemporaryDirectory(prefix="craton-stand-ins-")
         self._path = Path(self._room.name)
@@ -176,7 +180,7 @@ class StandIns:
 
     async def _boot(self, machine: Machine) -> None:
         launch = machine.launch
-        boot = cloud_init.read(launch.user_data)
+        boot = self._read(launch.user_data)
         machine.console += [f"[    0.000000] Linux version 6.12 ({launch.image})", *boot.console]
         key = asyncssh.generate_private_key("ssh-ed25519")
         public = " ".join(key.export_public_key().decode().split()[:2])

@@ -1,0 +1,169 @@
+"""Machines as Compute Engine makes them: in bulk, slowly, and not at all where there is no room.
+
+https://cloud.google.com/compute/docs/instances/multiple/about-bulk-creation
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from tests.doubles.cloud import guest_agent
+from tests.doubles.cloud.machines import Launch
+from tests.doubles.gcp.calls import Call, handles, last
+from tests.doubles.gcp.faults import Failed, Refused
+from tests.doubles.gcp.lists import listed
+from tests.doubles.gcp.project import PROJECT, REGION, TYPES, Project
+
+_HOST = "https://www.googleapis.com/compute/v1/projects"
+
+
+@handles("compute.instances.list", "compute.instances.aggregatedList")
+def list_instances(project: Project, call: Call) -> dict[str, Any]:
+    """Each list is a look: what is on its way comes closer to its end."""
+    for one in list(project.of("instances")):
+        one["looks"] = one.get("looks", 0) + 1
+        if one["status"] == "STAGING" and one["looks"] > project.lag.staging:
+            one["status"] = "RUNNING"
+            one["networkInterfaces"][0]["accessConfigs"][0]["natIP"] = one["own"]
+        elif one["status"] == "STOPPING" and one["looks"] > project.lag.stopping:
+            _end(project, one)
+    return listed(call, [_shown(one) for one in project.of("instances")])
+
+
+@handles("compute.instances.bulkInsert")
+def bulk_insert(project: Project, call: Call) -> dict[str, Any]:
+    zone, properties = call.scope, call.body["instanceProperties"]
+    names = sorted(call.body.get("perInstanceProperties") or {})
+    if int(call.body["count"]) != len(names):
+        raise Refused(400, "invalid", "Invalid value for field 'count': it must match perInstanceProperties.")
+    for name in names:
+        key = ("instances", zone, name)
+        if key in project.things or key in project.reserved:
+            raise Refused(409, "alreadyExists", f"The resource 'projects/{PROJECT}/{key}' already exists")
+    subnet = project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
+    _check_account(project, properties["serviceAccounts"][0]["email"])
+    if "compute.vmExternalIpAccess" in project.policies:
+        words = f"Constraint constraints/compute.vmExternalIpAccess violated for project {PROJECT}. Add instance to it"
+        raise Refused(412, "conditionNotMet", words)
+    keys = {("instances", zone, name) for name in names}
+    project.reserved |= keys
+
+    def done() -> None:
+        project.reserved -= keys
+        _check_room(project, zone, properties, len(names))
+        for name in names:
+            _make(project, zone, name, properties, subnet)
+
+    return project.begin(call.method, ("instances", zone, names[0]), done, str(call.params.get("requestId") or ""))
+
+
+@handles("compute.instances.delete")
+def delete(project: Project, call: Call) -> dict[str, Any]:
+    found = project.thing("instances", call.scope, call.params["instance"])
+
+    def done() -> None:
+        if found["status"] != "STOPPING":
+            found["status"], found["looks"] = "STOPPING", 0
+            project.machines.stop(found["id"])
+
+    done()  # it begins to stop at once
+    return project.begin(call.method, ("instances", call.scope, found["name"]), done, call.params.get("requestId", ""))
+
+
+@handles("compute.instances.deleteAccessConfig")
+def delete_way(project: Project, call: Call) -> dict[str, Any]:
+    found = project.thing("instances", call.scope, call.params["instance"])
+
+    def done() -> None:
+        found["networkInterfaces"][0]["accessConfigs"] = []
+        project.machines.attach(found["id"], "")
+
+    return project.begin(call.method, ("instances", call.scope, found["name"]), done, call.params.get("requestId", ""))
+
+
+@handles("compute.instances.addAccessConfig")
+def add_way(project: Project, call: Call) -> dict[str, Any]:
+    found = project.thing("instances", call.scope, call.params["instance"])
+    if found["networkInterfaces"][0].get("accessConfigs"):
+        raise Refused(400, "invalid", "At most one access config currently supported.")
+    if call.body.get("natIP") not in [one["address"] for one in project.of("addresses")]:
+        raise Refused(400, "invalid", "Invalid value for field 'natIP': it is not reserved in the region.")
+
+    def done() -> None:
+        found["networkInterfaces"][0]["accessConfigs"] = [dict(call.body)]
+        project.machines.attach(found["id"], call.body["natIP"])
+
+    return project.begin(call.method, ("instances", call.scope, found["name"]), done, call.params.get("requestId", ""))
+
+
+def _check_account(project: Project, mail: str) -> None:
+    """A new service account is not known to Compute Engine at once."""
+    found = project.accounts.get(mail)
+    seen = found["seen"] if found else 0
+    if found:
+        found["seen"] = seen + 1
+    if found is None or seen < project.lag.service_account:
+        words = f"The resource '{mail}' of type 'serviceAccount' was not found."
+        raise Refused(400, "resourceNotFound", words)
+
+
+def _check_room(project: Project, zone: str, properties: dict[str, Any], number: int) -> None:
+    kind = properties["machineType"]
+    if kind not in TYPES:
+        raise Failed("RESOURCE_NOT_FOUND", f"The resource 'machineTypes/{kind}' was not found")
+    if zone in project.full_zones:
+        words = f"The zone 'projects/{PROJECT}/zones/{zone}' does not have enough resources available."
+        raise Failed("ZONE_RESOURCE_POOL_EXHAUSTED", words)
+    metric = "C4A_CPUS" if kind.startswith("c4a") else "CPUS"
+    used = sum(TYPES[last(one["machineType"])] for one in project.of("instances"))
+    wanted = {metric: used + number * TYPES[kind], "IN_USE_ADDRESSES": len(project.of("instances")) + number}
+    for name, total in wanted.items():
+        if total > project.quotas[name]:
+            limit = project.quotas[name]
+            raise Failed("QUOTA_EXCEEDED", f"Quota '{name}' exceeded.  Limit: {limit} in region {REGION}.")
+
+
+def _make(project: Project, zone: str, name: str, properties: dict[str, Any], subnet: dict[str, Any]) -> None:
+    taken = {one["networkInterfaces"][0]["networkIP"] for one in project.of("instances")}
+    hosts = iter(ipaddress.ip_network(subnet["ipCidrRange"]).hosts())
+    next(hosts)  # the gateway's
+    private = next(str(one) for one in hosts if str(one) not in taken)
+    id, public = project.number(), project.next_address()
+    disk = properties["disks"][0]
+    made = {
+        "id": id, "name": name, "status": "STAGING", "own": public, "labels": properties.get("labels") or {},
+        "zone": f"{_HOST}/{PROJECT}/zones/{zone}", "machineType": f"machineTypes/{properties['machineType']}",
+        "networkInterfaces": [{
+            "network": subnet["network"], "subnetwork": subnet["selfLink"], "networkIP": private,
+            "accessConfigs": [{"name": "external-nat", "type": "ONE_TO_ONE_NAT"}],
+        }],
+    }  # fmt: skip
+    project.things["instances", zone, name] = made
+    project.things["disks", zone, name] = {
+        "id": project.number(), "name": name, "zone": made["zone"], "users": [f"instances/{name}"],
+        "labels": disk["initializeParams"].get("labels") or {}, "autoDelete": disk.get("autoDelete", False),
+    }  # fmt: skip
+    metadata = {one["key"]: one["value"] for one in properties["metadata"]["items"]}
+    document = guest_agent.document(id, name, zone, metadata)
+    project.machines.start(
+        Launch(
+            id, 0, private, public, document, zone, REGION, properties["machineType"],
+            last(disk["initializeParams"]["sourceImage"]), "x86_64", tuple(properties["tags"]["items"]), True, 0,
+            made["labels"],  # type: ignore[arg-type]
+        )
+    )  # fmt: skip
+
+
+def _end(project: Project, found: dict[str, Any]) -> None:
+    zone, name = last(found["zone"]), found["name"]
+    del project.things["instances", zone, name]
+    disk = project.things.get(("disks", zone, name))
+    if disk and disk["autoDelete"]:
+        del project.things["disks", zone, name]
+    for group in project.of("instanceGroups", zone):
+        group["members"] = [one for one in group.get("members", ()) if one != name]
+
+
+def _shown(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if key not in ("looks", "own")}

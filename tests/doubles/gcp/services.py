@@ -1,0 +1,185 @@
+"""What is not Compute Engine's things and machines: its catalogue and operations, IAM, Cloud DNS, Service Usage."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tests.doubles.gcp.calls import Call, handles, last
+from tests.doubles.gcp.faults import Refused
+from tests.doubles.gcp.lists import listed
+from tests.doubles.gcp.project import PROJECT, REGION, TYPES, ZONES, Project
+
+_HOST = "https://www.googleapis.com/compute/v1/projects"
+_IMAGES = {("debian-cloud", "debian-13"), ("debian-cloud", "debian-13-arm64"),
+           ("ubuntu-os-cloud", "ubuntu-2404-lts-amd64"), ("ubuntu-os-cloud", "ubuntu-2404-lts-arm64")}  # fmt: skip
+
+
+@handles("compute.zoneOperations.wait", "compute.regionOperations.wait", "compute.globalOperations.wait")
+def wait(project: Project, call: Call) -> dict[str, Any]:
+    found = project.operations.get(str(call.params["operation"]))
+    if found is None or found.scope != call.scope:
+        raise Refused(404, "notFound", f"The resource 'operations/{call.params['operation']}' was not found")
+    project.complete(found)
+    return project.shown(found)
+
+
+@handles("compute.projects.get")
+def get_project(project: Project, call: Call) -> dict[str, Any]:
+    return {"name": PROJECT, "quotas": _quotas(project, "NETWORKS", "FIREWALLS")}
+
+
+@handles("compute.regions.get")
+def get_region(project: Project, call: Call) -> dict[str, Any]:
+    if call.params["region"] != REGION:
+        raise Refused(404, "notFound", f"The resource 'regions/{call.params['region']}' was not found")
+    zones = [f"{_HOST}/{PROJECT}/zones/{zone}" for zone in ZONES]
+    names = [name for name in project.quotas if name not in ("NETWORKS", "FIREWALLS")]
+    return {"name": REGION, "zones": zones, "status": "UP", "quotas": _quotas(project, *names)}
+
+
+def _quotas(project: Project, *names: str) -> list[dict[str, Any]]:
+    used = {"NETWORKS": len(project.of("networks")), "FIREWALLS": len(project.of("firewalls")),
+            "INSTANCES": len(project.of("instances"))}  # fmt: skip
+    return [{"metric": name, "limit": project.quotas[name], "usage": float(used.get(name, 0))} for name in names]
+
+
+@handles("compute.machineTypes.aggregatedList")
+def machine_types(project: Project, call: Call) -> dict[str, Any]:
+    every = [
+        {"name": name, "guestCpus": cpus, "zone": f"zones/{zone}"} for zone in ZONES for name, cpus in TYPES.items()
+    ]
+    return listed(call, every)
+
+
+@handles("compute.images.getFromFamily")
+def image(project: Project, call: Call) -> dict[str, Any]:
+    where, family = call.params["project"], call.params["family"]
+    if (where, family) not in _IMAGES:
+        raise Refused(404, "notFound", f"The resource 'projects/{where}/global/images/family/{family}' was not found")
+    return {"name": f"{family}-v20261112", "family": family, "status": "READY"}
+
+
+@handles("iam.projects.serviceAccounts.create")
+def create_account(project: Project, call: Call) -> dict[str, Any]:
+    mail = f"{call.body['accountId']}@{PROJECT}.iam.gserviceaccount.com"
+    if not 6 <= len(call.body["accountId"]) <= 30:
+        raise Refused(400, "badRequest", "The account id must be from 6 to 30 characters long.")
+    if mail in project.accounts:
+        raise Refused(
+            409, "alreadyExists", f"Service account {call.body['accountId']} already exists within {PROJECT}."
+        )
+    project.accounts[mail] = {**call.body.get("serviceAccount", {}), "email": mail, "seen": 0}
+    return project.accounts[mail]
+
+
+@handles("iam.projects.serviceAccounts.get", "iam.projects.serviceAccounts.delete")
+def account(project: Project, call: Call) -> dict[str, Any]:
+    mail = last(call.params["name"])
+    if mail not in project.accounts:
+        raise Refused(404, "notFound", f"Unknown service account {mail}")
+    if call.method.verb == "get":
+        return project.accounts[mail]
+    del project.accounts[mail]
+    gone = f"serviceAccount:{mail}"
+    for binding in project.bindings:
+        binding["members"] = [f"deleted:{one}?uid=1" if one == gone else one for one in binding["members"]]
+    return {}
+
+
+@handles("iam.projects.serviceAccounts.list")
+def accounts(project: Project, call: Call) -> dict[str, Any]:
+    return {"accounts": list(project.accounts.values())}
+
+
+@handles("cloudresourcemanager.projects.getIamPolicy")
+def get_policy(project: Project, call: Call) -> dict[str, Any]:
+    return {"version": 1, "etag": f"BwX{project.etag:05d}", "bindings": project.bindings}
+
+
+@handles("cloudresourcemanager.projects.setIamPolicy")
+def set_policy(project: Project, call: Call) -> dict[str, Any]:
+    policy = call.body["policy"]
+    if policy.get("etag") != f"BwX{project.etag:05d}":
+        raise Refused(409, "aborted", "There were concurrent policy changes. Please retry the whole read-modify-write.")
+    for binding in policy["bindings"]:
+        for member in binding["members"]:
+            kind, _, mail = member.partition(":")
+            if kind == "serviceAccount" and mail not in project.accounts:
+                raise Refused(400, "badRequest", f"Service account {mail} does not exist.")
+    project.bindings, project.etag = policy["bindings"], project.etag + 1
+    return get_policy(project, call)
+
+
+@handles("cloudresourcemanager.projects.testIamPermissions")
+def permissions(project: Project, call: Call) -> dict[str, Any]:
+    wanted = call.body["permissions"]
+    return {"permissions": [one for one in wanted if any(fnmatchcase(one, known) for known in project.permissions)]}
+
+
+@handles("serviceusage.services.batchGet")
+def enabled(project: Project, call: Call) -> dict[str, Any]:
+    known = {f"{name}.googleapis.com" for name in project.services}
+    return {
+        "services": [
+            {"name": name, "state": "ENABLED" if last(name) in known else "DISABLED"} for name in call.params["names"]
+        ]
+    }
+
+
+@handles("dns.managedZones.list")
+def zones(project: Project, call: Call) -> dict[str, Any]:
+    wanted = call.params.get("dnsName")
+    found = [
+        {"name": name, "dnsName": one["dnsName"], "visibility": "public"}
+        for name, one in project.zones.items()
+        if wanted in (None, one["dnsName"])
+    ]
+    return {"managedZones": found}
+
+
+@handles("dns.resourceRecordSets.list")
+def record_sets(project: Project, call: Call) -> dict[str, Any]:
+    sets = _zone(project, call)["rrsets"].values()
+    return {"rrsets": [one for one in sets if call.params.get("name") in (None, one["name"])]}
+
+
+@handles("dns.changes.create")
+def change(project: Project, call: Call) -> dict[str, Any]:
+    """All of it or nothing (https://cloud.google.com/dns/docs/reference/rest/v1/changes)."""
+    zone = _zone(project, call)
+    after = dict(zone["rrsets"])
+    for one in call.body.get("deletions") or ():
+        there = after.pop((one["name"], one["type"]), None)
+        if there is None:
+            raise Refused(
+                404, "notFound", f"The 'entity.change.deletions' resource named '{one['name']}' was not found"
+            )
+        if any(there.get(key) != one.get(key) for key in ("ttl", "rrdatas")):
+            raise Refused(412, "conditionNotMet", "Precondition not met for 'entity.change.deletions[0]'.")
+    for one in call.body.get("additions") or ():
+        if not one["name"].endswith(zone["dnsName"]):
+            raise Refused(400, "invalidRecordName", f"{one['name']} is not in {zone['dnsName']}")
+        if (one["name"], one["type"]) in after:
+            raise Refused(409, "alreadyExists", f"The resource 'entity.change.additions' named '{one['name']}' exists")
+        after[one["name"], one["type"]] = one
+    zone["rrsets"] = after
+    id = str(len(zone["changes"]) + 1)
+    zone["changes"][id] = 0
+    named = {name.rstrip("."): tuple(one["rrdatas"]) for (name, kind), one in after.items() if kind == "A"}
+    project.machines.name(named)
+    return {"id": id, "status": "pending"}
+
+
+@handles("dns.changes.get")
+def get_change(project: Project, call: Call) -> dict[str, Any]:
+    zone, id = _zone(project, call), call.params["changeId"]
+    zone["changes"][id] += 1
+    return {"id": id, "status": "done" if zone["changes"][id] > project.lag.record else "pending"}
+
+
+def _zone(project: Project, call: Call) -> dict[str, Any]:
+    found = project.zones.get(call.params["managedZone"])
+    if found is None:
+        raise Refused(404, "notFound", f"The 'parameters.managedZone' resource named '{call.params['managedZone']}'")
+    return found
