@@ -47,7 +47,8 @@ def destroy(
 ) -> None:
     """Delete a cluster, then look again to prove that nothing is left.
 
-    A cluster that this computer does not know is found by its tags: aws://REGION/NAME.
+    A cluster that this computer does not know is found by its tags or labels: aws://REGION/NAME, or
+    gcp://PROJECT/REGION/NAME.
     """
     from installer.operations import destroy, lookup, outcome
     from installer.steps.platform import RunOptions

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from installer.plan.cloud_fields import MAX_ZONES
 from installer.plan.model import InstallPlan
-from installer.plan.platforms.aws.settings import MAX_ZONES, Aws
+from installer.plan.platforms.aws.settings import Aws
 from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.names import specified
 from installer.platforms.aws.platform import AwsPlatform

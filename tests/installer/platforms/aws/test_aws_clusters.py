@@ -21,7 +21,7 @@ from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.aws.remains import keep, remains
 from tests.installer.platforms.aws.plans import plan
-from tests.installer.platforms.aws.runs import Cluster
+from tests.installer.platforms.cloud_runs import Cluster
 
 RESUME, INSTALL = 40, 150
 """Requests at most, of a resume that finds everything in place and of the machines of an install of 3 + 100."""

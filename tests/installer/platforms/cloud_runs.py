@@ -1,4 +1,4 @@
-"""Runs of the real engine and the real steps of AWS, as far as machines exist: nobody logs in to them here."""
+"""Runs of the real engine and the real steps of a cloud, as far as machines exist: nobody logs in to them here."""
 
 from __future__ import annotations
 

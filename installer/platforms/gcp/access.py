@@ -1,0 +1,47 @@
+"""What machines may ask of Google Cloud: a service account for each role of the contract (rule M12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from installer.plan.rules import Role
+from installer.platforms.gcp import names
+from installer.platforms.gcp.errors import GcpError
+from installer.platforms.gcp.platform import platform_of
+from installer.platforms.gcp.service_accounts import ROLES, bind, email, lacking, service_account
+from installer.steps.platform import Resource
+from installer.steps.step import Context, Observation
+
+
+@dataclass(frozen=True)
+class Access:
+    """The service account of one role's machines, with its roles in the project."""
+
+    role: Role
+
+    def observe(self, ctx: Context) -> Observation:
+        account, plan = platform_of(ctx).account, ctx.world.plan
+        mail = email(plan, account.project, self.role)
+        found = service_account(account, mail)
+        if found is None:
+            return Observation(False, f"there is no service account {mail}")
+        missing = lacking(account, mail, ROLES[self.role])
+        seen = f"{mail} lacks {', '.join(missing)}" if missing else mail
+        return Observation(not missing, seen, remains=True)
+
+    def apply(self, ctx: Context) -> None:
+        account, plan = platform_of(ctx).account, ctx.world.plan
+        made = {"displayName": f"Craton: {self.role}s of {plan.name}", "description": names.described(plan)}
+        body = {"accountId": names.tag(plan.name, self.role), "serviceAccount": made}
+        try:
+            account.ask("iam", "projects.serviceAccounts.create", name=f"projects/{account.project}", body=body)
+        except GcpError as error:
+            if not error.exists:
+                raise
+        if wanted := ROLES[self.role]:
+            bind(account, email(plan, account.project, self.role), wanted)
+
+    def undo(self, ctx: Context) -> None:
+        platform = platform_of(ctx)
+        mail = email(ctx.world.plan, platform.account.project, self.role)
+        platform.delete([Resource("service-account", mail)], ctx)

@@ -1,0 +1,65 @@
+"""What the cluster's things in Google Cloud are called, and how they say whose they are. Pure.
+
+What takes labels has them. All that is not a machine or a disk has a description, too, whose last words are the mark.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.gcp.settings import Gcp
+from installer.plan.rules import Role
+
+WAY_OUT = "external-nat"
+"""Name of the way out of a machine's first network interface."""
+CLUSTER, ROLE = "craton-cluster", "craton-role"
+_MARK = re.compile(r"craton cluster=([a-z0-9-]+) region=([a-z0-9-]+) subdomain=([a-z0-9.-]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Whose a thing is: all that removing a cluster needs to know."""
+
+    cluster: str
+    region: str
+    subdomain: str
+
+
+def described(plan: InstallPlan, words: str = "") -> str:
+    """The description of one thing: what it is for, then whose it is."""
+    mark = f"craton cluster={plan.name} region={plan.settings_of(Gcp).region} subdomain={plan.subdomain}"
+    return f"{words}. {mark}" if words else mark
+
+
+def mark_of(description: str) -> Mark | None:
+    """Whose the thing with a description is; None if it is none of Craton's."""
+    found = _MARK.search(description)
+    return Mark(*found.groups()) if found else None
+
+
+def marked(cluster: str, region: str) -> str:
+    """The filter of a list that leaves what has the cluster's mark."""
+    return f'description eq ".*craton cluster={cluster} region={region} .*"'
+
+
+def labelled(cluster: str) -> str:
+    """The filter of a list that leaves what has the cluster's label."""
+    return f"labels.{CLUSTER}={cluster}"
+
+
+def labels(plan: InstallPlan, role: Role | None = None) -> dict[str, str]:
+    return {CLUSTER: plan.name, **({ROLE: role.value} if role else {})}
+
+
+def tag(cluster: str, role: Role) -> str:
+    """The network tag of a role's machines, by which firewall rules know them. Service accounts are called so, too."""
+    return f"{cluster}-{role}"
+
+
+def machine_name(name: str, found: dict[str, str]) -> str | None:
+    """Which machine an instance is, by its name and labels; None if it is not ours."""
+    cluster, role = found.get(CLUSTER), found.get(ROLE)
+    ours = cluster and role in set(Role) and re.fullmatch(rf"{re.escape(cluster)}-{role}-[1-9][0-9]*", name)
+    return name if ours else None

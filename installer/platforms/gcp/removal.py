@@ -1,0 +1,169 @@
+"""Finds and removes what exists of a cluster, by its labels and marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from installer.common.errors import InstallerError
+from installer.common.text import count
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.gcp.settings import Gcp
+from installer.plan.rules import Role
+from installer.platforms.gcp import service_accounts
+from installer.platforms.gcp.account import Account, last
+from installer.platforms.gcp.errors import GcpError
+from installer.platforms.gcp.listing import KINDS, Listing
+from installer.platforms.gcp.names import WAY_OUT
+from installer.platforms.gcp.records import CloudDns
+from installer.steps.platform import Resource
+from installer.steps.work import Work
+
+_LOOK_EVERY = 5.0
+ORDER = (
+    "record", "forwarding-rule", "backend-service", "health-check", "instance-group", "instance", "address", "disk",
+    "firewall-rule", "subnetwork", "network", "service-account",
+)  # fmt: skip
+"""Kinds, in the order in which nothing blocks their deletion."""
+
+
+def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource]:
+    """Everything of the cluster that Google Cloud lists now."""
+    listing.changed(*KINDS)
+    listing.instances.changed()
+    found = [
+        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine)
+        for one in listing.instances.value()
+    ]
+    for kind in KINDS:
+        for one in listing.things(kind):
+            if kind != "disk" or not one.get("users"):  # a machine's disk goes with it
+                found.append(Resource(kind, str(one["name"]), id=str(one["id"]), zone=last(one.get("zone", ""))))
+    if plan.settings_of(Gcp).dns == "cloud-dns":
+        found += [Resource("record", name) for name in CloudDns(account, plan).own()]
+    mails = (service_accounts.email(plan, account.project, role) for role in Role)
+    found += [Resource("service-account", mail) for mail in mails if service_accounts.service_account(account, mail)]
+    return found
+
+
+class Remover:
+    """Removes what was found, kind by kind. No error for what is gone."""
+
+    def __init__(self, account: Account, listing: Listing, plan: InstallPlan, work: Work) -> None:
+        self._account, self._listing, self._plan, self._work = account, listing, plan, work
+
+    def remove(self, found: Sequence[Resource]) -> None:
+        """Raises InstallerError naming what blocks a deletion."""
+        for kind in ORDER:
+            if those := [resource for resource in found if resource.kind == kind]:
+                self._work.check_stop()
+                self._of_kind(kind, those)
+
+    def _of_kind(self, kind: str, those: list[Resource]) -> None:
+        if kind == "instance":
+            self._instances(those)
+        elif kind == "record":
+            CloudDns(self._account, self._plan).remove([one.name for one in those])
+        elif kind == "service-account":
+            for one in those:
+                service_accounts.remove(self._account, one.name)
+        elif kind == "firewall-rule":
+            self._together(kind, those)
+        else:
+            for one in those:
+                self._one(kind, one)
+        if kind in KINDS:
+            self._listing.changed(kind)
+        self._work.log(
+            f"removed {count(len(those), kind.replace('-', ' '))}: {', '.join(one.name for one in those[:5])}"
+        )
+
+    def _instances(self, those: list[Resource]) -> None:
+        """A request for each, and one look at all until they are gone: networks need that."""
+        names = {one.name: one for one in those if one.machine}
+        for one in names.values():
+            self._tolerant(partial(self._account.begin, "instances", "delete", instance=one.name, zone=one.zone))
+
+        def gone() -> tuple[bool | None, str]:
+            listed = self._listing.instances.value(self._listing.instances.version)
+            left = [one for one in listed if one.machine in names]
+            return (None, f"{count(len(left), 'instance')} going") if left else (True, "gone")
+
+        self._work.wait_until(f"{count(len(names), 'instance')} to go", gone, _LOOK_EVERY)
+        self._listing.changed("disk", "address")
+
+    def _together(self, kind: str, those: list[Resource]) -> None:
+        """Things that don't wait for each other: all requests first, then all answers."""
+        begun = [self._tolerant(partial(self._begin, kind, one)) for one in those]
+        for operation in begun:
+            if operation:
+                self._tolerant(partial(self._account.finish, operation, _action(kind)))
+
+    def _release(self, one: Resource) -> None:
+        """Take a static address from the machine that has it: it can't be deleted before."""
+        found = self._listing.one("address", one.name) or {}
+        for instance in self._listing.instances.value():
+            if instance.lives and instance.machine and instance.public == found.get("address"):
+                where: dict[str, Any] = {
+                    "instance": instance.machine,
+                    "zone": instance.zone,
+                    "networkInterface": "nic0",
+                }
+                self._tolerant(
+                    partial(self._account.change, "instances", "deleteAccessConfig", accessConfig=WAY_OUT, **where)
+                )
+                self._listing.instances.changed()
+
+    def _one(self, kind: str, one: Resource) -> None:
+        """Delete one thing, again while something that is going still needs it."""
+        if kind == "address":
+            self._release(one)
+        blocked: list[GcpError] = []
+
+        def attempt() -> tuple[bool | None, str]:
+            try:
+                self._account.finish(self._begin(kind, one), _action(kind))
+            except GcpError as error:
+                if error.missing:
+                    return True, "gone"
+                if error.in_use:
+                    blocked[:] = [error]
+                    return None, error.observed
+                raise
+            return True, "deleted"
+
+        try:
+            self._work.wait_until(f"{kind} {one.name} to be free", attempt, _LOOK_EVERY)
+        except InstallerError as error:
+            if blocked:
+                error.hint = f"{blocked[0].observed}. Delete what needs it in the console, then destroy again."
+            raise
+
+    def _begin(self, kind: str, one: Resource) -> dict[str, Any]:
+        known = KINDS[kind]
+        where: dict[str, Any] = {_SINGULAR[kind]: one.name, **self._listing.place(kind)}
+        if known.scope == "every":
+            where["zone"] = one.zone
+        return self._account.begin(known.collection, "delete", **where)
+
+    def _tolerant(self, request: Callable[[], Any]) -> Any:
+        """A request about something that may be gone."""
+        try:
+            return request()
+        except GcpError as error:
+            if not error.missing:
+                raise
+            return None
+
+
+_SINGULAR = {
+    "forwarding-rule": "forwardingRule", "backend-service": "backendService", "health-check": "healthCheck",
+    "instance-group": "instanceGroup", "address": "address", "disk": "disk", "firewall-rule": "firewall",
+    "subnetwork": "subnetwork", "network": "network",
+}  # fmt: skip
+"""How requests name one thing of a kind."""
+
+
+def _action(kind: str) -> str:
+    return f"compute.{KINDS[kind].collection}.delete"

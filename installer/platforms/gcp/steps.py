@@ -1,0 +1,50 @@
+"""The steps of machines in Google Cloud, in the phases check, network, machines and dns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from installer.plan.model import InstallPlan
+from installer.plan.platforms.gcp.settings import Gcp
+from installer.plan.rules import Role
+from installer.plan.topology import Topology
+from installer.platforms.clouds.steps import BALANCER, CHECK, Steps, access_step
+from installer.platforms.gcp.access import Access
+from installer.platforms.gcp.addresses import Address
+from installer.platforms.gcp.balancer import Balancer, Targets
+from installer.platforms.gcp.firewall import Rules
+from installer.platforms.gcp.firewall_rules import rows
+from installer.platforms.gcp.machines import Instances
+from installer.platforms.gcp.network import Network, Subnetwork
+from installer.platforms.gcp.platform import LIMIT
+from installer.platforms.gcp.preflight import GcpCheck
+from installer.steps.step import Phase, Step
+
+_NETWORK, _SUBNETWORK, _RULES = "network/network", "network/subnetwork", "network/rules"
+_GCP = Steps(LIMIT)
+
+
+def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    gcp = plan.settings_of(Gcp)
+    yield _GCP.step(CHECK, "check the project: credentials, APIs, permissions, quotas, names", Phase.CHECK, GcpCheck(),
+                    weight=3.0, deadline=180.0)  # fmt: skip
+    own = gcp.network is None
+    if own:
+        yield _GCP.step(_NETWORK, "create the network", Phase.NETWORK, Network("network", plan.name), CHECK,
+                        weight=5.0, deadline=300.0)  # fmt: skip
+        subnetwork = Subnetwork("subnetwork", plan.name, str(plan.networks.machines))
+        yield _GCP.step(_SUBNETWORK, "create the subnetwork", Phase.NETWORK, subnetwork, _NETWORK, weight=5.0,
+                        deadline=300.0)  # fmt: skip
+    yield _GCP.step(_RULES, "open the machines' ports as the contract says", Phase.NETWORK,
+                    Rules(rows(plan, topology)), _NETWORK if own else CHECK, weight=5.0, deadline=300.0)  # fmt: skip
+    if balancer := topology.load_balancer:
+        yield _GCP.step(BALANCER, "create the load balancer", Phase.NETWORK,
+                        Balancer(balancer.name, balancer.listeners), CHECK, weight=5.0, deadline=300.0)  # fmt: skip
+    for role in (role for role in Role if topology.of_role(role)):
+        yield _GCP.step(access_step(role), f"give the {role}s a service account (M12)", Phase.NETWORK, Access(role),
+                        CHECK)  # fmt: skip
+        needs = (*((_SUBNETWORK,) if own else ()), _RULES, access_step(role))
+        yield from _GCP.machines(topology, role, gcp.spread, Instances, partial(Address, "address"), *needs)
+    yield from _GCP.balanced(topology, Targets)
+    yield from _GCP.names(topology, "Cloud DNS" if gcp.dns == "cloud-dns" else "")
