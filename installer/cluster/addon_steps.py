@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from installer.cluster.addons import Addon, LeftOut
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
+from installer.cluster.own_manifests import CheckManifests, OwnManifests
 from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
@@ -50,6 +51,36 @@ def certificate_check(plan: InstallPlan) -> Iterator[Step]:
         )
 
 
+def manifests_check(plan: InstallPlan) -> Iterator[Step]:
+    """The user's own manifests are read before anything is made."""
+    if plan.addons.manifests:
+        yield Step(
+            id=ids.MANIFESTS_CHECKED,
+            title="read your own manifests",
+            phase=Phase.CHECK,
+            action=CheckManifests(plan),
+            weight=0.1,
+        )
+
+
+def _own(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+    """One for each place that the plan names, one after the other: a later one may need an earlier one."""
+    before = tuple(ids.roles_set(machine.name) for machine in topology.machines)
+    before += (ids.INGRESS,) if plan.addons.ingress else ()
+    for number, path in enumerate(plan.addons.manifests, 1):
+        yield Step(
+            id=ids.own_manifests(number),
+            title=f"apply your manifests in {path}",
+            phase=Phase.INGRESS,
+            needs=before,
+            action=OwnManifests(path),
+            weight=4.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
+        before = (ids.own_manifests(number),)
+
+
 def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each addon that the plan has, and one that removes what an earlier plan had."""
     nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
@@ -78,6 +109,7 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
         )
     yield from _trust(plan, topology, nodes)
+    yield from _own(plan, topology)
     if plan.addons.left_out:
         yield Step(
             id=ids.ADDONS_LEFT_OUT,

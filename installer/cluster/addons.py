@@ -25,13 +25,13 @@ class Addon(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         wanted = manifests.addon(self.plan, self.name)
-        present = _present(ctx, wanted)
-        last = _last(wanted, present)
+        found = present(ctx, wanted.text)
+        last = _last(wanted, found)
         if last is None:
             return Observation(False, f"there is no {wanted.shown}")
         if sum_of(last) != wanted.sum:
             return Observation(False, f"the {wanted.shown} is not as planned")
-        if missing := [identity for identity in _identities(wanted) if identity not in present]:
+        if missing := [identity for identity in _identities(wanted) if identity not in found]:
             return Observation(False, f"there is no {missing[0][0]} {missing[0][2]}")
         return self._rolled_out(ctx, wanted, last)
 
@@ -40,7 +40,7 @@ class Addon(Permanent):
         run_program(ctx, masters.reachable_master(ctx), "addon", self.name, stdin=wanted.text)
 
         def probe() -> tuple[bool | None, str]:
-            last = _last(wanted, _present(ctx, wanted))
+            last = _last(wanted, present(ctx, wanted.text))
             if last is None:
                 return None, f"there is no {wanted.shown}"
             seen = self._rolled_out(ctx, wanted, last)
@@ -91,15 +91,15 @@ class LeftOut(Permanent):
 
     def _there(self, ctx: Context, name: str) -> bool:
         wanted = manifests.addon(self.plan, name)
-        return _last(wanted, _present(ctx, wanted)) is not None
+        return _last(wanted, present(ctx, wanted.text)) is not None
 
 
-def _present(ctx: Context, wanted: manifests.Addon) -> dict[Identity, Mapping[str, Any]]:
-    """Those of an addon's objects that the cluster has."""
-    output = masters.kubectl(ctx, "get", "--filename", "-", "--ignore-not-found", "-o", "json", stdin=wanted.text)
+def present(ctx: Context, text: str) -> dict[Identity, Mapping[str, Any]]:
+    """Those of the objects in manifests that the cluster has."""
+    output = masters.kubectl(ctx, "get", "--filename", "-", "--ignore-not-found", "-o", "json", stdin=text)
     found = objects.read(output) or {}
     listed = (found.get("items") or []) if found.get("kind") == "List" else [found] if found else []
-    return {_identity(each): each for each in listed}
+    return {identity_of(each): each for each in listed}
 
 
 def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -107,10 +107,11 @@ def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]
 
 
 def _identities(wanted: manifests.Addon) -> Iterator[Identity]:
-    return (_identity(document) for document in documents(wanted.text))
+    return (identity_of(document) for document in documents(wanted.text))
 
 
-def _identity(found: Mapping[str, Any]) -> Identity:
+def identity_of(found: Mapping[str, Any]) -> Identity:
+    """Of an object, or of what a manifest says of it."""
     metadata = found.get("metadata") or {}
     return str(found.get("kind", "")), str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 

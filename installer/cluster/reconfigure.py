@@ -81,12 +81,12 @@ _BRACKETS = 500
 """More than kubeadm writes, and few enough for the reader, which takes the square of their number in time."""
 
 
-def documents(text: str) -> list[dict[str, Any]]:
-    """The mappings among the YAML documents of `text`. Raises ValueError if it is no YAML."""
+def documents(text: str, brackets: int = _BRACKETS) -> list[dict[str, Any]]:
+    """The mappings among the YAML documents of `text`. Raises ValueError if it is no YAML, or has more brackets."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    if text.count("[") + text.count("{") > _BRACKETS:
+    if text.count("[") + text.count("{") > brackets:
         raise ValueError("it is nested too deep")
     try:
         found = list(YAML(typ="safe", pure=True).load_all(text))

@@ -280,6 +280,12 @@ def valid_zone(value: object) -> str | None:
     raise refuse(value, "Enter a DNS name, such as example.com, without a dot at its end.")
 
 
+def valid_manifests(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("/", "~")) and len(value) > 1 and value.isprintable():
+        return value
+    raise refuse(value, "Enter the whole path of a file or directory with manifests, such as ~/addons/flux.yaml.")
+
+
 def valid_group(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= 254 and value.isprintable():
         return value

@@ -19,6 +19,7 @@ from installer.plan.fields import (
     valid_group,
     valid_jump,
     valid_key_path,
+    valid_manifests,
     valid_name_server,
     valid_no_proxy,
     valid_public_key,
@@ -58,16 +59,18 @@ class Addons(Part):
     """Dex, where people sign in to the console and for kubectl."""
     console: bool = True
     """Headlamp, at the console's name (contract D2)."""
+    manifests: Annotated[tuple[Annotated[str, BeforeValidator(valid_manifests)], ...], Field(strict=False)] = ()
+    """Manifests of your own: files and directories on this computer, applied in this order."""
 
     @property
     def chosen(self) -> tuple[str, ...]:
         """Names of the addons that are on, as manifests and steps use them, in the order of an install."""
-        return tuple(name.replace("_", "-") for name in type(self).model_fields if getattr(self, name))
+        return tuple(name.replace("_", "-") for name in type(self).model_fields if getattr(self, name) is True)
 
     @property
     def left_out(self) -> tuple[str, ...]:
         """Names of those that are off."""
-        return tuple(name.replace("_", "-") for name in type(self).model_fields if not getattr(self, name))
+        return tuple(name.replace("_", "-") for name in type(self).model_fields if getattr(self, name) is False)
 
 
 class DNS(Part):

@@ -65,6 +65,7 @@ NODE_PORTS = "control-plane/node-ports"
 INGRESS = "ingress/controller"
 ZONE_CHECKED = "check/zone"
 CERTIFICATE_CHECKED = "check/certificate"
+MANIFESTS_CHECKED = "check/manifests"
 CERTIFICATE = "ingress/certificate"
 SIGN_IN_SECRETS = "ingress/sign-in-secrets"
 ADDONS_LEFT_OUT = "ingress/left-out"
@@ -73,6 +74,11 @@ ADDONS_LEFT_OUT = "ingress/left-out"
 def addon(name: str) -> str:
     """An addon runs, or is ready to be asked."""
     return INGRESS if name == "ingress" else f"ingress/{name}"
+
+
+def own_manifests(number: int) -> str:
+    """What the plan's `addons.manifests` names at this place, counted from 1, is applied."""
+    return f"ingress/own/{number}"
 
 
 def named(name: str) -> str:

@@ -37,6 +37,7 @@ _POD_SECURITY = always(
     "label namespaces instead (kubectl label namespace NAME pod-security.kubernetes.io/enforce=LEVEL)",
 )
 _ADDON = always(Risk.CAREFUL, "what it brings is added to the running cluster, or removed from it")
+_MANIFESTS = always(Risk.CAREFUL, "what it names is applied; what it no longer names stays until you delete it")
 _CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate at once")
 _NAMES = always(Risk.SAFE, "the names are published there by the next run; records that an older plan made stay")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
@@ -266,6 +267,7 @@ PAGES: tuple[Page, ...] = tuple(_with_platforms())
 QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question in page.questions)
 
 UNASKED: Mapping[str, Judge] = {
+    "addons.manifests": _MANIFESTS,
     "sign_in.groups": _ADDON,
     "dns.algorithm": _NAMES,
     "dns.ttl": _NAMES,

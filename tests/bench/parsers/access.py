@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.artifacts import kubeadm_images
-from installer.cluster import admin_access, administrator, sign_in
+from installer.cluster import admin_access, administrator, own_manifests, sign_in
 from installer.cluster.console_certificate import ConsoleCertificate
 from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
@@ -43,6 +43,7 @@ _DEX = json.dumps({"staticPasswords": [{"hash": "$2b$12$abc"}]})
 _IN_CLUSTER = json.dumps({
     "data": {"config.yaml": base64.b64encode(_DEX.encode()).decode(), "tls.crt": base64.b64encode(b"-----").decode()}
 })  # fmt: skip
+_MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\nkind: List\nitems: []\n"
 _IMAGES = "registry.k8s.io/coredns/coredns:v1.14.6\nregistry.k8s.io/pause:3.10.2\nregistry.k8s.io/etcd:3.7.0-0\n"
 _LEASE = json.dumps({"id": "a", "owner": "ada on laptop", "since": 1.0, "renewed": 2.0})
 _LAUNCHES = json.dumps({"secret": _SECRET, "launches": [], "attempts": 1})
@@ -107,6 +108,8 @@ PARSERS: tuple[Parser, ...] = (
     of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),
     of_text("Secret of the sign-in", _password, (_IN_CLUSTER,)),
+    of_text("sums of own manifests", lambda text: own_manifests._applied(_asked(text), "x"), (_IN_CLUSTER,)),
+    of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
     of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),
     of_text("survey", _surveyed, ("claim=demo/demo-master-1\n#condition\nmember=demo\nkubelet=ok\n",)),

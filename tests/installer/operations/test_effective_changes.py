@@ -51,7 +51,7 @@ REFUSED = {
 """Fields that a cluster never follows, on a platform that makes its machines."""
 OTHERWISE = {
     "certificate.source", "certificate.file", "certificate.key",
-    "addons.sign_in", "addons.console", "sign_in.email", "sign_in.groups",
+    "addons.sign_in", "addons.console", "addons.manifests", "sign_in.email", "sign_in.groups",
     "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
 }  # fmt: skip
 """What needs files, name servers or secrets of each cluster's own: the tests of its steps judge it.

@@ -1,0 +1,203 @@
+"""Manifests of the user's own: files and directories on this computer, applied once Craton's addons had their turn.
+
+What a plan no longer names stays in the cluster: Craton deletes nothing that it did not bring itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from installer.cluster import masters, objects, pods
+from installer.cluster.addons import Identity, identity_of, is_current, pods_of, present
+from installer.cluster.reconfigure import documents
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.homes import expanded
+from installer.node.program import run_program
+from installer.plan.model import InstallPlan
+from installer.steps.step import Context, Observation, Permanent, Proof
+
+_SPACE, _SUM = "craton-manifests", "sum"
+"""Where the cluster keeps the sum of what was applied: in a Secret for each place of the plan."""
+_LARGEST = 8 << 20
+_DEEPEST = 200
+"""Brackets within each other: reading takes their number squared."""
+_SUFFIXES = (".yaml", ".yml", ".json")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The manifests at one place of a plan, as one text."""
+
+    text: str
+    identities: tuple[Identity, ...]
+
+    @property
+    def sum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class CheckManifests(Proof):
+    """Every file that the plan names can be read and holds objects of Kubernetes: nothing else begins before."""
+
+    plan: InstallPlan
+
+    def observe(self, ctx: Context) -> Observation:  # noqa: ARG002 (asks only this computer)
+        found = [len(read(path).identities) for path in self.plan.addons.manifests]
+        return Observation(True, f"{sum(found)} objects in {len(found)} places")
+
+
+@dataclass(frozen=True)
+class OwnManifests(Permanent):
+    """The cluster has what is at `path`, as it is now, and its workloads run."""
+
+    path: str
+
+    def observe(self, ctx: Context) -> Observation:
+        given = read(self.path)
+        if _applied(ctx, self.path) != given.sum:
+            return Observation(False, "not applied yet, or changed since")
+        found = present(ctx, given.text)
+        if lacking := [each for each in given.identities if not _find(found, each)]:
+            return Observation(False, f"there is no {lacking[0][0]} {lacking[0][2]}")
+        waiting = list(_waiting(found))
+        return Observation(not waiting, "; ".join(words for words, _ in waiting[:_SHOWN]) or "all of it is there")
+
+    def apply(self, ctx: Context) -> None:
+        given = read(self.path)
+        master = masters.reachable_master(ctx)
+        # What a file defines may be unknown to the API for a moment after it was applied.
+        ctx.wait_until(f"the API to take {self.path}", lambda: self._tried(ctx, master, given), every=3.0)
+        _record(ctx, self.path, given.sum)
+
+        def probe() -> tuple[bool | None, str]:
+            waiting = list(_waiting(present(ctx, given.text)))
+            if not waiting:
+                return True, "all of it is there"
+            words = [words for words, _ in waiting[:_SHOWN]]
+            _, (_, space, name) = waiting[0]
+            return None, "; ".join([*words, *pods.reasons(ctx, space, name)])
+
+        ctx.wait_until(f"the workloads of {self.path} to be ready", probe, every=3.0)
+
+    def _tried(self, ctx: Context, master: str, given: Given) -> tuple[bool | None, str]:
+        try:
+            run_program(ctx, master, "addon", f"own-{key_of(self.path)}", stdin=given.text)
+        except InstallerError as error:
+            if error.retryable:
+                raise
+            return None, error.observed
+        return True, "applied"
+
+
+def read(place: str) -> Given:
+    """The manifests of a file, or of those in a directory by name. Raises InstallerError (preflight)."""
+    text = _text(place)
+    try:
+        return Given(text, _identities(text))
+    except ValueError as error:
+        raise _refused(place, str(error), "Compare it with `kubectl apply --dry-run=client -f`.") from None
+
+
+def _text(place: str) -> str:
+    path = expanded(place)
+    try:
+        if not path.is_dir():
+            return _bounded(place, path.read_text(encoding="utf-8"))
+        files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
+        if not files:
+            raise _refused(place, "the directory has no file that ends in .yaml, .yml or .json", "Name another one.")
+        return _bounded(place, "\n---\n".join(each.read_text(encoding="utf-8") for each in files))
+    except UnicodeDecodeError:
+        raise _refused(place, "it is not UTF-8", "Save it as UTF-8.") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise _refused(place, why, "Correct addons.manifests in the plan, or put the file there.") from None
+
+
+def _bounded(place: str, text: str) -> str:
+    if len(text) > _LARGEST:
+        raise _refused(place, f"it is longer than {_LARGEST >> 20} MiB", "Split it, or install it with kubectl.")
+    return text
+
+
+def _bounded_depth(text: str) -> int:
+    """How many brackets `text` has. Raises ValueError if they are nested too deep."""
+    depth = count = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        count += 1
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > _DEEPEST:
+            raise ValueError("it is nested too deep")
+    return count
+
+
+@lru_cache(16)  # a file of a megabyte takes seconds to read
+def _identities(text: str) -> tuple[Identity, ...]:
+    """Raises ValueError unless each document is an object with a name."""
+    found = []
+    for each in documents(text, _bounded_depth(text)):
+        for one in each.get("items") or [] if str(each.get("kind", "")) == "List" else [each]:
+            if not isinstance(one, Mapping) or not isinstance(one.get("metadata"), Mapping):
+                raise ValueError("a document is no object of Kubernetes: it has no metadata")
+            kind, space, name = identity_of(one)
+            if not (kind and name and one.get("apiVersion")):
+                raise ValueError(f"an object has no kind, apiVersion or name: {kind} {name}".strip())
+            found.append((kind, space, name))
+    if not found:
+        raise ValueError("there is nothing in it")
+    return tuple(found)
+
+
+def _find(found: Mapping[Identity, Mapping[str, Any]], wanted: Identity) -> bool:
+    """Whether an object is there; one that names no namespace may be in any."""
+    kind, space, name = wanted
+    return wanted in found or (not space and any((each[0], each[2]) == (kind, name) for each in found))
+
+
+def _waiting(found: Mapping[Identity, Mapping[str, Any]]) -> Iterator[tuple[str, Identity]]:
+    """Workloads that do not run as they were applied, in words."""
+    for identity, each in found.items():
+        if identity[0] not in ("Deployment", "DaemonSet"):
+            continue
+        ready, desired = pods_of(each)
+        if not is_current(each) or ready < desired:
+            yield f"{identity[0]} {identity[2]}: {ready} of {desired} pods are ready", identity
+
+
+def key_of(place: str) -> str:
+    """By which the cluster knows a place of the plan."""
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+def _applied(ctx: Context, place: str) -> str:
+    """The sum of what was applied from `place`; empty if nothing was."""
+    name = f"own-{key_of(place)}"
+    output = masters.kubectl(ctx, "get", "secret", name, "-n", _SPACE, "--ignore-not-found", "-o", "json")
+    data = (objects.read(output) or {}).get("data") or {}
+    try:
+        return base64.b64decode(str(data.get(_SUM, ""))).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def _record(ctx: Context, place: str, sum: str) -> None:
+    data = {_SUM: base64.b64encode(sum.encode()).decode()}
+    metadata = {"name": f"own-{key_of(place)}", "namespace": _SPACE}
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _SPACE}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
+    told = json.dumps({"apiVersion": "v1", "kind": "List", "items": [space, secret]})
+    flags = ("--server-side", "--force-conflicts", "--field-manager", "craton-manifests", "--filename", "-")
+    masters.kubectl(ctx, "apply", *flags, stdin=told)
+
+
+def _refused(place: str, observed: str, hint: str) -> InstallerError:
+    return InstallerError("read your manifests", f"{place}: {observed}", hint=hint, exit_code=ExitCode.PREFLIGHT)
