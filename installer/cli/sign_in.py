@@ -11,7 +11,7 @@ import typer
 
 from installer.cli.common import AnyCluster, Cluster, pick
 from installer.cli.groups import RUNNING
-from installer.common.console import notify, result
+from installer.common.console import notify, result, result_json
 from installer.common.errors import ExitCode, InstallerError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def credential(cluster: Cluster) -> None:
     """Print a token for kubectl, as its exec plugins do."""
     from installer.operations.sign_in import session
 
-    result(session.credential(cluster))
+    result_json(session.credential(cluster))  # whole: `result` hides what looks like a secret
 
 
 @app.command(rich_help_panel=RUNNING)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from installer.cluster.admin_access import server_of
 from installer.cluster.console_certificate import issuer_certificate
@@ -37,7 +37,7 @@ def sign_in(cluster: str, *, device: bool, open_browser: Callable[[str], bool], 
     return str(kept.claims.get("email") or kept.claims.get("sub"))
 
 
-def credential(cluster: str) -> str:
+def credential(cluster: str) -> dict[str, Any]:
     """What kubectl asks of its plugin (client.authentication.k8s.io/v1): a token that lasts. Secret.
 
     Raises InstallerError (usage) if somebody has to sign in first.
@@ -50,7 +50,7 @@ def credential(cluster: str) -> str:
         kept = _refreshed(directory, plan)
     ends = datetime.fromtimestamp(kept.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     status = {"token": kept.id_token, "expirationTimestamp": ends}
-    return json.dumps({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status})
+    return {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
 
 
 def _refreshed(directory: ClusterDirectory, plan: InstallPlan) -> Tokens:

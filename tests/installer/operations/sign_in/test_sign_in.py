@@ -12,7 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from installer.cli.sign_in import app
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.operations.sign_in import browser, session, tokens
@@ -57,7 +59,8 @@ def sign_in(fake: FakeProvider) -> str:
 
 def test_somebody_signs_in_with_a_browser_and_kubectl_gets_the_token(fake: FakeProvider) -> None:
     assert sign_in(fake) == "ada@example.test"
-    given = json.loads(session.credential("demo"))
+    printed = CliRunner().invoke(app, ["credential", "demo"])
+    given = json.loads(printed.stdout)
     assert (given["apiVersion"], given["kind"]) == ("client.authentication.k8s.io/v1", "ExecCredential")
     kept = tokens.load(ClusterDirectory.of("demo"))
     assert kept
@@ -84,7 +87,7 @@ def test_a_token_that_ends_soon_is_replaced_before_kubectl_gets_it(fake: FakePro
     fake.lifetime = 3600.0
     first, second = session.credential("demo"), session.credential("demo")
     assert before
-    assert before.id_token not in first
+    assert before.id_token != first["status"]["token"]
     assert first == second, "a token that lasts is kept"
 
 
