@@ -59,6 +59,8 @@ class Instances(Machines[GcpPlatform]):
                     tries += 1
                     return None, error.observed
                 if not error.exists:
+                    if error.code:  # refused: made nothing, and asked by its number again would only be refused again
+                        platform.first_contact.abandon(launch)
                     raise
                 if self._alive(platform, wanted) < len(wanted):
                     error.retryable = True  # what has the name is about to go
