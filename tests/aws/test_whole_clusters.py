@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from installer.common.errors import ExitCode
-from tests.aws.clusters import Cluster, endure, machines, plan
+from tests.aws.clusters import Cluster, endure, plan
 from tests.aws.user import User
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.aws.remains import keep, remains
+from tests.doubles.cloud.clusters import machines
 from tests.doubles.cloud.stand_ins import StandIns
 
 pytestmark = pytest.mark.needs("low ports")
@@ -31,16 +32,16 @@ def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster
     small = plan(masters=3 if balancer else 1, balancer=balancer)
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
     assert cluster.stand_ins.names == machines(small)
-    assert cluster.aws.counted() <= 150
+    assert cluster.account.counted() <= 150
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
-    assert cluster.aws.changed == []
-    assert cluster.aws.counted() <= 40
+    assert cluster.account.changed == []
+    assert cluster.account.counted() <= 40
     larger = small.model_copy(update={"workers": 2})
     assert cluster.install(larger) is ExitCode.DONE, cluster.failures
     assert cluster.stand_ins.names == machines(larger)
-    assert cluster.aws.changed.count("ec2:RunInstances") == 1
+    assert cluster.account.changed.count("ec2:RunInstances") == 1
     assert cluster.destroy(small) is ExitCode.DONE, cluster.failures
-    assert remains(cluster.aws) == []
+    assert remains(cluster.account) == []
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLING, Fault.CAPACITY])

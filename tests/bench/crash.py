@@ -39,7 +39,7 @@ from installer.platforms.local import machine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.steps.platform import RunOptions
 from installer.steps.step import Phase
-from tests.bench.crash_aws import every_fault
+from tests.bench.crash_clouds import every_fault_of_aws, every_fault_of_gcp
 from tests.bench.crash_restore import every_point
 from tests.doubles.fake_cloud import platform as cloud_platform
 from tests.doubles.fake_cloud import steps as cloud_steps
@@ -282,9 +282,11 @@ def main(share: float = 1.0, seed: float = 0) -> int:
     interruptions, wrong = every_point()
     print(f"etcd restore: {interruptions} points; {'; '.join(wrong) or 'nothing lost'}")
     points, lost = points + interruptions, lost + len(wrong)
-    stories, failed = every_fault()
-    print(f"AWS: {stories} stories in which every changing call fails; {'; '.join(failed) or 'no twin, nothing left'}")
-    lost += len(failed)
+    for cloud, every_fault in (("AWS", every_fault_of_aws), ("Google Cloud", every_fault_of_gcp)):
+        stories, failed = every_fault()
+        told = "; ".join(failed) or "no twin, nothing left"
+        print(f"{cloud}: {stories} stories in which every changing call fails; {told}")
+        lost += len(failed)
     print(f"points {points}, twins {twins}, orphans {orphans}, lost {lost}")
     total = twins + orphans + lost
     print(json.dumps({"name": "crash", "value": total, "unit": "twins + orphans + lost", "goal": 0}))

@@ -1,0 +1,129 @@
+"""Clusters in the double of a cloud: the real engine and platform, and stand-ins behind SSH as machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from installer.common.errors import ExitCode
+from installer.common.paths import ClusterDirectory
+from installer.engine.context import Stop, Timing
+from installer.engine.events import Event, RunKind
+from installer.engine.journal import Journal, Reader
+from installer.engine.runner import run
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
+from installer.plan.topology import topology
+from installer.platforms import open_platform
+from installer.ssh.connections import SSHConnections
+from installer.ssh.keys.cluster_key import ensure_key
+from installer.steps.step import Step
+from installer.steps.world import World
+from tests.doubles.cloud.stand_ins import StandIns
+from tests.patience import PATIENCE
+
+_SHORT = ("check/account", "network/", "machines/", "connect/", "dns/")
+TIMING = Timing(min_deadline=PATIENCE, first_wait=0.01, longest_wait=0.01)
+SPEED = 1000.0
+
+
+class Account(Protocol):
+    """What the double of any cloud counts: `calls` by name, and `changed`, those that changed something, in order."""
+
+    calls: Counter[str]
+    changed: list[str]
+
+    def counted(self) -> int: ...
+
+    @property
+    def pending_faults(self) -> object: ...
+
+
+@dataclass
+class CloudCluster:
+    """One cluster's runs, each with a platform and connections of its own, as a process of its own would have."""
+
+    account: Account
+    stand_ins: StandIns
+    events: list[Event] = field(default_factory=list)
+
+    def run(self, plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
+        directory = ClusterDirectory.of(plan.name)
+        ensure_key(directory)
+        platform = open_platform(plan)
+        world = World(plan, topology(plan), directory, platform, SSHConnections(platform.endpoint, directory))
+        before = sum(1 for _ in self.recorded())
+        self.account.calls.clear()
+        self.account.changed.clear()
+        try:
+            with Journal(directory.journal) as journal:
+                limits = platform.limits()
+                return asyncio.run(
+                    run(steps, world, journal, kind=kind, pace=SPEED, limits=limits, timing=TIMING, stop=Stop())
+                )
+        finally:
+            world.close()
+            self.events = self.recorded()[before:]
+
+    def install(self, plan: InstallPlan) -> ExitCode:
+        return self.run(plan, pipeline.install_steps(plan))
+
+    def destroy(self, plan: InstallPlan) -> ExitCode:
+        return self.run(plan, pipeline.destroy_steps(plan), RunKind.DESTROY)
+
+    def recorded(self) -> list[Event]:
+        journal = ClusterDirectory.of("demo").journal
+        if not journal.exists():
+            return []
+        with Reader(journal) as reader:
+            return list(reader.events())
+
+    def twins(self) -> list[str]:
+        """Names that more than one living thing of the account has."""
+        raise NotImplementedError
+
+    def remains(self) -> list[str]:
+        """What is left in the account that was not there before."""
+        raise NotImplementedError
+
+    @property
+    def failures(self) -> str:
+        return "\n".join(str((event.step, event.data)) for event in self.events if event.data.get("state") == "failed")
+
+
+def short(plan: InstallPlan) -> tuple[Step, ...]:
+    """The steps that ask something of AWS, and those until every machine answers, without the others between them."""
+    steps = [step for step in pipeline.install_steps(plan) if step.id.startswith(_SHORT)]
+    ids = {step.id for step in steps}
+    return tuple(replace(step, needs=tuple(need for need in step.needs if need in ids)) for step in steps)
+
+
+def machines(plan: InstallPlan) -> list[str]:
+    return sorted(machine.name for machine in topology(plan).machines)
+
+
+def endure(cluster: CloudCluster, wanted: InstallPlan, calls: Iterable[str], fail: Callable[[str], None]) -> None:
+    """The first request of each changing call fails, in an install and in a destroy: nothing is twice, nothing left.
+
+    Runs are repeated as a person repeats them who sees an error. `fail` has the next call of a name fail.
+    """
+    names = tuple(calls)
+    for name in names:
+        fail(name)
+    until_done(cluster, lambda: cluster.run(wanted, short(wanted)), len(names))
+    assert cluster.stand_ins.names == machines(wanted), f"machines: {cluster.stand_ins.names}"
+    assert cluster.twins() == [], f"twins: {cluster.twins()}"
+    until_done(cluster, lambda: cluster.destroy(wanted), len(names))
+    assert cluster.remains() == [], f"left: {cluster.remains()}"
+    assert cluster.account.pending_faults == {}, f"never met: {cluster.account.pending_faults}"
+
+
+def until_done(cluster: CloudCluster, attempt: Callable[[], ExitCode], most: int) -> None:
+    """Run as a person would who sees an error and goes on: at most once for each call that fails, and once more."""
+    for _ in range(most + 1):
+        if attempt() is ExitCode.DONE:
+            return
+    raise AssertionError(cluster.failures)

@@ -1,0 +1,48 @@
+"""Whole clusters in Google Cloud: a plan becomes a verified cluster, grows, and goes, on stand-ins behind SSH."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from installer.common.errors import ExitCode
+from tests.doubles.cloud import guest_agent
+from tests.doubles.cloud.clusters import machines
+from tests.doubles.cloud.stand_ins import StandIns
+from tests.doubles.gcp.faults import Fault
+from tests.doubles.gcp.project import Project
+from tests.gcp.clusters import Cluster, endure, plan
+
+pytestmark = pytest.mark.needs("low ports")
+
+
+@pytest.fixture
+def cluster(gcp: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
+    gcp.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
+    gcp.machines = stand_ins = StandIns(guest_agent.read)
+    return Cluster(gcp, stand_ins)
+
+
+@pytest.mark.parametrize("balancer", [False, True])
+def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster: Cluster, balancer: bool) -> None:
+    small = plan(masters=3 if balancer else 1, balancer=balancer)
+    assert cluster.install(small) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(small)
+    assert cluster.account.counted() <= 150
+    assert cluster.install(small) is ExitCode.DONE, cluster.failures
+    assert cluster.account.changed == []
+    assert cluster.account.counted() <= 40
+    larger = small.model_copy(update={"workers": 2})
+    assert cluster.install(larger) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(larger)
+    assert cluster.account.changed.count("compute.instances.bulkInsert") == 1
+    assert cluster.destroy(small) is ExitCode.DONE, cluster.failures
+    assert cluster.remains() == []
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.QUOTA])
+def test_every_call_may_fail_and_runs_after_it_make_no_twin_and_leave_nothing(cluster: Cluster, fault: Fault) -> None:
+    """A sample: `make crash` has every fault, and the calls of load balancers."""
+    endure(cluster, fault, balancer=False)
