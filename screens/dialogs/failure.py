@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from installer.common.errors import InstallerError
 from screens import theme
+from screens.widgets.footer import Footer
 
 
 class FailureDialog(ModalScreen[None]):

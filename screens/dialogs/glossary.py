@@ -11,11 +11,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.widgets._footer import FooterKey
 
 from installer.plan import glossary
 from installer.plan.glossary import GLOSSARY, Term
+from screens.widgets.footer import Footer
 
 
 class GlossaryDialog(ModalScreen[None]):

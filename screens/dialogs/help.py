@@ -9,9 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from screens.keys import spelled
+from screens.widgets.footer import Footer
 
 
 class HelpDialog(ModalScreen[None]):

@@ -11,12 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from installer.operations.login.questions import known_before
 from installer.operations.login.survey import FoundKey
 from screens import theme
+from screens.widgets.footer import Footer
 from screens.widgets.table import Column, Row, Table, cell, marked
 
 _HOW = (

@@ -8,10 +8,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Markdown
+from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownBlock
 
 from installer.common import manual
+from screens.widgets.footer import Footer
 
 
 class ManualDialog(ModalScreen[None]):

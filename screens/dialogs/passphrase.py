@@ -9,11 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from installer.common.text import tilde
 from installer.operations.login.questions import Passphrase
 from screens import theme
+from screens.widgets.footer import Footer
 
 _NAMED = 6
 

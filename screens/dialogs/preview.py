@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer
 
 from installer.plan.model import InstallPlan
 from screens.widgets.diagram import Diagram
+from screens.widgets.footer import Footer
 
 
 class PreviewDialog(ModalScreen[None]):

@@ -10,11 +10,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from installer.common.text import count
 from installer.ssh.diagnosis import Diagnosis
 from screens import theme
+from screens.widgets.footer import Footer
 
 
 class ReachingDialog(ModalScreen[None]):

@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from installer.common.errors import InstallerError
 from installer.common.homes import expanded
 from installer.common.text import tilde
+from screens.widgets.footer import Footer
 
 
 class SaveDialog(ModalScreen[Path | None]):

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
@@ -26,6 +26,7 @@ from screens.dialogs.details import DetailsDialog
 from screens.pages.login import Before, attempt_after_asking, plan_of_cluster
 from screens.pages.run import RunScreen
 from screens.widgets.failure import FailureCard
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.phases import PhasesBar
 from screens.widgets.steps import StepList

@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Footer, Static, TabbedContent, TabPane, Tabs
+from textual.widgets import Static, TabbedContent, TabPane, Tabs
 
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
@@ -30,6 +30,7 @@ from screens.pages.remote import Remote
 from screens.pages.run import notice_of
 from screens.place import Place
 from screens.widgets.detailed import Detailed
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.matrix import Matrix
 from screens.widgets.rows import Rows

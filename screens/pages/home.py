@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from installer.common.errors import InstallerError
 from installer.operations import clusters, lookup, runs
@@ -21,6 +21,7 @@ from screens.pages.home_actions import ACTIONS, ClusterActions
 from screens.pages.login import attempt_after_asking, plan_of_cluster
 from screens.place import Place
 from screens.theme import Mark
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.table import Column, Row, Table, cell, marked
 

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
@@ -30,6 +30,7 @@ from screens.pages.run import RunScreen
 from screens.pages.summary import SummaryScreen, open_review
 from screens.place import Place
 from screens.widgets.failure import FailureCard
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.machine_list import MachineList
 from screens.widgets.machine_pane import MachinePane

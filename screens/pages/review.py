@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Static, TabbedContent, TabPane
 
 from installer.artifacts import checksums
 from installer.cluster import kubeadm
@@ -41,6 +41,7 @@ from screens.pages.login import attempt_after_asking
 from screens.place import Place
 from screens.widgets.detailed import Detailed
 from screens.widgets.diagram import Diagram
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.outlook import OutlookPane
 from screens.widgets.rows import Rows

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from installer.cluster.etcd import survives
@@ -23,6 +23,7 @@ from installer.operations.next_steps import NextStep, next_steps, save, text
 from installer.operations.outcome import console_lines, hosts_lines, outside_lines, took
 from screens import theme
 from screens.pages.base import CratonScreen
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.words import MARK_OF_VERDICT
 

@@ -16,7 +16,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from installer.cluster import administrator
 from installer.common.errors import ExitCode
@@ -37,6 +37,7 @@ from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
 from screens.place import Place
 from screens.widgets.diagram import Diagram
+from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
 from screens.widgets.inventory import InventoryTable, InventoryText
 from screens.widgets.question import QuestionField, why
@@ -180,13 +181,14 @@ class WizardScreen(CratonScreen[None]):
         self._state.page = page
         fields = self.query_one("#fields", VerticalScroll)
         self._typed = next((field.editor.area.text for field in self._fields if field.editor), self._typed)
-        await fields.remove_children()
         known = self._known
         questions = PAGES[page].questions
-        await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
-        self._judge()
-        self.set_class(any(field.editor for field in self._fields), "-machines")
-        self.set_class(PAGES[page].optional, "-optional")
+        with self.app.batch_update():  # a question that will be hidden would leave the scrollbar that it needed
+            await fields.remove_children()
+            await fields.mount(*(QuestionField(question, known, self._trials, self._typed) for question in questions))
+            self._judge()
+            self.set_class(any(field.editor for field in self._fields), "-machines")
+            self.set_class(PAGES[page].optional, "-optional")
         self._focus(0)
 
     @property
