@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
 
 from installer.common.paths import ClusterDirectory
 from installer.engine import process
@@ -96,11 +97,11 @@ async def _come_to_rest(pilot: Pilot[Any], world: World) -> None:
 
 async def _all_drawn(pilot: Pilot[Any]) -> None:
     """Wait until the screen looks the same three times in a row."""
-    looks: list[str] = []
+    looks: list[list[Strip]] = []
 
     def same() -> bool:
-        looks.append(pilot.app.export_screenshot(simplify=True))
-        return len(looks) >= 3 and len(set(looks[-3:])) == 1
+        looks.append(pilot.app.screen._compositor.render_strips())
+        return len(looks) >= 3 and looks[-3] == looks[-2] == looks[-1]
 
     await until(pilot, same, "a screen that stays as it is")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.screen import ModalScreen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -52,17 +53,26 @@ PRESSED = [
 """One scene for each footer there is."""
 
 
+BACK = {"tab": "shift+tab", "right": "left", "ctrl+down": "ctrl+up"}
+"""What takes back a key that opens no other screen, where it is not Escape."""
+
+
 @contextmanager
 def played(name: str) -> Iterator[tuple[CratonApp, World, Scene]]:
+    """A scene whose application goes on when it would end; the lifecycle's `calls` then have "exit"."""
     scene = SCENES[name]
     with world(scene.home) as here, pytest.MonkeyPatch.context() as patch:
-        yield scene.app(here, patch), here, scene
+        app = scene.app(here, patch)
+        patch.setattr(app, "exit", lambda *_, **__: here.calls.append("exit"))
+        yield app, here, scene
 
 
 def keys(pilot: Pilot[Any]) -> list[str]:
-    """Every key that the footer shows, and those that do the same."""
+    """Every key that the footer shows, and those that do the same, without F1 where the whole application's ? works."""
     screen = pilot.app.screen
     shown = [key for key, active in screen.active_bindings.items() if active.binding.show and active.enabled]
+    if "question_mark" in shown and not isinstance(screen, ModalScreen):
+        shown.remove("f1")
     return [*shown, "ctrl+p"] if screen.query_one(Footer).show_command_palette else shown
 
 
@@ -85,7 +95,7 @@ async def _press_some(name: str, pressed: set[str]) -> bool:
                 await pilot.press(key)
                 await until(pilot, partial(_differs, pilot, here, before), f"an effect of {key}")
                 pressed.add(key)
-                if app._exit or not await _had_back(pilot, before):
+                if not await _had_back(pilot, before, BACK.get(key, "escape")):
                     return number < len(left)
                 before = _seen(pilot, here)
     return False
@@ -97,13 +107,13 @@ def _seen(pilot: Pilot[Any], here: World) -> tuple[Any, ...]:
 
 
 def _differs(pilot: Pilot[Any], here: World, before: tuple[Any, ...]) -> bool:
-    return pilot.app._exit or _seen(pilot, here) != before
+    return _seen(pilot, here) != before
 
 
-async def _had_back(pilot: Pilot[Any], before: tuple[Any, ...]) -> bool:
+async def _had_back(pilot: Pilot[Any], before: tuple[Any, ...], back: str) -> bool:
     """Go back as a user would; returns whether everything is as it was."""
-    if pilot.app.screen is not before[0]:
-        await pilot.press("escape")
+    if (pilot.app.screen, visible(pilot)) != before[:2]:
+        await pilot.press(back)
     return (pilot.app.screen, visible(pilot)) == before[:2]
 
 
