@@ -181,6 +181,7 @@ async def test_an_install_from_the_review_asks_all_there_is_to_ask_and_starts(
                 pilot,
                 lambda given=given: (
                     isinstance(pilot.app.screen, PassphraseDialog)  # type: ignore[misc]
+                    and pilot.app.screen.query(Input)
                     and ("not its passphrase" in visible(pilot)) is (given == PASSPHRASE)
                 ),
             )
