@@ -8,7 +8,7 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
-.PHONY: install demo test packages check bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
+.PHONY: install demo test packages check thorough bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
 
 install: $(RUNTIME)
 
@@ -43,6 +43,9 @@ demo: $(RUNTIME)  ## a whole install, rehearsed or of PLATFORM: 3 masters, 1 inf
 
 test: packages check  ## everything that CI runs; TESTS="tests/screens ..." for a part of the tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
+
+thorough: $(DEVELOPMENT)  ## the tests of properties alone, with forty times as many examples as `make test` has
+	CRATON_EXAMPLES=40 $(BIN)/python -m pytest -n 4 --dist worksteal -m hypothesis tests
 
 packages:  ## the Debian packages that tests need, as root or with sudo; else it says which are missing
 	@$(PYTHON) -m tests.set_up

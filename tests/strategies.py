@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from installer.plan import rules
@@ -12,8 +13,17 @@ from installer.plan.host import Host
 from installer.plan.model import InstallPlan
 from installer.plan.releases import KUBERNETES_VERSIONS
 
-repeatable = settings(derandomize=True, deadline=None, database=None)
-"""The same examples at every run, on machines of any speed."""
+_TIMES = int(os.environ.get("CRATON_EXAMPLES") or 1)
+"""How many times the usual number of examples is tried: `make thorough` has more time than `make test`."""
+_REPEATABLE = settings(derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def examples(count: int) -> settings:
+    """The same `count` examples at every run, on machines of any speed."""
+    return settings(_REPEATABLE, max_examples=count * _TIMES)
+
+
+repeatable = examples(25)
 
 COMMENTED = """\
 # The demo cluster.

@@ -15,7 +15,7 @@ from unicodedata import category
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.artifacts.http import Failure
@@ -37,7 +37,7 @@ from installer.ssh.host_keys.verify import HostKeyError
 from installer.ssh.transport.login import KeyLocked
 from tests.doubles.actions import Effects, fake_step
 from tests.installer.health import healthy
-from tests.strategies import repeatable
+from tests.strategies import examples, repeatable
 
 _RANGES = (
     (0x00, 0x08), (0x0B, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160),
@@ -51,7 +51,7 @@ HOSTILE = st.lists(
     st.sampled_from(sorted(_UNSAFE)) | st.sampled_from(_SEQUENCES) | st.sampled_from("ab \n[]{}'\"<>&"), max_size=12
 ).map("".join)
 
-seldom = settings(repeatable, max_examples=25)
+seldom = examples(12)
 """For what takes long."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.cluster.drain import is_drained
@@ -15,7 +15,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import topology
 from installer.steps.step import Phase, Step, ordered
-from tests.strategies import plans, repeatable
+from tests.strategies import examples, plans
 
 DEMO = InstallPlan.model_validate(
     {"name": "demo", "subdomain": "example.test", "masters": 3, "workers": 2, "kubernetes": "v1.36.2"}
@@ -151,7 +151,7 @@ def test_what_cannot_leave_is_refused_before_any_step() -> None:
         pipeline.removal_steps(DEMO, ["demo-worker-1"])
 
 
-@settings(repeatable, max_examples=20)
+@examples(15)
 @given(plan=plans(), data=st.data())
 def test_the_steps_of_any_change_of_any_plan_have_an_order(plan: InstallPlan, data: st.DataObject) -> None:
     upgrade = pipeline.upgrade_steps(plan, "v1.33.0")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.cluster.diagnosis import explain_init, explain_join, explain_upgrade, preflight
@@ -18,6 +18,7 @@ from installer.common.scrub import holds_secret
 from installer.node.program import Explain
 from installer.plan.model import InstallPlan
 from installer.ssh.connection import Result
+from tests.strategies import examples
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 PLAN = InstallPlan(name="demo", subdomain="example.test")
@@ -421,7 +422,7 @@ HEADS = (
     stderr=st.text(),
     verb=st.sampled_from(["init", "join", "upgrade"]),
 )
-@settings(max_examples=200, deadline=None)
+@examples(100)
 def test_no_text_makes_an_explanation_fail(stdout: str, lines: list[tuple[str, str]], stderr: str, verb: str) -> None:
     text = "\n".join([stdout, *(head + rest for head, rest in lines)])
     error = explain(verb)(Result(1, text, stderr))

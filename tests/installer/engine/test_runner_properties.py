@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.common.errors import ExitCode, InstallerError
@@ -23,6 +23,7 @@ from installer.steps.platform import Limit
 from installer.steps.step import Context, Step
 from tests.doubles.actions import Body, Effects, fake_step
 from tests.installer.engine.conftest import QUICK
+from tests.strategies import examples
 
 BROKEN = InstallerError("do it", "no")
 LIMITS = {"ssh": Limit(2), "local": Limit(1)}
@@ -122,7 +123,7 @@ class Watched(Harness):
 
 
 @given(graph=graphs(), kind=st.sampled_from(RunKind), data=st.data())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: RunKind, data: st.DataObject) -> None:
     failing = data.draw(st.sets(st.sampled_from(sorted(graph)), max_size=3))
     harness = Harness(graph, failing, kind)
@@ -141,7 +142,7 @@ def test_any_steps_with_any_failures(graph: dict[str, tuple[str, ...]], kind: Ru
 
 
 @given(graph=graphs(), kind=st.sampled_from(RunKind), data=st.data())
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_failed_steps_that_are_asked_for_while_anything_runs_leave_nothing_undone(
     graph: dict[str, tuple[str, ...]], kind: RunKind, data: st.DataObject
 ) -> None:
@@ -158,7 +159,7 @@ def test_failed_steps_that_are_asked_for_while_anything_runs_leave_nothing_undon
 
 
 @given(graph=graphs(), data=st.data())
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_running_again_after_failures_applies_just_what_is_missing(
     graph: dict[str, tuple[str, ...]], data: st.DataObject
 ) -> None:

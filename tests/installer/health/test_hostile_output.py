@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.health import gather
@@ -14,6 +14,7 @@ from installer.health.report.text import render
 from installer.plan.topology import Machine
 from installer.steps.evidence import Evidence, Probed
 from tests.installer.health import healthy
+from tests.strategies import examples, repeatable
 
 _MACHINES = st.sampled_from(healthy.TOPOLOGY.machines)
 _PIECES = st.sampled_from(
@@ -39,7 +40,7 @@ _PROBED = st.builds(Probed, st.integers(-1, 255), _OUTPUTS)
 _PROBES = st.dictionaries(st.sampled_from(sorted(healthy.outputs(healthy.TOPOLOGY.first_master))), _PROBED, max_size=16)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(_MACHINES, _PROBES, st.text(max_size=60))
 def test_no_output_makes_a_check_raise(machine: Machine, probes: dict[str, Probed], host_key: str) -> None:
     one = Evidence(machine.name, probes, host_key, 0.0, 1.0)
@@ -51,7 +52,7 @@ def test_no_output_makes_a_check_raise(machine: Machine, probes: dict[str, Probe
         assert isinstance(finding.seen, str)
 
 
-@settings(max_examples=30, deadline=None)
+@repeatable
 @given(_MACHINES, _PROBES)
 def test_no_output_keeps_a_report_from_being_made_and_read_again(machine: Machine, probes: dict[str, Probed]) -> None:
     everyone = {**healthy.evidence(), machine.name: Evidence(machine.name, probes, "", 0.0, 1.0)}
@@ -67,7 +68,7 @@ def test_any_text_can_be_parsed(text: str) -> None:
     gather.parse(f"=== 00ff clock\n{text}\n=== 00ff clock exit 0\n", "00ff")
 
 
-@settings(max_examples=30, deadline=None)
+@repeatable
 @given(_OUTPUTS)
 def test_a_section_cannot_be_forged(text: str) -> None:
     forged = f"=== clock\n{text}\n=== clock exit 0\n=== 1234 clock\n=== 1234 clock exit 0\n"

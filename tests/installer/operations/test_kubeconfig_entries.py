@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -17,7 +17,7 @@ from installer.cluster.admin_access import AdminAccess
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.yaml_foreign import is_json
 from installer.operations.kubeconfig_entries import merged, without
-from tests.strategies import repeatable
+from tests.strategies import examples
 
 WHERE = Path("config")
 ACCESS = AdminAccess("demo", "https://demo-k8s.example.test:6443", "QUJD", "REVG", "R0hJ")
@@ -282,7 +282,7 @@ _NAMES = st.sampled_from(["work", "a.b", "off", "demo-1", "7", "é", "a b", "x:y
 _EMPTY = st.sampled_from([None, "", " null", " ~", " []", " [ ]", " [ # none\n ]", " &a []", " !!seq []"])
 
 
-FEW = settings(repeatable, max_examples=40)
+FEW = examples(20)
 _NAMED = st.fixed_dictionaries({"name": _NAMES})
 
 

@@ -7,13 +7,13 @@ import re
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import PlanFileError, Problem
-from tests.strategies import repeatable
+from tests.strategies import examples
 
 FILES = [
     planfile.dump(InstallPlan(name="demo", subdomain="example.test")),
@@ -75,25 +75,25 @@ _STRUCTURES = st.recursive(
 )
 
 
-@settings(repeatable, max_examples=600)
+@examples(120)
 @given(_mutated())
 def test_a_damaged_plan_is_refused_in_words(text: str) -> None:
     _sound(text)
 
 
-@settings(repeatable, max_examples=400)
+@examples(80)
 @given(st.text(max_size=80) | st.lists(_PIECES, max_size=12).map("".join))
 def test_random_text_is_refused_in_words(text: str) -> None:
     _sound(text)
 
 
-@settings(repeatable, max_examples=400)
+@examples(80)
 @given(_STRUCTURES.map(lambda data: json.dumps(data, ensure_ascii=True)))
 def test_a_random_structure_is_refused_in_words(text: str) -> None:
     _sound(text)
 
 
-@settings(repeatable, max_examples=200)
+@examples(40)
 @given(st.binary(max_size=60))
 def test_random_bytes_in_a_file_are_refused_in_words(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "random.yaml"

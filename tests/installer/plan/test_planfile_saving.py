@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.common import yaml_editor
@@ -17,7 +17,7 @@ from installer.common.errors import InstallerError
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.planfile import PlanFileError
-from tests.strategies import COMMENTED, PUBLIC_KEY, plan_data, plans, repeatable
+from tests.strategies import COMMENTED, PUBLIC_KEY, examples, plan_data, plans, repeatable
 
 
 def _plan(**given: object) -> InstallPlan:
@@ -146,7 +146,7 @@ def _commented(text: str) -> str:
     )
 
 
-@settings(repeatable, max_examples=200)
+@examples(50)
 @given(plans(), plans())
 def test_any_plan_is_saved_over_any_other_with_the_comments_kept(one: InstallPlan, other: InstallPlan) -> None:
     text = _commented(planfile.dump(one).replace("\n# ", "\n#: "))

@@ -9,9 +9,10 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.rehearse import rehearsal_of
 from installer.plan.topology import topology
-from tests.strategies import plans
+from tests.strategies import plans, repeatable
 
 
+@repeatable
 @given(plans())
 def test_every_plan_that_is_no_rehearsal_has_one_with_the_same_machines(plan: InstallPlan) -> None:
     if plan.traits.stand_ins:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.health.check import Verdict
@@ -52,7 +52,7 @@ _PROBED = st.builds(Probed, st.integers(-1, 255), st.lists(_LINES, max_size=10).
 _PROBES = st.dictionaries(st.sampled_from(sorted(_PRINTED)), _PROBED, max_size=len(_PRINTED))
 
 
-@settings(repeatable, max_examples=50)
+@repeatable
 @given(_MACHINES, _PROBES, st.text(max_size=40))
 def test_no_output_makes_a_preflight_check_raise(machine: Machine, probes: dict[str, Probed], host_key: str) -> None:
     one = Evidence(machine.name, {**BARE[machine.name].probes, **probes}, host_key, 0.0, 1.0)
@@ -65,7 +65,7 @@ def test_no_output_makes_a_preflight_check_raise(machine: Machine, probes: dict[
         assert len(finding.seen) < 1000, "a sentence, whatever the machine printed"
 
 
-@settings(repeatable, max_examples=50)
+@repeatable
 @given(_MACHINES, _PROBES)
 def test_no_output_keeps_a_machine_out_of_the_table(machine: Machine, probes: dict[str, Probed]) -> None:
     one = Evidence(machine.name, probes, "", 0.0, 1.0)

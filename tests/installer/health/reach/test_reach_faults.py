@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.common.errors import InstallerError
@@ -17,6 +17,7 @@ from installer.health.reach.prove import Reachability, prove
 from installer.health.reach.scripts import Secret, read_probe, read_ready
 from installer.ssh.connection import Connection
 from tests.installer.health.reach.proving import INFRA, MASTER, TOPOLOGY, WORKER
+from tests.strategies import examples
 
 Script = Callable[[str, str], list[str]]
 """(machine, what it gets on stdin): the lines that it says before it ends."""
@@ -185,7 +186,7 @@ _LINES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(_LINES)
 def test_no_output_keeps_a_probe_from_being_read(lines: list[str]) -> None:
     attempts = [(flow, False) for flow in flows(TOPOLOGY)[:3]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.health.checks.network import REACH
@@ -13,6 +13,7 @@ from installer.plan.rules import Role, Traffic
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.steps.evidence import Evidence, Probed
+from tests.strategies import examples
 
 
 def _plan(masters: int, infra: int, workers: int) -> InstallPlan:
@@ -34,7 +35,7 @@ SMALL = st.builds(_plan, st.sampled_from([1, 3, 5]), st.integers(0, 6), st.integ
 LARGE = st.builds(_plan, st.sampled_from([1, 3, 5]), st.integers(0, 60), st.integers(60, 400))
 
 
-@settings(deadline=None, max_examples=40)
+@examples(20)
 @given(SMALL)
 def test_every_incoming_rule_is_tried_by_every_peer_and_by_nobody_else(plan: InstallPlan) -> None:
     whole = topology(plan)
@@ -55,7 +56,7 @@ def test_every_incoming_rule_is_tried_by_every_peer_and_by_nobody_else(plan: Ins
     assert tried == expected
 
 
-@settings(deadline=None, max_examples=40)
+@examples(20)
 @given(SMALL | LARGE)
 def test_coverage_counts_the_pairs_that_are_tried(plan: InstallPlan) -> None:
     whole = topology(plan)
@@ -66,7 +67,7 @@ def test_coverage_counts_the_pairs_that_are_tried(plan: InstallPlan) -> None:
     assert covered <= total
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(LARGE)
 def test_a_sample_covers_every_machine_and_every_pair_of_roles(plan: InstallPlan) -> None:
     whole = topology(plan)

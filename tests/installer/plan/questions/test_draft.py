@@ -33,7 +33,7 @@ def test_a_draft_may_be_empty() -> None:
     assert load_draft() == Draft({}, "Name")
 
 
-@settings(repeatable, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(repeatable, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(plans())
 def test_answers_are_found_again_as_they_were(plan: InstallPlan) -> None:
     save_draft(answers_of(plan), "Downloads")
