@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from installer.cluster import steps as cluster_steps
 from installer.common.errors import InstallerError
-from installer.common.paths import ClusterDirectory
+from installer.common.paths import ClusterDirectory, home
 from installer.node import steps as node_steps
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology, topology
@@ -25,6 +27,10 @@ from tests.patience import PATIENCE
 
 T = TypeVar("T")
 SPEED = 1000.0
+_OF_PROCESSES = shutil.ignore_patterns("lock", "site.json", "site.log")
+_KEPT = TemporaryDirectory(prefix="craton-rehearsals-")
+_begun: dict[tuple[InstallPlan, tuple[str, ...]], Path] = {}
+"""Homes, as they were once the steps with these prefixes were done."""
 
 
 class StepContext:
@@ -118,6 +124,17 @@ class Rehearsal:
                 step.action.apply(context)
                 applied.append(step.id)
         return applied
+
+    def begin(self, *prefixes: str) -> None:
+        """As `run` where nothing was made yet: what the first test of this process makes, the others get a copy of."""
+        key = (self.plan, prefixes)
+        if key not in _begun:
+            self.run(*prefixes)
+            _begun[key] = Path(_KEPT.name) / str(len(_begun))
+            shutil.copytree(home(), _begun[key], ignore=_OF_PROCESSES)
+            return
+        shutil.copytree(_begun[key], home(), dirs_exist_ok=True)
+        self.platform.site()
 
     def undo(self) -> None:
         for step in reversed(self.steps()):

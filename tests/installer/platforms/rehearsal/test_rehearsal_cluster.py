@@ -33,7 +33,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rehears
         kubernetes="v1.35.6",
     )
     opened = Rehearsal(plan)
-    opened.run(deadline=PATIENCE)
+    opened.begin()
     yield opened
     opened.close()
 

@@ -81,7 +81,7 @@ def _init_payload(rehearsal: Rehearsal, name: str = "master-1") -> str:
     ],
 )
 def test_what_a_machine_does_not_know_it_refuses(rehearsal: Rehearsal, command: str, status: int, stderr: str) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     result = _run(rehearsal, "worker-1", command)
     assert (result.status, result.stdout, result.stderr) == (status, "", stderr)
 
@@ -94,7 +94,7 @@ def test_root_prepares_machines_without_sudo(rehearsal: Rehearsal) -> None:
 
 
 def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     endpoint = rehearsal.platform.endpoint("demo-worker-1")
     other = ClusterDirectory.of("other")
     ensure_key(other)
@@ -105,7 +105,7 @@ def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> Non
 
 
 def test_preparing_reports_thirteen_stages_and_is_done_once(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     text = configuration(rehearsal.plan, rehearsal.topology, "demo-worker-1")
     first = _node(rehearsal, "worker-1", "prepare", text)
     assert [line for line in first.stdout.splitlines() if line.startswith("stage 13 13 ")]
@@ -118,27 +118,27 @@ def test_preparing_reports_thirteen_stages_and_is_done_once(rehearsal: Rehearsal
 
 
 def test_preparing_wants_a_configuration(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     result = _node(rehearsal, "worker-1", "prepare", "CLUSTER='demo'\n")
     assert (result.status, result.stderr) == (2, "craton-node: the configuration on stdin names no KUBERNETES\n")
 
 
 def test_a_plan_that_changed_is_prepared_for_again(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_PREPARE)
+    rehearsal.begin(*UP_TO_PREPARE)
     assert rehearsal.run("prepare/") == []
     _node(rehearsal, "worker-1", "prepare", "KUBERNETES='v1.36.2'\nHOST='10.0.0.9 other'\n")
     assert rehearsal.run("prepare/") == ["prepare/demo-worker-1"]
 
 
 def test_init_refuses_a_machine_that_is_not_prepared(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     result = _node(rehearsal, "master-1", "init", _init_payload(rehearsal))
     assert result.status == 1
     assert "prepared for nothing" in result.stderr
 
 
 def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_PREPARE)
+    rehearsal.begin(*UP_TO_PREPARE)
     result = _node(rehearsal, "master-1", "init", _init_payload(rehearsal, "infra-1"))
     assert result.status == 1
     assert "the node is to be demo-infra-1, this machine is demo-master-1" in result.stderr
@@ -153,7 +153,7 @@ def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal)
     ],
 )
 def test_init_refuses_a_payload_from_which_a_file_is_missing(rehearsal: Rehearsal, missing: str, message: str) -> None:
-    rehearsal.run(*UP_TO_PREPARE)
+    rehearsal.begin(*UP_TO_PREPARE)
     files = read_payload(_init_payload(rehearsal))
     del files[missing]
     result = _node(rehearsal, "master-1", "init", payload(files))
@@ -171,7 +171,7 @@ def test_init_refuses_a_payload_from_which_a_file_is_missing(rehearsal: Rehearsa
     ],
 )
 def test_an_addon_has_manifests(rehearsal: Rehearsal, stdin: str, message: str) -> None:
-    rehearsal.run(*UP_TO_PREPARE, "control-plane/init")
+    rehearsal.begin(*UP_TO_PREPARE, "control-plane/init")
     result = _node(rehearsal, "master-1", "addon overlay", stdin)
     assert result.status != 0
     assert message in result.stderr
@@ -185,14 +185,14 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("wrong", "message"), WRONG)
 def test_join_refuses_a_wrong_invitation(rehearsal: Rehearsal, wrong: dict[str, Any], message: str) -> None:
-    rehearsal.run(*UP_TO_PREPARE, "control-plane/")
+    rehearsal.begin(*UP_TO_PREPARE, "control-plane/")
     result = _join(rehearsal, "worker-1", replace(_invitation(rehearsal), **wrong))
     assert result.status == 1
     assert message in result.stderr
 
 
 def test_an_invitation_is_good_for_one_machine(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_PREPARE, "control-plane/")
+    rehearsal.begin(*UP_TO_PREPARE, "control-plane/")
     invitation = _invitation(rehearsal)
     assert _join(rehearsal, "worker-1", invitation).status == 0
     assert _join(rehearsal, "infra-1", invitation).status == 1
@@ -201,7 +201,7 @@ def test_an_invitation_is_good_for_one_machine(rehearsal: Rehearsal) -> None:
 
 
 def test_a_node_that_left_can_join_again_and_has_lost_its_labels(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     assert _node(rehearsal, "worker-1", "reset").status == 0
     assert "member=\n" in _node(rehearsal, "worker-1", "status").stdout
     assert set(rehearsal.run("join/")) == {
@@ -210,7 +210,7 @@ def test_a_node_that_left_can_join_again_and_has_lost_its_labels(rehearsal: Rehe
 
 
 def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     assert _node(rehearsal, "worker-1", "kubectl get nodes -o json").status == 1
     nodes = json.loads(_node(rehearsal, "master-1", "kubectl get nodes -o json").stdout)["items"]
     assert [node["metadata"]["name"] for node in nodes] == ["demo-infra-1", "demo-master-1", "demo-worker-1"]
@@ -239,14 +239,14 @@ def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) 
     ],
 )
 def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal, arguments: str, status: int, said: str) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     result = _node(rehearsal, "master-1", f"kubectl {arguments}")
     assert result.status == status
     assert said in result.stdout + result.stderr
 
 
 def test_what_runs_on_a_node_that_is_drained_moves(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
 
     def dns_on() -> set[str]:
         found = json.loads(_node(rehearsal, "master-1", "kubectl get pods -n kube-system -o json").stdout)["items"]
@@ -260,7 +260,7 @@ def test_what_runs_on_a_node_that_is_drained_moves(rehearsal: Rehearsal) -> None
 
 
 def test_every_pod_of_a_cluster_runs(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     found = json.loads(_node(rehearsal, "master-1", "kubectl get pods -A -o json").stdout)["items"]
     assert {pod["status"]["phase"] for pod in found} == {"Running"}
     assert {pod["metadata"]["namespace"] for pod in found} == {
@@ -269,7 +269,7 @@ def test_every_pod_of_a_cluster_runs(rehearsal: Rehearsal) -> None:
 
 
 def test_a_machine_says_what_it_is_in_its_cluster(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_PREPARE)
+    rehearsal.begin(*UP_TO_PREPARE)
     before = dict(line.split("=", 1) for line in _node(rehearsal, "master-1", "condition").stdout.splitlines())
     assert (before["member"], before["kubelet"], before["manifests"], before["api"]) == (
         "", "ok", "", "connection refused",
@@ -307,23 +307,23 @@ def test_an_init_that_was_cut_off_is_seen_and_reset(rehearsal: Rehearsal) -> Non
 
 
 def test_what_is_worth_reading_comes_in_sections(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     assert {"kubelet.log", "etcd.log", "nodes.txt"} < set(read_payload(_node(rehearsal, "master-1", "gather").stdout))
     assert "etcd.log" not in read_payload(_node(rehearsal, "worker-1", "gather").stdout)
 
 
 def test_a_healthy_cluster_passes_every_check(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     assert _verdicts(rehearsal) == {"pass", "not applicable"}
 
 
 def test_a_bare_machine_fails_its_checks(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     assert "fail" in _verdicts(rehearsal)
 
 
 def test_a_firewall_rule_that_is_gone_is_seen_by_the_others(rehearsal: Rehearsal) -> None:
-    rehearsal.run()
+    rehearsal.begin()
     rehearsal.client.call("put", kind="firewall", name="demo-master", value=[])
     machine = _machine(rehearsal, "worker-1")
     evidence = gather(rehearsal.connect("worker-1"), machine, rehearsal.topology)
@@ -347,7 +347,7 @@ def _verdicts(rehearsal: Rehearsal) -> set[str]:
 
 @pytest.mark.needs("ssh")
 def test_the_prompt_says_that_it_is_a_rehearsal(rehearsal: Rehearsal) -> None:
-    rehearsal.run(*UP_TO_CONNECT)
+    rehearsal.begin(*UP_TO_CONNECT)
     endpoint, directory = rehearsal.platform.endpoint("demo-worker-1"), rehearsal.world.directory
     command = [
         "ssh", "-F", "none", "-tt", "-i", str(directory.key), "-p", str(endpoint.port),
