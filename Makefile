@@ -8,6 +8,8 @@ DEVELOPMENT := $(VENV)/.development
 OTHERS := $(VENV)/others
 
 .NOTPARALLEL:
+# Tests start craton hundreds of times: it is to be compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: install demo test packages check thorough bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
 
 install: $(RUNTIME)
