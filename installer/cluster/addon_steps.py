@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from installer.cluster.addons import Addon, LeftOut
+from installer.cluster.connectors import CheckConnectors
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
 from installer.cluster.own_manifests import CheckManifests, OwnManifests
 from installer.cluster.sign_in import SignInSecrets, Trust
@@ -47,6 +48,18 @@ def certificate_check(plan: InstallPlan) -> Iterator[Step]:
             title=f"check the certificate in {plan.certificate.file}",
             phase=Phase.CHECK,
             action=CheckCertificate(plan),
+            weight=0.1,
+        )
+
+
+def connectors_check(plan: InstallPlan) -> Iterator[Step]:
+    """Files with secrets of connectors are looked at before anything is made."""
+    if plan.addons.sign_in and plan.sign_in.connectors:
+        yield Step(
+            id=ids.CONNECTORS_CHECKED,
+            title="read the secrets of sign-in connectors",
+            phase=Phase.CHECK,
+            action=CheckConnectors(plan),
             weight=0.1,
         )
 

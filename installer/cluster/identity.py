@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from installer.plan.model import InstallPlan
 
@@ -27,19 +29,27 @@ def authenticator(plan: InstallPlan, certificate: str) -> dict[str, object]:
     return {"issuer": issuer, "claimMappings": claims}
 
 
+_API = "rbac.authorization.k8s.io"
+
+
 def administrators(plan: InstallPlan) -> list[dict[str, str]]:
     """Subjects of the ClusterRoleBinding of those who administer the cluster by signing in."""
-    api = "rbac.authorization.k8s.io"
-    user = {"apiGroup": api, "kind": "User", "name": f"{PREFIX}{plan.administrator}"}
-    return [user, *({"apiGroup": api, "kind": "Group", "name": f"{PREFIX}{group}"} for group in plan.sign_in.groups)]
+    user = {"apiGroup": _API, "kind": "User", "name": f"{PREFIX}{plan.administrator}"}
+    return [user, *subjects(plan.sign_in.groups)]
 
 
-def dex_configuration(plan: InstallPlan, hash: str, secret: str) -> str:
+def subjects(groups: Sequence[str]) -> list[dict[str, str]]:
+    """Groups that people are in by signing in, as subjects of a binding."""
+    return [{"apiGroup": _API, "kind": "Group", "name": f"{PREFIX}{group}"} for group in groups]
+
+
+def dex_configuration(plan: InstallPlan, hash: str, secret: str, connectors: Sequence[Mapping[str, Any]] = ()) -> str:
     """Dex's configuration, as JSON, which is YAML. Secret."""
     user = {"email": plan.administrator, "hash": hash, "username": "admin", "userID": "craton-administrator"}
     kubectl = {"id": KUBECTL_CLIENT, "name": "kubectl", "public": True, "redirectURIs": []}
     console = {"id": CONSOLE_CLIENT, "name": "Console", "secret": secret}
     console |= {"redirectURIs": [f"https://{plan.console_host}/oidc-callback"]}  # type: ignore[dict-item]
+    more = {"connectors": list(connectors)} if connectors else {}
     return json.dumps({
         "issuer": plan.issuer,
         "storage": {"type": "kubernetes", "config": {"inCluster": True}},
@@ -49,6 +59,7 @@ def dex_configuration(plan: InstallPlan, hash: str, secret: str) -> str:
         "enablePasswordDB": True,
         "staticPasswords": [user],
         "staticClients": [kubectl, console],
+        **more,
     }, indent=1)  # fmt: skip
 
 

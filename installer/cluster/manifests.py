@@ -121,7 +121,12 @@ _RECIPES: Mapping[str, _Recipe] = {
         lambda _: "Deployment",
         "dex",
         lambda _: ("namespace.yaml", "sign-in.yaml"),
-        lambda plan: {"pod_security": "restricted", "administrators": identity.administrators(plan)},
+        lambda plan: {
+            "pod_security": "restricted",
+            "administrators": identity.administrators(plan),
+            "editors": identity.subjects(plan.sign_in.editors),
+            "viewers": identity.subjects(plan.sign_in.viewers),
+        },
     ),
     "console": _Recipe(
         "craton-console",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.cluster import administrator, kubeadm, masters, objects
+from installer.cluster.connectors import configurations
 from installer.cluster.console_certificate import issuer_certificate
 from installer.cluster.identity import CONSOLE_SECRET, authenticator, dex_configuration
 from installer.common import json_reader
@@ -54,10 +55,11 @@ class SignInSecrets(Permanent):
         known = found[_CONSOLE].get("secret", "")
         secret = known or (secrets.token_urlsafe(32) if make else "")
         hash = administrator.password_hash(ctx.world.directory, _hash_in(found[_DEX]), make=make)
+        connectors = configurations(self.plan)
         console = {"secret": secret}
         if certificate := issuer_certificate(self.plan, ctx.world.directory):
             console["ca.crt"] = certificate
-        return {_DEX: {"config.yaml": dex_configuration(self.plan, hash, secret)}, _CONSOLE: console}
+        return {_DEX: {"config.yaml": dex_configuration(self.plan, hash, secret, connectors)}, _CONSOLE: console}
 
 
 @dataclass(frozen=True)

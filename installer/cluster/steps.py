@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from installer.cluster.addon_steps import addon_steps, certificate_check, manifests_check, node_ports
+from installer.cluster.addon_steps import addon_steps, certificate_check, connectors_check, manifests_check, node_ports
 from installer.cluster.addons import Addon
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.cluster_dns import SpreadDNS
@@ -28,6 +28,7 @@ _CERTIFICATE_DEADLINE = 180.0
 def checks(plan: InstallPlan) -> Iterator[Step]:
     """What is looked at on this computer before anything is made."""
     yield from certificate_check(plan)
+    yield from connectors_check(plan)
     yield from manifests_check(plan)
     yield from dns_check(plan)
 

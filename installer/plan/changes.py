@@ -50,8 +50,13 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return some([str(item["address"]) if isinstance(item, Mapping) else str(item) for item in value])
+        return some([_named(item) if isinstance(item, Mapping) else str(item) for item in value])
     return str(value)
+
+
+def _named(item: Mapping[str, Any]) -> str:
+    """A machine by its address, a connector by its id."""
+    return str(item.get("address") or item.get("id"))
 
 
 def _judge(field: str, plan: InstallPlan) -> Judge:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from installer.plan import connectors
 from installer.plan.conflict import SECTION, Conflict, ConflictRule, FieldPath
 from installer.plan.fields import can_be_made
 
@@ -70,6 +71,20 @@ def _addons_without_ingress(plan: PlanSettings) -> Iterator[Conflict]:
         if getattr(plan.addons, name) and not plan.addons.ingress:
             message = "It answers behind the ingress controller. Switch addons.ingress on, or this off."
             yield ("addons", name), "true", message
+
+
+def _connectors(plan: PlanSettings) -> Iterator[Conflict]:
+    seen: set[str] = set()
+    for number, each in enumerate(plan.sign_in.connectors):
+        at = ("sign_in", "connectors", number)
+        if each.id in seen:
+            yield (*at, "id"), f"'{each.id}'", "Another connector has this id. Choose one of its own."
+        seen.add(each.id)
+        for field in connectors.NEEDED[each.type]:
+            if getattr(each, field) is None:
+                yield (*at, field), "nothing", f"A connector of type {each.type} needs {field}."
+        if each.bind_dn and not each.secret_file:
+            yield (*at, "secret_file"), "nothing", "Name the file with the password of bind_dn."
 
 
 def _certificate_files(plan: PlanSettings) -> Iterator[Conflict]:
@@ -160,6 +175,7 @@ _RULES = (
     ConflictRule((("ingress",),), _infra_with_balancer),
     ConflictRule((("certificate",),), _certificate_files),
     ConflictRule((("addons",),), _addons_without_ingress),
+    ConflictRule((("sign_in", "connectors"),), _connectors),
     ConflictRule((("dns",), ("subdomain",)), _dns_server),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from installer.plan.connectors import Connector
 from installer.plan.fields import (
     ClusterNetwork,
     Part,
@@ -98,7 +99,13 @@ class SignIn(Part):
     email: Annotated[str | None, BeforeValidator(valid_email)] = None
     """The administrator's e-mail address; None for `admin@` and the cluster's subdomain."""
     groups: Annotated[tuple[Annotated[str, BeforeValidator(valid_group)], ...], Field(strict=False)] = ()
-    """Further groups of administrators, as the connectors that you add to Dex name them."""
+    """Further groups of administrators, as connectors name them."""
+    editors: Annotated[tuple[Annotated[str, BeforeValidator(valid_group)], ...], Field(strict=False)] = ()
+    """Groups that may change workloads in every namespace (the ClusterRole `edit`)."""
+    viewers: Annotated[tuple[Annotated[str, BeforeValidator(valid_group)], ...], Field(strict=False)] = ()
+    """Groups that may look at them (the ClusterRole `view`)."""
+    connectors: tuple[Connector, ...] = Field(default=(), strict=False)
+    """Who else may sign in: people of GitHub, Google, an OpenID provider or LDAP."""
 
 
 class Certificate(Part):

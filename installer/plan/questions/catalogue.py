@@ -269,6 +269,9 @@ QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question 
 UNASKED: Mapping[str, Judge] = {
     "addons.manifests": _MANIFESTS,
     "sign_in.groups": _ADDON,
+    "sign_in.editors": _ADDON,
+    "sign_in.viewers": _ADDON,
+    "sign_in.connectors": _ADDON,
     "dns.algorithm": _NAMES,
     "dns.ttl": _NAMES,
     "artifacts.sums": _DOWNLOADS,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from installer.artifacts import kubeadm_images
-from installer.cluster import admin_access, administrator, own_manifests, sign_in
+from installer.cluster import admin_access, administrator, connectors, own_manifests, sign_in
 from installer.cluster.console_certificate import ConsoleCertificate
 from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
@@ -19,7 +19,7 @@ from installer.health.report import glance
 from installer.node import program
 from installer.operations import durations
 from installer.operations.sign_in import tokens
-from installer.plan.sections import DNS
+from installer.plan.sections import DNS, SignIn
 from installer.platforms.clouds import host_key_proof, leases
 from installer.platforms.clouds.first_contact import FirstContact
 from installer.ssh.connection import Result
@@ -95,6 +95,13 @@ def _kept(path: Path) -> object:
     return access.ends, access.authority_text
 
 
+def _connector(path: Path) -> object:
+    given = {"type": "ldap", "id": "a", "host": "h", "users": "u", "bind_dn": "cn=x"}
+    given |= {"secret_file": str(path), "ca_file": str(path)}
+    plan = PLAN.model_copy(update={"sign_in": SignIn.model_validate({"connectors": [given]})})
+    return connectors.configurations(plan)
+
+
 PARSERS: tuple[Parser, ...] = (
     in_directory("session", "session.json", _session, _SESSION, ValueError),
     in_directory("hash of a password", administrator.hash_file(ClusterDirectory(Path("/"))).name,
@@ -109,6 +116,7 @@ PARSERS: tuple[Parser, ...] = (
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),
     of_text("Secret of the sign-in", _password, (_IN_CLUSTER,)),
     of_text("sums of own manifests", lambda text: own_manifests._applied(_asked(text), "x"), (_IN_CLUSTER,)),
+    of_file("files of a connector", _connector, encoded("s3cret\n")),
     of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
     of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),

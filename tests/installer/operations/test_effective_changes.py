@@ -52,6 +52,7 @@ REFUSED = {
 OTHERWISE = {
     "certificate.source", "certificate.file", "certificate.key",
     "addons.sign_in", "addons.console", "addons.manifests", "sign_in.email", "sign_in.groups",
+    "sign_in.editors", "sign_in.viewers", "sign_in.connectors",
     "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
 }  # fmt: skip
 """What needs files, name servers or secrets of each cluster's own: the tests of its steps judge it.

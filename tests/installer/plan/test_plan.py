@@ -74,6 +74,14 @@ ALLOWED: dict[str, list[object]] = {
     "dns.algorithm": ["hmac-sha256", "hmac-sha512"],
     "dns.ttl": [1, 86400],
     "sign_in.groups": [[], ["acme:ops", "Équipe"]],
+    "sign_in.editors": [[], ["acme:devs"]],
+    "sign_in.viewers": [[], ["acme:all"]],
+    "sign_in.connectors": [
+        [],
+        [{"type": "github", "id": "gh", "client_id": "a", "secret_file": "~/gh", "organizations": ["acme"]}],
+        [{"type": "ldap", "id": "ldap", "host": "ldap.example.com:636", "users": "ou=people,dc=example"}],
+        [{"type": "oidc", "id": "o", "issuer": "https://a.example", "client_id": "a", "secret_file": "~/o"}],
+    ],
     "kubernetes": ["v1.34.0", "v1.36.12", "v1.99.0"],
     "pod_security": ["privileged", "baseline", "restricted"],
     "ssh.user": ["craton", "_x", "core"],
@@ -161,6 +169,9 @@ REFUSED: dict[str, list[object]] = {
     "dns.ttl": [0, 86401, "60", None],
     "sign_in.email": ["", "ada", "ada@", "a b@example.com", "ada@example.com\n", 1],
     "sign_in.groups": [None, "acme", {"a": 1}],
+    "sign_in.editors": [None, "acme", {"a": 1}],
+    "sign_in.viewers": [None, "acme", {"a": 1}],
+    "sign_in.connectors": [None, "github", {"type": "github"}, 1],
     "kubernetes": ["", "1.36.2", "v1.36", "v1.33.0", "v1.36.2-rc.1", "latest", 1.36, None],
     "pod_security": ["", "Baseline", "none", True, 1, None],
     "ssh.user": ["", "Root", "1a", "a b", "a" * 33, "a\n", "$(id)", None],
@@ -305,6 +316,21 @@ def test_missing_fields_are_told_apart_from_empty_ones() -> None:
 
 
 CONFLICTS = [
+    (
+        {"sign_in": {"connectors": [{"type": "github", "id": "gh", "secret_file": "~/gh"}]}},
+        "sign_in.connectors.0.client_id",
+        "A connector of type github needs client_id.",
+    ),
+    (
+        {"sign_in": {"connectors": [{"type": "ldap", "id": "a", "host": "h", "users": "u"}] * 2}},
+        "sign_in.connectors.1.id",
+        "Another connector has this id.",
+    ),
+    (
+        {"sign_in": {"connectors": [{"type": "ldap", "id": "a", "host": "h", "users": "u", "bind_dn": "cn=x"}]}},
+        "sign_in.connectors.0.secret_file",
+        "Name the file with the password of bind_dn.",
+    ),
     ({"workers": 0}, "workers", "You need at least one worker"),
     ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "A load balancer replaces infra nodes"),
     ({"addons": {"ingress": False, "sign_in": False}}, "addons.console", "It answers behind the ingress controller"),

@@ -1,0 +1,98 @@
+"""Dex's connectors, from the plan and the files with their secrets."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from installer.common.errors import ExitCode, InstallerError
+from installer.common.homes import expanded
+from installer.plan.connectors import Connector
+from installer.plan.model import InstallPlan
+from installer.steps.step import Context, Observation, Proof
+
+_LARGEST = 64 * 1024
+_LDAPS = 636
+
+
+@dataclass(frozen=True)
+class CheckConnectors(Proof):
+    """Every file that a connector needs can be read: nothing else begins before."""
+
+    plan: InstallPlan
+
+    def observe(self, ctx: Context) -> Observation:  # noqa: ARG002 (asks only this computer)
+        found = configurations(self.plan)
+        return Observation(True, ", ".join(each["id"] for each in found))
+
+
+def configurations(plan: InstallPlan) -> list[dict[str, Any]]:
+    """What Dex is told of each connector. Secret. Raises InstallerError (preflight) naming a file that is no use."""
+    return [
+        {"type": each.type, "id": each.id, "name": each.name or each.id, "config": _of_type(plan, each)}
+        for each in plan.sign_in.connectors
+    ]
+
+
+def _of_type(plan: InstallPlan, given: Connector) -> dict[str, Any]:
+    if given.type == "ldap":
+        return _ldap(given)
+    config: dict[str, Any] = {
+        "clientID": given.client_id,
+        "clientSecret": _read(given.secret_file),
+        "redirectURI": f"{plan.issuer}/callback",
+    }
+    if given.type == "github":
+        # Without an organization GitHub names no groups, and everybody there may sign in, with no rights.
+        return config | {"orgs": [{"name": name} for name in given.organizations], "teamNameField": "slug"}
+    if given.type == "google":
+        return config | {"hostedDomains": list(given.organizations)}
+    scopes = ["profile", "email", "groups"]
+    return config | {"issuer": given.issuer, "scopes": scopes, "insecureEnableGroups": True, "getUserInfo": True}
+
+
+def _ldap(given: Connector) -> dict[str, Any]:
+    host = given.host or ""
+    config: dict[str, Any] = {
+        "host": host if ":" in host else f"{host}:{_LDAPS}",
+        "usernamePrompt": "E-mail",
+        "userSearch": {
+            "baseDN": given.users,
+            "filter": "(objectClass=person)",
+            "username": "mail",
+            "idAttr": "DN",
+            "emailAttr": "mail",
+            "nameAttr": "cn",
+        },
+    }
+    if given.bind_dn:
+        config |= {"bindDN": given.bind_dn, "bindPW": _read(given.secret_file)}
+    if given.ca_file:
+        config["rootCAData"] = base64.b64encode(_read(given.ca_file).encode()).decode()
+    if given.groups:
+        config["groupSearch"] = {
+            "baseDN": given.groups,
+            "filter": "(objectClass=groupOfNames)",
+            "userMatchers": [{"userAttr": "DN", "groupAttr": "member"}],
+            "nameAttr": "cn",
+        }
+    return config
+
+
+def _read(place: str | None) -> str:
+    """What is in a file, without the end of its last line. Secret. Raises InstallerError (preflight)."""
+    assert place, "a plan without it is refused"
+    try:
+        with expanded(place).open(encoding="utf-8") as file:
+            text = file.read(_LARGEST + 1).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(place, getattr(error, "strerror", None) or "it is no text") from None
+    if not text or len(text) > _LARGEST:
+        raise _refused(place, "it is empty" if not text else "it is too long")
+    return text
+
+
+def _refused(place: str, observed: str) -> InstallerError:
+    hint = "correct sign_in.connectors in the plan, or put the secret there (chmod 600)"
+    return InstallerError("read a connector's secret", f"{place}: {observed}", hint=hint, exit_code=ExitCode.PREFLIGHT)
