@@ -80,6 +80,8 @@ class Question:
     rules: tuple[str, ...] = ()
     choices: Callable[[Answers], tuple[Choice, ...]] = _no_choices
     applies: Callable[[Answers], bool] = _applies
+    files: str | None = None
+    """Where picking a file begins, if the answer may be a file's path."""
     read: Callable[[str], Any] | None = None
     """How typed text becomes a value, where the kind does not say it."""
     change: Judge = REFUSED

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -78,7 +79,7 @@ WELCOME = """\
 Craton installs Kubernetes on machines of your own. It asks a handful of questions, writes a plan that you can \
 review, and turns machines into a cluster. An install can be interrupted, resumed and undone at any time.
 
-A rehearsal is a good start: it goes through a whole install with stand-in machines on this computer, \
+A rehearsal is a good start: it runs a whole install on simulated machines on this computer, \
 takes a minute, and leaves nothing behind.
 """
 
@@ -93,6 +94,7 @@ class HomeScreen(ClusterActions):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
         Binding("n", "new", "New"),
+        Binding("o", "open_plan", "Open a plan", show=False),
         Binding("r", "resume", "Resume"),
         Binding("v", "review", "Review"),
         Binding("w", "watch", "Watch"),
@@ -225,6 +227,21 @@ class HomeScreen(ClusterActions):
 
         self.app.push_screen(WizardScreen())
 
+    def action_open_plan(self) -> None:
+        """Review a plan file that is picked."""
+        from installer.plan import planfile
+        from screens.dialogs.files import FileDialog
+        from screens.pages.review import ReviewScreen, Subject
+
+        def load(path: Path | None) -> None:
+            if path is not None:
+                self.attempt(lambda: planfile.load(path), lambda plan: review(plan, path))
+
+        def review(plan: InstallPlan, path: Path) -> None:
+            self.app.push_screen(ReviewScreen(Subject(plan, path=path)))
+
+        self.app.push_screen(FileDialog("Which plan?"), load)
+
     def action_resume(self) -> None:
         if chosen := self.chosen:
             name = chosen.name
@@ -311,6 +328,11 @@ def _row(cluster: ClusterSummary, now: float) -> Row:
 
 
 def _welcome(draft: str) -> Content:
-    keys = [("n", "go on with the draft" if draft else "plan a new cluster"), ("q", "quit"), ("?", "help")]
+    keys = [
+        ("n", "go on with the draft" if draft else "plan a new cluster"),
+        ("o", "open a plan file"),
+        ("q", "quit"),
+        ("?", "help"),
+    ]
     lines = [Content.styled(f"{key}  ", "$primary bold") + Content(words) for key, words in keys]
     return Content("\n").join([Content.styled("Welcome to Craton", "bold"), Content(""), Content(WELCOME), *lines])

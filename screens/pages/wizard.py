@@ -30,6 +30,7 @@ from installer.plan.questions import answers as answering
 from installer.plan.questions import draft
 from installer.plan.questions.catalogue import PAGES
 from screens.dialogs.choice import Choice, ChoiceDialog
+from screens.dialogs.files import FileDialog
 from screens.dialogs.preview import PreviewDialog
 from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
@@ -63,6 +64,7 @@ class WizardScreen(CratonScreen[None]):
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
         Binding("ctrl+r", "review", "Review", show=False),
+        Binding("ctrl+o", "files", "Files"),
         Binding("f2,p", "preview", "Preview", key_display="f2"),
         Binding("f3", "terms", "Terms"),
         Binding("ctrl+s", "save_as", "Save"),
@@ -237,6 +239,7 @@ class WizardScreen(CratonScreen[None]):
             if current:
                 self._explain(field)
                 self.call_after_refresh(field.scroll_visible, animate=False)
+        self.refresh_bindings()
 
     def _explain(self, field: QuestionField) -> None:
         """Explain the answer at hand below the questions."""
@@ -269,9 +272,35 @@ class WizardScreen(CratonScreen[None]):
             return self.has_class("-narrow") and not self.has_class("-machines")
         if action == "go_on":
             return listing
-        if action == "terms":  # the table's own keys fill the line; f3 works there all the same
-            return not isinstance(self.focused, InventoryTable)
+        if action == "files":
+            return self._asks_for_file
+        if action == "terms":  # other keys fill the line; f3 works there all the same
+            return not (isinstance(self.focused, InventoryTable) or self._asks_for_file)
         return not (action == "next" and listing)
+
+    @property
+    def _asks_for_file(self) -> bool:
+        field = self._current
+        on_table = isinstance(self.focused, InventoryTable)
+        return field is not None and field.question.files is not None and not on_table
+
+    @property
+    def _current(self) -> QuestionField | None:
+        """The question that has the focus."""
+        return next((field for field in self.query(QuestionField) if field.has_class("-current")), None)
+
+    def action_files(self) -> None:
+        """Pick a file as the answer; a list of machines gets a line that names it."""
+        field = self._current
+        if field is None or field.question.files is None:
+            return
+
+        def take(path: Path | None) -> None:
+            if path is not None:
+                field.type_path(path)
+
+        typed = field.value if isinstance(field.value, str) else ""
+        self.app.push_screen(FileDialog(field.question.prompt.partition(" (")[0], typed, field.question.files), take)
 
     async def action_terms(self) -> None:
         """Open the glossary."""

@@ -43,11 +43,12 @@ class InventoryText(TextArea):
     """The list as it is typed. Names of ~/.ssh/config are offered as they are begun; the right arrow takes one."""
 
     HELP = (
-        "One machine per line, or apart by commas: 10.0.0.11, admin@host:2222, 10.0.0.[11-15], node[01-12].example.com,"
-        " [2001:db8::1]:22, a Host of ~/.ssh/config, @file. Words after a machine say more of it: role=master, "
-        "internal=10.0.0.4, key=~/.ssh/id, jump=user@host. # starts a comment. You can also paste lines of a hosts "
-        "file, CSV, an Ansible inventory, or the output of kubectl get nodes -o wide or terraform output: a line "
-        "below the text says what was left out. ctrl+n goes on to the next page, tab to the table."
+        "One machine per line, or separated by commas: 10.0.0.11, admin@host:2222, 10.0.0.[11-15], "
+        "node[01-12].example.com, [2001:db8::1]:22, a Host of ~/.ssh/config, @file. Words after a machine add "
+        "details: role=master, internal=10.0.0.4, key=~/.ssh/id, jump=user@host. # starts a comment. You can also "
+        "paste lines of a hosts file, CSV, an Ansible inventory, or the output of kubectl get nodes -o wide or "
+        "terraform output: a line below the text says what was left out. ctrl+n goes on to the next page, tab to the "
+        "table."
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "leave", "Table")]
 
@@ -81,9 +82,8 @@ class InventoryTable(Table):
     """The machines. A role that was chosen here is written into the text."""
 
     HELP = (
-        "Every machine, and how far it was reached over SSH; nothing is changed there. Roles that nobody chose "
-        "are given in the order of the list. Names need an address by which the other machines find them: f fills in "
-        "those that were found."
+        "Every machine, and how far its SSH connection got; nothing is changed on it. Machines without a role get one "
+        "in the order of the list. A name needs an address for the other machines: f fills in those that were found."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "turn", "Role"),
@@ -295,6 +295,11 @@ class InventoryEditor(Vertical):
             if host := self._offered(line):
                 text = replaced(text, line.number, host)
         self._write(text)
+
+    def add_line(self, line: str) -> None:
+        """Put a line below the others."""
+        text = self.area.text.rstrip("\n")
+        self._write(f"{text}\n{line}" if text else line)
 
     def _write(self, text: str) -> None:
         """Change the text as typing would, so that ctrl+z takes it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from textual.app import ComposeResult
@@ -11,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from installer.common.text import tilde
 from installer.operations.login.connection_tests import Trials
 from installer.plan.question import Answers, Kind, Question
 from installer.plan.questions import guide, reading
@@ -84,6 +86,14 @@ class QuestionField(Vertical):
         if isinstance(self._control, Choices):
             return self._control.at_hand
         return self._control.value if isinstance(self._control, Input) else None
+
+    def type_path(self, path: Path) -> None:
+        """Answer with a file's path, as a person would type it."""
+        if isinstance(self._control, InventoryEditor):
+            self._control.add_line(f"@{tilde(path)}")
+        elif isinstance(self._control, Input):
+            self._control.value = tilde(path)
+            self._control.cursor_position = len(self._control.value)
 
     def show_problem(self, problem: str) -> None:
         """Say what is wrong with the answer; nothing for an empty text."""

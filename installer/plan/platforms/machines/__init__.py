@@ -54,6 +54,7 @@ REGISTRATION = Registration(
                 "Which machines should Craton use?",
                 "Craton tests each over SSH while you type the next, and changes nothing on it.",
                 kind=Kind.INVENTORY,
+                files=".",
                 default=lambda _: "",
             ),
         ),
