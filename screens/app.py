@@ -154,7 +154,7 @@ class CratonApp(App[int]):
             return
         log = paths.home() / "crash.log"
         paths.write_private(log, safe(traceback.format_exc()))
-        words = f"The screen stopped at an error of its own; an install in progress goes on. Details: {log}"
+        words = f"The screen stopped because of a bug in Craton; a running install continues. Details: {log}"
         self.panic(Text(safe(words)))
 
 

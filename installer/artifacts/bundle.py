@@ -122,7 +122,7 @@ def _locked(directory: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        observed = f"another `craton bundle` is at work on {directory}"
+        observed = f"another `craton bundle` is already writing {directory}"
         raise InstallerError("bundle", observed, hint="wait for it to end", exit_code=ExitCode.LOCKED) from None
     finally:
         os.close(descriptor)
@@ -152,7 +152,7 @@ def _collect_sums(plan: InstallPlan, artifacts: Iterable[Artifact], directory: P
             raise _failed(artifact.sums, where, Failure("HTTP status 404", status=404))
         if not _says(plan, artifact, texts[artifact.sums]):
             hint = "find out why; `craton review PLAN --refresh` records the new ones"
-            raise _failed(artifact.sums, where, Failure("other sums than were reviewed", hint=hint))
+            raise _failed(artifact.sums, where, Failure("sums that differ from the reviewed ones", hint=hint))
     for path, text in texts.items():
         try:
             (directory / path).parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ ASKED = ("coredns", "etcd", "pause")
 """What a kubeadm that is newer than this Craton is asked for: the images that don't have the release's own version."""
 _SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE = "-----BEGIN PGP SIGNATURE-----"
-_NO_SUMS = "look at the address with a browser: a login page or an error may stand there in place of the file"
+_NO_SUMS = "open the address in a browser: it may serve a login page or an error instead of the file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def parse_sum(text: str, name: str, where: str) -> str:
     try:
         return named[name]
     except KeyError:
-        raise _unreadable(where, f"it has no sum of {name}") from None
+        raise _unreadable(where, f"it has no checksum for {name}") from None
 
 
 def _sums_by_name(text: str, where: str) -> dict[str, str]:
@@ -134,12 +134,12 @@ def _sums_by_name(text: str, where: str) -> dict[str, str]:
     for line in _message(text):
         match = _SUM.fullmatch(line.rstrip())
         if match is None:
-            raise _unreadable(where, f"it is no list of SHA-256 sums: {line[:60]!r}")
+            raise _unreadable(where, f"it isn't a list of SHA-256 sums: {line[:60]!r}")
         name = (match["name"] or "").rpartition("/")[2]
         if found.setdefault(name, match["sum"]) != match["sum"]:
-            raise _unreadable(where, f"it has two sums of {name or 'one file'}")
+            raise _unreadable(where, f"it has two different checksums for {name or 'one file'}")
     if not found or ("" in found and len(found) > 1):
-        raise _unreadable(where, "it is no list of SHA-256 sums" if found else "it is empty")
+        raise _unreadable(where, "it isn't a list of SHA-256 sums" if found else "it is empty")
     return found
 
 

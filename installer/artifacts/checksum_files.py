@@ -62,7 +62,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Failure("it is not UTF-8 text, so it is no list of sums") from None
+        raise Failure("it isn't UTF-8 text, so it isn't a list of checksums") from None
 
 
 def _unread(url: str, failure: Failure) -> InstallerError:

@@ -63,7 +63,7 @@ class Recorded:
         """In a sentence; empty if all that the plan had recorded still holds."""
         if not self.changed:
             return ""
-        return f"other sums or digests than the plan had before: {_some(self.changed)}; find out why before you install"
+        return f"sums or digests that differ from the plan's: {_some(self.changed)}; find out why before you install"
 
 
 def lacks(plan: InstallPlan, directory: Path | None = None) -> bool:
@@ -212,8 +212,8 @@ def check_directory(plan: InstallPlan, directory: Path, accepting: str) -> None:
         raise InstallerError(
             "look at --artifacts",
             f"{directory}: {_some(problems)}",
-            hint="Put the plan's files there, at the paths that a mirror has them at (`craton bundle` does). If those "
-            f"that are there are right, `{accepting}` records their sums.",
+            hint="Put the plan's files there, laid out as on a mirror (`craton bundle` does that). If the files there "
+            f"are right, `{accepting}` records their sums.",
             exit_code=ExitCode.PREFLIGHT,
         )
 
@@ -252,7 +252,7 @@ def _accepting(path: Path, target: str, directory: Path | None) -> str:
 def _changed(paths: tuple[str, ...], where: str, accepting: str) -> InstallerError:
     return InstallerError(
         "read the sums",
-        f"{where}: other sums or digests than were reviewed: {_some(paths)}",
+        f"{where}: sums or digests that differ from the reviewed ones: {_some(paths)}",
         hint=f"Find out why. If the new ones are right, `{accepting}` records them; then run this again.",
         exit_code=ExitCode.PREFLIGHT,
     )

@@ -65,7 +65,8 @@ def current(plan: InstallPlan, directory: Path | None = None, *, refresh: bool =
 def unpinned(number: int) -> str:
     """What it means that so many images are named by their tags alone, as a sentence."""
     them = "it" if number == 1 else "each of them"
-    return f"Machines take {count(number, 'container image')} by tag, whatever a registry has under {them} that day."
+    images = count(number, "container image")
+    return f"Machines pull {images} by tag, so they get whatever the registry has under {them} that day."
 
 
 def of_archives(directory: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ def download(get: Get, target: Path, sha256: str, work: Work, *, largest: int) -
 
 
 def not_written(target: Path, error: OSError) -> InstallerError:
-    hint = "free space there (df -h), or write elsewhere; the same command again goes on where this one stopped"
+    hint = "free some space there (df -h), or write elsewhere; then run the same command again to continue"
     return InstallerError(f"write {target}", error.strerror or str(error), hint=hint, exit_code=ExitCode.PREFLIGHT)
 
 
@@ -50,7 +50,7 @@ def _append(get: Get, part: Path, work: Work, largest: int) -> None:
     with answer:
         resumes = answer.status == 206
         if resumes and (not start or not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")):
-            raise Failure("it answers with another part of the file than was asked for")
+            raise Failure("it sent a different part of the file than requested")
         came = offset = start if resumes else 0
         announced = length(answer, largest - offset)
         with part.open("ab" if came else "wb") as file:

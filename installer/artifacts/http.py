@@ -174,7 +174,7 @@ def _unreachable(reason: object) -> Failure:
         hint = "trust its certificate authority on this computer (SSL_CERT_FILE names a file of them)"
         return Failure(f"its certificate is not trusted: {reason.verify_message}", hint=hint)
     if isinstance(reason, HTTPException):
-        observed = f"its answer is not HTTP: {type(reason).__name__} {reason}"
+        observed = f"it doesn't speak HTTP: {type(reason).__name__} {reason}"
     return Failure(observed, passing=True)
 
 
@@ -203,10 +203,10 @@ def _read_once(get: Get, work: Work, largest: int) -> bytes:
     data = bytearray()
     with get({}) as answer:
         if answer.status != 200:
-            raise Failure("it answers with a part of what was asked for")
+            raise Failure("it sent only a part of the file")
         encoding = answer.headers.get("Content-Encoding", "identity")
         if encoding.strip().lower() not in ("", "identity"):
-            raise Failure(f"its answer is compressed ({encoding}), which was not asked for")
+            raise Failure(f"its answer is compressed ({encoding}), which Craton didn't ask for")
         announced = length(answer, largest)
         while chunk := next_chunk(answer, work):
             data += chunk
@@ -222,7 +222,7 @@ def length(answer: HTTPResponse, largest: int) -> int | None:
     if not lengths or answer.chunked:  # then the chunks say where it ends (RFC 9112, section 6.3)
         return None
     if len(lengths) > 1 or not _LENGTH.fullmatch(min(lengths)):
-        raise Failure(f"its Content-Length is {', '.join(sorted(lengths))!r}, which is no number of bytes")
+        raise Failure(f"its Content-Length is {', '.join(sorted(lengths))!r}, which isn't a number of bytes")
     if int(min(lengths)) > largest:
         raise too_large(largest)
     return int(min(lengths))

@@ -24,7 +24,7 @@ _OFFLINE = (
     "check the network, and http_proxy and https_proxy of this computer, or name a mirror in the plan "
     "(artifacts.mirror); what came so far is kept: run the same command again"
 )
-_REFUSED = "look whether it exists there; what came so far is kept: run the same command again"
+_REFUSED = "check that it exists there; what came so far is kept: run the same command again"
 _REPLACED = "find out why it no longer has what was reviewed; `craton review PLAN --refresh` records what it has now"
 
 

@@ -75,7 +75,7 @@ def _copy(source: Path, program: Path, sha256: str) -> None:
     except OSError as error:
         raise Failure(error.strerror or str(error)) from None
     if hashlib.sha256(found).hexdigest() != sha256:
-        raise Failure("it has another SHA-256 sum than the plan")
+        raise Failure("its SHA-256 sum isn't the plan's")
 
 
 def _ask(program: Path, release: str) -> str:

@@ -53,7 +53,7 @@ def _proxy(value: str, variable: str) -> tuple[str, str]:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https"):
-        raise ValueError(f"{variable} of this computer is {shown(value)!r}, which is no address of an HTTP proxy")
+        raise ValueError(f"{variable} of this computer is {shown(value)!r}, which isn't the address of an HTTP proxy")
     login = ""
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -50,7 +50,7 @@ class Reference:
         """Short names mean Docker Hub, as everywhere. Raises ValueError."""
         match = _NAME.fullmatch(name)
         if match is None:
-            raise ValueError(f"{name!r} is no name of an image")
+            raise ValueError(f"{name!r} isn't the name of an image")
         host, repository, digest = match["host"] or "", match["repository"], match["digest"] or ""
         if not host and "/" not in repository:
             repository = f"library/{repository}"
@@ -193,7 +193,7 @@ class Repository:
         except ValidationError:
             document = _Document()
         if not document.manifests and document.config is None:
-            raise Failure("its answer is no image's manifest")
+            raise Failure("its answer isn't an image manifest")
         return document, data
 
     @staticmethod
@@ -257,7 +257,7 @@ def repositories(reference: Reference, mirror: str | None, work: Work) -> tuple[
 
 def _manifest(document: _Document, data: bytes, architecture: str) -> Manifest:
     if document.config is None:
-        raise Failure("its answer is no image's manifest")
+        raise Failure("its answer isn't an image manifest")
     return Manifest(architecture, document.media_type or _MANIFESTS[0], data, (document.config, *document.layers))
 
 

@@ -23,7 +23,7 @@ def _group() -> None:
 
 @app.command()
 def policy() -> None:
-    """Print the least IAM policy with which Craton can install and destroy a cluster."""
+    """Print the smallest IAM policy that lets Craton install and destroy a cluster."""
     from installer.platforms.aws.policy import document
 
     result(json.dumps(document(), indent=2))

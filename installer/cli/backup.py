@@ -53,9 +53,9 @@ def backup(
 ) -> None:
     """Save a verified snapshot of etcd on this computer, in one archive with the cluster's plan.
 
-    It is good for two things: going on after most masters were lost, and going back after data was. It is not good
-    for a cluster that has lost all its masters: the certificates, and the key that Secrets are encrypted with, are
-    on masters alone. Keep the archive where nobody else reads it: only Secrets are encrypted in it.
+    Use it to continue after losing most masters, or to go back after losing data. It can't bring back a cluster that
+    lost every master: its certificates, and the key that encrypts Secrets, exist only there. Keep the archive
+    private: only Secrets are encrypted in it.
     """
     from installer.operations import backup as backing_up
     from installer.operations import lookup, session
@@ -89,8 +89,8 @@ def restore(
 ) -> None:
     """Rebuild a cluster's etcd from a backup, after you lost most masters or need to go back in time.
 
-    It is done on one master that still has its certificates. All others leave the cluster, and join again with
-    `craton resume`. Run again after an interruption, it completes what was begun.
+    It runs on one master that still has its certificates. The others leave the cluster, and rejoin with
+    `craton resume`. If it's interrupted, run the same command again to finish.
     """
     from installer.operations import lookup, session
     from installer.operations import restore as restoring
@@ -125,7 +125,7 @@ def _refuse_without_etcd(plan: InstallPlan) -> None:
     if plan.traits.stand_ins:
         raise InstallerError(
             "reach etcd",
-            f"{plan.name} is a rehearsal: its stand-ins have no etcd, and so nothing to back up or to restore",
+            f"{plan.name} is a rehearsal: its simulated machines have no etcd to back up or restore",
             hint="the platform local makes clusters on this computer that have one",
             exit_code=ExitCode.USAGE,
         )
@@ -143,7 +143,7 @@ def kubeconfig(
     use: Annotated[bool, typer.Option("--use", help="With --merge: make it the current context.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Remove what --merge added.")] = False,
     oidc: Annotated[
-        bool, typer.Option("--oidc", help="One without secrets, for those who signed in with `craton login`.")
+        bool, typer.Option("--oidc", help="Make one without secrets, for people who sign in with `craton login`.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is already there.")] = False,
     plain: AlwaysPlain = False,  # noqa: ARG001
@@ -160,7 +160,7 @@ def kubeconfig(
             exit_code=ExitCode.USAGE,
         )
     if oidc and (merge or remove):
-        raise InstallerError("understand the options", "--oidc goes with --output alone", exit_code=ExitCode.USAGE)
+        raise InstallerError("understand the options", "--oidc works only with --output", exit_code=ExitCode.USAGE)
     if oidc:
         _write_oidc(pick(cluster, asks=not yes), output, force=force)
     elif remove:
@@ -185,7 +185,7 @@ def _write(cluster: str, output: Path | None, *, force: bool) -> None:
     else:
         notify(str(path))
         if plan.traits.stand_ins:
-            notify("It is a stand-in's, and opens nothing.")
+            notify("It belongs to a simulated machine and opens nothing.")
     result(f"export KUBECONFIG={shell_word(str(path))}")
 
 

@@ -52,7 +52,7 @@ def bundle(
 ) -> None:
     """Collect every binary, checksum and image of a plan, to install without internet or to serve as a mirror.
 
-    What is there already is kept: run it again after an interruption, or after the plan changed.
+    Files that are already there are kept, so run it again after an interruption or a change of the plan.
     """
     from installer.artifacts import bundle as bundling
     from installer.artifacts.container_images import images

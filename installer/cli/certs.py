@@ -22,7 +22,7 @@ app.add_typer(certs, rich_help_panel=RUNNING)
 
 @certs.command()
 def show(cluster: Cluster, as_json: Json = False, plain: Plain = False, yes: Yes = False) -> None:
-    """List every certificate on the machines and on this computer, the one that ends first at the top."""
+    """List every certificate on the machines and on this computer, soonest to expire first."""
     from installer.operations import certificates, lookup
 
     mode = mode_of(as_json=as_json, plain=plain)
@@ -38,14 +38,14 @@ def show(cluster: Cluster, as_json: Json = False, plain: Plain = False, yes: Yes
 @certs.command()
 @starts_a_run()
 def renew(cluster: Cluster, run: Run) -> None:
-    """Renew the certificates: master after master, each waited for, then kubelets, the console and the kubeconfig."""
+    """Renew the certificates: one master after another, then kubelets, the console and the kubeconfig."""
     from installer.operations import lookup, runs
 
     plan = lookup.load(cluster)
     run.explain(
-        f"{cluster}: certificates older than a month are renewed, one master after the other\n"
-        "  etcd and the control plane of each start again; workloads go on\n"
-        "  what is signed by a file of your own, you renew yourself"
+        f"{cluster}: certificates older than a month are renewed, one master after another\n"
+        "  etcd and the control plane of each restart; workloads keep running\n"
+        "  certificates from your own files are yours to renew"
     )
     run.confirm(f"Renew the certificates of {cluster}?")
     run.settle_access(plan)

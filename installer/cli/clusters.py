@@ -72,7 +72,7 @@ def check(
     name = pick(cluster, mode, asks=not yes)
     if benchmark:
         if html or machine or check:
-            raise typer.BadParameter("It judges the whole cluster and writes no page.", param_hint="--benchmark")
+            raise typer.BadParameter("It covers the whole cluster and writes no page.", param_hint="--benchmark")
         _benchmark(name, mode, asks=not yes)
     if mode is Mode.SCREEN and not (html or machine or check):
         from screens.app import run_health

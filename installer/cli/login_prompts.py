@@ -56,8 +56,8 @@ def _ask_about_new(keys: Sequence[FoundKey]) -> set[str]:
     notify(f"\n{'This host key is' if len(keys) == 1 else f'These {len(keys)} host keys are'} not known yet:\n")
     notify(table(keys))
     notify(
-        "\nCompare them with what `ssh-keygen -lf` says of the .pub files in /etc/ssh on the machines. "
-        "Whoever answers there with another key is not your machine."
+        "\nCompare them with what `ssh-keygen -lf` says about the .pub files in /etc/ssh on the machines. "
+        "If they differ, something else is answering in their place."
     )
     answer = _choose("Are these the keys of your machines?", ("yes", "no", "show"), "show asks about each by itself")
     if answer == "show":
@@ -75,13 +75,13 @@ def _ask_about_changed(key: FoundKey) -> bool:
     notify(f"\nThe host key of {key.title} at {key.address} changed:")
     notify(f"  before  {known_before(key)}")
     notify(f"  now     {key.type} {key.fingerprint}")
-    notify("A machine that was rebuilt has a new key; so has one that answers in its place.")
+    notify("A rebuilt machine has a new key. So does an impostor.")
     return _choose(f"Was {key.title} rebuilt?", ("yes", "no")) == "yes"
 
 
 def _ask_for_passphrase(question: Passphrase) -> str | None:
     if question.wrong:
-        notify("That is not its passphrase.")
+        notify("That isn't the passphrase.")
     named = ", ".join(question.machines[:4]) + (" ..." if len(question.machines) > 4 else "")
     try:
         return getpass.getpass(safe(f"Passphrase of {tilde(question.path)}, for {named} (empty: do without): ")) or None

@@ -51,7 +51,7 @@ def add(
 
     plan = lookup.load(cluster)
     if machine and (workers or infra or masters is not None):
-        raise _usage("count machines and name them", "--machine says by itself how many join: leave the counts out")
+        raise _usage("count machines and name them", "--machine already says how many join; leave out the counts")
     if machine:
         changed = resize.with_hosts(plan, _hosts(machine))
     else:
@@ -151,7 +151,7 @@ def _leaving_lines(plan: InstallPlan, smaller: InstallPlan) -> list[str]:
     if plan.masters != smaller.masters:
         lines.append(f"  the control plane would survive {survives(smaller.masters)}")
     if not plan.traits.inventory:
-        lines.append("  they are deleted, with all that is on them")
+        lines.append("  they are deleted with everything on them")
     return [*lines, *_saved_line(plan)]
 
 
@@ -170,7 +170,7 @@ def _upgrade_lines(plan: InstallPlan, release: str) -> list[str]:
 def _saved_line(plan: InstallPlan) -> list[str]:
     from installer.common.paths import ClusterDirectory
 
-    return [f"  the changed plan is kept as {ClusterDirectory.of(plan.name).plan}; a file of your own stays as it is"]
+    return [f"  the changed plan is saved as {ClusterDirectory.of(plan.name).plan}; your own file isn't changed"]
 
 
 def _usage(operation: str, observed: str) -> InstallerError:

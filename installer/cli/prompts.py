@@ -161,4 +161,4 @@ def _kept(keep: Callable[[], None]) -> str:
         keep()
     except InstallerError as error:
         return f"Your answers can't be kept: {error.observed}. {error.hint}"
-    return "your answers are kept: `craton new` goes on with them"
+    return "your answers are kept: `craton new` continues with them"

@@ -105,7 +105,7 @@ def _asked(email: str) -> str:
         )
     first = getpass.getpass(f"New password of {email}: ")
     if getpass.getpass("The same again: ") != first:
-        raise InstallerError("set the password", "the two are not the same", hint="try again", exit_code=ExitCode.USAGE)
+        raise InstallerError("set the password", "the two passwords differ", hint="try again", exit_code=ExitCode.USAGE)
     return first
 
 

@@ -116,7 +116,7 @@ def read(text: str, plan: InstallPlan) -> AdminAccess:
     config = _config(text)
     if refused := list(_surplus(config)):
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-        raise AccessError(f"it holds what Craton takes from no machine: {', '.join(refused[:_SHOWN])}{more}")
+        raise AccessError(f"it holds settings that Craton accepts from no machine: {', '.join(refused[:_SHOWN])}{more}")
     settings, credentials = _inner(config, "clusters", "cluster"), _inner(config, "users", "user")
     server = server_of(plan)
     if settings.get("server") != server:

@@ -49,7 +49,7 @@ class ConsoleCertificate(Permanent):
         if self.plan.certificate.source == "files":
             wanted = authority.given(self.plan)
             same = wanted is not None and shown == wanted.chain
-            return Observation(same, "the plan's own" if same else "it is not the one that the plan names")
+            return Observation(same, "the plan's own" if same else "it isn't the one that the plan names")
         signer = authority.signer(self.plan, ctx.world.directory)
         if not _signed_by(shown[0], signer):
             return Observation(False, "another authority signed it")

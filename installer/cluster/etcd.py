@@ -64,7 +64,7 @@ def quorum(voters: int) -> int:
 def survives(masters: int) -> str:
     """What a cluster of so many masters survives, for a person."""
     losses = masters - quorum(masters)
-    return f"the loss of {losses} of {masters} masters" if losses else "no loss of a master: it has one alone"
+    return f"the loss of {losses} of {masters} masters" if losses else "nothing: it has only one master"
 
 
 def may_remove(members: Sequence[Member], healthy: Collection[str], name: str) -> str | None:
@@ -101,7 +101,7 @@ def why_not_joined(members: Sequence[Member], healthy: Collection[str], name: st
     """What is missing until the member `name` votes, and etcd is healthy with it; or None."""
     own = next((member for member in members if member.name == name), None)
     if own is None:
-        return "it is no member of etcd"
+        return "it isn't a member of etcd"
     if not own.clients:
         return "its etcd has not started"
     if own.learner:
@@ -150,7 +150,7 @@ def remove_stale(ctx: Context, master: str, name: str) -> None:
     if reason:
         raise InstallerError(
             "take the old member out of etcd",
-            f"etcd still lists {name}, whose machine is no member any more, and cannot let it go: {reason}",
+            f"etcd still lists {name}, whose machine has left, and can't remove it: {reason}",
             machine=name,
             hint="bring the other masters' etcd up again, then resume; if they are lost, craton etcd restore",
         )
@@ -161,7 +161,7 @@ def remove_stale(ctx: Context, master: str, name: str) -> None:
 
 def wait_for_quorum(ctx: Context, master: str) -> None:
     """Wait until etcd is healthy enough for one member more. Raises InstallerError naming a member that is not."""
-    _settle(ctx, master, "etcd to be ready for one member more", why_not_join)
+    _settle(ctx, master, "etcd to be ready for one more member", why_not_join)
 
 
 def wait_for_member(ctx: Context, master: str, name: str) -> None:

@@ -42,7 +42,7 @@ class Join(Permanent):
         return self.machine.role is Role.MASTER
 
     def _stands(self, seen: masters.Condition) -> bool:
-        """Whether a join that did not come to its end has done all the same what it was to do."""
+        """Whether a join that didn't finish has done all the same what it was to do."""
         return self._is_master and seen.begun == "join" and seen.is_up(self.machine.role)
 
     def _make_room(self, ctx: Context, master: str, seen: masters.Condition) -> None:
@@ -66,7 +66,7 @@ def observe_membership(ctx: Context, machine: Machine) -> Observation:
     """Whether `machine` is a member of its cluster and works. Raises InstallerError if it is another's."""
     seen, cluster = masters.own_condition(ctx, machine.name, Asked.SURVEYED), ctx.world.plan.name
     if not seen.member:
-        begun = f"; its {seen.begun} did not come to its end" if seen.begun else ""
+        begun = f"; its {seen.begun} didn't finish" if seen.begun else ""
         return Observation(False, f"member of no cluster{begun}")
     trouble = seen.trouble(machine.role)
     return Observation(seen.is_up(machine.role), f"member of {cluster}" + (f"; {trouble}" if trouble else ""))

@@ -47,9 +47,7 @@ class Drained(Permanent):
 
     def apply(self, ctx: Context) -> None:
         if not _answers(ctx, self.machine.name, force=self.force):
-            ctx.log(
-                "not drained: the machine does not answer; its pods start elsewhere once its Node object is deleted"
-            )
+            ctx.log("not drained: the machine doesn't answer; its pods start elsewhere once its Node object is deleted")
             return
         found = nodes.node_of(ctx, self.machine.name)
         if found is not None:
@@ -91,7 +89,7 @@ class Reset(Permanent):
             seen = masters.condition(ctx, name)
         except InstallerError:
             if nodes.node_of(ctx, name) is None:  # deleted after the reset alone
-                return Observation(True, "it is no node, and does not answer")
+                return Observation(True, "it isn't a node, and doesn't answer")
             if _answers(ctx, name, force=self.force):
                 raise
             return Observation(True, "it does not answer: not reset")
@@ -134,7 +132,7 @@ class TakenBack(Permanent):
 
     def apply(self, ctx: Context) -> None:
         if self.remote and not _answers(ctx, self.machine, force=self.force):
-            ctx.log("the machine does not answer: what was installed on it stays there")
+            ctx.log("the machine doesn't answer: what was installed on it stays there")
             return
         self.action.undo(ctx)
 
@@ -236,7 +234,7 @@ def _take_back(name: str, undone: Iterable[Step], *, force: bool) -> Iterator[St
 
 
 def _removed(name: str) -> Step:
-    title = f"remove whatever else is found of {name}"
+    title = f"remove whatever else belongs to {name}"
     return Step(f"leave/rest/{name}", title, Phase.LEAVE, Removed(name), machine=name, deadline=600.0)
 
 
@@ -270,7 +268,7 @@ def way_out(
     left = list(members)
     for number, member in enumerate(going):
         if reason := etcd.may_remove(left, healthy, member.name):
-            return tuple(going[:number]), f"etcd cannot let {member.name} go: {reason}"
+            return tuple(going[:number]), f"etcd can't lose {member.name}: {reason}"
         left.remove(member)
     return tuple(going), ""
 
@@ -281,7 +279,7 @@ def _members_out(ctx: Context, master: str, leaving: Collection[str]) -> tuple[e
     order, reason = way_out(members, etcd.healthy_of(ctx, master, members), leaving)
     if reason:
         raise InstallerError(
-            "take masters out of etcd",
+            "remove masters from etcd",
             reason,
             machine=master,
             hint="bring the other masters up again (craton check says what they lack), then resume",

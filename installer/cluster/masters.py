@@ -125,10 +125,10 @@ def elsewhere(ctx: Context, first: str) -> str | None:
     doubts = [error for error in troubles if not isinstance(error, _NoMemberError)]
     if found is None and doubts:
         raise InstallerError(
-            "begin the cluster",
+            "start the cluster",
             f"{doubts[0].machine} may be a master of {ctx.world.plan.name} already: {doubts[0].observed}",
             machine=doubts[0].machine,
-            hint=f"fix that first, then resume: {first} doesn't begin a second cluster. "
+            hint=f"fix that first, then resume: {first} doesn't start a second cluster. "
             + (doubts[0].hint and f"({doubts[0].hint})"),
             retryable=doubts[0].retryable,
         )
@@ -198,9 +198,7 @@ def _check(ctx: Context, master: Machine) -> None:
     cluster = ctx.world.plan.name
     seen = condition(ctx, master.name, Asked.JUST_NOW)
     if seen.member != cluster:
-        observed = f"it is no member of {cluster}" + (
-            f": its {seen.begun} has not come to its end" if seen.begun else ""
-        )
+        observed = f"it is no member of {cluster}" + (f": its {seen.begun} hasn't finished" if seen.begun else "")
         raise _NoMemberError(
             "ask a master", observed, machine=master.name, hint="resume: it is brought into the cluster first"
         )

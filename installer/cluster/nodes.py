@@ -38,7 +38,7 @@ class Roles(Permanent):
         changes = [*label_changes(node, self.machine), *taint_changes(node, self.machine)]
         changes += [] if is_ready(node) else ["Ready"]
         changes += ["uncordon"] if drain.is_marked(node) else []
-        return Observation(not changes, f"to do: {', '.join(changes)}" if changes else "Ready; labels and taints stand")
+        return Observation(not changes, f"to do: {', '.join(changes)}" if changes else "Ready, with labels and taints")
 
     def apply(self, ctx: Context) -> None:
         look = _Look(ctx, self.machine.name)
@@ -99,7 +99,8 @@ def is_ready(node: Mapping[str, Any]) -> bool:
 def ready_message(node: Mapping[str, Any]) -> str:
     """Why the node is not Ready, in its kubelet's own words."""
     condition = _ready_condition(node)
-    return f"NotReady: {condition.get('message') or condition.get('reason') or 'its kubelet has said nothing yet'}"
+    unknown = "its kubelet hasn't reported yet"
+    return f"NotReady: {condition.get('message') or condition.get('reason') or unknown}"
 
 
 def _ready_condition(node: Mapping[str, Any]) -> Mapping[str, Any]:

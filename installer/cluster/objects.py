@@ -56,6 +56,6 @@ def read(output: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = shaped(json_reader.parse(output), _SHAPE)
     except ValueError as error:
-        observed = f"it is no JSON of a Kubernetes object: {error}"
+        observed = f"it isn't the JSON of a Kubernetes object: {error}"
         raise InstallerError("read kubectl's answer", observed, retryable=True) from None
     return found

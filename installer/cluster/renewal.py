@@ -28,7 +28,7 @@ FRESH = timedelta(days=335)
 _KUBELET = timedelta(days=30)
 """A kubelet renews its own certificate long before so little is left of it."""
 _MASTER_DEADLINE = 900.0
-_OLDER = Observation(False, "its craton-node is of another version")
+_OLDER = Observation(False, "its craton-node has another version")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ControlPlaneRenewed(Permanent):
         if not own:
             raise InstallerError(
                 "look at its certificates",
-                "it has none that kubeadm makes",
+                "it has none of kubeadm's",
                 machine=self.machine.name,
                 hint="craton resume brings the machine into the cluster first",
             )

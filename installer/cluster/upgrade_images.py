@@ -31,7 +31,7 @@ class ImagesBrought(Permanent):
         if fields.get("prepared") == self.plan.kubernetes:
             return Observation(True, f"prepared for {self.plan.kubernetes}")
         if fields.get("program") not in (source_sum(), BUILT_IN):
-            return Observation(False, "its craton-node is of another version")
+            return Observation(False, "its craton-node has another version")
         text = configuration(self.plan, ctx.world.topology, name)
         missing = run_program(ctx, name, "images", "missing", *names, stdin=text, secret=True).split()
         return Observation(not missing, f"{len(names) - len(missing)} of {len(names)} images are here")

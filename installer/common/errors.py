@@ -91,10 +91,10 @@ class FileError(InstallerError, OSError):
 _FILE_HINTS = {
     errno.ENOSPC: "Free space on its file system.",
     errno.EDQUOT: "Free space: your quota on its file system is used up.",
-    errno.EROFS: "Its file system is read-only. CRATON_HOME names another place for what Craton keeps.",
+    errno.EROFS: "Its file system is read-only. CRATON_HOME sets another place for Craton's files.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n).",
 }
-_FILE_HINT = "See that you may read and write there. CRATON_HOME names another place for what Craton keeps."
+_FILE_HINT = "Check that you may read and write there. CRATON_HOME sets another place for Craton's files."
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def refuse_foreign(path: Path) -> None:
             )
         shared = found.st_mode & stat.S_ISVTX and not last  # as /tmp: nobody can rename what others have there
         if stat.S_ISDIR(found.st_mode) and not shared and (who := _writers(found)):
-            hint = f"chmod {who[0]}-w {place}, or set CRATON_HOME to a directory that is yours alone."
+            hint = f"chmod {who[0]}-w {place}, or set CRATON_HOME to a directory that only you can write to."
             raise _refused(path, f"{place} can be changed by {who[1]} (mode {found.st_mode & 0o7777:04o})", hint)
 
 

@@ -59,10 +59,10 @@ def launch(
         line = _read_line(answer, deadline)
     if line is None:
         process.terminate()
-        raise InstallerError(_START, f"it has not begun after {deadline:.0f} s", hint=_see_log(directory))
+        raise InstallerError(_START, f"it hasn't started after {deadline:.0f} s", hint=_see_log(directory))
     if not line:
         raise InstallerError(
-            _START, f"it ended before it began, with status {process.wait()}", hint=_see_log(directory)
+            _START, f"it ended before it started, with status {process.wait()}", hint=_see_log(directory)
         )
     report = json.loads(line)
     if "error" in report:

@@ -99,8 +99,8 @@ class StepRun:
         pending = {future for future in self.lingering if not future.done()}
         if not pending:
             return
-        what, until = "the attempt before to end", self._scope.journal.now() + self._budget.remaining()
-        seen = "it outlived its deadline and may still be at work"
+        what, until = "the previous attempt to end", self._scope.journal.now() + self._budget.remaining()
+        seen = "it passed its deadline and may still be running"
         self._scope.journal.record(EventType.WAIT, self._step, what=what, seen=seen, until=until)
         self.between_attempts = True
         _, pending = await asyncio.wait(pending, timeout=self._budget.remaining())
@@ -108,8 +108,8 @@ class StepRun:
         if pending:
             raise InstallerError(
                 self._step.title,
-                "the attempt before outlived its deadline and is still at work",
-                hint="Stop this run and resume: a new engine begins with what it finds.",
+                "the previous attempt passed its deadline and is still running",
+                hint="Stop this run and resume: a new engine starts from what it finds.",
             )
         self._budget = Budget(self._budget.allowed)
 
@@ -224,5 +224,5 @@ class StepRun:
         return InstallerError(
             self._step.title,
             f"internal error: {type(error).__name__}: {error}",
-            hint="This is a fault of Craton's: the cluster's engine.log has the details. Resume to try again.",
+            hint="This is a bug in Craton: the cluster's engine.log has the details. Resume to try again.",
         )

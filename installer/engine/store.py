@@ -151,7 +151,7 @@ def _wrong_version(path: Path, version: int) -> InstallerError:
             f"{path} has format {version}; this Craton reads format {VERSION}",
             hint=f"Use the newer Craton that wrote it. {_without(path)}",
         )
-    return _damaged(path, "it is no journal of Craton's", "open the journal")
+    return _damaged(path, "it isn't a Craton journal", "open the journal")
 
 
 def unusable(path: Path, error: Exception, operation: str = "open the journal") -> InstallerError:

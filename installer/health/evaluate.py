@@ -79,11 +79,11 @@ def _unjudged(machine: Machine, why: InstallerError | None) -> list[Finding]:
     findings = []
     for check in CHECKS:
         if check.id == "ssh":
-            seen = f"{why.operation}: {why.observed}" if why else "it was not asked"
+            seen = f"{why.operation}: {why.observed}" if why else "it wasn't asked"
             verdict = Verdict.FAIL if why else Verdict.UNKNOWN
             findings.append(Finding(check.id, machine.name, verdict, seen, why.hint if why else ""))
         elif machine.role not in check.roles:
             findings.append(Finding(check.id, machine.name, Verdict.NOT_APPLICABLE, f"not for {machine.role} machines"))
         else:
-            findings.append(Finding(check.id, machine.name, Verdict.UNKNOWN, "the machine did not answer"))
+            findings.append(Finding(check.id, machine.name, Verdict.UNKNOWN, "the machine didn't answer"))
     return findings

@@ -69,8 +69,8 @@ class _Download:
             if self._fetch(file) == sha256:
                 file.flush()
                 return file.tell()
-            self._ctx.log(f"{self._name}: what arrived is damaged, once more from the start")
-        raise self._failure("what arrives has another SHA-256 sum than it should, twice", "check the machine's disk")
+            self._ctx.log(f"{self._name}: the transfer was damaged; starting it again")
+        raise self._failure("the download was damaged twice: its SHA-256 sum is wrong", "check the machine's disk")
 
     def _fetch(self, file: BinaryIO) -> str:
         """Write the whole file, over as many connections as it takes; return its sum."""
@@ -91,7 +91,7 @@ class _Download:
             at += len(data)
             if at - reported >= _STEP:
                 reported = at
-                self._ctx.log(f"{self._name}: {at // 1_000_000} MB have come")
+                self._ctx.log(f"{self._name}: {at // 1_000_000} MB so far")
             if len(data) < CHUNK:
                 return found.hexdigest()
 
@@ -109,7 +109,7 @@ class _Download:
         try:
             return base64.b64decode(result.stdout.replace("\n", ""), validate=True)
         except ValueError:
-            raise self._failure("the machine's answer is no base64", "look at the machine with craton ssh") from None
+            raise self._failure("the machine's answer isn't base64", "look at the machine with craton ssh") from None
 
     def _failure(self, observed: str, hint: str) -> InstallerError:
         return InstallerError(f"download {self._source}", observed, machine=self._machine, hint=hint)

@@ -139,7 +139,7 @@ class _Firewall:
             return (table if table != "pending" else None), f"the table is {table}"
 
         try:
-            ctx.wait_until("the roll-back of the firewall", look)
+            ctx.wait_until("the firewall's roll-back", look)
             outcome = "the machine has rolled them back"
         except InstallerError as unseen:
             outcome = f"the machine rolls them back by itself, which was not seen yet ({unseen.observed})"

@@ -40,7 +40,7 @@ class NodeLease:
         except (KeyError, ValueError):
             raise InstallerError(
                 "read the lease",
-                "craton-node says something else than who holds it",
+                "craton-node's answer doesn't say who holds it",
                 machine=self._machine,
                 hint="Look at /var/lib/craton/lease on the machine with craton ssh.",
             ) from None

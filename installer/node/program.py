@@ -23,7 +23,7 @@ Verbs (arguments; what stdin holds; what stdout says):
 Of a machine in its cluster (a payload is several files on stdin, each after a line `#file NAME`):
 
     condition     what this machine is in its cluster, lines `key=value`: member (the cluster's name, `another`, or
-                  empty), begun (init or join, while one began and has not come to its end), kubelet (`ok`, or in one
+                  empty), begun (init or join, while one began and hasn't finished), kubelet (`ok`, or in one
                   line why not), serving (`ok` if its server shows a certificate of the cluster's CA, `own` if it
                   signs its own, or why not), manifests (names of the static pods on disk, by comma), running (names
                   of those whose container runs), api (`ok`, or why not; masters), version (the release of its API
@@ -278,7 +278,7 @@ def ensure_program(ctx: Context, machine: str) -> dict[str, str]:
     if fields.get("program") != source_sum():
         raise InstallerError(
             "install craton-node",
-            f"{PATH} is on the machine and does not run as it should: it says {fields or 'nothing'}",
+            f"{PATH} is on the machine and doesn't run properly: it says {fields or 'nothing'}",
             machine=machine,
             hint="something on the machine changes or replaces the file: look at it with craton ssh",
         )

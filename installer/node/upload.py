@@ -75,8 +75,8 @@ class _Upload:
         for _ in range(2):  # what was damaged on its way is sent once more
             if self._send(file, size) or self._call("finish").stdout.strip() == "whole":
                 return
-            self._ctx.log(f"{self._name}: what arrived is damaged, once more from the start")
-        raise self._failure("what arrives differs from what was sent, twice", "check the machine's disk and memory")
+            self._ctx.log(f"{self._name}: the transfer was damaged; starting it again")
+        raise self._failure("the upload was damaged twice", "check the machine's disk and memory")
 
     def _send(self, file: BinaryIO, size: int) -> bool:
         """Send what is missing, over as many connections as it takes; whether the file was in place already."""
@@ -92,9 +92,7 @@ class _Upload:
                     return False
                 stalled = 0 if done > furthest else stalled + sent
                 if stalled > _STALLED:
-                    raise self._failure(
-                        "the machine takes what is sent, and does not have it", "check the machine's disk"
-                    )
+                    raise self._failure("the machine accepted the file but doesn't have it", "check the machine's disk")
                 furthest, sent = max(furthest, done), False
                 file.seek(done)
                 reported = _Reported(file, done, lambda at: self._progress(at, size))

@@ -148,7 +148,10 @@ def _taken(master: str, path: str, answer: str) -> tuple[str, int]:
             if revision is not None:
                 return words[1], revision
     raise InstallerError(
-        "take a snapshot of etcd", "craton-node did not say what it took", machine=master, exit_code=ExitCode.CLUSTER
+        "take a snapshot of etcd",
+        "craton-node didn't describe the snapshot",
+        machine=master,
+        exit_code=ExitCode.CLUSTER,
     )
 
 

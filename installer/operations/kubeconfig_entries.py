@@ -290,7 +290,7 @@ def _refuse_others(config: Config, access: AdminAccess) -> None:
 def _unchangeable(where: Path) -> InstallerError:
     return InstallerError(
         "change the kubeconfig",
-        f"{where} is written in a way that Craton can't change and give back as it was",
+        f"{where} is written in a way that Craton can't change without altering the rest",
         hint="Write a file of its own with --output, and name both in KUBECONFIG.",
         exit_code=ExitCode.USAGE,
     )

@@ -1,4 +1,4 @@
-"""Changes of a cluster that take a run of their own, such as an upgrade: which of them has not come to its end."""
+"""Changes of a cluster that take a run of their own, such as an upgrade: which of them hasn't finished."""
 
 from __future__ import annotations
 
@@ -81,19 +81,19 @@ def upgrade_is_lost(directory: ClusterDirectory, plan: InstallPlan, release: str
 
 
 def refuse_pending(directory: ClusterDirectory, found: Pending | None) -> None:
-    """Raises InstallerError if a change is `found` that has not come to its end: it goes first."""
+    """Raises InstallerError if a change is `found` that hasn't finished: it goes first."""
     if found is not None and found.touched:
         name = directory.cluster
         raise InstallerError(
             "change the cluster",
-            f"{found.words} has not come to its end",
+            f"{found.words} hasn't finished",
             hint=f"`craton resume {name}` goes on with it; then run this again",
             exit_code=ExitCode.USAGE,
         )
 
 
 def refuse_upgrading(directory: ClusterDirectory) -> None:
-    """Raises InstallerError if an upgrade has not come to its end: an install would bring half of the release.
+    """Raises InstallerError if an upgrade hasn't finished: an install would bring half of the release.
 
     A removal is no obstacle: an install brings back what has left already.
     """

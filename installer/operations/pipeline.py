@@ -105,7 +105,7 @@ def removal_steps(
 ) -> tuple[Step, ...]:
     """Take `machines` out of the cluster of `plan`, and install it without them; those that left are passed over.
 
-    `before` is the release from which an upgrade began that has not come to its end: it goes on with those that stay.
+    `before` is the release from which an upgrade began that hasn't finished: it goes on with those that stay.
     Raises InstallerError (plan) if they cannot leave.
     """
     from installer.cluster import leaving

@@ -65,7 +65,7 @@ class Intent:
             lines.append(
                 f"  It was taken when the cluster ran Kubernetes {taken.kubernetes}; now it runs {self.kubernetes}."
             )
-        return (*lines, "  The API does not answer meanwhile. Pods that run go on; those that are newer end.")
+        return (*lines, "  The API does not answer meanwhile. Running pods continue; pods newer than the backup end.")
 
 
 def intend(world: World, archive: Path, machine: str | None = None) -> Intent:
@@ -113,7 +113,7 @@ def _to_be_completed(say: Say) -> Iterator[None]:
     try:
         yield
     except (InstallerError, KeyboardInterrupt):
-        say("The restore has not come to its end: the same command completes it, and nothing else does.")
+        say("The restore isn't finished. Run the same command again: nothing else completes it.")
         raise
 
 
@@ -192,7 +192,7 @@ def _check_same_cluster(world: World, archive: Path, found: Backup) -> None:
         return
     raise InstallerError(
         "restore the backup",
-        f"{observed}: its certificates and its key are others",
+        f"{observed}: its certificates and key differ",
         hint="give a backup of this cluster",
         exit_code=ExitCode.USAGE,
     )

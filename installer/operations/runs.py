@@ -47,7 +47,7 @@ def start_install(plan_path: Path, options: RunOptions, notify: Notify = _notify
 def start_resume(cluster: str, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
     """Start the engine again on the saved plan of `cluster`; it observes what is done and does the rest.
 
-    An upgrade or a removal that has not come to its end goes on.
+    An upgrade or a removal that hasn't finished goes on.
     """
     directory = existing(cluster)
     found = pending.pending(directory)
@@ -106,7 +106,7 @@ def start_upgrade(cluster: str, release: str, options: RunOptions, notify: Notif
 def start_removal(cluster: str, machines: Collection[str], options: RunOptions) -> ClusterDirectory:
     """Start the engine that takes `machines` (full names) out of `cluster`, and installs it without them.
 
-    An upgrade that has not come to its end goes on without them. Raises InstallerError if they cannot go.
+    An upgrade that hasn't finished goes on without them. Raises InstallerError if they cannot go.
     """
     from installer.plan.resize import shrunk
 
@@ -124,7 +124,7 @@ def start_removal(cluster: str, machines: Collection[str], options: RunOptions) 
 def start_renewal(cluster: str, options: RunOptions) -> ClusterDirectory:
     """Start the engine that renews the certificates of `cluster`, or goes on with that.
 
-    Raises InstallerError if another change has not come to its end.
+    Raises InstallerError if another change hasn't finished.
     """
     directory = existing(cluster)
     pending.refuse_pending(directory, pending.pending(directory))

@@ -182,8 +182,8 @@ def _refuse_changes(kind: RunKind, path: Path, plan: InstallPlan, directory: Clu
         raise InstallerError(
             "change the cluster",
             "; ".join(f"{change.field}: {change.old} -> {change.new}: {change.why}" for change in refused),
-            hint=f"`craton review {path}` shows every change; where no command is named that brings one about, "
-            f"destroy {plan.name} first, or choose another name",
+            hint=f"`craton review {path}` shows every change. If it names no command for one, "
+            f"destroy {plan.name} first, or choose another name.",
             exit_code=ExitCode.PLAN,
         )
 

@@ -12,7 +12,7 @@ _SOME = 6
 
 class Risk(StrEnum):
     SAFE = "safe"
-    """Installing again brings it about, and nothing that runs is touched."""
+    """Installing again brings it about, and running machines aren't touched."""
     CAREFUL = "careful"
     """Installing again brings it about, and running workloads may notice."""
     REFUSED = "refused"
@@ -44,7 +44,7 @@ def growing(noun: str, more: str = "") -> Judge:
 
     def judge(old: int | None, new: int | None) -> tuple[Risk, str]:
         if (new or 0) > (old or 0):
-            return Risk.SAFE, f"new {noun} join{more}; nothing that runs is touched"
+            return Risk.SAFE, f"new {noun} join{more}; running machines aren't touched"
         return Risk.REFUSED, "`craton nodes remove` takes machines out, one after the other"
 
     return judge
@@ -54,7 +54,7 @@ def host_firewall(_old: bool, new: bool) -> tuple[Risk, str]:
     """Of the rules that machines enforce themselves: they can get them, and don't lose them while they are nodes."""
     if new:
         return Risk.CAREFUL, "the running machines start to allow or block other packets"
-    return Risk.REFUSED, "machines that enforce the rules go on doing so; keep it on as long as there is the cluster"
+    return Risk.REFUSED, "machines that enforce the rules keep doing so; leave it on while the cluster exists"
 
 
 def some(words: Sequence[str]) -> str:

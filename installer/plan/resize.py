@@ -106,7 +106,7 @@ def _refuse_too_few(plan: InstallPlan, fewer: Mapping[Role, int]) -> None:
     masters, infra = plan.masters + fewer[Role.MASTER], plan.infra + fewer[Role.INFRA]
     can = f"those that can go now: {who_can_go(plan)}"
     if masters < 1:
-        hint = f"`craton destroy {plan.name}` takes the whole cluster back; {can}"
+        hint = f"`craton destroy {plan.name}` deletes the whole cluster; {can}"
         raise _refused(_REMOVE, f"{plan.name}-master-1 cannot go: the cluster began on it", hint)
     if masters not in (1, 3, 5):
         raise _refused(_REMOVE, f"{masters} masters would be left; a cluster has 1, 3 or 5", can)

@@ -225,5 +225,5 @@ def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
 def _parse_hop(text: str) -> Hop:
     found = _HOP.fullmatch(text.strip())
     if found is None:
-        raise InstallerError(OPERATION, f"{text!r} is no jump host", hint="write it as USER@HOST:PORT")
+        raise InstallerError(OPERATION, f"{text!r} isn't a jump host", hint="write it as USER@HOST:PORT")
     return Hop(found["bracketed"] or found["host"], found["user"], found["port"])

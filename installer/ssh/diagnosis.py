@@ -38,10 +38,10 @@ class Stage:
 
 STAGES = (
     Stage("resolve", "its name resolves"),
-    Stage("connect", "it takes connections"),
+    Stage("connect", "it accepts connections"),
     Stage("banner", "an SSH server answers"),
     Stage("host key", "its host key is known"),
-    Stage("log in", "it takes a key of ours"),
+    Stage("log in", "it accepts one of your keys"),
     Stage("shell", "its login shell runs commands"),
     Stage("sudo", "sudo needs no password"),
     Stage("system", "its system is supported"),

@@ -21,8 +21,8 @@ from screens.widgets.footer import Footer
 from screens.widgets.table import Column, Row, Table, cell, marked
 
 _HOW = (
-    "Compare them with what ssh-keygen -lf says of the .pub files in /etc/ssh on the machines: whoever answers there "
-    "with another key is not your machine."
+    "Compare them with what ssh-keygen -lf says about the .pub files in /etc/ssh on the machines. If they differ, "
+    "something else is answering in their place."
 )
 
 
@@ -109,10 +109,10 @@ class RebuiltDialog(ModalScreen[bool]):
             yield Static(_pair("at", key.address))
             yield Static(_pair("before", known_before(key)))
             yield Static(_pair("now", f"{key.type} {key.fingerprint}"))
-            said = "A machine that was rebuilt has a new key; so has one that answers in its place."
+            said = "A rebuilt machine has a new key. So does an impostor."
             yield Static(Content.styled(said, "$faint"), classes="hint")
             yield OptionList(
-                Option(_option("n", "No: do not log in"), id="no"),
+                Option(_option("n", "No: don't log in"), id="no"),
                 Option(_option("y", f"Yes, {key.title} was rebuilt: trust its new key"), id="yes"),
             )
         yield Footer(show_command_palette=False)

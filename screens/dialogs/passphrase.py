@@ -40,7 +40,7 @@ class PassphraseDialog(ModalScreen[str | None]):
             yield Static(Content(f"Passphrase of {tilde(self._question.path)}"), classes="title")
             yield Input(password=True, compact=True)
             if self._question.wrong:
-                yield Static(theme.content(theme.FAILED, "that is not its passphrase"), id="wrong")
+                yield Static(theme.content(theme.FAILED, "that isn't the passphrase"), id="wrong")
             yield Static(Content.styled(said, "$faint"), classes="hint")
         yield Footer(show_command_palette=False)
 

@@ -39,13 +39,13 @@ OPENING = 5.0
 
 
 class NameInput(Input):
-    HELP = "Nothing is destroyed before the cluster's name stands here, letter for letter, and enter was pressed."
+    HELP = "Nothing is deleted until you type the cluster's exact name here and press enter."
 
 
 class DestroyScreen(RunScreen):
     """Three pages in a row: confirm, undo, receipt."""
 
-    HELP = "Everything listed goes, in the reverse order of the install. It runs in a process of its own."
+    HELP = "Everything listed is deleted, in the reverse order of the install, by a process of its own."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "again", "Try again"),
         Binding("d", "details", "Details"),
@@ -75,7 +75,7 @@ class DestroyScreen(RunScreen):
         yield TitleBar(self.directory.cluster, "destroy")
         with Vertical(id="confirm", classes="page"):
             yield Static(id="what")
-            yield Table(COLUMNS, "Everything that the platform knows for this cluster. All of it goes.")
+            yield Table(COLUMNS, "Everything that the platform has for this cluster. All of it will be deleted.")
             yield Static(id="ask")
             yield NameInput(compact=True, id="name")
         with Vertical(id="undo", classes="page"):
@@ -96,7 +96,7 @@ class DestroyScreen(RunScreen):
         self.query_one("#ask", Static).update(
             Content("Type ")
             + Content.styled(cluster, "bold")
-            + Content(" and press enter to destroy it. It cannot be undone.")
+            + Content(" and press enter to destroy it. This can't be undone.")
         )
         self.query_one(NameInput).focus()
         self._look()
@@ -242,7 +242,7 @@ def receipt(cluster: str, progress: Progress, resources: Sequence[Resource], wid
         lines.append(theme.content(theme.FAILED, f"{view.record.title}: {error.get('observed', '')}"))
         if error.get("hint"):
             lines.append(Content.styled(f"  {error['hint']}", "$faint"))
-    lines += [Content(), Content.styled(f"exit code {progress.exit_code}; r tries again what is left", "$faint")]
+    lines += [Content(), Content.styled(f"exit code {progress.exit_code}; r retries what is left", "$faint")]
     return Content("\n").join(lines)
 
 

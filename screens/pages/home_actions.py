@@ -88,7 +88,7 @@ class ClusterActions(CratonScreen[None]):
             if release:
                 self._run(plan, lambda: runs.start_upgrade(plan.name, release, RunOptions()))
 
-        detail = "One machine at a time, masters first. It can be interrupted, and goes on with r."
+        detail = "One machine at a time, masters first. You can interrupt it; r continues."
         self._ask(f"Upgrade {plan.name} from {plan.kubernetes}?", choices, decide, detail)
 
     def _back_up(self, plan: InstallPlan) -> None:
@@ -103,7 +103,7 @@ class ClusterActions(CratonScreen[None]):
         self.app.push_screen(SaveDialog(Path.cwd() / f"{plan.name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar"), save)
 
     def _say_saved(self, path: Path) -> None:
-        self.notify(f"Backed up to {tilde(path)}. Keep it where nobody else reads it.", timeout=15)
+        self.notify(f"Backed up to {tilde(path)}. Keep it private.", timeout=15)
 
     def _use_kubeconfig(self, plan: InstallPlan) -> None:
         path = ClusterDirectory.of(plan.name).kubeconfig

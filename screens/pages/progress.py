@@ -56,8 +56,8 @@ class ProgressScreen(RunScreen):
     """Machines on the left, the selected one on the right; a log or a timeline instead of both."""
 
     HELP = (
-        "Follows an install that runs in a process of its own: closing this screen does not stop it, and "
-        "craton watch opens it again. Phases stand on top, machines below, failed ones first."
+        "Follows an install that runs in a process of its own: closing this screen doesn't stop it, and "
+        "craton watch opens it again. Phases are at the top, machines below, failed ones first."
     )
     CSS_PATH = "progress.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -151,7 +151,7 @@ class ProgressScreen(RunScreen):
         retried = self._retries.pending(progress.steps)
         keys = "   ".join(words for action, words in FAILURE_KEYS.items() if self.check_action(action, ()))
         if self.journal_error:
-            card.show_text("the journal cannot be read just now", str(self.journal_error), "")
+            card.show_text("the journal can't be read right now", str(self.journal_error), "")
         elif retried and len(failed) == sum(view.state is StepState.FAILED for view in retried):
             card.show_retry(retried)
         elif told := self._told_failure(failed):

@@ -37,7 +37,8 @@ class Remote(CratonScreen[None]):
                 result(f"A shell on {machine}; exit or ctrl+d returns to craton.")
                 subprocess.call(argv)
         except SuspendNotSupported:
-            self.notify(f"This terminal cannot be lent. Run: {' '.join(argv)}", severity="warning", markup=False)
+            words = f"This terminal can't open a shell here. Run: {' '.join(argv)}"
+            self.notify(words, severity="warning", markup=False)
         except OSError as error:
             self.notify(f"{argv[0]} could not be started: {error.strerror}", severity="error", markup=False)
 

@@ -56,13 +56,13 @@ __all__ = ["ReviewScreen", "Subject"]
 
 CONTRACT_HELP = (
     "Every rule of the Generic Platform contract, and what this plan makes of it. NEEDED rules are not in the "
-    "specification; a working cluster needs them. Of an installed cluster three columns say how it keeps a rule: "
+    "specification; a working cluster needs them. For an installed cluster, three columns show how it keeps each rule: "
     "planned by the plan, configured on the platform, observed between machines at the last check."
 )
-STEPS_HELP = "The steps in an order in which each comes after all that it needs; those that can, run side by side."
+STEPS_HELP = "The steps, each after everything that it needs. Independent steps run in parallel."
 ARTIFACTS_HELP = (
-    "What the machines get installed, and the sums that it has to have: read from where it comes from when the plan is "
-    "reviewed, and recorded in the plan. Nothing is executed before its sum matched."
+    "What the machines install, and the checksums that it must have. Craton reads them from the source during the "
+    "review and records them in the plan. Nothing runs before its checksum matches."
 )
 TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml", "artifacts")
 
@@ -70,10 +70,7 @@ TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml", "ar
 class ReviewScreen(CratonScreen[None]):
     """Tabs about one plan, and from here to the install, back to the wizard, or to a file."""
 
-    HELP = (
-        "All that the plan means. The machines, rules and steps shown here are the very values that an install works "
-        "from: there is no second list that could differ."
-    )
+    HELP = "Everything that the plan means. An install uses exactly the machines, rules and steps that are shown here."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "install", "Install"),
         Binding("r", "rehearse", "Rehearse"),

@@ -252,7 +252,7 @@ def warning_words(plan: InstallPlan) -> Content:
 def difference_words(gathered: Gathered) -> Content:
     """How the installed cluster differs from the plan, and whether it can follow."""
     verdict = (
-        theme.content(theme.FAILED, "The installed cluster cannot follow this plan:")
+        theme.content(theme.FAILED, "The installed cluster can't change to this plan:")
         if gathered.refused
         else theme.content(theme.WARNING, "The installed cluster differs; installing again changes it:")
     )

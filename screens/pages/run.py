@@ -88,7 +88,7 @@ class RunScreen(Remote):
 
     @property
     def can_resume(self) -> bool:
-        """Whether the last run was to bring a cluster about, and has not come to its end."""
+        """Whether the last run was to bring a cluster about, and hasn't finished."""
         progress = self.fleet.progress
         unfinished = progress.outcome in (Outcome.FAILED, Outcome.STOPPED) or self.engine_gone
         return unfinished and not progress.kind.undoes

@@ -20,7 +20,10 @@ TABLE_LIMIT = 60
 
 
 class FilterInput(Input):
-    HELP = "Words that a machine's name, role or state must have: worker failed. Enter keeps them, esc takes them away."
+    HELP = (
+        "Shows only machines whose name, role or state has all of these words, such as worker failed. "
+        "Enter keeps the filter, esc clears it."
+    )
 
 
 class MachineList(Vertical):

@@ -71,7 +71,7 @@ class StepList(Rows):
         mark, words = MARK_OF_STEP[view.state], WORDS_WIDTH if width >= WIDE else 0
         time = duration(view.duration(self._now)) if view.started is not None else ""
         if view.how == "observed":
-            time = "as is"
+            time = "was so"
         return [
             (f"{theme.shape(mark)} ", mark.colour),
             (fit(view.record.title, width - 4 - TIME_WIDTH - words), "faint" if mark is theme.WAITING else ""),

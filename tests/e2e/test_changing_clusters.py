@@ -145,7 +145,7 @@ def test_an_upgrade_comes_to_its_end_before_anything_else_and_no_plan_brings_a_r
 
     killed_at(craton, 14, "upgrade", "demo", "--to", NEW, "--yes")  # the images are there, and the plan is saved
     refused = craton.run("apply", str(own), "--yes", expect=2)
-    assert f"the upgrade from {OLD} to {NEW} has not come to its end" in refused.stderr
+    assert f"the upgrade from {OLD} to {NEW} hasn't finished" in refused.stderr
     craton.run("upgrade", "demo", "--to", NEW, "--yes", "--plain", *SPEED)
     assert craton.cluster()["state"] == "installed"
 

@@ -324,6 +324,6 @@ def test_machines_that_hang_are_left_at_the_deadline_side_by_side(user: Craton, 
         with _serving(ports[MASTER], after_the_other(_hang)), _serving(ports[INFRA], after_the_other(_drip)):
             machines = json.loads(user.run("diagnose", str(fleet.path), "--json", expect=REFUSED).stdout)["machines"]
     told = [_failed(machine)["seen"] for machine in machines]
-    assert told[0] == "the server accepted the connection and said nothing for 20 s"
+    assert told[0] == "the server accepted the connection, then said nothing for 20 s"
     assert told[1].startswith("no SSH server answers there: it says 'xxx")
     assert "did not end within" in told[2]

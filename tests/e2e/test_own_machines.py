@@ -126,7 +126,7 @@ def test_the_diagnosis_tells_stage_by_stage_what_holds_and_what_mends_the_rest(u
     assert master.startswith(f"● {MASTER}")
     assert master.count("●") == 9
     assert infra.startswith(f"✕ {INFRA}")
-    assert "✕ it takes a key of ours" in infra
+    assert "✕ it accepts one of your keys" in infra
     assert "○ sudo needs no password" in infra
     assert "→" in infra
     assert fleet.fingerprint(WORKER) in worker

@@ -214,7 +214,7 @@ REVIEW = {
     "review-proven": Scene("installed", _installed, _REVIEWED, ("3", "down", "down", "down"), ("configured",)),
     "review-ran": Scene("installed", _installed, _REVIEWED, ("4",), ("took",)),
     "review-differs": Scene("installed", _review(workers=4), ("The installed cluster",), looks=EVERY_LOOK),
-    "review-refused": Scene("installed", _review(subdomain="other.test"), ("cannot follow",)),
+    "review-refused": Scene("installed", _review(subdomain="other.test"), ("can't change to",)),
     "review-install": Scene("empty", _review(), (*_REVIEWED, "Install"), ("i",), ("Install now",)),
 }
 _LOG = ("fetched",)

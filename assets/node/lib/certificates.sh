@@ -23,7 +23,7 @@ renew_certificates() {
     without_proxy
     pending "$CERTIFICATES"
     say 'stage 1 5 certificates'
-    kubeadm certs renew all </dev/null 2>&1 || fail 'kubeadm certs renew all failed: its messages stand above'
+    kubeadm certs renew all </dev/null 2>&1 || fail 'kubeadm certs renew all failed: its messages are above'
     secure_files
     certs_stage=1
     # etcd before what asks it; one after the other.

@@ -129,7 +129,7 @@ run_kubeadm() {
     if ! run_logged "" "$@"; then
         rm -f "$KUBEADM_CONFIG"
         say_evidence "$kubeadm_since"
-        fail "kubeadm $1 failed: see its messages above"
+        fail "kubeadm $1 failed: its messages are above"
     fi
     finish
 }

@@ -113,7 +113,7 @@ lock() {
     { : >>"$STATE/lock"; } 2>/dev/null || failed_write "$STATE/lock"
     exec 8>>"$STATE/lock"
     flock -n 8 && return
-    say 'another craton-node is at work here: waiting for it'
+    say 'another craton-node is running here: waiting for it'
     flock -w "$1" 8 || end "$BUSY" "another craton-node is still at work on this machine after $1 s"
 }
 

@@ -38,6 +38,6 @@ run_upgrade() {
     run_logged "$KUBERNETES" upgrade "$@" || {
         waiting_evidence
         say_evidence "$upgrade_since"
-        fail "kubeadm upgrade $1 failed: see its messages above"
+        fail "kubeadm upgrade $1 failed: its messages are above"
     }
 }

@@ -159,7 +159,7 @@ class _Case:
         words = static.kubelet_words(transcript.kubelet) if transcript.kubelet_started else ""
         kubelet = f"\nthe kubelet's last error: {words}" if words else ""
         hint = (
-            "kubeadm's own words are in the machine's log; `craton gather` collects those of kubelet and containers; "
+            "kubeadm's own output is in the machine's log; `craton gather` collects those of kubelet and containers; "
         )
         return self._error(f"{phase}{transcript.error}{kubelet}", hint + "fix it, then resume")
 

@@ -23,16 +23,16 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"429 Too Many|toomanyrequests|rate limit",
-        "{source} allows this address no more pulls for now: wait, use a mirror (`artifacts.mirror` in the plan), "
+        "{source} limits the rate of pulls from this address: wait, use a mirror (`artifacts.mirror` in the plan), "
         "or bring the images with --artifacts",
     ),
     (
         r"40[13] (?:Forbidden|Unauthorized)|authorization failed|denied|no basic auth",
-        "{source} refuses: it wants credentials, or a proxy stands before it; use a mirror that gives without",
+        "{source} refuses: it wants credentials, or a proxy intercepts the request; use a mirror that needs none",
     ),
     (
         _ABSENT.pattern,
-        "{source} has no such image: put {image} there under the same name, or choose another mirror "
+        "{source} doesn't have the image: put {image} there under the same name, or choose another mirror "
         "(`artifacts.mirror` in the plan)",
     ),
     (
@@ -41,20 +41,20 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"x509|failed to verify certificate",
-        "the machine does not trust the certificate of {source}: add its authority to the machine's "
-        "(update-ca-certificates) and restart containerd, or find out who stands in between",
+        "the machine doesn't trust the certificate of {source}: add its authority to the machine's "
+        "(update-ca-certificates) and restart containerd, or find out what intercepts the connection",
     ),
     (
         r"first record does not look like a TLS handshake|server gave HTTP response to HTTPS client",
-        "{source} does not speak TLS: write http:// before it (`artifacts.mirror` in the plan)",
+        "{source} doesn't speak TLS: write http:// before it (`artifacts.mirror` in the plan)",
     ),
     (r"connection refused", "nothing listens at {source}: start it, or correct its address in the plan"),
     (r"no route to host|network is unreachable", "the machine has no route to {source}: `ip route get` on the machine"),
     (r"no space left", "free space on the machine's disk (df -h /var/lib/containerd)"),
-    (r"5\d\d [A-Z][a-z]+", "{source} is in trouble itself: look at its log, or try again later"),
+    (r"5\d\d [A-Z][a-z]+", "{source} has a problem of its own: look at its log, or try again later"),
     (
         r"not there after \d+ s|i/o timeout|timed? ?out|deadline exceeded|connection reset|\bEOF\b",
-        "{source} does not answer, or too slowly: look for a firewall or a proxy between the machine and it (`curl "
+        "{source} doesn't answer, or answers too slowly: look for a firewall or a proxy in between (`curl "
         "-v` on the machine); or bring the images with --artifacts",
     ),
 )

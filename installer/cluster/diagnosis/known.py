@@ -30,7 +30,7 @@ class ErrorPattern:
 DISCOVERY = (
     ErrorPattern(
         r"none of the public keys .* (?:is|are) pinned",
-        "the API that answers at {api} is another cluster's: its certificate authority has not the hash that "
+        "the API that answers at {api} is another cluster's: its certificate authority doesn't have the hash that "
         "{master} gave",
         "{machine} reaches another cluster under the name {api}: see `getent hosts {api}` on it and fix /etc/hosts "
         "or DNS; then resume",
@@ -58,20 +58,20 @@ DISCOVERY = (
     ),
     ErrorPattern(
         r"dial tcp (?P<where>\S+): connect: connection refused",
-        "the API server of {master} does not run: {where} refuses connections",
+        "the API server of {master} isn't running: {where} refuses connections",
         "see `crictl ps -a` and `journalctl -u kubelet` on {master} (craton gather collects them); when it answers "
         "again, resume",
         on_master=True,
     ),
     ErrorPattern(
         r"certificate signed by unknown authority",
-        "what answers at {api} has a certificate of another authority than {master}'s cluster",
+        "what answers at {api} has a certificate from a different authority than {master}'s cluster",
         "another cluster or a proxy answers there: see `getent hosts {api}` on {machine}, and its proxy settings; "
         "then resume",
     ),
     ErrorPattern(
         r"certificate is (?:valid for|not valid for any names).*",
-        "the API server's certificate does not have the name that {machine} asked for: it {0}",
+        "the API server's certificate lacks the name that {machine} asked for: it {0}",
         "`kubeadm init phase certs apiserver` on {master}, once its old apiserver.crt and .key are put aside, makes "
         "one with the plan's names; then resume",
         on_master=True,
@@ -80,7 +80,7 @@ DISCOVERY = (
         rf"(?s)(?:{_API}).*(?:context deadline exceeded|i/o timeout|Client\.Timeout|TLS handshake timeout|timed? ?out|"
         r"http2: client connection lost|EOF|connection reset|would exceed context deadline|unexpected error when "
         r"reading response)",
-        "the API at {api} does not answer {machine}, or too slowly",
+        "the API at {api} doesn't answer {machine}, or answers too slowly",
         "see `curl -k https://{api}:6443/livez` on {master} and on {machine}: answers on the first alone mean a "
         "firewall in between (tcp 6443), on none that the API server or etcd has no quorum or no time (craton "
         "check); then resume",
@@ -89,7 +89,7 @@ DISCOVERY = (
     ErrorPattern(
         r"etcdserver: (?:request timed out|no leader|leader changed|too many requests)|the server was unable to "
         r"return a response|InternalError|ServiceUnavailable|the server is currently unable|apiserver not ready",
-        "the API server of {master} answers with errors of its own: {0}",
+        "the API server of {master} answers with errors: {0}",
         "etcd has most likely no quorum: bring the other masters back (craton check); then resume",
         on_master=True,
     ),
@@ -114,7 +114,7 @@ JOIN = (
         r"error decoding secret data with provided key|cipher: message authentication failed|error decoding "
         r"certificate key",
         "the certificates in the cluster's Secret kubeadm-certs are locked with another key than the one that "
-        "{master} gave: somebody uploaded new ones meanwhile",
+        "{master} gave: somebody has uploaded new ones since",
         "resume: each try puts them there with its own key. Run no `kubeadm init phase upload-certs` meanwhile",
         on_master=True,
         retryable=True,
@@ -124,7 +124,7 @@ JOIN = (
         r"get member \S+ status",
         "etcd on {machine} did not catch up with the other members: {0}",
         "see that tcp 2379 and 2380 are open between {machine} and the masters, both ways, and how fast the disks "
-        "and the network are (etcd's log: craton gather); a resume takes the half member out and joins again",
+        "and the network are (etcd's log: craton gather); a resume removes the half-joined member and joins again",
     ),
     ErrorPattern(
         r"(?s)etcd cluster is not healthy|timeout waiting for etcd cluster|error syncing endpoints with etcd|error "
@@ -137,20 +137,20 @@ JOIN = (
     ),
     ErrorPattern(
         r"failed while waiting for TLS bootstrap",
-        "the kubelet of {machine} was not given its certificate in time",
+        "the kubelet of {machine} didn't get its certificate in time",
         "see that kube-controller-manager runs on {master} and signs (`kubectl get csr`), and whose clock is off "
         "(`timedatectl`); `journalctl -u kubelet` on {machine} says what it waits for; then resume",
         on_master=True,
     ),
     ErrorPattern(
         r"unable to add a new control plane instance.*",
-        "the cluster cannot take another master: {0}",
-        "it was not made by Craton with this plan: look at the ConfigMap kubeadm-config in kube-system",
+        "the cluster can't take another master: {0}",
+        "Craton didn't make it with this plan: look at the ConfigMap kubeadm-config in kube-system",
         on_master=True,
     ),
     ErrorPattern(
         r"Unauthorized|is forbidden",
-        "the cluster does not let {machine} in: {error}",
+        "the cluster refuses {machine}: {error}",
         "resume: each try has a new token. If it happens again, see whose clock is off (`timedatectl`), and whether "
         "bootstrap tokens are still allowed (`kubectl -n kube-system get clusterrolebindings | grep kubeadm`)",
         on_master=True,
@@ -163,28 +163,28 @@ CONFIGURATION = (
         r"only supports deploying clusters with the control plane version >= (?P<least>\S+?)\. Current version: "
         r"(?P<asked>\S+)",
         "kubeadm on {machine} installs no release before {least}, and the cluster's is {asked}",
-        "kubeadm has to be of the plan's release ({release}): prepare the machine again; then resume",
+        "kubeadm must be of the plan's release ({release}): prepare the machine again; then resume",
     ),
     ErrorPattern(
         r"version skew|is not a supported version|kubeadm version .* can only|unsupported .*kubelet version",
-        "kubeadm or the kubelet of {machine} does not go with the cluster's release: {error}",
+        "kubeadm or the kubelet of {machine} doesn't match the cluster's release: {error}",
         "prepare the machine again with the plan's release ({release}); then resume",
     ),
     ErrorPattern(
         r"unknown field.*|error unmarshaling configuration.*|strict decoding error.*|unknown configuration.*|old API "
         r"spec.*|experimental API spec.*",
-        "kubeadm on {machine} does not take its configuration: {0}",
-        "kubeadm is most likely of another release than the plan's ({release}): `kubeadm version` on the machine; "
+        "kubeadm on {machine} rejects its configuration: {0}",
+        "kubeadm most likely has another release than the plan's ({release}): `kubeadm version` on the machine; "
         "prepare it again, then resume",
     ),
     ErrorPattern(
         r"unable to read config from|could not apply patches|failed to patch.*|error reading patches",
-        "kubeadm on {machine} cannot use its files: {error}",
+        "kubeadm on {machine} can't use its files: {error}",
         "look at /var/lib/craton on the machine, and whether its disk is full (df -h); then resume",
     ),
     ErrorPattern(
         r"no space left on device|read-only file system|permission denied",
-        "{machine} cannot be written to: {error}",
+        "{machine} can't be written to: {error}",
         "see `df -h`, `df -i` and `dmesg` on the machine; then resume",
     ),
 )
@@ -192,7 +192,7 @@ CONFIGURATION = (
 CONTROL_PLANE = (
     ErrorPattern(
         r"failed while waiting for the kubelet to start|10248/healthz",
-        "the kubelet of {machine} does not become healthy",
+        "the kubelet of {machine} doesn't become healthy",
         "`journalctl -u kubelet` on {machine} says why (craton gather collects it); then resume",
     ),
     ErrorPattern(
@@ -200,32 +200,31 @@ CONTROL_PLANE = (
         r"(?:kube-apiserver|kube-controller-manager|kube-scheduler) check failed",
         "the control plane of {machine} did not come up: {error}",
         "see `crictl ps -a`, `crictl logs` and `journalctl -u kubelet` on {machine} (craton gather collects them): "
-        "what ended first, or whether disk and processor are too slow; a resume resets the machine and tries again",
+        "look for what failed first, or for a slow disk or processor; a resume resets the machine and tries again",
     ),
 )
 
 UPGRADE = (
     ErrorPattern(
         r"Specified version to upgrade to \"(?P<asked>[^\"]*)\" is too high",
-        "{asked} is more than one minor release away: kubeadm goes from one to the next alone",
+        "{asked} is more than one minor release away: kubeadm only goes from one to the next",
         "upgrade to the minor release in between first (`craton upgrade`)",
     ),
     ErrorPattern(
         r"Specified version to (?:up|down)grade to \"(?P<asked>[^\"]*)\" is (?:equal to or lower|too low).*",
-        "the cluster is newer than {asked} already, and kubeadm does not go back",
+        "the cluster is already newer than {asked}, and kubeadm doesn't go back",
         "put the cluster's release into the plan; `kubectl version` says which it is",
     ),
     ErrorPattern(
         r"Specified version to upgrade to \"(?P<asked>[^\"]*)\" is (?:at least one minor release )?higher than the "
         r"kubeadm|Kubeadm version \S+ can only be used to upgrade",
-        "kubeadm on {machine} is not of the release that is asked for ({release})",
+        "kubeadm on {machine} isn't the requested release ({release})",
         "another kubeadm is first in PATH, or the new one is missing: `kubeadm version` on the machine; then resume",
     ),
     ErrorPattern(
         r"kubelets in this cluster that are too old that have these versions (?P<versions>.*)",
         "kubelets are too old for the new control plane: {versions}",
-        "the nodes that lag behind have to be brought to the cluster's present release first (`kubectl get nodes`); "
-        "then resume",
+        "bring the nodes that lag behind to the cluster's present release first (`kubectl get nodes`); then resume",
     ),
     ErrorPattern(
         r"static Pod hash for component (?P<component>\S+) on Node (?P<node>\S+) did not change after (?P<after>\S+?):",
@@ -248,7 +247,7 @@ UPGRADE = (
     ),
     ErrorPattern(
         r"failed to renew certificates?.*",
-        "kubeadm could not renew the certificates of {machine}: {0}",
+        "kubeadm couldn't renew the certificates of {machine}: {0}",
         "`kubeadm certs check-expiration` on the machine says which; see that the authorities' keys are in "
         "/etc/kubernetes/pki; then resume",
     ),
@@ -260,7 +259,7 @@ UPGRADE = (
     ),
     ErrorPattern(
         r"dial tcp (?P<where>\S+): connect: connection refused|(?:Get|Post|Put|Patch) \"https://.*",
-        "the API server does not answer {machine}: {error}",
+        "the API server doesn't answer {machine}: {error}",
         "see `crictl ps -a` and `journalctl -u kubelet` on the machine; when `craton check` finds the API well, resume",
     ),
 )

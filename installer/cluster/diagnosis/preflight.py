@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from installer.cluster.diagnosis.transcript import Finding
 
 _LEFT = (
-    "an earlier cluster left what is there: `craton destroy` it, or `kubeadm reset -f` on the machine if nothing of "
-    "it is needed any more"
+    "this is left over from an earlier cluster: `craton destroy` it, or `kubeadm reset -f` on the machine if you "
+    "no longer need any of it"
 )
 _PORT_OF = {
     "6443": "the API server",
@@ -35,35 +35,35 @@ _PACKAGE_OF = {
 
 REMEDIES: dict[str, str] = {
     "ContainerRuntimeVersion": "a newer containerd is needed: remove the machine's own, so that preparing brings one",
-    "ControlPlaneNodesReady": "bring the masters that are named back to Ready first (craton check)",
-    "CoreDNSMigration": "kubeadm cannot rewrite CoreDNS' changed Corefile: bring it nearer to the default "
+    "ControlPlaneNodesReady": "bring the named masters back to Ready first (craton check)",
+    "CoreDNSMigration": "kubeadm can't migrate the changed Corefile of CoreDNS: bring it closer to the default "
     "(ConfigMap coredns in kube-system)",
     "CoreDNSUnsupportedPlugins": "the Corefile (ConfigMap coredns in kube-system) uses plugins that the new CoreDNS "
     "lacks: take them out",
-    "CreateJob": "no pod came to its end in kube-system within a minute: see whether nodes are Ready and the pod "
+    "CreateJob": "no pod finished in kube-system within a minute: see whether nodes are Ready and the pod "
     "network works (craton check), and whether admission hooks or quotas refuse pods",
-    "CRI": "containerd does not answer: `systemctl status containerd` and `journalctl -u containerd` on the machine "
+    "CRI": "containerd doesn't answer: `systemctl status containerd` and `journalctl -u containerd` on the machine "
     "say why; `systemctl restart containerd`",
     "ExternalEtcdClientCertificates": "the certificates for an external etcd are not on the machine; Craton's "
     "clusters have their own etcd: something else changed kubeadm's configuration",
     "ExternalEtcdVersion": "an external etcd is too old or does not answer; Craton's clusters have their own etcd: "
     "something else changed kubeadm's configuration",
-    "Firewalld": "`systemctl disable --now firewalld` on the machine, or open the ports that are named",
-    "Hostname": "a machine's name consists of lowercase letters, digits, '-' and '.', and has to be resolved on it",
+    "Firewalld": "`systemctl disable --now firewalld` on the machine, or open the named ports",
+    "Hostname": "a machine's name consists of lowercase letters, digits, '-' and '.', and must resolve on it",
     "HTTPProxy": "the proxy in the machine's environment isn't a URL: correct HTTPS_PROXY and NO_PROXY "
     "(/etc/environment)",
     "HTTPProxyCIDR": "the proxy in the machine's environment isn't a URL: correct HTTPS_PROXY and NO_PROXY "
     "(/etc/environment)",
-    "ImagePull": "see what is said of the image",
+    "ImagePull": "see the message about the image",
     "IsPrivilegedUser": "kubeadm needs root: the machine's user needs sudo without a password",
-    "KubeletVersion": "kubelet, kubeadm and the cluster are not of one release: prepare the machine again with the "
+    "KubeletVersion": "kubelet, kubeadm and the cluster have different releases: prepare the machine again with the "
     "plan's release (`craton apply`), and look for another kubelet in PATH",
-    "KubernetesVersion": "the plan's release is none that kubeadm reads: prepare the machine again",
+    "KubernetesVersion": "kubeadm doesn't know the plan's release: prepare the machine again",
     "Mem": "give the machine more memory: a master needs 2 GB or more, kubeadm refuses less than 1700 MB",
     "NumCPU": "give the machine another processor: a master needs two",
     "StaticPodManifest": "the control plane's manifests are not all in /etc/kubernetes/manifests: this is no whole "
     "master; remove it from the cluster and add it again (`craton nodes`)",
-    "Swap": "`swapoff -a` on the machine, and take the swap out of /etc/fstab",
+    "Swap": "`swapoff -a` on the machine, and remove the swap from /etc/fstab",
     "SystemVerification": "the machine's kernel or control groups lack what the kubelet needs: boot with control "
     "groups v2 (systemd.unified_cgroup_hierarchy=1) and a distribution's own kernel",
 }

@@ -13,22 +13,22 @@ _KUBELET: tuple[tuple[str, str], ...] = (
         "(systemd.unified_cgroup_hierarchy=1), or prepare it again, so that its configuration allows v1 "
         "(failCgroupV1: false)",
     ),
-    (r"swap on is not supported|fail-swap-on", "`swapoff -a` on the machine, and take the swap out of /etc/fstab"),
+    (r"swap on is not supported|fail-swap-on", "`swapoff -a` on the machine, and remove the swap from /etc/fstab"),
     (
         r"slice:prefix:name|cgroup driver|cgroupsPath",
-        "kubelet and containerd differ in their cgroup driver: both have to be systemd (cgroupDriver in "
+        "kubelet and containerd use different cgroup drivers: both must use systemd (cgroupDriver in "
         "/var/lib/kubelet/config.yaml, SystemdCgroup in /etc/containerd/config.toml); prepare the machine again",
     ),
     (
         r"unknown field|strict decoding|failed to load kubelet config file|failed to validate kubelet configuration|"
         r"quantities must match|invalid configuration",
-        "a setting in /var/lib/kubelet/config.yaml is none that this kubelet takes: look for what changed it, and "
+        "a setting in /var/lib/kubelet/config.yaml isn't one that this kubelet knows: find out what changed it, and "
         "for a kubelet of another release; prepare the machine again",
     ),
     (
         r"unknown (?:shorthand )?flag|unknown option",
-        "the kubelet is started with a flag that it does not know (/var/lib/kubelet/kubeadm-flags.env, "
-        "/etc/default/kubelet): take it out, or prepare the machine again",
+        "the kubelet is started with a flag that it doesn't know (/var/lib/kubelet/kubeadm-flags.env, "
+        "/etc/default/kubelet): remove it, or prepare the machine again",
     ),
     (
         r"bootstrap-kubelet\.conf|failed to load kubeconfig|unable to load bootstrap kubeconfig|invalid "
@@ -42,34 +42,34 @@ _KUBELET: tuple[tuple[str, str], ...] = (
         r"too many open files|inotify",
         "raise fs.inotify.max_user_instances and fs.inotify.max_user_watches on the machine",
     ),
-    (r"/dev/kmsg", "the kubelet needs /dev/kmsg: a machine that is a container has to be privileged"),
+    (r"/dev/kmsg", "the kubelet needs /dev/kmsg: a container must be privileged"),
     (
         r"container runtime is down|containerd\.sock|validate CRI",
-        "containerd does not answer: `journalctl -u containerd` on the machine says why",
+        "containerd doesn't answer: `journalctl -u containerd` on the machine says why",
     ),
     (r"network plugin|cni", "the pod network is not configured on the machine (/etc/cni/net.d, /opt/cni/bin)"),
     (
         r"node-role\.kubernetes\.io|unknown 'kubernetes\.io' or 'k8s\.io' labels",
-        "the kubelet may not label its node so: take the label out of its flags (/etc/default/kubelet)",
+        "the kubelet may not set this label on its node: remove it from its flags (/etc/default/kubelet)",
     ),
 )
 _CONTAINER: tuple[tuple[str, str], ...] = (
     (
         r"unknown flag|unknown shorthand|flag provided but not defined|unrecognized feature gate|invalid argument",
-        "{name} is started with a flag that it does not take: look at /etc/kubernetes/manifests/{name}.yaml and at "
+        "{name} is started with a flag that it doesn't know: look at /etc/kubernetes/manifests/{name}.yaml and at "
         "what the plan adds, and that its image is of the plan's release",
     ),
     (r"bind: address already in use", "another program has {name}'s port: `ss -ltnp` on the machine; stop it"),
     (
         r"member .* has already been bootstrapped|cluster ID mismatch|member count is unequal|the member has been "
         r"permanently removed",
-        "/var/lib/etcd is another cluster's, or of a member that was removed: a resume resets the machine and joins "
+        "/var/lib/etcd belongs to another cluster, or to a removed member: a resume resets the machine and joins "
         "it again",
     ),
     (
         r"cannot fetch cluster info from peer urls|could not retrieve cluster information|prober detected unhealthy",
-        "etcd does not reach the other members: see that tcp 2380 is open between this machine and the masters, "
-        "both ways; a resume takes the half member out and joins again",
+        "etcd doesn't reach the other members: check that tcp 2380 is open between this machine and the masters, "
+        "both ways; a resume removes the half-joined member and joins again",
     ),
     (
         r"freepages|invalid database|panic: (?:assertion|page|failed)|failed to (?:open|recover) (?:database|v3 "
@@ -84,7 +84,7 @@ _CONTAINER: tuple[tuple[str, str], ...] = (
     (r"no space left|mvcc: database space exceeded", "free space on the machine's disk (df -h /var/lib/etcd)"),
     (
         r"x509|tls: |certificate",
-        "a certificate in /etc/kubernetes/pki does not fit: `kubeadm certs check-expiration` and the machine's "
+        "a certificate in /etc/kubernetes/pki doesn't match: `kubeadm certs check-expiration` and the machine's "
         "clock (`timedatectl`)",
     ),
     (
@@ -93,14 +93,14 @@ _CONTAINER: tuple[tuple[str, str], ...] = (
     ),
     (
         r"no such file or directory",
-        "a file that {name} is told to read is not there: look at /etc/kubernetes/manifests/{name}.yaml, and at "
+        "a file that {name} reads is missing: look at /etc/kubernetes/manifests/{name}.yaml, and at "
         "/etc/kubernetes/craton",
     ),
     (
         r"encryption|EncryptionConfig|AuthenticationConfiguration|audit|failed to load",
-        "a file of the API server in /etc/kubernetes/craton can't be read by it: a resume writes it again",
+        "the API server can't read one of its files in /etc/kubernetes/craton: a resume writes it again",
     ),
-    (r":2379|etcd", "{name} does not reach etcd on this machine: look at etcd's log first (craton gather)"),
+    (r":2379|etcd", "{name} doesn't reach etcd on this machine: look at etcd's log first (craton gather)"),
 )
 _KUBELET_NOISE = re.compile(
     r"connection refused|is not registered yet|node \\?\"[^\"]*\" not found|Failed to ensure lease|CrashLoopBackOff|"

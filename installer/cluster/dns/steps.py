@@ -29,7 +29,7 @@ class CheckZone(Proof):
             raise InstallerError(
                 "look at the zone", f"{zone.server} has no SOA record of {zone.name}", hint="correct dns.zone"
             )
-        return Observation(True, f"{zone.server} keeps {zone.name}; others remember missing names for {ttl} s")
+        return Observation(True, f"{zone.server} keeps {zone.name}; other servers cache missing names for {ttl} s")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def dns_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         by_hand = plan.dns.provider == "manual"
         yield Step(
             id=ids.published(record.name),
-            title=f"wait until you entered {record.name}" if by_hand else f"publish {record.name} at {plan.dns.server}",
+            title=f"wait until you enter {record.name}" if by_hand else f"publish {record.name} at {plan.dns.server}",
             phase=Phase.DNS,
             needs=(ids.named(record.name),),
             action=Entered(plan, record.rule) if by_hand else Published(plan, record.rule),

@@ -114,7 +114,7 @@ class Zone:
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             raise self._refused(answer)
         if not answer.flags & dns.flags.AA:
-            raise self._failed("it does not keep the zone: its answer is not authoritative",
+            raise self._failed("it doesn't serve the zone: its answer isn't authoritative",
                                "name the zone's primary server in dns.server, and the zone in dns.zone")  # fmt: skip
         return answer
 
@@ -146,7 +146,9 @@ class Zone:
             raise self._failed("the server's clock and this computer's are too far apart", "set the clocks") from None
         except (OSError, dns.exception.DNSException, EOFError) as error:
             seen = str(error) or type(error).__name__
-            raise self._failed(f"no answer: {seen}", "is the server right, and open from here on TCP?", True) from None
+            raise self._failed(
+                f"no answer: {seen}", "check its address, and that this computer reaches it over TCP", True
+            ) from None
 
     def _refused(self, answer: Message) -> InstallerError:
         import dns.rcode
@@ -172,7 +174,7 @@ def _secret(dns: DNS) -> bytes:
     try:
         text = expanded(dns.key_file).read_text(encoding="ascii")[:4096]
     except (OSError, UnicodeDecodeError) as error:
-        seen = getattr(error, "strerror", None) or "it is no text"
+        seen = getattr(error, "strerror", None) or "it isn't text"
         raise _bad_key(dns.key_file, f"it cannot be read: {seen}") from None
     found = re.search(r'secret\s+"([^"]*)"', text)
     try:
@@ -180,7 +182,7 @@ def _secret(dns: DNS) -> bytes:
     except (binascii.Error, ValueError):
         secret = b""
     if len(secret) < 16:
-        raise _bad_key(dns.key_file, "it holds no key in base64 of 128 bits or more")
+        raise _bad_key(dns.key_file, "it has no base64 key of at least 128 bits")
     return secret
 
 

@@ -78,7 +78,7 @@ def check_authority(pair: Pair, where: str, now: datetime | None = None) -> None
     _check_dates(pair.chain, where, now or datetime.now(UTC))
     _check_strength(pair.chain, where)
     if not _is_authority(pair.first):
-        raise refused(where, f"its first certificate ({subject(pair.first)}) is no authority's (basicConstraints)",
+        raise refused(where, f"its first certificate ({subject(pair.first)}) isn't a CA's (basicConstraints)",
                       "Give your CA's certificate; or choose certificate.source: files.")  # fmt: skip
     try:
         usage = pair.first.extensions.get_extension_for_class(x509.KeyUsage).value
@@ -156,7 +156,7 @@ def _check_strength(chain: Sequence[x509.Certificate], where: str) -> None:
     for number, one in enumerate(chain):
         key, hash = one.public_key(), one.signature_hash_algorithm
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
-            raise refused(where, f"the RSA key of {subject(one)} has {key.key_size} bits; browsers want 2048",
+            raise refused(where, f"the RSA key of {subject(one)} has {key.key_size} bits; browsers need 2048",
                           "Get a certificate for a stronger key.")  # fmt: skip
         rooted = number > 0 and one.issuer == one.subject  # nobody checks the signature of a root
         if hash is not None and hash.name in _WEAK_HASHES and not rooted:

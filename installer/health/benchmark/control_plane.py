@@ -69,8 +69,8 @@ def _anonymous(facts: Facts) -> str:
     if not paths or paths - _PUBLIC:
         return ""
     return (
-        "Without credentials only health and the public cluster-info are answered: probes and load balancers need the "
-        "first, machines that join the second. The authentication configuration allows no other path."
+        "Without credentials, only health and the public cluster-info are answered. Probes and load balancers need the "
+        "first, and machines that join need the second."
     )
 
 
@@ -213,9 +213,7 @@ _ETCD = (
     Item("2.7", MANUAL, "etcd: has its own CA", _etcd_authority),
 )  # fmt: skip
 
-_PEOPLE = (
-    "Craton makes one kubeconfig, for the administrator. How other people log in (OIDC, for one) is yours to decide."
-)
+_PEOPLE = "Craton makes one kubeconfig, for the administrator. How others log in, for example with OIDC, is up to you."
 _ACCESS = (
     Item("3.1.1", MANUAL, "users don't log in with client certificates", reason=_PEOPLE),
     Item("3.1.2", MANUAL, "users don't log in with service account tokens", reason=_PEOPLE),

@@ -73,7 +73,7 @@ class Facts:
     def _read(self, probe: str) -> str:
         output = self.evidence.output(probe)
         if self.evidence.probes[probe].status != 0:
-            raise Unreadable(f"the machine did not say: {brief(output)}")
+            raise Unreadable(f"the machine didn't say: {brief(output)}")
         return output
 
 

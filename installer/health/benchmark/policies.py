@@ -11,8 +11,8 @@ from installer.health.benchmark.judges import equal, setting
 
 _LEVELS = ("privileged", "baseline", "restricted")
 _ADMINISTRATORS = frozenset({"Group/system:masters", "Group/kubeadm:cluster-admins"})
-_RIGHTS = "Craton gives rights to its own parts alone. To whom you give which is yours to decide."
-_WORKLOADS = "It is about what you run. Craton runs nothing that is yours."
+_RIGHTS = "Craton grants rights only to its own parts. Who else gets which is up to you."
+_WORKLOADS = "This is about your workloads, and Craton runs none of them."
 _NETWORK_POLICIES = (
     "flannel enforces no NetworkPolicy: every pod reaches every other. The machines' firewall looks at what comes in "
     "from outside, not at pods."
@@ -71,7 +71,7 @@ def _pods(id: str, title: str, level: str) -> Item:
 
 ITEMS = (
     Item("5.1.1", MANUAL, "cluster-admin is bound where needed only", _administrators,
-         "Craton gave these no rights. Whether they need them is yours to decide."),
+         "Craton granted these no rights. Whether they need them is up to you."),
     Item("5.1.2", MANUAL, "access to Secrets is minimal", reason=_RIGHTS),
     Item("5.1.3", MANUAL, "roles without wildcards", reason=_RIGHTS),
     Item("5.1.4", MANUAL, "few may create pods", reason=_RIGHTS),
@@ -100,7 +100,7 @@ ITEMS = (
     Item("5.3.2", MANUAL, "every namespace has NetworkPolicies", reason=_NETWORK_POLICIES),
     Item("5.4.1", MANUAL, "Secrets as files rather than environment variables", reason=_WORKLOADS),
     Item("5.4.2", MANUAL, "external secret storage",
-         reason="Craton encrypts Secrets in etcd, by a key that masters alone have. Another store is yours to add."),
+         reason="Craton encrypts Secrets in etcd, by a key that masters alone have. You can add another store."),
     Item("5.5.1", MANUAL, "admission: ImagePolicyWebhook checks images",
          reason="It needs a service that knows your images. Craton runs none."),
     Item("5.6.1", MANUAL, "namespaces are boundaries", reason=_WORKLOADS),

@@ -144,7 +144,7 @@ def _details(result: Result) -> Iterator[str]:
 
 
 def _why(error: InstallerError | None) -> str:
-    return f"it did not answer: {error.observed}" if error else "it was not asked"
+    return f"it did not answer: {error.observed}" if error else "it wasn't asked"
 
 
 def _document(result: Result) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _host_key(subject: Subject) -> Judgement:
         key.split()[:2] for key in (subject.evidence.host_key, subject.pinned.get(subject.machine.name, ""))
     )
     if not shown or not pinned:
-        raise Unreadable("no host key is pinned for it" if shown else "the connection does not say which key it saw")
+        raise Unreadable("no host key is pinned for it" if shown else "the connection doesn't say which key it saw")
     if shown != pinned:
         remedy = "find out why before anything else: another machine may be answering in its place"
         return Verdict.FAIL, "the server showed another key than the one pinned", remedy
@@ -150,7 +150,7 @@ def _swap(subject: Subject) -> Judgement:
     areas = [line.split()[0] for line in lines[1:] if line.strip()]
     if not areas:
         return Verdict.PASS, "off", ""
-    seen, remedy = f"on: {', '.join(areas)}", "swapoff -a, and take swap out of /etc/fstab"
+    seen, remedy = f"on: {', '.join(areas)}", "swapoff -a, and remove the swap from /etc/fstab"
     kubelet = subject.evidence.probes.get("kubelet")
     if kubelet and kubelet.status == 0 and kubelet.output.strip() == "ok":
         return Verdict.WARN, f"{seen}; this kubelet was told to run all the same", remedy

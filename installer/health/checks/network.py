@@ -54,7 +54,7 @@ def _ports(subject: Subject) -> Judgement:
     """Judged at the machine whose firewall opens the port, by what the others found."""
     pairs = subject.across(_by_target).get(subject.machine.name, [])
     if not pairs:
-        return Verdict.NOT_APPLICABLE, "no other machine has to reach it", ""
+        return Verdict.NOT_APPLICABLE, "no other machine needs to reach it", ""
     known = [pair for pair in pairs if pair.result is not Reached.UNKNOWN]
     filtered = [pair for pair in known if not pair.result.passes]
     if filtered:
@@ -138,7 +138,7 @@ def _names(subject: Subject) -> Judgement:
     known = resolved(subject.evidence)
     records = subject.topology.records
     if not any(record.name in known for record in records):
-        raise Unreadable("the machine did not say how it resolves the contract's names")
+        raise Unreadable("the machine didn't say how it resolves the contract's names")
     found = [judge_record(subject.topology, subject.machine, record, known.get(record.name, ())) for record in records]
     verdict = worst([one for one, _ in found])
     seen = "; ".join(words for one, words in found if one is verdict)

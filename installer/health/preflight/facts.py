@@ -53,7 +53,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One row of a table of machines. Sizes in bytes; None or empty where the machine did not say.
+    """One row of a table of machines. Sizes in bytes; None or empty where the machine didn't say.
 
     `disk` and `free` are of the root file system, `disks` the devices: (name, size).
     """

@@ -50,7 +50,7 @@ def _self(evidence: Evidence) -> str:
     """What only one running machine has: its boot, its id and the MAC addresses of its interfaces."""
     found = system(evidence)
     if not found.boot_id:
-        raise Unreadable("the machine did not say which boot it is in")
+        raise Unreadable("the machine didn't say which boot it is in")
     macs = sorted({link.mac for link in interfaces(evidence).links.values() if link.mac})
     return " ".join((found.boot_id, found.machine_id, *macs))
 
@@ -162,9 +162,9 @@ def _unique_product_uuid(subject: Subject) -> Judgement:
 
 def _unique_host_key(subject: Subject) -> Judgement:
     if not _host_key(subject.evidence):
-        raise Unreadable("the connection does not say which host key it saw")
+        raise Unreadable("the connection doesn't say which host key it saw")
     same = _apart(subject, _host_keys)
-    return warns(f"the same as {listed(same)} has: one can pose as the other") if same else holds("its own")
+    return warns(f"the same as {listed(same)} has: one can impersonate the other") if same else holds("its own")
 
 
 def _unique_mac(subject: Subject) -> Judgement:
@@ -236,7 +236,7 @@ CHECKS = (
         what="/etc/machine-id is unique: the overlay's MAC addresses are made of it",
         remedy="rm /etc/machine-id /var/lib/dbus/machine-id; systemd-machine-id-setup; then restart"),
     PreflightCheck("product-uuid", "board id", Level.NEEDED, _unique_product_uuid, _WHO, alone=False,
-        what="/sys/class/dmi/id/product_uuid is unique, as kubeadm asks; makers that set none are borne with",
+        what="/sys/class/dmi/id/product_uuid is unique, as kubeadm asks; machines without one are accepted",
         remedy="give each virtual machine a UUID of its own in its hypervisor"),
     PreflightCheck("mac-address", "MAC address", Level.NEEDED, _unique_mac, _WHO, alone=False,
         what="the MAC address of the plan's address is unique, as kubeadm asks",

@@ -87,7 +87,7 @@ def _judge_modules(subject: Subject, states: dict[str, str], missing: list[str],
 def _config(subject: Subject) -> Judgement:
     found = set(_options(subject.evidence))
     if not found:
-        raise Unreadable("no kernel configuration is to be found: kubeadm's SystemVerification cannot tell either")
+        raise Unreadable("no kernel configuration was found, so kubeadm's SystemVerification can't tell either")
     if "IP_NF_TARGET_REDIRECT" in found:  # its name in older kernels
         found.add("NETFILTER_XT_TARGET_REDIRECT")
     required = (*probes.REQUIRED_OPTIONS, *probes.REQUIRED_OF_VERSION[cgroup_version(subject.evidence)])
@@ -109,7 +109,7 @@ def _settings(subject: Subject) -> Judgement:
     reported = records(subject.evidence, probes.KERNEL)
     forward = settings(reported).get("net/ipv4/ip_forward")
     if forward is None:
-        raise Unreadable("the machine did not say whether it forwards packets")
+        raise Unreadable("the machine didn't say whether it forwards packets")
     if forward != "1" and reported.get("settings") == "read-only":
         return fails("net.ipv4.ip_forward is 0, and /proc/sys is read-only")
     bridged = settings(reported).get("net/bridge/bridge-nf-call-iptables")
@@ -145,7 +145,7 @@ def _limits(subject: Subject) -> Judgement:
         min((limit for limit in limits if limit is not None), default=None),
     )
     if running is None or allowed is None:
-        raise Unreadable("the machine did not say how many threads it may run")
+        raise Unreadable("the machine didn't say how many threads it may run")
     free = allowed - running
     if free < FEW_THREADS:
         return fails(f"room for {max(0, free)} more threads, of {allowed}")
@@ -173,7 +173,7 @@ CHECKS = (
         what="packets are forwarded, or forwarding can be switched on",
         remedy="sysctl -w net.ipv4.ip_forward=1, on the host of a container"),
     PreflightCheck("cgroups", "control groups", Level.NEEDED, _cgroups, (probes.KERNEL,),
-        what="version 2, with cpu, cpuset, memory and pids; version 1 is borne with",
+        what="version 2, with cpu, cpuset, memory and pids; version 1 is accepted",
         remedy="systemd.unified_cgroup_hierarchy=1 on the kernel's command line, then a restart"),
     PreflightCheck("limits", "limits", Level.NEEDED, _limits, (probes.KERNEL,),
         what="room for threads, open files and inotify watches",

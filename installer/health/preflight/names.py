@@ -54,7 +54,7 @@ def _resolver(subject: Subject) -> Judgement:
     if not subject.plan.artifacts.mirror and _status(reported, probes.DOWNLOADS) not in ("0", ""):
         return warns(
             f"{listed(asked)} does not know {probes.DOWNLOADS}",
-            "let it find the internet's names, name a mirror in the plan, or bring the artifacts with --artifacts",
+            "let it resolve public names, name a mirror in the plan, or bring the artifacts with --artifacts",
         )
     return holds(f"{listed([brief(server) for server in asked])} answers")
 

@@ -100,11 +100,11 @@ def _port_range(subject: Subject) -> Judgement:
         whole_number(word) for word in reported.need("ip_local_port_range", "from which ports it connects").split()
     ]
     if len(bounds) != 2 or bounds[0] is None or bounds[1] is None:
-        raise Unreadable("the machine did not say from which ports it connects")
+        raise Unreadable("the machine didn't say from which ports it connects")
     first, last = max(bounds[0], NODE_PORTS[0]), min(bounds[1], NODE_PORTS[1])
     reserved = [_range(part) for part in reported.get("ip_local_reserved_ports").split(",")]
     if first > last or any(one and one[0] <= first and last <= one[1] for one in reserved):
-        return holds(f"{bounds[0]}-{bounds[1]}, apart from node ports")
+        return holds(f"{bounds[0]}-{bounds[1]}, which doesn't overlap node ports")
     return warns(f"connections leave from {bounds[0]}-{bounds[1]}, and node ports are {NODE_PORTS[0]}-{NODE_PORTS[1]}")
 
 
@@ -178,7 +178,7 @@ CHECKS = (
     PreflightCheck("mtu", "MTU", Level.NEEDED, _mtu, (probes.NETWORK,),
         what="room for VXLAN's 50 bytes and 1280 more", remedy="ip link set dev INTERFACE mtu 1500"),
     PreflightCheck("port-range", "outgoing ports", Level.SHOULD, _port_range, (probes.NETWORK,),
-        what="the ports from which connections leave are apart from node ports (30000-32767)",
+        what="the local port range doesn't overlap the node ports (30000-32767)",
         remedy="sysctl -w net.ipv4.ip_local_port_range='32768 60999', and in /etc/sysctl.d"),
     PreflightCheck("firewall", "packet filter", Level.SHOULD, _firewall, (probes.FIREWALL, probes.SOFTWARE),
         what="no firewalld, ufw, nftables or iptables rule drops packets",

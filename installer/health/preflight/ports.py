@@ -18,7 +18,7 @@ from installer.steps.evidence import Evidence, Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that waits for others; `process` and `pid` are empty where the machine did not say."""
+    """A socket that waits for others; `process` and `pid` are empty where the machine didn't say."""
 
     protocol: str
     port: int
@@ -63,7 +63,7 @@ def _right(one: Listener) -> bool:
 
 def _ports(subject: Subject) -> Judgement:
     if not subject.evidence.output(probes.SOCKETS.id).strip():
-        raise Unreadable("nothing listens, says the machine, and yet it was reached")
+        raise Unreadable("the machine says that nothing listens, yet the port answered")
     taken: dict[Listener, Verdict] = {}
     for one in sorted(listeners(subject.evidence), key=str):
         for want in needed(subject.machine, subject.topology):
@@ -71,7 +71,7 @@ def _ports(subject: Subject) -> Judgement:
                 firm = want.single and want.level in (Level.MUST, Level.NEEDED)
                 taken[one] = Verdict.FAIL if firm or taken.get(one) is Verdict.FAIL else Verdict.WARN
     if not taken:
-        return holds("all that the node needs are free")
+        return holds("all ports that the node needs are free")
     if at_work(subject.plan, subject.machine, subject.evidence):
         return holds("in use by this cluster")
     failed = [one for one, verdict in taken.items() if verdict is Verdict.FAIL]

@@ -36,7 +36,7 @@ class Records:
         """The rest of the first line that begins with `kind`. Raises Unreadable if there is none."""
         found = self.get(kind)
         if not found:
-            raise Unreadable(f"the machine did not say {what}: {brief(self._text)}")
+            raise Unreadable(f"the machine didn't say {what}: {brief(self._text)}")
         return found
 
 

@@ -83,7 +83,7 @@ def _counted(reported: Records, kind: str, unit: int) -> dict[str, tuple[int, in
 def _cpus(subject: Subject) -> Judgement:
     count = whole_number(records(subject.evidence, probes.SYSTEM).need("cpus", "how many processors it has"))
     if not count:
-        raise Unreadable("the machine did not say how many processors it has")
+        raise Unreadable("the machine didn't say how many processors it has")
     seen = f"{count} CPU{'' if count == 1 else 's'}"
     if subject.machine.role is Role.MASTER and count < MASTER_CPUS:
         return fails(f"{seen}; kubeadm wants {MASTER_CPUS} for a master")
@@ -135,7 +135,7 @@ def _worst(judged: list[Judgement]) -> Judgement:
 def _read_only(subject: Subject) -> Judgement:
     found = storage(subject)
     if not found.mounts:
-        raise Unreadable("the machine did not say what is mounted")
+        raise Unreadable("the machine didn't say what is mounted")
     hit = [path for path in WRITTEN if (mount := found.mount(path)) and "ro" in mount.options]
     if "/" in hit:
         return fails("the root file system is read-only")
@@ -145,7 +145,7 @@ def _read_only(subject: Subject) -> Judgement:
 def _file_system(subject: Subject) -> Judgement:
     found = storage(subject).mount(LAYERS)
     if not found:
-        raise Unreadable("the machine did not say what is mounted")
+        raise Unreadable("the machine didn't say what is mounted")
     seen = f"{LAYERS} is on {brief(found.type)}"
     if found.type in UNFIT:
         return fails(f"{seen}: {UNFIT[found.type]}")
@@ -197,7 +197,7 @@ CHECKS = (
         what="/, /etc, /usr/local, /opt, /var/lib and /var/log can be written",
         remedy="look for a failing disk (dmesg), then mount -o remount,rw"),
     PreflightCheck("file-system", "file system for images", Level.NEEDED, _file_system, (probes.STORAGE,),
-        what="the file system under /var/lib/containerd bears overlay layers, programs and setuid",
+        what="the file system under /var/lib/containerd supports overlay layers, programs and setuid",
         remedy="mount ext4 or xfs on /var/lib/containerd (for a container, a volume on /var)"),
     PreflightCheck("swap", "swap", Level.NEEDED, _swap, (SWAP, MEMORY, probes.SYSTEM),
         what="swap is off, or can be switched off: what it holds fits into memory",

@@ -59,7 +59,7 @@ def _packages(subject: Subject) -> Judgement:
         return fails(f"there is neither {' nor '.join(MANAGERS)}")
     broken = [brief(name) for name in records(subject.evidence, probes.PROGRAMS).all("broken")]
     if broken:
-        return warns(f"not wholly installed: {listed(broken)}", "dpkg --configure -a, then apt-get install -f")
+        return warns(f"only partly installed: {listed(broken)}", "dpkg --configure -a, then apt-get install -f")
     return holds(manager)
 
 
@@ -101,7 +101,7 @@ def _runtime(subject: Subject) -> Judgement:
         )
     foreign = sum(whole_number(count) or 0 for space, count in reported.rows("containers", 2) if space != "k8s.io")
     if running or foreign:
-        seen = f"{name} runs {foreign} containers of others" if foreign else f"{name} beside {listed(running)}"
+        seen = f"{name} runs {foreign} other containers" if foreign else f"{name} beside {listed(running)}"
         return warns(f"{seen}; it restarts with Craton's configuration", "move what runs there to another machine")
     disabled = [
         line for line in reported.all("config") if line.startswith("disabled_plugins") and re.search(r"\bcri\b", line)
@@ -114,7 +114,7 @@ def _sockets(subject: Subject) -> Judgement:
     others = [path for path in found if path != "/run/containerd/containerd.sock"]
     if others:
         return warns(f"more than one runtime for a kubelet to speak to: {listed(found)}")
-    return holds("no other runtime offers itself")
+    return holds("no other runtime has a socket")
 
 
 def _kubernetes(subject: Subject) -> Judgement:
@@ -199,7 +199,7 @@ CHECKS = (
         what="no container runtime, or a containerd that Craton may configure and restart",
         remedy="apt-get install containerd, of a newer release"),
     PreflightCheck("runtime-sockets", "runtime sockets", Level.SHOULD, _sockets, (probes.SOFTWARE,),
-        what="containerd is the only runtime that offers itself to a kubelet",
+        what="containerd's is the only runtime socket that a kubelet could use",
         remedy="stop the other ones: systemctl disable --now crio cri-docker"),
     PreflightCheck("kubernetes", "Kubernetes", Level.SHOULD, _kubernetes, (probes.SOFTWARE,),
         what="no kubelet or kubeadm of another version than the plan's",
@@ -208,7 +208,7 @@ CHECKS = (
         what="the programs of a base system; Craton installs conntrack, ethtool, socat and the like",
         remedy="install the packages util-linux, coreutils, tar, gzip and libc-bin"),
     PreflightCheck("package-manager", "package manager", Level.NEEDED, _packages, (probes.PROGRAMS,),
-        what="apt-get or dnf, with no package half installed", remedy="take a Debian, Ubuntu or RHEL-like system"),
+        what="apt-get or dnf, with no package half installed", remedy="use a Debian, Ubuntu or RHEL-like system"),
     PreflightCheck("download", "download", Level.NEEDED, _download, (probes.PROGRAMS,),
         what="curl or wget, or a package manager that brings one", remedy="install curl"),
     PreflightCheck("perl", "perl", Level.SHOULD, _perl, (probes.PROGRAMS,),

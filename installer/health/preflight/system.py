@@ -48,7 +48,7 @@ def _architecture(subject: Subject) -> Judgement:
     if name in ARTIFACTS:
         return holds(name)
     if not hardware:
-        raise Unreadable("the machine did not say what architecture it is")
+        raise Unreadable("the machine didn't say what architecture it is")
     return fails(f"{brief(hardware)}: artifacts are published for {' and '.join(ARTIFACTS)}")
 
 
@@ -92,16 +92,17 @@ def _security_modules(subject: Subject) -> Judgement:
 def _own_name(subject: Subject) -> Judgement:
     name = subject.evidence.output(HOSTNAME.id).strip()
     if not name:
-        raise Unreadable("the machine did not say what it is called")
+        raise Unreadable("the machine didn't say what it is called")
     if not _NODE_NAME.fullmatch(name) or name.split(".")[0] == "localhost":
         return warns(
-            f"{brief(name)} is no name for a machine", "hostnamectl set-hostname NAME: lowercase, digits and '-'"
+            f"{brief(name)} isn't a valid host name", "hostnamectl set-hostname NAME: lowercase, digits and '-'"
         )
     for found, status, seconds in records(subject.evidence, probes.RESOLVER).rows("lookup", 3):
         if found == name:
             slow = (whole_number(seconds) or 0) >= SLOW_LOOKUP
             if status != "0" or slow:
-                seen = f"{name} takes {brief(seconds)} s to look itself up" if slow else f"{name} cannot look itself up"
+                how = f"takes {brief(seconds)} s to" if slow else "can't"
+                seen = f"{name} {how} resolve its own name"
                 return warns(seen, f"echo '{subject.machine.located} {name}' >>/etc/hosts")
     return holds(name)
 
@@ -119,7 +120,7 @@ def _time_sync(subject: Subject) -> Judgement:
         )
     if active:
         return holds(f"{active[0]} runs")
-    raise Unreadable("the machine did not say whether its clock is synchronised")
+    raise Unreadable("the machine didn't say whether its clock is synchronised")
 
 
 def units(subject: Subject) -> dict[str, dict[str, str]]:
@@ -147,7 +148,7 @@ def _pending(reported: Records) -> str:
 
 def _idle(subject: Subject) -> Judgement:
     pending = _pending(records(subject.evidence, probes.PROGRAMS))
-    return warns(pending) if pending else holds("its first start is over, and no package is being installed")
+    return warns(pending) if pending else holds("its first boot is done, and no package is being installed")
 
 
 CHECKS = (
@@ -155,7 +156,7 @@ CHECKS = (
         what="Debian 12 or 13, Ubuntu 22.04 or 24.04; derivatives, other releases and RHEL-likes are untested",
         remedy="install one of Debian 12, Debian 13, Ubuntu 22.04, Ubuntu 24.04"),
     PreflightCheck("architecture", "architecture", Level.NEEDED, _architecture, (probes.SYSTEM,),
-        what="amd64 or arm64", remedy="take a machine with a 64-bit processor of Intel, AMD or ARM"),
+        what="amd64 or arm64", remedy="use a machine with a 64-bit Intel, AMD or ARM processor"),
     PreflightCheck("init", "systemd", Level.NEEDED, _init, (probes.SYSTEM,),
         what="systemd is the first process", remedy="start the machine with systemd as its init"),
     PreflightCheck("root", "root", Level.NEEDED, _root, (probes.SYSTEM,),
@@ -163,7 +164,7 @@ CHECKS = (
         remedy="allow the user ALL=(ALL) NOPASSWD: ALL in sudoers; run a container privileged"),
     PreflightCheck("container", "kind of machine", Level.NEEDED, _container, (probes.SYSTEM,),
         what="a machine, a virtual machine or a privileged system container",
-        remedy="take a virtual machine, or a machine of its own"),
+        remedy="use a virtual machine or a physical one"),
     PreflightCheck("reboot", "restart", Level.SHOULD, _reboot, (probes.SYSTEM,),
         what="no update waits for a restart", remedy="systemctl reboot, before there is a node to drain"),
     PreflightCheck("idle", "idle", Level.SHOULD, _idle, (probes.PROGRAMS,),
@@ -173,7 +174,7 @@ CHECKS = (
         what="SELinux does not enforce; AppArmor may",
         remedy="setenforce 0, and SELINUX=permissive in /etc/selinux/config; or install container-selinux"),
     PreflightCheck("own-name", "own name", Level.SHOULD, _own_name, (HOSTNAME, probes.RESOLVER),
-        what="the host name is one that a node may have, and the machine finds itself by it at once",
+        what="the host name is one that a node may have, and the machine resolves it at once",
         remedy="hostnamectl set-hostname NAME, and a line for it in /etc/hosts"),
     PreflightCheck("time-sync", "time service", Level.NEEDED, _time_sync, (probes.SOFTWARE,),
         what="a time service keeps the clock (N9)",

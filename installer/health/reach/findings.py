@@ -22,7 +22,7 @@ VXLAN = 50
 _SHOWN = 3
 _WORDS = {
     Outcome.SILENT: "dropped, no answer came",
-    Outcome.REFUSED: "rejected, although a listener was there",
+    Outcome.REFUSED: "rejected, though something listened there",
     Outcome.PROHIBITED: "rejected as prohibited",
     Outcome.UNREACHABLE: "no route",
     Outcome.BARRED: "forbidden by the machine that sends",
@@ -50,7 +50,7 @@ def judge(
 
 def _ports(attempts: Sequence[Tried], suspects: Suspects) -> Judgement:
     if not attempts:
-        return Verdict.NOT_APPLICABLE, "no other machine has to reach it", ""
+        return Verdict.NOT_APPLICABLE, "no other machine needs to reach it", ""
     blocked = [one for one in attempts if one.result is Reached.FILTERED]
     untried = [one for one in attempts if one.result is Reached.UNKNOWN]
     if blocked:
@@ -94,10 +94,10 @@ def _machines(names: Iterable[str]) -> str:
 def _untried_remedy(untried: Sequence[Tried]) -> str:
     reasons = " ".join(dict.fromkeys(one.why for one in untried))
     if "no perl" in reasons:
-        return "install perl on it (Debian, Ubuntu: perl-base; RHEL: perl-interpreter), or see to these ports yourself"
+        return "install perl on it (Debian, Ubuntu: perl-base; RHEL: perl-interpreter), or check these ports yourself"
     if "already holds" in reasons:
         return "stop what holds the port (an earlier cluster's overlay: ip link delete flannel.1), then check again"
-    return "see to the machine that did not answer, then check again"
+    return "fix the machine that didn't answer, then check again"
 
 
 def _paths(attempts: Sequence[Tried], measured: Sequence[PathMTU], everywhere: Sequence[PathMTU]) -> Judgement:

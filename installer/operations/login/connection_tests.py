@@ -198,7 +198,7 @@ class Trials:
         try:
             trial = self._diagnose(*key, notify)
         except Exception as error:  # the interpreter would print it across the screen
-            trial = grounded(f"{type(error).__name__}: {error}", "this is a mistake in Craton: please tell its authors")
+            trial = grounded(f"{type(error).__name__}: {error}", "this is a bug in Craton: please report it")
         notify(trial)
         with self._lock:
             self._running.discard(key)

@@ -90,7 +90,7 @@ class Provider:
         endpoint = str(self.metadata.get("device_authorization_endpoint", ""))
         if not endpoint.startswith("https://"):
             raise _failed(
-                self.cluster, "the provider knows no device codes", "sign in with a browser: leave out --device"
+                self.cluster, "the provider doesn't support device codes", "sign in with a browser: leave out --device"
             )
         with httpx2.Client(verify=self.trust, timeout=_SECONDS) as client:
             asked = client.post(endpoint, data={"client_id": KUBECTL_CLIENT, "scope": _SCOPE})
@@ -152,7 +152,7 @@ class Provider:
             tokens = Tokens(tokens.issuer, tokens.id_token, tokens.refresh_token, float(claims["exp"]))
         if claims.get("iss") != self.issuer or KUBECTL_CLIENT not in _audience(claims):
             raise _failed(
-                self.cluster, "the token is of another issuer, or for another program", _AGAIN.format(self.cluster)
+                self.cluster, "the token has another issuer, or is for another program", _AGAIN.format(self.cluster)
             )
         return tokens
 

@@ -40,7 +40,7 @@ def ingress(answers: Answers) -> Advice:
     if not load_balancers(answers):
         return Advice("infra", f"because {_begun(traits.unbalanced)}" if traits else "")
     if traits and traits.cloud:
-        return Advice("load-balancer", "because the cloud has one that leaves out machines that don't answer.")
+        return Advice("load-balancer", "because the cloud has one, and it leaves out machines that don't answer.")
     if stand_ins(answers):
         return Advice("infra", "unless the environment you're rehearsing has a load balancer that you want to use.")
     return Advice("infra", "because it needs nothing but machines.")
@@ -72,7 +72,7 @@ def release(_answers: Answers) -> Advice | None:
 
 
 def pod_security(_answers: Answers) -> Advice:
-    return Advice("baseline", "because it stops the worst and breaks almost nothing.")
+    return Advice("baseline", "because it blocks the worst and breaks almost nothing.")
 
 
 def _begun(sentence: str) -> str:

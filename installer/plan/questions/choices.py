@@ -53,7 +53,7 @@ def ingress(answers: Answers) -> tuple[Choice, ...]:
         Choice(
             "load-balancer",
             "Load balancer",
-            "the platform's own forwards web traffic to node ports 32000-32002",
+            "the platform's load balancer forwards web traffic to node ports 32000-32002",
             unavailable=none_here,
             guidance=explanations.LOAD_BALANCER,
         ),
@@ -70,7 +70,7 @@ def dns_provider(_answers: Answers) -> tuple[Choice, ...]:
 
 def certificate(_answers: Answers) -> tuple[Choice, ...]:
     return (
-        Choice("craton", "A CA of Craton's", "made for this cluster; browsers trust it once you import it"),
+        Choice("craton", "A CA of Craton's", "made for this cluster; browsers trust it after you import it"),
         Choice("ca", "Your CA", "signs a certificate now and at each renewal; its key stays on this computer"),
         Choice("files", "Your certificate", "you renew it yourself"),
     )

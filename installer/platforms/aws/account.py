@@ -126,7 +126,7 @@ class Account:
         if isinstance(
             error, exceptions.TokenRetrievalError | exceptions.SSOError | exceptions.CredentialRetrievalError
         ):
-            return no_credentials(self.profile, f"the credentials can't be had: {words}")
+            return no_credentials(self.profile, f"can't get credentials: {words}")
         if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
             return no_answer(action, f"no answer: {words}")
         return refusal(action, type(error).__name__, words, region=self.region, profile=self.profile)

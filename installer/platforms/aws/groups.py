@@ -48,11 +48,11 @@ class Rules(Permanent):
     def observe(self, ctx: Context) -> Observation:
         found = platform_of(ctx).listing.one("security-group", group_name(ctx.world.plan.name, self.role))
         if found is None:
-            return Observation(False, "its group is not there")
+            return Observation(False, "its security group doesn't exist")
         wanted, have = self._compared(ctx, found)
         missing, stale = _differences(wanted, have)
         if missing or stale:
-            return Observation(False, f"{len(missing)} rules missing, {len(stale)} not asked for any more")
+            return Observation(False, f"{len(missing)} rules missing, {len(stale)} no longer wanted")
         return Observation(True, f"{len(wanted)} rules in {found['GroupId']}")
 
     def apply(self, ctx: Context) -> None:

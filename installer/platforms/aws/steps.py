@@ -71,7 +71,7 @@ def _of_role(plan: InstallPlan, topology: Topology, role: Role, roles: tuple[Rol
     rules = Rules(role, topology.of_role(role)[0].firewall)
     yield _AWS.step(rules_step(role), f"open the {role}s' ports as the contract says", Phase.NETWORK, rules,
                     *map(_group, roles))  # fmt: skip
-    yield _AWS.step(access_step(role), f"let the {role}s ask AWS what they need to (M12)", Phase.NETWORK, Access(role),
+    yield _AWS.step(access_step(role), f"let the {role}s use the AWS API (M12)", Phase.NETWORK, Access(role),
                     CHECK)  # fmt: skip
 
 

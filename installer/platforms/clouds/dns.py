@@ -36,7 +36,7 @@ class Name:
         platform = cloud_of(ctx)
         found = platform.records.read(self.record.name)
         if found.taken:
-            return Observation(False, "records of somebody else's are there")
+            return Observation(False, "there are records that Craton didn't make")
         seen = f"leads to {', '.join(sorted(found.targets))}" if found.targets else "there is no record"
         try:
             wanted = target(ctx, platform, self.record)

@@ -114,7 +114,7 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
     if secret is None:
         raise InstallerError(
             "prove the host key",
-            "its host key is not pinned, and what it was given to prove one is not on this computer",
+            "its host key is not pinned, and the secret that proves it is not on this computer",
             machine=machine,
             hint=f"Delete the instance {instance}, then resume: Craton makes it again.",
         )

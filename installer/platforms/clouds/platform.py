@@ -43,7 +43,7 @@ class CloudPlatform:
         if options and options.faults:
             raise InstallerError(
                 "read the options",
-                f"faults are rehearsed on stand-ins, not on machines in {self.cloud}",
+                f"faults work only in a rehearsal, not on machines in {self.cloud}",
                 hint="Leave --fault out, or plan a rehearsal.",
                 exit_code=ExitCode.USAGE,
             )

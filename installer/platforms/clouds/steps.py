@@ -81,7 +81,7 @@ class Steps:
         """Records in a cloud's DNS, `service`, or by hand if that is empty; then the first contact is forgotten."""
         for record in topology.records:
             yield self._named(topology, record, service)
-        yield Step("dns/first-contact", "forget what new machines proved their host keys with", Phase.DNS,
+        yield Step("dns/first-contact", "delete the secrets with which new machines proved their host keys", Phase.DNS,
                    ForgetFirstContact(), weight=0.1)  # fmt: skip
 
     def _named(self, topology: Topology, record: Record, service: str) -> Step:

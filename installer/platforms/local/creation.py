@@ -76,7 +76,7 @@ def _observation(name: str, ctx: Context) -> Observation:
         left = machine.remains(engine_of(ctx), name)
         return Observation(False, f"there is no such machine{', but its ' + left if left else ''}", remains=bool(left))
     if found.cluster != ctx.world.plan.name:
-        return Observation(False, f"a container {found.name} exists that is not of this cluster")
+        return Observation(False, f"a container {found.name} exists that doesn't belong to this cluster")
     if not found.running:
         return Observation(False, f"the machine is {found.state}", remains=True)
     answers, seen = _greeted(found)

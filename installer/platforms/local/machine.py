@@ -135,7 +135,7 @@ def remove(engine: Engine, cluster: str, name: str) -> None:
     if found is not None and found.cluster != cluster:
         raise InstallerError(
             "remove what an earlier attempt left",
-            f"a container {name} exists that is not of cluster {cluster}",
+            f"a container {name} exists that doesn't belong to cluster {cluster}",
             machine=name,
             hint=f"rename or remove it ({engine.name} rm {name}), or choose another cluster name",
         )

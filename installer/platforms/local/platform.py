@@ -26,7 +26,7 @@ class LocalPlatform:
         if options and options.faults:
             raise InstallerError(
                 "read the options",
-                "faults are rehearsed on stand-ins, not on real machines",
+                "faults work only in a rehearsal, not on real machines",
                 hint=f"leave --fault out; `craton local stop {plan.name} MACHINE` and its like make real ones",
                 exit_code=ExitCode.USAGE,
             )

@@ -88,7 +88,7 @@ def notes(computer: Computer) -> list[str]:
     if computer.cgroup == 1:
         output.append("cgroup v1: machines get hierarchies of their own, the kubelet is told to accept them")
     if computer.confined:
-        output.append("limits cannot be raised here (no CAP_SYS_RESOURCE): machines run with those that there are")
+        output.append("limits cannot be raised here (no CAP_SYS_RESOURCE): machines run with the current limits")
     return output
 
 

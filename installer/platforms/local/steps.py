@@ -115,7 +115,7 @@ class Names(Permanent):
         unknown = [planned.name for planned, found in self._found(ctx) if found != self._planned(ctx, planned)]
         if unknown:
             return Observation(False, f"not so on {', '.join(unknown)}")
-        ctx.log("for the hosts file of this computer, or of any other that has a route to the machines:")
+        ctx.log("for the hosts file of this computer, and of any other with a route to the machines:")
         ctx.log(f"{wanted[0]} {self.record.name}")
         return Observation(True, f"{self.record.name} leads where it should on every machine")
 

@@ -26,7 +26,7 @@ class MachinesPlatform:
         if options and options.faults:
             raise InstallerError(
                 "read the options",
-                "faults are rehearsed on stand-ins, not on your own machines",
+                "faults work only in a rehearsal, not on your own machines",
                 hint="leave --fault out, or plan a rehearsal",
                 exit_code=ExitCode.USAGE,
             )

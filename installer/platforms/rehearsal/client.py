@@ -27,7 +27,7 @@ PROTOCOL = 2
 """What a site says it speaks. One that an older Craton started says less: it is started again, with its machines."""
 
 _ADDRESS = {"pid": int, "port": int, "token": str}
-_STRANGER = "what answers at its port is no rehearsal site"
+_STRANGER = "what answers at its port isn't a rehearsal site"
 
 _DEADLINE = 120.0
 """Seconds for one request, for the site to start, and for it to end."""

@@ -64,7 +64,7 @@ class MachineRecord(_Record):
     hosts: list[str] = []
     """Lines `ADDRESS NAME` of its hosts file."""
     begun: str = ""
-    """`init` or `join`, while one began and has not come to its end."""
+    """`init` or `join`, while one began and hasn't finished."""
     member: str = ""
     """Name of the cluster that it is a node of."""
     release: str = ""

@@ -86,9 +86,7 @@ def _contents(path: Path) -> _Contents:
     except OSError as error:
         # To pass over it would be to forget every key in it.
         seen = f"{tilde(path)} cannot be read: {error.strerror}"
-        raise InstallerError(
-            "check host key", seen, hint="check its owner and its mode, which should be 0600"
-        ) from None
+        raise InstallerError("check host key", seen, hint="check its owner and its mode (0600)") from None
 
 
 def place(path: Path, number: int) -> str:

@@ -32,7 +32,7 @@ class Agent:
         try:
             return tuple((answer.string(), answer.string().decode("utf-8", "replace")) for _ in range(answer.number()))
         except ValueError as error:
-            raise AgentError(f"it answers nonsense: {error}") from None
+            raise AgentError(f"it sends invalid answers: {error}") from None
 
     def sign(self, blob: bytes, data: bytes, algorithm: str, deadline: Deadline) -> bytes:
         """The signature of `data`, in SSH's wire format. Raises AgentError, also if a person says no."""
@@ -41,7 +41,7 @@ class Agent:
         try:
             return self._ask(request, _SIGNATURE, deadline).string()
         except ValueError as error:
-            raise AgentError(f"it answers nonsense: {error}") from None
+            raise AgentError(f"it sends invalid answers: {error}") from None
 
     def _ask(self, request: bytes, expected: int, deadline: Deadline) -> Reader:
         try:

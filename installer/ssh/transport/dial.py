@@ -123,7 +123,7 @@ def look(machine: str, endpoint: Endpoint, deadline: Deadline) -> tuple[str, str
         login.without_key(deadline)
         return shown.key, login.greeting
     except TimeoutError:
-        raise went_away(machine, f"the server did not answer within {deadline.seconds:.0f} s") from None
+        raise went_away(machine, f"the server didn't answer within {deadline.seconds:.0f} s") from None
     finally:
         transport.close()
 
@@ -242,7 +242,7 @@ def _handshake(machine: str, transport: paramiko.Transport, deadline: Deadline) 
     transport.start_client(event=done)
     done.wait(deadline.left)
     if not done.is_set():
-        observed = f"the server did not finish the key exchange within {deadline.seconds:.0f} s"
+        observed = f"the server didn't finish the key exchange within {deadline.seconds:.0f} s"
         raise InstallerError("connect", observed, machine=machine, hint="it may be overloaded", retryable=True)
     if not transport.is_active():
         raise _handshake_failure(machine, transport.get_exception())
@@ -262,5 +262,5 @@ def _handshake_failure(machine: str, error: Exception | None) -> InstallerError:
     if isinstance(error, (EOFError, OSError)) or error is None:
         return went_away(machine, "the server closed the connection during the key exchange")
     seen = f"the key exchange failed: {error!s}"
-    hint = "what answers may be no SSH server, or what passes is changed on the way: check the address and the port"
+    hint = "that may not be an SSH server, or something alters the traffic: check the address and the port"
     return InstallerError("connect", seen, machine=machine, hint=hint, retryable=True)

@@ -52,7 +52,7 @@ def log_in(machine: str, transport: paramiko.Transport, user: str, keyring: Keyr
         attempt = _Attempt(machine, user, keyring, keyring.keys(), deadline)
         taken = _offer_all(attempt, Login(transport, user))
     except TimeoutError:
-        observed = f"the server did not answer the login within {deadline.seconds:.0f} s"
+        observed = f"the server didn't answer the login within {deadline.seconds:.0f} s"
         hint = "it may be overloaded"
         raise InstallerError(_OPERATION, observed, machine=machine, hint=hint, retryable=True) from None
     before = f", refused before: {_list(attempt.refused)}" if attempt.refused else ""
@@ -132,7 +132,7 @@ def _own_refused(attempt: _Attempt) -> InstallerError:
     offered = attempt.keys.offers[0].label.split(" ")[0]
     return _failure(
         attempt,
-        f"the machine did not accept the key {offered} for user {attempt.user}",
+        f"the machine didn't accept the key {offered} for user {attempt.user}",
         f"add the cluster's public key to ~{attempt.user}/.ssh/authorized_keys on the machine",
     )
 

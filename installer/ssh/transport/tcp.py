@@ -133,7 +133,7 @@ def await_banner(machine: str, stream: Stream, deadline: Deadline) -> bytes:
     if not seen and deadline.left:
         raise went_away(machine, "the server closed the connection before it said anything")
     if not seen:
-        observed = f"the server accepted the connection and said nothing for {deadline.seconds:.0f} s"
+        observed = f"the server accepted the connection, then said nothing for {deadline.seconds:.0f} s"
         raise InstallerError("connect", observed, machine=machine, hint="it may still be starting", retryable=True)
     first = clean(seen.decode("utf-8", "replace")).strip().partition("\n")[0][:80]
     raise InstallerError(
@@ -152,7 +152,7 @@ def version(banner: bytes) -> str:
 
 def went_away(machine: str, observed: str) -> InstallerError:
     """A server that closed the connection, for a reason that may pass."""
-    hint = "it may be starting, or be refusing more connections for now (sshd's MaxStartups)"
+    hint = "it may be starting, or have too many connections right now (sshd's MaxStartups)"
     return InstallerError("connect", observed, machine=machine, hint=hint, retryable=True)
 
 

@@ -245,7 +245,7 @@ def test_nothing_is_taken_that_is_not_what_was_reviewed(work: Work, mirror: Mirr
     assert str(error).startswith(f"get kubelet (amd64): {mirror.url}/{kubelet.path}: it has the SHA-256 sum")
     mirror.files[kubelet.sums] = hashlib.sha256(mirror.files[kubelet.path]).hexdigest().encode()
     shutil.rmtree(work.directory)
-    assert "other sums than were reviewed" in work.refused("amd64").observed
+    assert "sums that differ from the reviewed ones" in work.refused("amd64").observed
 
 
 def test_what_is_missing_is_named_with_its_place_and_the_rest_is_kept(work: Work, mirror: Mirror) -> None:

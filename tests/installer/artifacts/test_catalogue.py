@@ -98,16 +98,16 @@ def test_sums_are_read_as_publishers_write_them(text: str, found: str) -> None:
     ("text", "observed"),
     [
         ("", "it is empty"),
-        ("<html>Please log in</html>", "it is no list of SHA-256 sums: '<html>"),
-        (A[:-1], "no list"),
-        (A.upper(), "no list"),
-        (f"{A} runc.amd64", "no list"),
-        (f"{A}  runc.amd64  more", "no list"),
-        (f"{B}  runc.arm64", "it has no sum of runc.amd64"),
-        (f"{A}  runc.amd64\n{B}  runc.amd64", "it has two sums of runc.amd64"),
-        (f"{A}\n{B}", "it has two sums of one file"),
-        (f"{A}\n{B}  runc.arm64", "no list"),
-        (SIGNED.replace(" *", " "), "no list"),
+        ("<html>Please log in</html>", "it isn't a list of SHA-256 sums: '<html>"),
+        (A[:-1], "isn't a list"),
+        (A.upper(), "isn't a list"),
+        (f"{A} runc.amd64", "isn't a list"),
+        (f"{A}  runc.amd64  more", "isn't a list"),
+        (f"{B}  runc.arm64", "it has no checksum for runc.amd64"),
+        (f"{A}  runc.amd64\n{B}  runc.amd64", "it has two different checksums for runc.amd64"),
+        (f"{A}\n{B}", "it has two different checksums for one file"),
+        (f"{A}\n{B}  runc.arm64", "isn't a list"),
+        (SIGNED.replace(" *", " "), "isn't a list"),
         ("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256", "it is empty"),
     ],
 )
@@ -235,7 +235,7 @@ def test_sums_with_a_byte_order_mark_are_read(mirror: Mirror) -> None:
 def test_files_of_a_directory_are_read_with_the_same_care(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / IMAGE_SUMS).write_bytes(content)
-    with pytest.raises(InstallerError, match=r"images/SHA256SUMS cannot be read: (it is not UTF-8 text|more than)"):
+    with pytest.raises(InstallerError, match=r"images/SHA256SUMS cannot be read: (it isn't UTF-8 text|more than)"):
         read_image_sums(tmp_path)
 
 

@@ -139,16 +139,14 @@ def test_another_mirror_is_read_again_and_what_differs_is_said(path: Path, mirro
         edit(path, f"  mirror: {mirror.url}", f"  mirror: {other.url}")
         assert checksums.lacks(planfile.load(path))
         text = path.read_text()
-        with pytest.raises(InstallerError, match="other sums or digests than were reviewed") as refused:
+        with pytest.raises(InstallerError, match="sums or digests that differ from the reviewed ones") as refused:
             checksums.record(path, reviewing=False)
         assert kubeadm.path in refused.value.observed
         assert "craton review" in refused.value.hint
         assert path.read_text() == text
         recorded = checksums.record(path)
         assert recorded.changed == (kubeadm.path,)
-        assert recorded.warning.startswith(
-            f"other sums or digests than the plan had before: {kubeadm.path}; find out why"
-        )
+        assert recorded.warning.startswith(f"sums or digests that differ from the plan's: {kubeadm.path}; find out why")
         assert recorded.plan.artifacts.sums_from == other.url
 
 

@@ -102,7 +102,7 @@ def test_an_install_takes_no_other_digests_than_were_reviewed(path: Path, mirror
     with running_mirror(mirror.files | {manifest_path(PAUSE): index(PAUSE, 2)}) as other:
         path.write_text(path.read_text().replace(f"mirror: {mirror.url}  #", f"mirror: {other.url}  #"))
         text = path.read_text()
-        with pytest.raises(InstallerError, match="other sums or digests than were reviewed") as refused:
+        with pytest.raises(InstallerError, match="sums or digests that differ from the reviewed ones") as refused:
             checksums.settle(path, None, lambda _line: None)
     assert PAUSE in refused.value.observed
     assert "craton review" in refused.value.hint
@@ -131,7 +131,9 @@ def test_what_cannot_be_read_is_said_and_the_rest_recorded(path: Path, mirror: M
     told: list[str] = []
     checksums.settle(path, None, told.append)
     assert told[-1].startswith("warning: no digest of 1 container image is recorded: ")
-    assert told[-1].endswith("Machines take 1 container image by tag, whatever a registry has under it that day.")
+    assert told[-1].endswith(
+        "Machines pull 1 container image by tag, so they get whatever the registry has under it that day."
+    )
 
 
 def test_a_plan_of_the_version_before_goes_by_tags_until_it_is_installed_again(path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_disk_without_room_is_named(mirror: Mirror, target: Path) -> None:
     with pytest.raises(InstallerError, match="No space left on device") as caught:
         fetch(mirror, target)
     assert str(target) in caught.value.operation
-    assert "free space" in caught.value.hint
+    assert "free some space" in caught.value.hint
     assert caught.value.exit_code is ExitCode.PREFLIGHT
 
 

@@ -99,5 +99,5 @@ def test_a_proxys_password_is_sent_to_it_and_shown_to_nobody(monkeypatch: pytest
 @pytest.mark.parametrize("value", ["socks5://proxy.test:1080", "http://", "http://[", "http://proxy.test:port", "://"])
 def test_what_is_no_http_proxy_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("http_proxy", value)
-    with pytest.raises(web.Failure, match=r"http_proxy of this computer is .* no address of an HTTP proxy"):
+    with pytest.raises(web.Failure, match=r"http_proxy of this computer is .* isn't the address of an HTTP proxy"):
         read("http://a.test/")

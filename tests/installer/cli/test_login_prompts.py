@@ -96,7 +96,7 @@ def test_a_passphrase_is_asked_hidden_and_a_wrong_one_is_said_to_be(
     monkeypatch.setenv("HOME", "/home/ada")
     path, machines = Path("/home/ada/.ssh/id_rsa"), tuple(f"demo-worker-{number}" for number in range(1, 8))
     assert login_prompts.ask(Passphrase(path, machines, wrong=False)) == "sesame"
-    assert "not its passphrase" not in capsys.readouterr().err
+    assert "isn't the passphrase" not in capsys.readouterr().err
     assert login_prompts.ask(Passphrase(path, machines, wrong=True)) is None
-    assert "not its passphrase" in capsys.readouterr().err
+    assert "isn't the passphrase" in capsys.readouterr().err
     assert prompts[0].startswith("Passphrase of ~/.ssh/id_rsa, for demo-worker-1, demo-worker-2")

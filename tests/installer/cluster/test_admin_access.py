@@ -106,7 +106,9 @@ def test_a_file_that_holds_more_is_refused_and_what_it_holds_is_named(where: str
         name, listed, _ = part.partition("[0]")
         place = place[name][0] if listed else place[name]
     place[key] = value
-    assert f"what Craton takes from no machine: {where}.{key}".replace(": .", ": ") in refused(json.dumps(config))
+    assert f"settings that Craton accepts from no machine: {where}.{key}".replace(": .", ": ") in refused(
+        json.dumps(config)
+    )
 
 
 def test_a_second_cluster_user_or_context_is_refused() -> None:

@@ -115,7 +115,7 @@ def test_a_certificate_of_the_users_is_shown_with_its_chain_until_the_file_chang
     assert kept(cluster)["tls.crt"] == made.chain()
     assert step.observe(cluster.context()).holds
     make(HOST).write(tmp_path)
-    assert step.observe(cluster.context()).seen == "it is not the one that the plan names"
+    assert step.observe(cluster.context()).seen == "it isn't the one that the plan names"
 
 
 def test_files_are_checked_before_anything_is_made(tmp_path: Path) -> None:

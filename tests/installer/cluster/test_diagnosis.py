@@ -87,7 +87,12 @@ CASES = (
     Case("init-containerd-stopped", MACHINE, ("containerd.sock",), ("journalctl -u containerd",)),
     Case("init-no-ip-forward", MACHINE, ("/proc/sys/net/ipv4/ip_forward",), ("net.ipv4.ip_forward to 1",)),
     Case("init-no-kubelet", MACHINE, ("kubelet --version",), ("prepare the machine again",)),
-    Case("init-kubelet-too-new", MACHINE, ("losetup", '"1.36.2"', '"1.35.6"'), ("install mount", "of one release")),
+    Case(
+        "init-kubelet-too-new",
+        MACHINE,
+        ("losetup", '"1.36.2"', '"1.35.6"'),
+        ("install mount", "have different releases"),
+    ),
     Case("init-not-root", MACHINE, ("not running as root",), ("sudo",)),
     Case("init-cgroup-v1-verification", MACHINE, ("cgroups v1",), ("control groups v2",)),
     Case("init-version-too-old", MACHINE, ("1.35.0", "v1.34.0"), ("v1.36.2", "prepare the machine again")),
@@ -125,7 +130,7 @@ CASES = (
     Case("join-files-left", MACHINE, ("kubelet.conf already exists", "ca.crt already exists"), ("kubeadm reset",)),
     Case("join-name-not-resolved", MACHINE, ("cannot resolve demo-k8s.example.test",), ("/etc/hosts",)),
     Case("join-no-route", MACHINE, ("no route",), ("ip route get",)),
-    Case("join-api-timeout", MASTER, ("does not answer",), ("firewall", "6443")),
+    Case("join-api-timeout", MASTER, ("doesn't answer",), ("firewall", "6443")),
     Case("join-name-taken", MACHINE, ("d6m is Ready in the cluster already",), ("kubectl delete node d6m",)),
     Case(
         "join-clock-behind",
@@ -140,17 +145,17 @@ CASES = (
     Case("join-master-no-secret", MASTER, ("Secret kubeadm-certs",), ("resume",)),
     Case("join-master-etcd-refused", MASTER, ("etcd", MACHINE), ("tcp 2379",)),
     Case("join-master-learner", MACHINE, ("etcd ended", "peer urls"), ("tcp 2380",)),
-    Case("join-tls-bootstrap", MASTER, ("not given its certificate",), ("kube-controller-manager", "kubectl get csr")),
+    Case("join-tls-bootstrap", MASTER, ("didn't get its certificate",), ("kube-controller-manager", "kubectl get csr")),
     Case("upgrade-create-job", MACHINE, ("Job", "did not complete"), ("craton check",)),
     Case("upgrade-too-high", MACHINE, ("v1.38.0 is more than one minor release away",), ("in between",)),
-    Case("upgrade-too-low", MACHINE, ("not of the release",), ("kubeadm version",)),
+    Case("upgrade-too-low", MACHINE, ("isn't the requested release",), ("kubeadm version",)),
     Case(
         "upgrade-etcd-rolled-back",
         MACHINE,
         ("etcd on demo-machine-2 did not come up in its new release",),
         ("craton gather",),
     ),
-    Case("join-quorum-lost", MASTER, ("does not answer",), ("quorum",)),
+    Case("join-quorum-lost", MASTER, ("doesn't answer",), ("quorum",)),
     Case("join-api-refused", MASTER, ("refuses connections",), ("crictl ps -a",)),
     Case("join-kubelet-cgroup-v1", MACHINE, ("cgroup v1",), ("failCgroupV1",)),
 )
@@ -333,7 +338,7 @@ def test_a_failure_quoted_from_a_source_is_explained_as_well(case: Quoted) -> No
     words = case.words if case.words.startswith(("evidence ", "[preflight]")) else f"error: {case.words}"
     if words.startswith("evidence "):
         words = f"[kubelet-start] Starting the kubelet\n{words}\nerror: error execution phase x: failed while waiting"
-    error = explained(case.verb, Result(1, words, "craton-node: kubeadm failed: see its messages above"))
+    error = explained(case.verb, Result(1, words, "craton-node: kubeadm failed: its messages are above"))
     assert error.machine == case.machine
     assert case.observed in error.observed
     assert case.hint in error.hint

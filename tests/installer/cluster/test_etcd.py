@@ -32,7 +32,7 @@ def voters(*names: str) -> tuple[Member, ...]:
 @pytest.mark.parametrize(
     ("masters", "majority", "words"),
     [
-        (1, 1, "no loss of a master: it has one alone"),
+        (1, 1, "nothing: it has only one master"),
         (3, 2, "the loss of 1 of 3 masters"),
         (5, 3, "the loss of 2 of 5 masters"),
     ],
@@ -83,7 +83,7 @@ def test_a_member_comes_only_if_there_is_a_majority(members: str, healthy: str, 
 @pytest.mark.parametrize(
     ("own", "healthy", "reason"),
     [
-        (None, "a", "it is no member of etcd"),
+        (None, "a", "it isn't a member of etcd"),
         (Member("9", "c"), "a", "its etcd has not started"),
         (Member("9", "c", (), ("https://c:2379",), learner=True), "ac", "its etcd is catching up"),
         (Member("9", "c", (), ("https://c:2379",)), "a", "its etcd does not answer"),

@@ -139,7 +139,7 @@ def test_no_second_cluster_is_begun_beside_a_master_that_cannot_be_asked(cluster
 def test_a_join_that_was_cut_off_is_reset_and_made_again(cluster: FakeCluster) -> None:
     cluster.founded(FIRST).machines[SECOND].begun = "join"
     cluster.add_member(SECOND, started=False, learner=True)
-    assert join(SECOND).observe(cluster.context()).seen == "member of no cluster; its join did not come to its end"
+    assert join(SECOND).observe(cluster.context()).seen == "member of no cluster; its join didn't finish"
     assert run(join(SECOND), cluster) == [
         "master-2 reset",
         "master-1 etcd remove 1001",

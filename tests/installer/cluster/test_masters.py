@@ -92,7 +92,7 @@ def test_no_second_cluster_is_begun_while_a_master_may_have_the_first(cluster: F
     with pytest.raises(InstallerError, match=r"demo-master-3 may be a master of demo already: .*no route") as caught:
         masters.elsewhere(cluster.context(), FIRST)
     assert caught.value.machine == THIRD
-    assert "demo-master-1 doesn't begin a second cluster" in caught.value.hint
+    assert "demo-master-1 doesn't start a second cluster" in caught.value.hint
 
 
 def test_a_member_that_restarts_is_waited_for(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:

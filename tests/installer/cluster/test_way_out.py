@@ -19,7 +19,7 @@ from installer.cluster.leaving import way_out
         ("ab", "ab", "cb", "b", ""),  # c has left already
         ("abc", "abc", "", "", ""),
         ("abc", "a", "cb", "", "1 of the 3 members are healthy, and it takes 2"),
-        ("abcde", "abc", "ba", "", "etcd cannot let b go"),
+        ("abcde", "abc", "ba", "", "etcd can't lose b"),
         ("a", "a", "a", "", "only voting member"),
     ],
 )

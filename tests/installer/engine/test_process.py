@@ -118,7 +118,7 @@ def test_an_unexpected_exception_before_the_run_begins_comes_back_without_a_trac
 
 
 def test_a_program_that_ends_without_a_word_is_reported_with_its_status(directory: ClusterDirectory) -> None:
-    with pytest.raises(InstallerError, match="ended before it began, with status 3"):
+    with pytest.raises(InstallerError, match="ended before it started, with status 3"):
         launch([sys.executable, "-c", "raise SystemExit(3)"], directory)
 
 
@@ -128,7 +128,7 @@ def test_a_program_that_is_not_there_is_reported(directory: ClusterDirectory) ->
 
 
 def test_an_engine_that_does_not_begin_in_time_is_ended(directory: ClusterDirectory) -> None:
-    with pytest.raises(InstallerError, match="has not begun"):
+    with pytest.raises(InstallerError, match="hasn't started"):
         launch(argv(directory, "mute"), directory, deadline=0.5)
     assert until(lambda: running_pid(directory) is None)
 
@@ -156,7 +156,7 @@ def test_an_engine_that_was_not_launched_reads_no_secrets(monkeypatch: pytest.Mo
 
 
 def test_an_engine_that_ends_before_it_takes_its_secrets_is_reported(directory: ClusterDirectory) -> None:
-    with pytest.raises(InstallerError, match="ended before it began"):
+    with pytest.raises(InstallerError, match="ended before it started"):
         launch(["true"], directory, secrets={"/home/ada/key": "x" * 1_000_000})
 
 

@@ -132,7 +132,7 @@ def test_a_run_that_had_ended_is_asked_for_nothing(engine: StandIn, directory: C
 
 
 def test_an_engine_that_does_not_answer_is_told_of_with_its_pid(engine: StandIn, directory: ClusterDirectory) -> None:
-    with pytest.raises(InstallerError, match=r"the engine \(pid \d+\) did not take it up") as raised:
+    with pytest.raises(InstallerError, match=r"the engine \(pid \d+\) didn't respond") as raised:
         retry_live(directory, None, deadline=0.05)
     assert raised.value.exit_code is ExitCode.LOCKED
     assert "craton watch demo" in raised.value.hint

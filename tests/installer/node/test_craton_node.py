@@ -465,7 +465,7 @@ def test_two_at_a_time_wait_for_each_other(bench: Bench) -> None:
     assert holder.stdout.readline() == "held\n"
     second = bench.box.start("/usr/local/sbin/craton-node", "claim", "demo", "demo-master-1")
     assert second.stdout
-    assert second.stdout.readline() == "another craton-node is at work here: waiting for it\n"
+    assert second.stdout.readline() == "another craton-node is running here: waiting for it\n"
     holder.stdin.close()
     holder.wait(PATIENCE)
     second.communicate(timeout=PATIENCE)

@@ -153,7 +153,7 @@ def test_renewed_certificates_are_used_at_once_and_etcd_comes_first(master: Bare
 def test_a_renewal_that_breaks_off_is_known_until_it_comes_to_its_end(master: BareMachine) -> None:
     master.sh("echo renew >/run/stand-in/kubeadm-fails")
     failed = master.node("certs", "renew")
-    assert failed.stderr.endswith("kubeadm certs renew all failed: its messages stand above\n")
+    assert failed.stderr.endswith("kubeadm certs renew all failed: its messages are above\n")
     assert log(master, "crictl") == ""
     assert says(master, "certs", "show").startswith("pending=yes\n")
     master.sh("rm /run/stand-in/kubeadm-fails")
@@ -354,7 +354,7 @@ def test_a_kubeadm_that_fails_says_what_else_was_seen(box: BareMachine) -> None:
     assert container == "evidence container kube-apiserver 137 panic: no key"
     assert abs(int(clock.removeprefix("evidence clock ")) - time.time()) < 60
     assert "error execution phase addons" in failed.stdout
-    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm init failed: see its messages above"
+    assert failed.stderr.splitlines()[-1] == "craton-node: kubeadm init failed: its messages are above"
     assert condition(box)["begun"] == "init"
     assert box.sh("ls /var/lib/craton/kubeadm.yaml 2>/dev/null || :") == ""
 
@@ -422,7 +422,7 @@ def test_a_kubeadm_that_outlives_its_engine_is_waited_for(box: BareMachine) -> N
     assert again.stdout
     again.stdin.write(INIT)
     again.stdin.close()
-    assert again.stdout.readline() == "another craton-node is at work here: waiting for it\n"
+    assert again.stdout.readline() == "another craton-node is running here: waiting for it\n"
     box.sh("rm /run/stand-in/kubeadm-hangs")
     assert again.stdout.read() == "already done\n"
     assert again.wait(PATIENCE) == 0

@@ -86,7 +86,7 @@ def test_a_file_comes_whole_and_private(world: World, source: str, target: Path,
 def test_how_far_it_is_goes_to_the_log_and_nothing_of_the_file_does(world: World, source: str, target: Path) -> None:
     ctx = _Context(world)
     download(ctx, MACHINE, source, target, sha256=SUM)
-    assert ctx.lines == ["a file's name: 0 MB have come", "a file's name: 0 MB have come"]
+    assert ctx.lines == ["a file's name: 0 MB so far", "a file's name: 0 MB so far"]
 
 
 def test_a_connection_that_drops_costs_nothing_that_had_arrived(
@@ -119,8 +119,8 @@ def test_what_is_damaged_is_fetched_once_more_and_then_given_up(world: World, so
     Path(source).write_bytes(DATA[::-1])
     ctx = _Context(world, mend)
     assert download(ctx, MACHINE, source, target, sha256=SUM) == len(DATA)
-    assert "a file's name: what arrived is damaged, once more from the start" in ctx.lines
-    with pytest.raises(InstallerError, match="another SHA-256 sum than it should, twice"):
+    assert "a file's name: the transfer was damaged; starting it again" in ctx.lines
+    with pytest.raises(InstallerError, match="damaged twice: its SHA-256 sum is wrong"):
         download(_Context(world), MACHINE, source, target.with_name("other"), sha256="0" * 64)
     assert left(target) == ["snapshot.db"]
 

@@ -254,13 +254,13 @@ table inet craton {
 def test_a_machine_nobody_confirms_goes_back_to_no_table_at_all(site: Site) -> None:
     site.run(WORKER, "craton-node", "firewall", "apply", "abc", "1", stdin=_LOCKED_OUT)
     assert site.shown(WORKER).table == "pending"
-    site.context().wait_until("the roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
+    site.context().wait_until("roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
     assert site.shown(WORKER) == Shown("", "absent", "none", "")
 
 
 def test_what_was_rolled_back_cannot_be_confirmed(site: Site) -> None:
     site.run(WORKER, "craton-node", "firewall", "apply", "abc", "0", stdin=_LOCKED_OUT)
-    site.context().wait_until("the roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
+    site.context().wait_until("roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
     refused = site.machines.run(WORKER, "craton-node", "firewall", "confirm", "abc", check=False)
     assert refused.returncode == 1
     assert "rolled back" in refused.stderr
@@ -271,7 +271,7 @@ def test_a_second_try_within_the_window_still_goes_back_to_what_was_before_both(
     site.run(WORKER, "craton-node", "firewall", "apply", "bbb", "1", stdin=_LOCKED_OUT)
     refused = site.machines.run(WORKER, "craton-node", "firewall", "confirm", "aaa", check=False)
     assert refused.returncode == 1
-    site.context().wait_until("the roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
+    site.context().wait_until("roll-back", lambda: (site.tables(WORKER) == "" or None, "the table stands"))
     assert not site.machines.pids(WORKER, "sleep")
 
 

@@ -63,6 +63,7 @@ Settings of platforms with real machines are left out: no stand-in has them, and
 OWN = {
     "port", "host_key", "ca_hash", "certificate_key", "encryption_key", "tokens", "revision", "joined", "applied",
     "creations", "requests", "files", "id", "authorized_keys", "public_key", "done", "tls.crt", "tls.key", "certSANs",
+    "certificates_made", "kubelet_made",
 }  # fmt: skip
 """What differs between two clusters of one plan. A master that joins later adds itself to its own certificate alone."""
 

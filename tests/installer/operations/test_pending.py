@@ -1,4 +1,4 @@
-"""An upgrade or a removal that has not come to its end goes on before anything else is done."""
+"""An upgrade or a removal that hasn't finished goes on before anything else is done."""
 
 from __future__ import annotations
 
@@ -106,9 +106,7 @@ def test_an_install_waits_for_the_change_that_was_begun(
     ran(directory, RunKind.UPGRADE, UPGRADE)
     path = tmp_path / "demo.yaml"
     path.write_text(PLAN)
-    with pytest.raises(
-        InstallerError, match=r"the upgrade from v1\.34\.1 to v1\.35\.6 has not come to its end"
-    ) as caught:
+    with pytest.raises(InstallerError, match=r"the upgrade from v1\.34\.1 to v1\.35\.6 hasn't finished") as caught:
         runs.start_install(path, RunOptions())
     assert "craton resume demo" in caught.value.hint
     assert launched == []
@@ -161,7 +159,7 @@ def test_asking_for_an_upgrade_again_goes_on_with_it(
     ran(directory, RunKind.UPGRADE, UPGRADE)
     runs.start_upgrade("demo", "v1.35.6", RunOptions())
     assert [(one["kind"], one["options"]["upgrade_from"]) for one in launched] == [("upgrade", "v1.34.1")]
-    with pytest.raises(InstallerError, match="has not come to its end"):
+    with pytest.raises(InstallerError, match="hasn't finished"):
         runs.start_upgrade("demo", "v1.36.2", RunOptions())
 
 

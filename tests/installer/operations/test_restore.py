@@ -92,7 +92,7 @@ def test_what_was_interrupted_is_completed(masters: Masters, archive: Path, brea
     said: list[str] = []
     with pytest.raises(InstallerError, match="the connection dropped"):
         restore(masters.world, intend(masters.world, archive), said.append)
-    assert "the same command completes it" in said[-1]
+    assert "Run the same command again" in said[-1]
     restore(masters.world, intend(masters.world, archive))
     assert [data(masters, number) for number in (1, 2, 3)] == [b"all objects", None, None]
     assert masters.nodes == {"demo-master-1"}

@@ -246,7 +246,7 @@ def test_the_pinned_type_of_host_key_is_asked_for(tmp_path: Path, directory: Clu
 def test_a_key_that_is_not_accepted_is_named(server: SSHD, tmp_path: Path) -> None:
     directory = ClusterDirectory(tmp_path / "demo")
     offered = ensure_key(directory)
-    with pytest.raises(InstallerError, match="did not accept the key") as caught:
+    with pytest.raises(InstallerError, match="didn't accept the key") as caught:
         _connections(server.endpoint, directory).get(MACHINE, PATIENCE)
     assert pinned_keys.fingerprint(offered) in caught.value.observed
 

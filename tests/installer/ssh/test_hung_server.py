@@ -74,7 +74,7 @@ def test_a_server_that_falls_silent_is_left_at_the_deadline(mute: tuple[str, End
     directory = ClusterDirectory(tmp_path / "demo")
     ensure_key(directory)
     pool = SSHConnections(lambda _machine: endpoint, directory)
-    message = "did not answer the login within" if where == "login" else "did not end within"
+    message = "didn't answer the login within" if where == "login" else "did not end within"
 
     def left(seconds: float) -> str:
         with pytest.raises(InstallerError) as caught:

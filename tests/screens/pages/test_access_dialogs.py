@@ -115,7 +115,7 @@ async def test_a_passphrase_is_typed_hidden(monkeypatch: pytest.MonkeyPatch, key
     answers: list[Any] = []
     dialog = PassphraseDialog(Passphrase(Path("/home/ada/.ssh/id_rsa"), ("demo-worker-1",), wrong=True))
     async with asking(dialog, answers).run_test() as pilot:
-        await shows(pilot, "Passphrase of ~/.ssh/id_rsa", "demo-worker-1", "that is not its passphrase")
+        await shows(pilot, "Passphrase of ~/.ssh/id_rsa", "demo-worker-1", "that isn't the passphrase")
         *typed, last = keys.split()
         await pilot.press(*typed)
         assert "sesame" not in visible(pilot)
@@ -182,7 +182,7 @@ async def test_an_install_from_the_review_asks_all_there_is_to_ask_and_starts(
                 lambda given=given: (
                     isinstance(pilot.app.screen, PassphraseDialog)  # type: ignore[misc]
                     and pilot.app.screen.query(Input)
-                    and ("not its passphrase" in visible(pilot)) is (given == PASSPHRASE)
+                    and ("isn't the passphrase" in visible(pilot)) is (given == PASSPHRASE)
                 ),
             )
             pilot.app.screen.query_one(Input).value = given

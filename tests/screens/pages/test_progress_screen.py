@@ -239,7 +239,7 @@ async def test_keys_of_the_failure_card_reach_the_lifecycle(demo: Run, calls: li
         await shows(pilot, "r retry")
         await pilot.press("s")
         await until(pilot, lambda: ("ssh_command", "demo", "demo-worker-1") in calls)
-        await shows(pilot, "This terminal cannot be lent. Run: ssh demo")
+        await shows(pilot, "This terminal can't open a shell here. Run: ssh demo")
         await pilot.press("g")
         await until(pilot, lambda: any(call[0] == "gather" for call in calls))
         await pilot.press("d")

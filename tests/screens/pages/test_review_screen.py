@@ -121,7 +121,7 @@ async def test_an_installed_cluster_shows_what_ran_and_for_how_long(review: Revi
     [
         ({"workers": 3}, ["● workers: 2 → 3", "safe", "new workers join"], True),
         ({"may": ["M6"]}, ["▲ may: M6, I4 → M6", "careful"], True),
-        ({"masters": 1}, ["cannot follow this plan", "✕ masters: 3 → 1", "refused"], False),
+        ({"masters": 1}, ["can't change to this plan", "✕ masters: 3 → 1", "refused"], False),
     ],
 )
 async def test_a_plan_that_differs_from_the_installed_one_says_what_would_change(

@@ -158,7 +158,7 @@ async def test_the_row_under_the_cursor_is_told_stage_by_stage(wizard: Wizard) -
         await open_page(pilot)
         await row_shows(pilot, "10.0.0.3", "✕ log in")
         await pilot.press("tab", "down", "down")
-        await shows(pilot, "✕ it takes a key of ours", REFUSED[0], REFUSED[1], "○ sudo needs no password")
+        await shows(pilot, "✕ it accepts one of your keys", REFUSED[0], REFUSED[1], "○ sudo needs no password")
         await pilot.press("up")
         await shows(pilot, "▲ its host key is known", "It is asked once, before the install.")
 

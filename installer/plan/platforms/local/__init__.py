@@ -64,7 +64,7 @@ REGISTRATION = Registration(
                 "How much memory may each machine use, in MiB? (empty for no limit)",
                 "Without a limit, the machines share this computer's memory.",
                 read=number_or_none,
-                change=always(Risk.SAFE, "only machines that join later get it"),
+                change=always(Risk.SAFE, "it applies to machines that join later"),
             ),
             Question(
                 "local.raise_limits",
@@ -73,7 +73,7 @@ REGISTRATION = Registration(
                 "May Craton raise the kernel's inotify limits, if the machines need more?",
                 "Seven machines need more than the usual 128. Destroying the last local cluster sets it back.",
                 kind=Kind.YES_NO,
-                change=always(Risk.SAFE, "it counts the next time that machines are made"),
+                change=always(Risk.SAFE, "it applies the next time machines are created"),
             ),
             Question(
                 "local.firewall",

@@ -105,7 +105,7 @@ def test_another_secret_is_refused_and_never_shown(bind: Bind, tmp_path: Path) -
 def test_a_file_without_a_key_is_refused(bind: Bind, tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.key"
     path.write_text(text)
-    with pytest.raises(InstallerError, match="it holds no key in base64"):
+    with pytest.raises(InstallerError, match="it has no base64 key"):
         Zone.of(plan_of(bind, {"key_file": str(path)}))
     path.unlink()
     with pytest.raises(InstallerError, match="No such file"):
@@ -115,7 +115,7 @@ def test_a_file_without_a_key_is_refused(bind: Bind, tmp_path: Path, text: str) 
 def test_the_zone_is_looked_at_before_anything_is_made(bind: Bind) -> None:
     plan = plan_of(bind)
     seen = CheckZone(plan).observe(FakeCluster(plan).context()).seen
-    assert seen == "127.0.0.1 keeps example.test; others remember missing names for 60 s"
+    assert seen == "127.0.0.1 keeps example.test; other servers cache missing names for 60 s"
 
 
 def test_a_server_that_does_not_answer_may_be_tried_again(bind: Bind) -> None:

@@ -74,7 +74,7 @@ def test_a_certificate_that_servers_cannot_show_is_refused(
 
 @pytest.mark.parametrize(
     ("made", "words"),
-    [(SERVER, "is no authority's"), (make("Silent CA", ca=True, signs=False), "keyCertSign")],
+    [(SERVER, "isn't a CA's"), (make("Silent CA", ca=True, signs=False), "keyCertSign")],
     ids=["a server", "may not sign"],
 )
 def test_an_authority_that_cannot_sign_is_refused(made: Made, words: str, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ REPLACED: dict[tuple[str, str, str], list[tuple[str, str, Verdict, str, str]]] =
     ],
     ("own-name", WORKER, "resolver"): [
         ("host-1-worker 0 0", "host-1-worker 0 5", WARN, "takes 5 s", "/etc/hosts"),
-        ("host-1-worker 0 0", "host-1-worker 2 0", WARN, "cannot look itself up", "10.10.0.101"),
+        ("host-1-worker 0 0", "host-1-worker 2 0", WARN, "can't resolve its own name", "10.10.0.101"),
     ],
     ("time-sync", WORKER, "software"): [
         ("NTPSynchronized=yes", "NTPSynchronized=no", WARN, "timesyncd runs", "set-ntp"),
@@ -262,7 +262,7 @@ ADDED: dict[tuple[str, str, str], list[tuple[str, Verdict, str, str]]] = {
         ("version containerd containerd v1.4.13", WARN, "older than 1.6", "newer"),
         ('version containerd c v2.1.1\nconfig disabled_plugins = ["cri"]', PASS, "switches its CRI", ""),
         (f"version containerd c v2.1.1\n\n{DOCKER}", WARN, "beside docker", "another machine"),
-        ("version containerd c v2.1.1\ncontainers moby 4", WARN, "4 containers", ""),
+        ("version containerd c v2.1.1\ncontainers moby 4", WARN, "4 other containers", ""),
     ],
     ("runtime-sockets", WORKER, "software"): [
         ("socket /run/containerd/containerd.sock", PASS, "", ""),

@@ -83,7 +83,7 @@ def test_a_port_that_the_contract_only_recommends_is_a_warning() -> None:
     ("outcome", "seen", "remedy"),
     [
         (Outcome.SILENT, "dropped, no answer came", "demo-worker-1's own firewall"),
-        (Outcome.REFUSED, "rejected, although a listener was there", "demo-worker-1's own firewall"),
+        (Outcome.REFUSED, "rejected, though something listened there", "demo-worker-1's own firewall"),
         (Outcome.PROHIBITED, "rejected as prohibited", "demo-worker-1's own firewall"),
         (Outcome.UNREACHABLE, "no route", "the routes between demo-master-1 and demo-worker-1"),
         (Outcome.BARRED, "forbidden by the machine that sends", "demo-master-1's own firewall"),

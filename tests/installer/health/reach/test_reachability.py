@@ -73,7 +73,7 @@ def test_exactly_the_blocked_ports_are_found(blocked: Reachability) -> None:
 @pytest.mark.parametrize(
     ("machine", "seen"),
     [
-        (MASTER, "tcp 6443 (N1) from 2 machines: rejected, although a listener was there"),
+        (MASTER, "tcp 6443 (N1) from 2 machines: rejected, though something listened there"),
         (MASTER, "tcp 9100 (M4) from demo-worker-1: rejected as prohibited"),
         (INFRA, "udp 4789 (N5) from 2 machines: dropped, no answer came"),
         (WORKER, "tcp 30000 (W2) from 2 machines: dropped, no answer came"),

@@ -174,7 +174,7 @@ def test_a_provider_that_is_not_the_clusters_is_refused(
 @pytest.mark.parametrize("claims", [{"iss": "https://evil.test"}, {"aud": "other"}])
 def test_a_token_for_somebody_else_is_refused(fake: FakeProvider, claims: dict[str, Any]) -> None:
     fake.claims = claims
-    with pytest.raises(InstallerError, match="another issuer, or for another program"):
+    with pytest.raises(InstallerError, match="another issuer, or is for another program"):
         sign_in(fake)
     assert tokens.load(ClusterDirectory.of("demo")) is None
 

@@ -88,7 +88,7 @@ def test_a_container_of_somebody_else_is_left_alone() -> None:
         engine.call("create", "--name", name, machine_image(), "/bin/true")
         try:
             assert local.install(Phase.CHECK, Phase.NETWORK, Phase.MACHINES) is ExitCode.MACHINES
-            with pytest.raises(InstallerError, match="not of cluster"):
+            with pytest.raises(InstallerError, match="doesn't belong to cluster"):
                 machine.remove(engine, local.plan.name, name)
             assert machine.find(engine, name) is not None
         finally:

@@ -100,7 +100,7 @@ def test_only_the_clusters_keys_and_user_are_let_in(rehearsal: Rehearsal) -> Non
     ensure_key(other)
     for directory, user in ((other, "craton"), (rehearsal.world.directory, "root")):
         pool = SSHConnections(lambda _machine, user=user: replace(endpoint, user=user), directory)  # type: ignore[misc]
-        with pytest.raises(InstallerError, match=f"did not accept the key SHA256:.* for user {user}"):
+        with pytest.raises(InstallerError, match=f"didn't accept the key SHA256:.* for user {user}"):
             pool.get("demo-worker-1", PATIENCE)
 
 

@@ -199,7 +199,7 @@ def test_an_empty_agent_is_said(site: Site) -> None:
     [
         (b"", "it closed the connection"),
         (b"\0\0\0\1\5", "it refused"),
-        (b"\0\0\0\5\x0c\0\0\0\1", "it answers nonsense"),
+        (b"\0\0\0\5\x0c\0\0\0\1", "it sends invalid answers"),
         (b"\xff\xff\xff\xff\x0c", "it closed the connection"),
     ],
 )

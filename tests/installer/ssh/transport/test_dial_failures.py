@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Serve, str, bool]] = {
     "floods": (_flood, "no SSH server answers there", False),
     "drips": (_drip, "no SSH server answers there", False),
     "closes at once": (_close, "closed the connection before it said anything", True),
-    "hangs after its banner": (_say(b"SSH-2.0-double\r\n"), "did not finish the key exchange within ", True),
+    "hangs after its banner": (_say(b"SSH-2.0-double\r\n"), "didn't finish the key exchange within ", True),
     "closes after its banner": (_close_after_banner, "closed the connection during the key exchange", True),
 }
 
