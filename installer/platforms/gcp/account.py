@@ -14,7 +14,7 @@ import time
 import typing
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from inspect import signature
 from typing import Any
 
@@ -181,9 +181,8 @@ class Account:
             answer = call(request=kind.from_json(json.dumps(given)), retry=None, timeout=timeout)
             answer = getattr(answer, "_response", answer)  # of a list, one page: `pages` asks for the next one itself
         except exceptions.GoogleAPICallError as error:
-            raise self._refused(
-                action, error.code or 0, str(error.message or ""), error.errors, error.details
-            ) from None
+            message = str(error.message or "")
+            raise _refused(action, self.project, error.code or 0, message, error.errors, error.details) from None
         except GoogleAuthError as error:
             raise _not_signed_in(action, error) from None
         except (RequestException, exceptions.RetryError, ConnectionError) as error:
@@ -206,21 +205,12 @@ class Account:
         try:
             found: dict[str, Any] = getattr(target, last_name)(**params).execute()
         except HttpError as error:
-            said = _body(error.content)
-            details = said.get("details") or ()
-            listed = said.get("errors") or ({"reason": said.get("status", "")},)
-            raise self._refused(action, int(error.resp.status), str(said.get("message", "")), listed, details) from None
+            raise http_refusal(action, self.project, int(error.resp.status), error.content) from None
         except GoogleAuthError as error:
             raise _not_signed_in(action, error) from None
         except (RequestException, ConnectionError) as error:
             raise no_answer(action, f"no answer: {' '.join(str(error).split())}") from None
         return found or {}
-
-    def _refused(self, action: str, status: int, message: str, errors: Any, details: Any) -> GcpError:
-        """The refusal in words: the details, where there are any, have the more telling reason."""
-        reasons = [str(one["reason"]) for one in (*_mappings(details), *_mappings(errors)) if one.get("reason")]
-        message = next((str(one["message"]) for one in _mappings(errors) if one.get("message")), message)
-        return refusal(action, reasons[0] if reasons else "", message, project=self.project, status=status)
 
     def _client(self, collection: str) -> Any:
         """The client of a collection: making one is slow and not safe from two threads, using one is."""
@@ -288,11 +278,25 @@ def _endpoint(service: str) -> str | None:
 
 
 def _mappings(found: Any) -> Iterator[Mapping[str, Any]]:
-    for one in found or ():
+    for one in found if isinstance(found, Iterable) else ():
         if isinstance(one, Mapping):
             yield one
         elif hasattr(one, "reason"):
             yield {"reason": one.reason}
+
+
+def http_refusal(action: str, project: str, status: int, content: bytes) -> GcpError:
+    """The refusal that an HTTP answer's body, in Google's JSON or not, states."""
+    body = _body(content)
+    listed = body.get("errors") or ({"reason": body.get("status", "")},)
+    return _refused(action, project, status, str(body.get("message", "")), listed, body.get("details"))
+
+
+def _refused(action: str, project: str, status: int, message: str, errors: Any, details: Any) -> GcpError:
+    """The refusal in words: the details, where there are any, have the more telling reason."""
+    reasons = [str(one["reason"]) for one in (*_mappings(details), *_mappings(errors)) if one.get("reason")]
+    message = next((str(one["message"]) for one in _mappings(errors) if one.get("message")), message)
+    return refusal(action, reasons[0] if reasons else "", message, project=project, status=status)
 
 
 def _body(content: bytes) -> dict[str, Any]:

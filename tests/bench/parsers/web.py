@@ -21,6 +21,7 @@ from installer.artifacts.registry import Reference, Repository
 from installer.common import json_reader, no_proxy, web_address
 from installer.common.deadline import Deadline
 from installer.plan.model import InstallPlan
+from installer.platforms.gcp import account
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
 from tests.doubles.raw_http import said
@@ -213,6 +214,19 @@ def _bundle(path: Path) -> object:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+_GOOGLE = json.dumps({
+    "error": {
+        "code": 403, "message": "Required permission", "status": "PERMISSION_DENIED",
+        "errors": [{"reason": "forbidden", "message": "Required 'dns.changes.create' permission"}],
+        "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "SERVICE_DISABLED"}],
+    }
+}).encode()  # fmt: skip
+
+
+def _refusal(data: bytes) -> None:
+    raise account.http_refusal("dns.changes.create", "shop-4711", 403, data)
+
+
 PARSERS: tuple[Parser, ...] = (
     _answered(
         "HTTP answer",
@@ -290,5 +304,6 @@ PARSERS: tuple[Parser, ...] = (
     of_file("archive of images", contents, (_archive(**_IMAGES),)),
     of_file("index of an archive of images", _index_of_archive, (_ENTRIES,)),
     of_file("bundle", _bundle, (_archive(**{f"b/{name}": data for name, data in _IMAGES.items()} | {"b/x": b""}),)),
+    of_bytes("a refusal of Google Cloud", _refusal, (_GOOGLE,)),
     of_bytes("JSON", json_reader.parse, (_INDEX, b'{"a": [1, 2.5e3, null, true, "\\u00fc"]}'), ValueError),
 )
