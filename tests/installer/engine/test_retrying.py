@@ -274,7 +274,7 @@ def test_a_retry_beside_what_does_not_end_fails_and_says_why(engine: Engine, eff
     assert at_once == [1]
     error = engine.progress().steps["a"].error
     assert error is not None
-    assert "still at work" in error["observed"]
+    assert "still running" in error["observed"]
 
 
 def requests(path: Path) -> list[str]:
