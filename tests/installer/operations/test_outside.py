@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,19 @@ from tests.doubles.certificates import HOST, Made, make
 from tests.installer.health import healthy
 
 CA = make("ca", ca=True, ends=timedelta(days=900))
+
+
+@pytest.fixture(autouse=True)
+def _unknown_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This computer knows no address of HOST, whatever its own hosts file and name servers say."""
+    look_up = socket.getaddrinfo
+
+    def answer(host: str, *rest: Any, **more: Any) -> Any:
+        if host == HOST:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
 
 
 @contextmanager
