@@ -28,7 +28,9 @@ from tests.doubles.machines import await_ssh, share_images, the_engine
 from tests.doubles.snapshot import difference, snapshot
 from tests.patience import PATIENCE
 
-OF_KUBERNETES = {"kubelet", "etcd", "api", "api-proxy", "node", "labels", "taints", "ports"}
+OF_KUBERNETES = {
+    "kubelet", "etcd", "api", "api-proxy", "node", "labels", "taints", "ports", "expiry", "console", "exporter",
+}  # fmt: skip
 """Checks that ask Kubernetes, or the ports that its programs hold."""
 
 
