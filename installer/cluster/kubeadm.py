@@ -106,9 +106,9 @@ def join_payload(plan: InstallPlan, machine: Machine, facts: Facts, invitation: 
     return payload({"kubeadm.yaml": join + control_plane} | keys | _policies(plan))
 
 
-def policies_payload(plan: InstallPlan) -> str:
-    """What `craton-node policies` reads on a master."""
-    return payload(_policies(plan))
+def policies_payload(plan: InstallPlan, authentication: str) -> str:
+    """What `craton-node policies` reads on a master whose API server is to have `authentication`."""
+    return payload(_policies(plan) | {"authentication.yaml": authentication})
 
 
 def shown(plan: InstallPlan, topology: Topology) -> str:

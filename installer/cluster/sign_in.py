@@ -15,6 +15,7 @@ from installer.cluster.connectors import configurations
 from installer.cluster.console_certificate import issuer_certificate
 from installer.cluster.identity import CONSOLE_SECRET, authenticator, dex_configuration
 from installer.common import json_reader
+from installer.common.paths import ClusterDirectory
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent
@@ -71,17 +72,19 @@ class Trust(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         output = run_program(ctx, self.machine, "policies", "sums")
-        same = hashlib.sha256(self._text(ctx).encode()).hexdigest() in output.split()
+        same = hashlib.sha256(authentication(self.plan, ctx.world.directory).encode()).hexdigest() in output.split()
         return Observation(same, "as planned" if same else "it does not know the issuer yet, or knows another")
 
     def apply(self, ctx: Context) -> None:
-        text = kubeadm.payload({"authentication.yaml": self._text(ctx)})
+        text = kubeadm.payload({"authentication.yaml": authentication(self.plan, ctx.world.directory)})
         run_program(ctx, self.machine, "policies", stdin=text)
 
-    def _text(self, ctx: Context) -> str:
-        if not self.plan.addons.sign_in:
-            return kubeadm.authentication()
-        return kubeadm.authentication([authenticator(self.plan, issuer_certificate(self.plan, ctx.world.directory))])
+
+def authentication(plan: InstallPlan, directory: ClusterDirectory) -> str:
+    """The API server's AuthenticationConfiguration, with Dex as issuer if people sign in. Raises InstallerError."""
+    if not plan.addons.sign_in:
+        return kubeadm.authentication()
+    return kubeadm.authentication([authenticator(plan, issuer_certificate(plan, directory))])
 
 
 def _hash_in(dex: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from installer.artifacts.container_images import images
 from installer.cluster import diagnosis, drain, etcd, kubeadm, masters, nodes, objects, pods
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.reconfigure import reconfigure
+from installer.cluster.sign_in import authentication
 from installer.cluster.upgrade_images import ImagesBrought
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.program import run_program, status
@@ -103,7 +104,8 @@ class KubeadmUpgrade(Permanent):
         configuration = Prepare(self.plan, name).bring(ctx)
         verb = "apply" if self.machine.number == 1 and self.machine.role is Role.MASTER else "node"
         if self.machine.role is Role.MASTER:
-            run_program(ctx, name, "policies", stdin=kubeadm.policies_payload(self.plan))
+            trusted = authentication(self.plan, ctx.world.directory)
+            run_program(ctx, name, "policies", stdin=kubeadm.policies_payload(self.plan, trusted))
         if verb == "apply":
             reconfigure(ctx, self.plan)
         explain = diagnosis.explain_upgrade(self.plan, name)

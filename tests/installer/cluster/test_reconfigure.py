@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from installer.cluster import reconfigure
 from installer.cluster.kubeadm import read_payload
+from installer.cluster.sign_in import Trust
 from installer.cluster.upgrade import KubeadmUpgrade
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
@@ -100,9 +102,12 @@ def test_the_first_master_is_reconfigured_and_every_master_gets_the_policies_bef
         "master-2 upgrade node",
         "worker-1 upgrade node",
     ]
-    assert set(read_payload(cluster.sent["demo-master-2 policies"])) == {
-        "admission.yaml", "audit-policy.yaml", "authentication.yaml",
-    }  # fmt: skip
+    brought = read_payload(cluster.sent["demo-master-2 policies"])
+    assert set(brought) == {"admission.yaml", "audit-policy.yaml", "authentication.yaml"}
+    known = sha256(brought["authentication.yaml"].encode()).hexdigest()
+    cluster.fails["demo-master-2 policies sums"] = Result(0, f"{known}\n", "")
+    trust = Trust(PLAN, "demo-master-2").observe(cluster.context())
+    assert trust.holds, "whoever signed in is believed during an upgrade, too"
 
 
 @pytest.mark.parametrize(
