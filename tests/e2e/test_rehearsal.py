@@ -157,7 +157,7 @@ def test_a_stopped_install_leaves_at_a_safe_point_and_resumes(craton: Craton) ->
 FAULTS: list[tuple[int, dict[str, str]]] = [
     (5, {
         "worker-1:machines:refuse": "create: the machine's creation was refused",
-        "master-1:connect:refuse": "connect: connection refused",
+        "master-1:connect:refuse": "connection refused",
         "master-2:connect:hostkey": "check host key: host key changed",
         "worker-2:connect:hang": "",
         "infra-1:prepare:disk-full": "craton-node prepare: exit status 28: write /var/lib/craton: No space left",
