@@ -51,7 +51,11 @@ def _console(subject: Subject) -> Judgement:
     status = pairs(answer, " ").get("status", "")
     if status in ("", "000"):
         return Verdict.FAIL, f"https://{plan.console_host} does not answer: {brief(_curl(answer))}", remedy
-    if plan.addons.sign_in and (wrong := _issuer_trouble(discovery, plan.issuer)):
+    wrong = _issuer_trouble(discovery, plan.issuer) if plan.addons.sign_in else ""
+    if wrong and plan.addons.console and status == "404":  # an older Craton made the cluster, which works without
+        brings = f"craton resume {plan.name} installs them, unless it has done so; then {remedy}"
+        return Verdict.WARN, f"https://{plan.console_host} has neither sign-in nor console", brings
+    if wrong:
         return Verdict.FAIL, wrong, remedy
     if plan.addons.console and status != "200":
         return Verdict.FAIL, f"the console's page answers with status {brief(status)}, not 200", remedy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,9 +83,9 @@ class MachineRecord(_Record):
     """The configuration that its kubelet runs with, as a node."""
     certified: bool = False
     """Whether its kubelet serves with a certificate that the cluster's CA signed."""
-    certificates_made: float = 0.0
-    """When kubeadm made its certificates, in Unix seconds."""
-    kubelet_made: float = 0.0
+    certificates_made: float = Field(default_factory=time.time)
+    """When kubeadm made its certificates, in Unix seconds. An older Craton kept no time: they count as new."""
+    kubelet_made: float = Field(default_factory=time.time)
     """When its kubelet got its own."""
     certificates_pending: bool = False
     """Whether its control plane has yet to start with new certificates."""
