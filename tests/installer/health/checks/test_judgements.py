@@ -80,6 +80,7 @@ TABLE = [
     ("console", MASTER, "console", answers(status="502"), 0, FAIL, "status 502, not 200"),
     ("console", MASTER, "console", answers(issuer="https://other/dex"), 0, FAIL, "Dex calls itself https://other/dex"),
     ("console", MASTER, "console", "status 200\n#sign-in\n404 page", 0, FAIL, "nobody can sign in: Dex gave no JSON"),
+    ("console", MASTER, "console", "status 404\n#sign-in\n404 page", 0, WARN, "has neither sign-in nor console"),
     ("console", MASTER, "console", "curl: (60) SSL certificate problem\nstatus 000\n#sign-in\n", 0, FAIL, "(60)"),
     ("console", MASTER, "console", "", 0, UNKNOWN, "no answer about demo.k8s.example.test"),
     ("exporter", WORKER, "exporter", "node_load1 0.2", 0, PASS, "9100"),
