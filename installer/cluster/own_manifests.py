@@ -145,7 +145,10 @@ def _identities(text: str) -> tuple[Identity, ...]:
     """Raises ValueError unless each document is an object with a name."""
     found = []
     for each in documents(text, _bounded_depth(text)):
-        for one in each.get("items") or [] if str(each.get("kind", "")) == "List" else [each]:
+        listed = each.get("items", []) if str(each.get("kind", "")) == "List" else [each]
+        if not isinstance(listed, list):
+            raise ValueError("the items of a List are not a list")
+        for one in listed:
             if not isinstance(one, Mapping) or not isinstance(one.get("metadata"), Mapping):
                 raise ValueError("a document is no object of Kubernetes: it has no metadata")
             kind, space, name = identity_of(one)
