@@ -84,8 +84,9 @@ def test_two_places_do_not_forget_each_other(folder: Path, tmp_path: Path) -> No
         ("kind: Pod\n", "it has no metadata"),
         ("kind: Pod\nmetadata: {name: a}\n", "an object has no kind, apiVersion or name: Pod a"),
         ("{" * 30_000, "nested too deep"),
+        ("kind: List\nitems: 1\n", "the items of a List are not a list"),
     ],
-    ids=["missing", "empty", "broken", "values", "no version", "brackets"],
+    ids=["missing", "empty", "broken", "values", "no version", "brackets", "items"],
 )
 def test_what_cannot_be_applied_is_refused_before_anything_starts(
     text: str | None, words: str, tmp_path: Path, cluster: FakeCluster
