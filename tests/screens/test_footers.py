@@ -54,7 +54,7 @@ PRESSED = [
 
 
 BACK = {"tab": "shift+tab", "right": "left", "ctrl+down": "ctrl+up"}
-"""What takes back a key that opens no other screen, where it is not Escape."""
+"""What undoes a key that opens no other screen, where it is not Escape."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import time
 import typing
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
 
@@ -22,7 +22,7 @@ from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.clouds.listing import Found
 from installer.platforms.gcp.credentials import SignedIn, missing_library, sign_in
-from installer.platforms.gcp.errors import GcpError, failed_operation, no_answer, no_credentials, refusal
+from installer.platforms.gcp.errors import GcpError, failed_operation, http_refusal, no_answer, no_credentials, refused
 
 _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
@@ -182,7 +182,7 @@ class Account:
             answer = getattr(answer, "_response", answer)  # of a list, one page: `pages` asks for the next one itself
         except exceptions.GoogleAPICallError as error:
             message = str(error.message or "")
-            raise _refused(action, self.project, error.code or 0, message, error.errors, error.details) from None
+            raise refused(action, self.project, error.code or 0, message, error.errors, error.details) from None
         except GoogleAuthError as error:
             raise _not_signed_in(action, error) from None
         except (RequestException, exceptions.RetryError, ConnectionError) as error:
@@ -275,36 +275,6 @@ def last(link: object) -> str:
 def _endpoint(service: str) -> str | None:
     """Where gcloud, too, is told to find a service: a private endpoint, or a test's."""
     return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service.upper()}") or None
-
-
-def _mappings(found: Any) -> Iterator[Mapping[str, Any]]:
-    for one in found if isinstance(found, Iterable) else ():
-        if isinstance(one, Mapping):
-            yield one
-        elif hasattr(one, "reason"):
-            yield {"reason": one.reason}
-
-
-def http_refusal(action: str, project: str, status: int, content: bytes) -> GcpError:
-    """The refusal that an HTTP answer's body, in Google's JSON or not, states."""
-    body = _body(content)
-    listed = body.get("errors") or ({"reason": body.get("status", "")},)
-    return _refused(action, project, status, str(body.get("message", "")), listed, body.get("details"))
-
-
-def _refused(action: str, project: str, status: int, message: str, errors: Any, details: Any) -> GcpError:
-    """The refusal in words: the details, where there are any, have the more telling reason."""
-    reasons = [str(one["reason"]) for one in (*_mappings(details), *_mappings(errors)) if one.get("reason")]
-    message = next((str(one["message"]) for one in _mappings(errors) if one.get("message")), message)
-    return refusal(action, reasons[0] if reasons else "", message, project=project, status=status)
-
-
-def _body(content: bytes) -> dict[str, Any]:
-    try:
-        found = json_reader.parse(content.decode(errors="replace"))["error"]
-    except (ValueError, KeyError, TypeError):
-        return {"message": content.decode(errors="replace")[:200]}
-    return found if isinstance(found, dict) else {"message": str(found)}
 
 
 def _not_signed_in(action: str, error: Exception) -> GcpError:

@@ -7,9 +7,10 @@ operation that is done, whose code is spelled `QUOTA_EXCEEDED`. Both are one her
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from installer.common import json_reader
 from installer.platforms.clouds.errors import CloudError
 
 
@@ -148,3 +149,33 @@ def no_answer(action: str, seen: str) -> GcpError:
 def no_credentials(seen: str) -> GcpError:
     """There is nothing to sign requests with."""
     return GcpError("sign in to Google Cloud", seen, hint=SIGN_IN)
+
+
+def http_refusal(action: str, project: str, status: int, content: bytes) -> GcpError:
+    """The refusal that an HTTP answer's body, in Google's JSON or not, states."""
+    body = _body(content)
+    listed = body.get("errors") or ({"reason": body.get("status", "")},)
+    return refused(action, project, status, str(body.get("message", "")), listed, body.get("details"))
+
+
+def refused(action: str, project: str, status: int, message: str, errors: Any, details: Any) -> GcpError:
+    """The refusal in words: the details, where there are any, have the more telling reason."""
+    reasons = [str(one["reason"]) for one in (*_mappings(details), *_mappings(errors)) if one.get("reason")]
+    message = next((str(one["message"]) for one in _mappings(errors) if one.get("message")), message)
+    return refusal(action, reasons[0] if reasons else "", message, project=project, status=status)
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    try:
+        found = json_reader.parse(content.decode(errors="replace"))["error"]
+    except (ValueError, KeyError, TypeError):
+        return {"message": content.decode(errors="replace")[:200]}
+    return found if isinstance(found, dict) else {"message": str(found)}
+
+
+def _mappings(found: Any) -> Iterator[Mapping[str, Any]]:
+    for one in found if isinstance(found, Iterable) else ():
+        if isinstance(one, Mapping):
+            yield one
+        elif hasattr(one, "reason"):
+            yield {"reason": one.reason}

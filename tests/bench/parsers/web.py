@@ -21,7 +21,7 @@ from installer.artifacts.registry import Reference, Repository
 from installer.common import json_reader, no_proxy, web_address
 from installer.common.deadline import Deadline
 from installer.plan.model import InstallPlan
-from installer.platforms.gcp import account
+from installer.platforms.gcp.errors import http_refusal
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
 from tests.doubles.raw_http import said
@@ -224,7 +224,7 @@ _GOOGLE = json.dumps({
 
 
 def _refusal(data: bytes) -> None:
-    raise account.http_refusal("dns.changes.create", "shop-4711", 403, data)
+    raise http_refusal("dns.changes.create", "shop-4711", 403, data)
 
 
 PARSERS: tuple[Parser, ...] = (
