@@ -7,69 +7,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from installer.artifacts.container_images import images
-from installer.cluster import diagnosis, drain, etcd, kubeadm, masters, nodes, objects, pods
+from installer.cluster import diagnosis, drain, kubeadm, masters, nodes, pods
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.reconfigure import reconfigure
 from installer.cluster.sign_in import authentication
+from installer.cluster.upgrade_checks import ClusterReady, MachineReady, etcd_trouble, way
 from installer.cluster.upgrade_images import ImagesBrought
-from installer.common.errors import ExitCode, InstallerError
+from installer.common.errors import InstallerError
 from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
-from installer.plan.releases import refusal
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology
-from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
-
-_LOOK = 10.0
-"""Seconds that a look at all nodes and at etcd may take."""
-
-
-@dataclass(frozen=True)
-class MachineReady(Proof):
-    """The machine is a node with the release that the cluster comes from, or already the new one, or between them."""
-
-    machine: str
-    before: str
-    """Empty if nobody knows any more: then whatever can go to the new release."""
-    release: str
-
-    def observe(self, ctx: Context) -> Observation:
-        fields, cluster = status(ctx, self.machine), ctx.world.plan.name
-        if fields.get("member") != cluster:
-            raise InstallerError(
-                "check the machine",
-                f"it is no node of {cluster}",
-                machine=self.machine,
-                hint="install the plan as it is first (craton apply), or take the machine out (craton nodes remove)",
-                exit_code=ExitCode.PREFLIGHT,
-            )
-        prepared = fields.get("prepared", "")
-        if prepared in ("", self.before, self.release) or not (self.before or refusal(prepared, self.release)):
-            return Observation(True, f"prepared for {prepared}" if prepared else "its preparation was interrupted")
-        raise InstallerError(
-            "check the machine",
-            f"it is prepared for {prepared}, and the cluster goes {_way(self.before, self.release)}",
-            machine=self.machine,
-            hint="bring it to the cluster's release first, or take it out (craton nodes remove)",
-            exit_code=ExitCode.PREFLIGHT,
-        )
-
-
-@dataclass(frozen=True)
-class ClusterReady(Proof):
-    """Every node is Ready and etcd is healthy, but for the node at which an earlier run was interrupted."""
-
-    def observe(self, ctx: Context) -> Observation:
-        seen: list[tuple[str | None, str]] = []
-
-        def look() -> tuple[str | None, str]:
-            if not seen or ctx.remaining() > _LOOK:  # a look that is cut short says nothing of the cluster
-                seen.append(_well(ctx))
-            return seen[-1]
-
-        return Observation(True, ctx.wait_until("the cluster to be healthy before it is upgraded", look, 2.0))
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Step
 
 
 @dataclass(frozen=True)
@@ -175,46 +126,12 @@ class BackInService(Permanent):
             return trouble
         if seen.version != self.plan.kubernetes:
             return f"its API server is {seen.version or 'of no known release'}"
-        return _etcd_trouble(ctx, self.machine.name)
-
-
-def _way(before: str, release: str) -> str:
-    return f"from {before} to {release}" if before else f"to {release}"
+        return etcd_trouble(ctx, self.machine.name)
 
 
 def _prepared(ctx: Context, machine: str, release: str) -> Observation:
     prepared = status(ctx, machine).get("prepared", "")
     return Observation(prepared == release, f"prepared for {prepared or 'nothing'}")
-
-
-def _well(ctx: Context) -> tuple[str | None, str]:
-    """(what is well in a sentence if all is, what was seen)"""
-    try:
-        listed = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
-        found = {node["metadata"]["name"]: node for node in listed.get("items", ())}
-        names = [machine.name for machine in ctx.world.topology.machines]
-        troubles = [_node_trouble(ctx, name, found.get(name)) for name in names]
-        troubles.append(_etcd_trouble(ctx, masters.reachable_master(ctx)))
-    except InstallerError as error:
-        return None, str(error)
-    seen = "; ".join(filter(None, troubles))
-    return (None, seen) if seen else ("every node is Ready, and etcd is healthy", "healthy")
-
-
-def _node_trouble(ctx: Context, name: str, node: Mapping[str, Any] | None) -> str:
-    """What is wrong with a node; nothing with the one whose kubelet an earlier run was about to change."""
-    if node is None:
-        return f"{name} is no node"
-    if nodes.is_ready(node) or drain.is_marked(node) or not status(ctx, name).get("prepared"):
-        return ""
-    return f"{name} is {nodes.ready_message(node)}"
-
-
-def _etcd_trouble(ctx: Context, master: str) -> str:
-    members = etcd.members_of(ctx, master)
-    healthy = etcd.healthy_of(ctx, master, members)
-    sick = [member.name for member in members if member.name not in healthy]
-    return f"etcd is not healthy on {', '.join(sick)}" if sick else ""
 
 
 def steps(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step]:
@@ -245,7 +162,7 @@ def _checks(plan: InstallPlan, topology: Topology, before: str) -> Iterator[Step
         )
     yield Step(
         id="upgrade/check",
-        title=f"check that {plan.name} is healthy before it goes {_way(before, plan.kubernetes)}",
+        title=f"check that {plan.name} is healthy before it goes {way(before, plan.kubernetes)}",
         phase=Phase.UPGRADE,
         needs=tuple(f"upgrade/check/{name}" for name in names),
         action=ClusterReady(),

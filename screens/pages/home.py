@@ -18,13 +18,13 @@ from installer.common.errors import InstallerError
 from installer.operations import clusters, lookup, runs
 from installer.steps.platform import RunOptions
 from screens import theme
-from screens.pages.home_actions import ACTIONS, ClusterActions
+from screens.pages.home_actions import ClusterActions
+from screens.pages.home_rows import ALLOWED, ENTER, cluster_row, welcome_text
 from screens.pages.login import attempt_after_asking, plan_of_cluster
 from screens.place import Place
-from screens.theme import Mark
 from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
-from screens.widgets.table import Column, Row, Table, cell, marked
+from screens.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from installer.operations.clusters import ClusterSummary
@@ -33,55 +33,6 @@ if TYPE_CHECKING:
 
 REFRESH = 1.0
 """Seconds between two looks at the clusters."""
-
-_MARKS: dict[str, Mark] = {
-    "installing": theme.RUNNING,
-    "upgrading": theme.RUNNING,
-    "removing": theme.RUNNING,
-    "renewing": theme.RUNNING,
-    "destroying": theme.RUNNING,
-    "installed": theme.DONE,
-    "failed": theme.FAILED,
-    "interrupted": theme.WARNING,
-    "partly destroyed": theme.WARNING,
-    "unknown": theme.WARNING,
-    "unreadable": theme.WARNING,
-}
-_RUNNING = tuple(state for state, mark in _MARKS.items() if mark is theme.RUNNING)
-_CHECKS = {"pass": theme.DONE, "warn": theme.WARNING, "fail": theme.FAILED}
-_ENTER = {
-    "installing": ("watch", "enter shows the install as it runs"),
-    "upgrading": ("watch", "enter shows the upgrade as it runs"),
-    "removing": ("watch", "enter shows how machines leave"),
-    "renewing": ("watch", "enter shows how certificates are renewed"),
-    "destroying": ("watch", "enter shows the destroy as it runs"),
-    "installed": ("review", "enter reviews it"),
-    "failed": ("watch", "enter shows what failed; r tries again"),
-    "interrupted": ("resume", "enter goes on where it stopped"),
-    "partly destroyed": ("destroy", "enter destroys the rest"),
-    "unknown": ("resume", "its journal is lost; enter looks at what is there and goes on"),
-    "unreadable": ("check", "craton list says which file can't be read; enter checks it"),
-}
-"""What enter does with a cluster, by its state."""
-
-_ALLOWED = {
-    "resume": ("failed", "interrupted", "unknown"),
-    "check": ("installed", "failed", "interrupted", "unknown", "unreadable"),
-    "destroy": ("installed", "failed", "interrupted", "partly destroyed", "unknown", "unreadable"),
-    **dict.fromkeys(ACTIONS, ("installed",)),
-    "watch": (*_RUNNING, "failed", "interrupted", "installed"),
-    "review": tuple(_MARKS),
-    "open": tuple(_MARKS),
-}
-"""States in which an action makes sense."""
-
-WELCOME = """\
-Craton installs Kubernetes on machines of your own. It asks a handful of questions, writes a plan that you can \
-review, and turns machines into a cluster. An install can be interrupted, resumed and undone at any time.
-
-A rehearsal is a good start: it runs a whole install on simulated machines on this computer, \
-takes a minute, and leaves nothing behind.
-"""
 
 
 class HomeScreen(ClusterActions):
@@ -175,12 +126,12 @@ class HomeScreen(ClusterActions):
         wanted, self._first = self._first or (chosen.name if chosen else ""), ""
         self._clusters, self._draft = clusters, draft
         now = time.time()
-        table.fill([_row(cluster, now) for cluster in clusters])
+        table.fill([cluster_row(cluster, now) for cluster in clusters])
         names = [cluster.name for cluster in clusters]
         if wanted in names:
             table.place_cursor(names.index(wanted))
         self.set_class(not clusters, "-empty")
-        self.query_one("#welcome", Static).update(_welcome(draft))
+        self.query_one("#welcome", Static).update(welcome_text(draft))
         if clusters and self.focused is None:
             table.focus()
         self._tell()
@@ -206,21 +157,21 @@ class HomeScreen(ClusterActions):
         chosen = self.chosen
         self.query_one(TitleBar).notice = chosen.notice if chosen else ""
         words = [chosen.expiry] if chosen and chosen.expiry else []
-        words += [f"{chosen.name}: {_ENTER[chosen.state][1]}"] if chosen and chosen.state in _ENTER else []
+        words += [f"{chosen.name}: {ENTER[chosen.state][1]}"] if chosen and chosen.state in ENTER else []
         if self._draft and chosen:
             words.append(f"{self._draft}: n goes on with it")
         self.query_one("#detail", Static).update(Content(" · ".join(words)))
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in _ALLOWED:
+        if action in ALLOWED:
             chosen = self.chosen if self.is_mounted else None
-            return chosen is not None and chosen.state in _ALLOWED[action]
+            return chosen is not None and chosen.state in ALLOWED[action]
         return True
 
     def action_open(self) -> None:
         if self.chosen:
-            getattr(self, f"action_{_ENTER[self.chosen.state][0]}")()
+            getattr(self, f"action_{ENTER[self.chosen.state][0]}")()
 
     def action_new(self) -> None:
         from screens.pages.wizard import WizardScreen
@@ -299,40 +250,3 @@ def _read_clusters() -> tuple[list[ClusterSummary], str]:
 def _draft_words(kept: Draft) -> str:
     name = kept.answers.get("name")
     return f"a draft of {name} is kept" if name else "a draft is kept"
-
-
-def ago(seconds: float) -> str:
-    """How long since, in one unit: `40 s`, `4 min`, `2 h`, `3 d`."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{max(0, int(seconds))} s"
-
-
-def _row(cluster: ClusterSummary, now: float) -> Row:
-    running = cluster.state in _RUNNING
-    words = f"{cluster.state}  {cluster.fraction:4.0%}  {cluster.phase}" if running else cluster.state
-    checked = cell("–", "faint")
-    if cluster.last_check_at is not None:
-        mark = _CHECKS.get(cluster.last_check, theme.UNKNOWN)
-        checked = marked(mark, f"{cluster.last_check}, {ago(now - cluster.last_check_at)} ago")
-    return (
-        cell(cluster.name, "bold"),
-        marked(_MARKS.get(cluster.state, theme.UNKNOWN), words.rstrip()),
-        cell(f"{cluster.machines:,}"),
-        cell(cluster.kubernetes),
-        cell(cluster.platform),
-        cell(ago(now - cluster.created)),
-        checked,
-    )
-
-
-def _welcome(draft: str) -> Content:
-    keys = [
-        ("n", "go on with the draft" if draft else "plan a new cluster"),
-        ("o", "open a plan file"),
-        ("q", "quit"),
-        ("?", "help"),
-    ]
-    lines = [Content.styled(f"{key}  ", "$primary bold") + Content(words) for key, words in keys]
-    return Content("\n").join([Content.styled("Welcome to Craton", "bold"), Content(""), Content(WELCOME), *lines])

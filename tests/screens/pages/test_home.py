@@ -14,7 +14,8 @@ from installer.operations import lookup, runs
 from screens.app import CratonApp
 from screens.dialogs.failure import FailureDialog
 from screens.dialogs.help import HelpDialog
-from screens.pages.home import HomeScreen, ago
+from screens.pages.home import HomeScreen
+from screens.pages.home_rows import ago
 from screens.pages.review import ReviewScreen
 from tests.screens.stand_ins import (
     DestroyScreen,
