@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
@@ -21,6 +22,8 @@ from installer.ssh.host_keys import pinned_keys
 from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Connect(Permanent):
@@ -31,12 +34,12 @@ class Connect(Permanent):
     def observe(self, ctx: Context) -> Observation:
         if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
-        if not wait_for_ssh(ctx, self.machine, lambda seconds: _survey(ctx, self.machine, seconds)):
+        if not self._wait(ctx, lambda seconds: _survey(ctx, self.machine, seconds)):
             self._log_in(ctx)
         return Observation(True, "logged in; the host key is the pinned one")
 
     def apply(self, ctx: Context) -> None:
-        endpoint = wait_for_ssh(ctx, self.machine, lambda _seconds: ctx.world.platform.endpoint(self.machine))
+        endpoint = self._wait(ctx, lambda _seconds: ctx.world.platform.endpoint(self.machine))
         if endpoint.host_key is None:
             raise InstallerError(
                 "pin the host key",
@@ -48,7 +51,7 @@ class Connect(Permanent):
         self._log_in(ctx)
 
     def _log_in(self, ctx: Context) -> None:
-        result = wait_for_ssh(ctx, self.machine, lambda seconds: _hostname(ctx, self.machine, seconds))
+        result = self._wait(ctx, lambda seconds: _hostname(ctx, self.machine, seconds))
         if result.status != 0:
             raise InstallerError(
                 "log in",
@@ -57,6 +60,9 @@ class Connect(Permanent):
                 hint="the user's login shell must run commands; try `craton ssh`",
             )
         ctx.log(f"logged in to {result.stdout.strip()}")
+
+    def _wait(self, ctx: Context, attempt: Callable[[float], T]) -> T:
+        return wait_for_ssh(ctx, self.machine, attempt, console=lambda: ctx.world.platform.console(self.machine))
 
 
 def _survey(ctx: Context, machine: str, seconds: float) -> bool:

@@ -13,23 +13,37 @@ T = TypeVar("T")
 _ATTEMPT = 30.0
 """Seconds for one attempt: a server that swallows a connection must not use up the whole deadline."""
 _GREETING = 2.0
+_LAST_WORDS = 20.0
+"""Seconds kept at the end of the wait to read the machine's console; a quarter of a wait that is short."""
+_CONSOLE_LINES = 20
 
 
-def wait_for_ssh(work: Work, machine: str, attempt: Callable[[float], T], every: float = 0.5) -> T:
+def wait_for_ssh(
+    work: Work,
+    machine: str,
+    attempt: Callable[[float], T],
+    every: float = 0.5,
+    console: Callable[[], str | None] = lambda: None,
+) -> T:
     """Call `attempt` with the seconds that it may take until it succeeds; return what it returned.
 
     An error that may pass is a reason to wait (the platform knows no address yet, nothing listens), and is shown.
-    Raises any other at once, the last one at the deadline, and Stopped when the engine is asked to stop.
+    When the wait is nearly over, the last lines of `console` go to the log: they may say why nothing answers.
+    Raises any other error at once, the last one at the deadline, and Stopped when the engine is asked to stop.
     """
     last: InstallerError | None = None
+    kept = min(_LAST_WORDS, work.remaining() / 4)
 
     def probe() -> tuple[tuple[T] | None, str]:
-        nonlocal last
+        nonlocal last, kept
+        if kept and work.remaining() <= kept:
+            kept = 0.0
+            _show_console(work, console)
         remaining = work.remaining()
         if last is not None and not remaining:
             raise last
         try:
-            return (attempt(min(_ATTEMPT, remaining)),), "it answers"
+            return (attempt(min(_ATTEMPT, remaining - kept)),), "it answers"
         except InstallerError as error:
             if not error.retryable:
                 raise
@@ -40,6 +54,21 @@ def wait_for_ssh(work: Work, machine: str, attempt: Callable[[float], T], every:
 
     (found,) = work.wait_until(f"the SSH server of {machine}", probe, every)
     return found
+
+
+def _show_console(work: Work, console: Callable[[], str | None]) -> None:
+    """Log the console's last lines, or why they can't be read; nothing where nobody keeps it."""
+    try:
+        text = console()
+    except InstallerError as error:
+        work.log(f"its console can't be read: {error.observed}")
+        return
+    if text is None:
+        return
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    work.log("the last lines of its console:" if lines else "its console shows nothing yet")
+    for line in lines[-_CONSOLE_LINES:]:
+        work.log(f"  {line}")
 
 
 def greeted(address: str, port: int) -> tuple[bool, str]:

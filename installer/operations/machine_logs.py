@@ -24,6 +24,7 @@ _LINE = 64
 """Characters that a line counts for at least."""
 _HEAD = re.compile(r"#file ([a-z0-9][a-z0-9._-]{0,63})")
 _NOT_ALL = "not-all.txt"
+_CONSOLE = "console.txt"
 
 File = tuple[str, str]
 """A file's name and its text; secrets may be in it."""
@@ -32,8 +33,8 @@ File = tuple[str, str]
 def gathered(world: World) -> Iterator[File]:
     """Yield `machines/NAME/FILE` and its text, machine by machine as they answer.
 
-    Of a machine that does not answer, or not as it should, there is a file that says so. No more machines are asked
-    than the caller takes files of: what waits to be taken is bounded, too.
+    Of a machine that does not answer, or not as it should, there is a file that says so, and its console where the
+    platform keeps it. No more machines are asked than the caller takes files of: what waits to be taken is bounded.
     """
     left = [machine.name for machine in world.topology.machines]
     asked: dict[Future[list[File]], str] = {}
@@ -59,7 +60,19 @@ def _of(world: World, machine: str) -> list[File]:
         why = f"{error}\n{error.hint}\n"
     if ended and ended.status != 0:
         why = f"craton-node gather ended with status {ended.status}:\n{ended.stderr}"
-    return [*sections.files(), *([(_NOT_ALL, why)] if why else [])]
+    if not why:
+        return list(sections.files())
+    return [*sections.files(), (_NOT_ALL, why), *_console(world, machine)]
+
+
+def _console(world: World, machine: str) -> Iterator[File]:
+    """The newest of what a machine printed that told nothing, or not all, over SSH."""
+    try:
+        shown = world.platform.console(machine)
+    except InstallerError as error:
+        shown = f"{error}\n{error.hint}\n"
+    if shown:
+        yield _CONSOLE, shown[-_OF_SECTION:]
 
 
 class _Sections:

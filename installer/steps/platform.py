@@ -92,4 +92,10 @@ class Platform(Protocol):
     def endpoint(self, machine: str) -> Endpoint:
         """Raises InstallerError if the machine does not exist or has no address yet."""
 
+    def console(self, machine: str) -> str | None:
+        """What the machine printed on its console, as the platform keeps it: all there is to read of one without SSH.
+
+        None where the platform keeps no consoles, or the machine does not exist. Raises InstallerError.
+        """
+
     def close(self) -> None: ...

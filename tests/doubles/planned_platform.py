@@ -12,5 +12,8 @@ class _Planned:
     def located(self, topology: Topology) -> Topology:
         return topology
 
+    def console(self, machine: str) -> None:
+        """None: nobody keeps it."""
+
 
 PLANNED = cast(Platform, cast(Any, _Planned()))

@@ -12,6 +12,7 @@ from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer
 from installer.platforms.aws import removal
 from installer.platforms.aws.account import Account
+from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.images import Images
 from installer.platforms.aws.lease import AwsLease
 from installer.platforms.aws.listing import EC2, Listing
@@ -55,6 +56,15 @@ class AwsPlatform(CloudPlatform):
     @property
     def records(self) -> Route53:
         return Route53(self.account, self.plan)
+
+    def console_of(self, instance: Instance) -> str:
+        try:
+            answer = self.account.ask("ec2", "get_console_output", InstanceId=instance.id, Latest=True)
+        except AwsError as error:
+            if error.code != "UnsupportedOperation":  # of types that only keep what was printed during the boot
+                raise
+            answer = self.account.ask("ec2", "get_console_output", InstanceId=instance.id)
+        return str(answer.get("Output", ""))
 
     def console_command(self, instance: Instance) -> str:
         return f"aws ec2 get-console-output --instance-id {instance.id} --latest"

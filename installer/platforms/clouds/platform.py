@@ -121,6 +121,10 @@ class CloudPlatform:
             found[machine] = by_role.get(role, ())
         return found
 
+    def console(self, machine: str) -> str | None:
+        found = self.instances.by_machine().get(machine)
+        return self.console_of(found) if found else None
+
     def placed(self, balancer: LoadBalancer, balancers: tuple[Found, ...]) -> LoadBalancer:
         """`balancer` with its address or host name, once it is among those listed."""
         raise NotImplementedError
@@ -132,6 +136,10 @@ class CloudPlatform:
     @property
     def records(self) -> Records:
         """The service that answers for the cluster's names."""
+        raise NotImplementedError
+
+    def console_of(self, instance: Instance) -> str:
+        """What a machine printed on its console. Raises CloudError."""
         raise NotImplementedError
 
     def console_command(self, instance: Instance) -> str:

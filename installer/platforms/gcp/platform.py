@@ -29,6 +29,8 @@ from installer.steps.work import Work
 
 LIMIT = "gcp"
 """Kind of steps that are requests to Google Cloud."""
+_CONSOLE = 1 << 16
+"""Bytes of a console that are read: its newest."""
 
 
 class GcpPlatform(CloudPlatform):
@@ -75,6 +77,10 @@ class GcpPlatform(CloudPlatform):
     @property
     def records(self) -> CloudDns:
         return self._records
+
+    def console_of(self, instance: Instance) -> str:
+        where = {"zone": instance.zone, "instance": instance.machine, "start": -_CONSOLE}
+        return str(self.account.get("instances", "getSerialPortOutput", **where).get("contents", ""))
 
     def console_command(self, instance: Instance) -> str:
         where = f"--zone {instance.zone} --project {self.account.project}"

@@ -141,8 +141,8 @@ def _finished(engine: Engine, name: str) -> tuple[bool | None, str]:
 
 
 def _console(engine: Engine, name: str) -> str:
-    shown = engine.attempt("logs", "--tail", "5", name)
-    return " | ".join(line.strip() for line in (shown.stdout + shown.stderr).splitlines() if line.strip()) or "nothing"
+    lines = machine.console(engine, name, newest=5).splitlines()
+    return " | ".join(line.strip() for line in lines if line.strip()) or "nothing"
 
 
 def _remove(ctx: Context, name: str) -> None:

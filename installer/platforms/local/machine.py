@@ -126,6 +126,12 @@ def start(engine: Engine, name: str) -> None:
     engine.call("start", name, machine=name, deadline=60.0)
 
 
+def console(engine: Engine, name: str, newest: int = 200) -> str:
+    """The newest lines that a machine printed on its console."""
+    shown = engine.attempt("logs", "--tail", str(newest), name)
+    return shown.stdout + shown.stderr
+
+
 def remove(engine: Engine, cluster: str, name: str) -> None:
     """Remove a machine and its volume, also one half made; no error if there is none.
 

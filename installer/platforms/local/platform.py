@@ -120,6 +120,9 @@ class LocalPlatform:
             raise InstallerError("find the machine", f"the machine is {found.state}", machine=name, hint=hint)
         return Endpoint("127.0.0.1", found.port, self._plan.ssh.user, found.host_key or None)
 
+    def console(self, name: str) -> str | None:
+        return machine.console(self.engine, name) if machine.find(self.engine, name) else None
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -90,6 +90,9 @@ class MachinesPlatform:
             self._endpoints[machine] = found
         return found
 
+    def console(self, machine: str) -> None:
+        """None: whoever runs the machines keeps their consoles."""
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -133,6 +133,9 @@ class RehearsalPlatform:
             raise InstallerError("find the machine", observed, machine=machine, retryable=found.state == "pending")
         return Endpoint("127.0.0.1", found.port, found.user, found.host_key)
 
+    def console(self, machine: str) -> None:
+        """None: stand-ins have none."""
+
     def close(self) -> None:
         """Nothing is held open: every request has a connection of its own."""
 

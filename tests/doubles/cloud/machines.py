@@ -99,3 +99,10 @@ class NoMachines:
 
     def close(self) -> None:
         return
+
+
+class Printing(NoMachines):
+    """Instances of which nothing is known but what they print."""
+
+    def console(self, id: str) -> str:
+        return "\n".join(f"{id} line {number}" for number in range(5000))

@@ -130,6 +130,9 @@ class CloudPlatform:
             if entry.kind == "machine"
         }
 
+    def console(self, machine: str) -> None:
+        """None: the cloud keeps none."""
+
     def close(self) -> None:
         """Nothing is held open."""
 

@@ -97,6 +97,18 @@ def add_way(project: Project, call: Call) -> dict[str, Any]:
     return project.begin(call.method, ("instances", call.scope, found["name"]), done, call.params.get("requestId", ""))
 
 
+@handles("compute.instances.getSerialPortOutput")
+def serial_port(project: Project, call: Call) -> dict[str, Any]:
+    """The newest bytes for a negative start ("start" in the reference of compute.instances.getSerialPortOutput)."""
+    found = project.thing("instances", call.scope, call.params["instance"])
+    if int(call.params.get("port") or 1) != 1:
+        raise Refused(400, "invalid", "Invalid value for field 'port': the double prints on the first one alone.")
+    shown, start = project.machines.console(found["id"]).encode(), int(call.params.get("start") or 0)
+    start = max(0, len(shown) + start) if start < 0 else start
+    return {"kind": "compute#serialPortOutput", "contents": shown[start:].decode(errors="replace"),
+            "start": str(start), "next": str(len(shown))}  # fmt: skip
+
+
 def _check_account(project: Project, mail: str) -> None:
     """A new service account is not known to Compute Engine at once."""
     found = project.accounts.get(mail)

@@ -24,6 +24,7 @@ class Clock:
 
     seconds: float
     reasons: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def remaining(self) -> float:
         return max(0.0, self.seconds)
@@ -37,7 +38,7 @@ class Clock:
             self.seconds -= 1
 
     def log(self, line: str) -> None:
-        raise NotImplementedError
+        self.lines.append(f"{self.seconds:g}: {line}")
 
     def check_stop(self) -> None:
         raise NotImplementedError
@@ -75,6 +76,48 @@ def test_at_the_deadline_the_last_reason_is_the_error_with_its_hint() -> None:
         wait_for_ssh(work, "a", attempts(NO_ADDRESS, REFUSED))
     assert caught.value is REFUSED
     assert len(work.reasons) == 3
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(600, 20), (8, 2)])
+def test_before_the_wait_ends_the_last_lines_of_the_console_are_logged_once(seconds: int, left: int) -> None:
+    work = Clock(seconds)
+    printed = "\n".join([*(f"line {number}" for number in range(30)), "", "cloud-init: failed  ", ""])
+    with pytest.raises(InstallerError) as caught:
+        wait_for_ssh(work, "a", attempts(REFUSED), console=lambda: printed)
+    assert caught.value is REFUSED
+    shown = [
+        "the last lines of its console:",
+        *(f"  line {number}" for number in range(11, 30)),
+        "  cloud-init: failed",
+    ]
+    assert work.lines == [f"{left}: {line}" for line in shown]
+
+
+def test_an_attempt_leaves_time_to_read_the_console() -> None:
+    work, taken = Clock(25), list[float]()
+
+    def hang(seconds: float) -> None:
+        taken.append(seconds)
+        work.seconds -= seconds
+        raise REFUSED
+
+    with pytest.raises(InstallerError):
+        wait_for_ssh(work, "a", hang, console=lambda: "panic")
+    assert work.lines[-1].endswith("  panic")
+    assert sum(taken) < 25
+
+
+def test_a_console_that_cannot_be_read_or_shows_nothing_is_said_and_one_that_nobody_keeps_is_not() -> None:
+    def refused() -> str:
+        raise InstallerError("ask AWS for ec2:GetConsoleOutput", "not allowed")
+
+    told = []
+    for console in (refused, lambda: " \n", lambda: None):
+        work = Clock(4)
+        with pytest.raises(InstallerError):
+            wait_for_ssh(work, "a", attempts(REFUSED), console=console)
+        told.append(work.lines)
+    assert told == [["1: its console can't be read: not allowed"], ["1: its console shows nothing yet"], []]
 
 
 def test_nothing_that_is_false_is_taken_for_no_answer() -> None:

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -22,6 +23,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
+from installer.steps.platform import Platform
 from installer.steps.world import World
 from tests.doubles.planned_platform import PLANNED
 
@@ -60,9 +62,11 @@ class _Machines:
         return found
 
 
-def gathered(master: Result | InstallerError, worker: Result | InstallerError) -> dict[str, str]:
+def gathered(
+    master: Result | InstallerError, worker: Result | InstallerError, platform: Platform = PLANNED
+) -> dict[str, str]:
     connections = cast(Any, _Machines(demo_master_1=master, demo_worker_1=worker))
-    world = World(PLAN, topology(PLAN), ClusterDirectory.of("demo"), PLANNED, connections)
+    world = World(PLAN, topology(PLAN), ClusterDirectory.of("demo"), platform, connections)
     return dict(machine_logs.gathered(world))
 
 
@@ -82,6 +86,23 @@ def test_a_machine_that_does_not_answer_is_a_file_that_says_so() -> None:
     assert gathered(WELL, lost)["machines/demo-worker-1/not-all.txt"] == (
         "demo-worker-1: connect: no answer\nstart it\n"
     )
+
+
+def test_the_console_of_a_machine_that_does_not_answer_is_in_the_bundle_or_why_it_is_not() -> None:
+    lost = InstallerError("connect", "no answer", machine="demo-worker-1", hint="start it")
+    refused = InstallerError("ask AWS for ec2:GetConsoleOutput", "not allowed", hint="allow it")
+    consoles = cast(
+        Platform, SimpleNamespace(located=lambda shape: shape, console=lambda machine: f"boot of {machine}")
+    )
+    found = gathered(WELL, lost, consoles)
+    assert found["machines/demo-worker-1/console.txt"] == "boot of demo-worker-1"
+    assert "machines/demo-master-1/console.txt" not in found, "what answers tells more itself"
+
+    def fail(_machine: str) -> str:
+        raise refused
+
+    kept = cast(Platform, SimpleNamespace(located=lambda shape: shape, console=fail))
+    assert gathered(WELL, lost, kept)["machines/demo-worker-1/console.txt"] == f"{refused}\nallow it\n"
 
 
 def test_what_came_before_a_machine_hung_or_failed_is_kept() -> None:

@@ -20,6 +20,7 @@ from installer.ssh.client import SSHConnection
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.world import World
+from tests.doubles.planned_platform import PLANNED
 from tests.doubles.sshd import running_sshd
 from tests.patience import FOREVER, PATIENCE
 
@@ -109,7 +110,7 @@ class _World(SimpleNamespace):
     """Machines on which `craton-node gather` is another program."""
 
     def __init__(self, connection: SSHConnection, script: str) -> None:
-        super().__init__(topology=topology(PLAN))
+        super().__init__(topology=topology(PLAN), platform=PLANNED)
         self._connection, self._script = connection, script
 
     def connect(self, machine: str, deadline: float) -> Any:

@@ -130,12 +130,18 @@ def check_terminable(account: Account, call: Call) -> None:
             raise Refused("OperationNotPermitted", words)
 
 
+_XEN = ("t2.", "m4.", "c4.", "r4.", "m3.", "c3.", "r3.", "t1.", "i2.", "d2.")
+"""Families that are not built on Nitro: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html"""
+
+
 @answers("ec2:GetConsoleOutput")
 def console(account: Account, call: Call) -> Made | None:
     id = call.params["InstanceId"]
     life = lives(account).get(id)
     if life is None or not is_known(account, life):
         return None  # moto says that it is not there
+    if str(call.params.get("Latest")).lower() == "true" and life.instance.instance_type.startswith(_XEN):
+        raise Refused("UnsupportedOperation", "Latest console output is not supported for this instance type.")
     text = base64.b64encode(account.machines.console(id).encode()).decode()
     return Made(
         '<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'

@@ -20,6 +20,7 @@ from installer.steps.step import Phase
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.aws.remains import keep, remains
+from tests.doubles.cloud.machines import Printing
 from tests.installer.platforms.aws.plans import plan
 from tests.installer.platforms.cloud_runs import Cluster
 
@@ -240,6 +241,19 @@ def test_a_hundred_workers_cost_few_requests_more_than_one(aws: Account, cluster
     assert aws.calls["ec2:RunInstances"] <= 20
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     assert cluster.requests <= RESUME
+
+
+@pytest.mark.parametrize("type", ["m7i.large", "t2.medium"])
+def test_the_console_of_a_machine_can_be_read_whatever_type_it_has(aws: Account, cluster: Cluster, type: str) -> None:
+    aws.machines = Printing()
+    given = plan(worker_type=type)
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    platform = open_platform(given)
+    assert isinstance(platform, AwsPlatform)
+    shown = platform.console("demo-worker-1")
+    assert shown is not None
+    assert shown.splitlines()[-1] == f"{platform.instances.by_machine()['demo-worker-1'].id} line 4999"
+    assert platform.console("demo-worker-7") is None
 
 
 def test_the_secret_of_new_machines_is_nowhere_but_in_its_file(aws: Account, cluster: Cluster) -> None:

@@ -16,6 +16,7 @@ from installer.plan.topology import topology
 from installer.platforms import open_platform
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.steps.step import Phase
+from tests.doubles.cloud.machines import Printing
 from tests.doubles.gcp.faults import Fault
 from tests.doubles.gcp.project import PROJECT, Project
 from tests.installer.platforms.cloud_runs import Cluster
@@ -270,3 +271,16 @@ def test_the_secret_of_new_machines_is_nowhere_but_in_its_file(gcp: Project, clu
     assert secret is not None
     for path in directory.path.iterdir():
         assert path.name == "first-contact.json" or secret.encode() not in path.read_bytes(), path
+
+
+def test_the_newest_that_a_machine_printed_on_its_console_can_be_read(gcp: Project, cluster: Cluster) -> None:
+    gcp.machines = Printing()
+    given = plan()
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    platform = open_platform(given)
+    assert isinstance(platform, GcpPlatform)
+    shown = platform.console("demo-worker-1")
+    assert shown is not None
+    assert shown.splitlines()[-1].endswith(" line 4999")
+    assert len(shown) == 1 << 16
+    assert platform.console("demo-worker-7") is None
