@@ -10,13 +10,14 @@ from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
-from installer.platforms.aws import names
+from installer.platforms.aws import names, prices
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.errors import Quota, quota_page
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.aws.permissions import missing
 from installer.platforms.aws.platform import AwsPlatform
 from installer.platforms.clouds.preflight import AccountCheck, Problem, roles, taken_names
+from installer.steps.estimate import Estimate
 
 _STANDARD = "acdhimrtz"
 """Families that share the quota of standard instances ("Amazon EC2 instance type quotas")."""
@@ -34,6 +35,9 @@ class AwsCheck(AccountCheck[AwsPlatform]):
 
     def checks(self) -> tuple[Callable[[InstallPlan, AwsPlatform], Iterator[Problem]], ...]:
         return permissions, zones, images, quotas, same_name, existing_network, hosted_zone
+
+    def estimate(self, plan: InstallPlan, platform: AwsPlatform) -> Estimate:
+        return prices.estimate(plan, platform.account)
 
 
 def _types(plan: InstallPlan) -> dict[str, list[Role]]:

@@ -12,6 +12,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.platforms.clouds.platform import cloud_of
 from installer.platforms.clouds.things import P
+from installer.steps.estimate import Estimate
 from installer.steps.step import Context, Observation, Proof
 
 
@@ -45,7 +46,22 @@ class AccountCheck(Proof, Generic[P]):
                 hint=" ".join(dict.fromkeys(problem.remedy for problem in problems)),
                 exit_code=ExitCode.PREFLIGHT,
             )
-        return Observation(True, f"{who}; {count(len(checks), 'check')} passed")
+        costs = self._costs(ctx.world.plan, platform)
+        ctx.log(costs)
+        return Observation(True, f"{who}; {count(len(checks), 'check')} passed; {costs}")
+
+    def _costs(self, plan: InstallPlan, platform: P) -> str:
+        try:
+            found = self.estimate(plan, platform)
+        except InstallerError as error:
+            return f"what the machines cost is unknown: {error.observed}"
+        if found is None:
+            return f"what the machines cost is unknown: see {platform.cloud}'s own calculator"
+        return f"the machines and their disks cost {found}, before addresses, balancers and traffic"
+
+    def estimate(self, plan: InstallPlan, platform: P) -> Estimate | None:  # noqa: ARG002 (a cloud's own)
+        """What machines and disks cost; None where the cloud has no price list to ask. Raises InstallerError."""
+        return None
 
     def caller(self, platform: P) -> tuple[str, str]:
         """Who the credentials are, and how they were found. Raises InstallerError."""

@@ -21,6 +21,7 @@ from installer.artifacts.registry import Reference, Repository
 from installer.common import json_reader, no_proxy, web_address
 from installer.common.deadline import Deadline
 from installer.plan.model import InstallPlan
+from installer.platforms.aws import prices
 from installer.platforms.gcp.errors import http_refusal
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
@@ -214,6 +215,10 @@ def _bundle(path: Path) -> object:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+_PRICE = json.dumps({
+    "product": {"attributes": {"instanceType": "m7i.large"}, "productFamily": "Compute Instance"},
+    "terms": {"OnDemand": {"a.b": {"priceDimensions": {"a.b.c": {"unit": "Hrs", "pricePerUnit": {"USD": "0.1"}}}}}},
+})  # fmt: skip
 _GOOGLE = json.dumps({
     "error": {
         "code": 403, "message": "Required permission", "status": "PERMISSION_DENIED",
@@ -305,5 +310,6 @@ PARSERS: tuple[Parser, ...] = (
     of_file("index of an archive of images", _index_of_archive, (_ENTRIES,)),
     of_file("bundle", _bundle, (_archive(**{f"b/{name}": data for name, data in _IMAGES.items()} | {"b/x": b""}),)),
     of_bytes("a refusal of Google Cloud", _refusal, (_GOOGLE,)),
+    of_text("an entry of AWS's price list", lambda text: list(prices.prices(text, "Hrs")), (_PRICE,)),
     of_bytes("JSON", json_reader.parse, (_INDEX, b'{"a": [1, 2.5e3, null, true, "\\u00fc"]}'), ValueError),
 )

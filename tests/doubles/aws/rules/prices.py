@@ -17,6 +17,8 @@ from tests.doubles.aws.rules.registry import Made, answers
 ENDPOINTS = ("us-east-1", "eu-central-1", "ap-south-1")
 """The service answers in these regions, for all."""
 _PAGE = 100
+DISK = 0.0952
+"""US dollars for a month of a GiB of gp3."""
 
 
 def hourly(kind: str) -> float:
@@ -35,8 +37,11 @@ def products(_account: Account, call: Call) -> Made:
     region = wanted.get("regionCode", "")
     kinds = [wanted["instanceType"]] if "instanceType" in wanted else sorted(INSTANCE_TYPES)
     found = [_product(kind, region) for kind in kinds if kind in INSTANCE_TYPES]
+    found.append(_disk(region))
     found = [
-        one for one in found if all(one["product"]["attributes"].get(key) == value for key, value in wanted.items())
+        one
+        for one in found
+        if all((one["product"] | one["product"]["attributes"]).get(key) == value for key, value in wanted.items())
     ]
     begin, size = int(call.params.get("NextToken") or 0), int(call.params.get("MaxResults") or _PAGE)
     more = str(begin + size) if len(found) > begin + size else ""
@@ -63,4 +68,19 @@ def _product(kind: str, region: str) -> dict[str, Any]:
         "product": {"productFamily": "Compute Instance", "attributes": attributes, "sku": kind},
         "serviceCode": "AmazonEC2",
         "terms": {"OnDemand": {f"{kind}.T": {"priceDimensions": {f"{kind}.T.D": price}}}},
+    }
+
+
+def _disk(region: str) -> dict[str, Any]:
+    attributes = {
+        "servicecode": "AmazonEC2",
+        "regionCode": region,
+        "volumeApiName": "gp3",
+        "volumeType": "General Purpose",
+    }
+    price = {"unit": "GB-Mo", "pricePerUnit": {"USD": f"{DISK:.10f}"}, "description": "a GB-month of gp3"}
+    return {
+        "product": {"productFamily": "Storage", "attributes": attributes, "sku": "gp3"},
+        "serviceCode": "AmazonEC2",
+        "terms": {"OnDemand": {"gp3.T": {"priceDimensions": {"gp3.T.D": price}}}},
     }

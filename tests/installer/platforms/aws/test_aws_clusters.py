@@ -20,6 +20,7 @@ from installer.steps.step import Phase
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.aws.remains import keep, remains
+from tests.doubles.aws.rules.prices import DISK, hourly
 from tests.doubles.cloud.machines import Printing
 from tests.installer.platforms.aws.plans import plan
 from tests.installer.platforms.cloud_runs import Cluster
@@ -241,6 +242,25 @@ def test_a_hundred_workers_cost_few_requests_more_than_one(aws: Account, cluster
     assert aws.calls["ec2:RunInstances"] <= 20
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     assert cluster.requests <= RESUME
+
+
+def checked(cluster: Cluster) -> str:
+    """What the check of the account saw."""
+    return next(
+        str(event.data.get("evidence", event.data))
+        for event in reversed(cluster.events)
+        if event.step == "check/account" and event.data.get("state") == "done"
+    )
+
+
+def test_the_check_says_what_the_machines_will_cost_or_that_it_is_unknown(aws: Account, cluster: Cluster) -> None:
+    given = plan(workers=3, master_type="m7i.xlarge", disk_size=100)
+    monthly = 730 * (hourly("m7i.xlarge") + 4 * hourly("m7i.large")) + 5 * 100 * DISK
+    aws.fail("pricing:GetProducts", Fault.PERMISSION)
+    assert cluster.make(given, Phase.CHECK) is ExitCode.DONE, cluster.errors
+    assert "what the machines cost is unknown: the credentials don't allow pricing:GetProducts" in checked(cluster)
+    assert cluster.make(given, Phase.CHECK) is ExitCode.DONE, cluster.errors
+    assert f"about {monthly / 730:,.2f} USD an hour, {monthly:,.0f} a month" in checked(cluster)
 
 
 @pytest.mark.parametrize("type", ["m7i.large", "t2.medium"])
