@@ -22,8 +22,9 @@ from screens.pages.review import ReviewScreen
 from screens.pages.wizard import WizardScreen
 from screens.widgets.choices import Choices
 from screens.widgets.question import QuestionField
+from screens.widgets.trail import Trail
 from tests.screens.stand_ins import footer, settle, visible
-from tests.screens.watching import shows
+from tests.screens.watching import shows, until
 
 Wizard = Callable[..., CratonApp]
 TITLES = [page.title for page in PAGES if page.asked({})]
@@ -52,8 +53,9 @@ def open_page(pilot: Pilot[Any]) -> str:
 
 
 async def go_to(pilot: Pilot[Any], title: str) -> None:
-    for _ in range(TITLES.index(title)):
-        await pilot.press("ctrl+down")
+    """As a click on the trail would, straight to a page: none of those before it is drawn."""
+    pilot.app.screen.post_message(Trail.Asked(TITLES.index(title)))
+    await until(pilot, lambda: open_page(pilot) == title, f"the page {title}")
     await pilot.pause()
 
 
@@ -146,7 +148,10 @@ async def test_an_answer_that_cannot_stand_is_said_as_it_is_typed_and_not_gone_p
 
 async def test_a_problem_between_fields_is_shown_on_the_page_where_it_can_be_corrected(wizard: Wizard) -> None:
     async with wizard({"workers": 0}).run_test() as pilot:
-        await go_to(pilot, "Ingress")
+        await go_to(pilot, "Workers")
+        await pilot.press("ctrl+down")
+        await pilot.pause()
+        assert open_page(pilot) == "Ingress"
         assert "✕ Workers" in visible(pilot)
         await pilot.press("ctrl+up")
         await pilot.pause()
