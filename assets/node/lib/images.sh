@@ -3,7 +3,8 @@
 
 IMAGE_SECONDS=240
 
-# Archives of images, where the machine is to pull none from a registry.
+# Archives of images, where the machine is to pull none from a registry. The mark of each names its images: a machine that
+# leaves its cluster keeps them, as the marks say that they are here.
 prepare_images() {
     use_proxy
     mkdir -p "$STATE/imported" || failed_write "$STATE/imported"
@@ -12,10 +13,27 @@ prepare_images() {
         fetch "$path" "$sum" "$url"
         change "import $(basename "$path")"
         ctr -n k8s.io images import "$fetched" >/dev/null || fail "ctr images import $(basename "$path") failed"
-        : >"$STATE/imported/$sum"
+        names_in "$fetched" >"$STATE/importing" && mv -f "$STATE/importing" "$STATE/imported/$sum" ||
+            failed_write "$STATE/imported/$sum"
     done <<END
 $IMAGES
 END
+}
+
+# names_in ARCHIVE: of its images, one a line, whether `docker save` wrote it or it is an OCI layout.
+names_in() {
+    for document in manifest.json index.json; do
+        tar -xOf "$1" "$document" 2>/dev/null || :
+    done | tr -d '[:space:]' | {
+        grep -o -E '"(RepoTags|io\.containerd\.image\.name)":(\[[^]]*]|"[^"]*")' || :
+    } | sed 's/^[^:]*://' | tr -d '[]"' | tr ',' '\n'
+}
+
+# Identities of the images that archives brought.
+imported_images() {
+    cat "$STATE"/imported/* 2>/dev/null | while read -r image; do
+        crictl images -q "$image" 2>/dev/null </dev/null || :
+    done
 }
 
 # images_of master|worker VERSION PAUSE_IMAGE: what a machine of this kind runs, and all of which a digest is on record,

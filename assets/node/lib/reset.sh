@@ -140,10 +140,13 @@ drop_empty_table() {
         nft delete table "$1" "$2" 2>/dev/null || :
 }
 
-# Images that were pulled for the cluster.
+# Images that were pulled for the cluster. Those from archives stay: an upgrade may have brought them, and no registry may
+# have them.
 drop_images() {
     [ -e "$STATE/before/images" ] && has crictl || return 0
+    imported_ids=$(imported_images)
     crictl images -q 2>/dev/null | sort -u | while read -r image; do
-        was_before images "$image" || timeout 60 crictl rmi "$image" >/dev/null 2>&1 </dev/null || :
+        # shellcheck disable=SC2086 # a list of identities
+        was_before images "$image" || is_among "$image" $imported_ids || timeout 60 crictl rmi "$image" >/dev/null 2>&1 </dev/null || :
     done
 }

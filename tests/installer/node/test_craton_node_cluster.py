@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
+import json
 import os
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +45,7 @@ kind: Policy
 JOIN = "#file kubeadm.yaml\nkind: JoinConfiguration\ntoken: abc\n"
 JOIN_MASTER = JOIN + "controlPlane:\n" + INIT[INIT.index("#file encryption") :]
 PAYLOADS = {"init": INIT, "join": JOIN}
+IMAGE_OF_NEXT = "registry.k8s.io/pause:3.99"
 
 
 @pytest.fixture
@@ -488,6 +493,42 @@ def test_a_machine_leaves_its_cluster_and_is_as_it_was_prepared(bench: Bench, ki
     assert sorted(set(after.splitlines()) ^ set(before.splitlines())) == []
     assert box.status()["member"] == ""
     assert says(box, "reset") == "already done\n"
+
+
+def archive(document: str, content: object) -> bytes:
+    """Of images: as `docker save` writes it (manifest.json), or an OCI layout (index.json)."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        text = json.dumps(content, indent=2).encode()
+        entry = tarfile.TarInfo(document)
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("document", "content"),
+    [
+        ("manifest.json", [{"Config": "a.json", "RepoTags": [IMAGE_OF_NEXT, "example.test/other:1"], "Layers": []}]),
+        ("index.json", {"manifests": [{"annotations": {"io.containerd.image.name": IMAGE_OF_NEXT}}]}),
+    ],
+    ids=["docker", "oci"],
+)
+def test_images_that_an_archive_brought_stay_when_the_machine_leaves_its_cluster(
+    bench: Bench, document: str, content: object
+) -> None:
+    """An offline upgrade brings them while the machine is a node; where it joins again, there is no registry."""
+    bench.prepared()
+    says(bench.box, "init", stdin=INIT)
+    data = archive(document, content)
+    bench.mirror.files["images/next.tar"] = data
+    line = f"IMAGE='images/next.tar {hashlib.sha256(data).hexdigest()} {bench.mirror.url}/images/next.tar'"
+    with_archive = bench.with_lines(line)
+    images(with_archive, "bring", IMAGE_OF_NEXT)
+    assert IMAGE_OF_NEXT in bench.box.sh("cat /run/stand-in/images").split()
+    says(bench.box, "reset")
+    assert bench.box.sh("cat /run/stand-in/images").split() == [IMAGE_OF_NEXT], "what was pulled goes"
+    assert "images/next.tar" not in bench.box.node("needed", stdin=with_archive.text).stdout
 
 
 RULES = """\
