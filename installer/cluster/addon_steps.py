@@ -148,6 +148,8 @@ def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Ite
             weight=1.0,
             limit="ssh",
         )
+    # An API server takes an issuer only once that answers, and asks again a minute later if it does not.
+    answering = (ids.addon("sign-in"), ids.CERTIFICATE) if plan.addons.sign_in else ()
     for master in topology.of_role(Role.MASTER):
         believes = "believes those who sign in" if plan.addons.sign_in else "believes nobody's sign-in"
         yield Step(
@@ -155,8 +157,9 @@ def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Ite
             title=f"make sure that the API server of {master.name} {believes}",
             phase=Phase.INGRESS,
             machine=master.name,
-            needs=nodes,
+            needs=(*nodes, *answering),
             action=Trust(plan, master.name),
             weight=0.5,
             limit="ssh",
+            deadline=_DEADLINE,
         )

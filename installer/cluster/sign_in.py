@@ -65,19 +65,38 @@ class SignInSecrets(Permanent):
 
 @dataclass(frozen=True)
 class Trust(Permanent):
-    """A master's API server believes who signed in. It reads the file again within a minute of its change."""
+    """A master's API server believes who signed in: it says itself by what it goes.
+
+    It takes a new file only once the issuer has answered it, and asks one that did not answer again a minute later.
+    """
 
     plan: InstallPlan
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
-        output = run_program(ctx, self.machine, "policies", "sums")
-        same = hashlib.sha256(authentication(self.plan, ctx.world.directory).encode()).hexdigest() in output.split()
-        return Observation(same, "as planned" if same else "it does not know the issuer yet, or knows another")
+        lines = run_program(ctx, self.machine, "policies", "sums").splitlines()
+        found = {what: sum for sum, _, what in (line.partition("  ") for line in lines)}
+        wanted = hashlib.sha256(authentication(self.plan, ctx.world.directory).encode()).hexdigest()
+        if found.get("authentication.yaml") != wanted:
+            return Observation(False, "it does not know the issuer yet, or knows another")
+        if found.get("in use") != wanted:
+            return Observation(False, self._behind())
+        return Observation(True, "as planned")
 
     def apply(self, ctx: Context) -> None:
         text = kubeadm.payload({"authentication.yaml": authentication(self.plan, ctx.world.directory)})
         run_program(ctx, self.machine, "policies", stdin=text)
+
+        def look() -> tuple[Observation | None, str]:
+            found = self.observe(ctx)
+            return (found if found.holds else None), found.seen
+
+        ctx.wait_until(f"the API server of {self.machine} to take the new settings for sign-in", look, 2.0)
+
+    def _behind(self) -> str:
+        if not self.plan.addons.sign_in:
+            return "it has yet to read that nobody signs in any more"
+        return f"it goes by older settings until {self.plan.issuer} has answered it"
 
 
 def authentication(plan: InstallPlan, directory: ClusterDirectory) -> str:

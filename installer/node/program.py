@@ -35,7 +35,8 @@ Of a machine in its cluster (a payload is several files on stdin, each after a l
     join          a payload: kubeadm.yaml (JoinConfiguration) with the fields of `invite`; on masters those files too
     policies      a payload: admission.yaml, authentication.yaml, audit-policy.yaml, which the API server reads when it
                   starts; before an upgrade; on a master
-    policies sums                   a line `SUM  authentication.yaml` of the file that the API server reads; on a master
+    policies sums                   a line `SUM  authentication.yaml` of the file that the API server reads, and a line
+                  `SUM  in use` of what it goes by, if it says so; on a master
     certs show    a line `pending=yes` while new certificates have yet to be used, or `pending=no`; then, after each
                   line `#certificate PATH`, a certificate (PEM, or a line `base64 ...`)
     certs renew   all that kubeadm renews; etcd and the control plane start again, one after the other; on a master

@@ -84,6 +84,10 @@ class FakeCluster:
     """What Secrets hold, in base64, by namespace and name."""
     authentication: dict[str, str] = field(default_factory=dict)
     """The file of that name on each master."""
+    believed: dict[str, str] = field(default_factory=dict)
+    """What of it each API server goes by."""
+    asks_issuer: int = 0
+    """How often API servers still say that they go by what they knew before."""
     certificates: dict[str, str] = field(default_factory=dict)
     """What `certs show` says on each machine."""
     renewed: str = ""
@@ -163,9 +167,18 @@ class FakeCluster:
 
     def _given(self, name: str, verb: str) -> str:
         if verb == "policies":
-            text = self.authentication.get(name, "")
-            return f"{hashlib.sha256(text.encode()).hexdigest()}  authentication.yaml\n"
+            texts = {"authentication.yaml": self.authentication.get(name, ""), "in use": self._believed(name)}
+            return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {what}\n" for what, text in texts.items())
         return INVITATION if verb == "invite" else given_by_master(self.plan)
+
+    def _believed(self, name: str) -> str:
+        """An API server that asks its issuer goes by what it knew before for as many looks as `asks_issuer` says."""
+        text = self.authentication.get(name, "")
+        if self.asks_issuer and text != self.believed.get(name, ""):
+            self.asks_issuer -= 1
+        else:
+            self.believed[name] = text
+        return self.believed.get(name, "")
 
     def _do(self, name: str, words: list[str]) -> None:
         match words:

@@ -108,6 +108,7 @@ verb_policies() {
     '') ;;
     sums)
         (cd "$KEPT" && sha256sum authentication.yaml) || fail "$KEPT/authentication.yaml cannot be read"
+        authentication_in_use
         return
         ;;
     *) end "$USAGE" "no such verb: policies $1" ;;
@@ -117,6 +118,12 @@ verb_policies() {
     # shellcheck disable=SC2086
     (umask 077 && keep_files $POLICIES) || failed_write "$KEPT"
     drop_payload
+}
+
+# The sum of what the API server goes by: it takes a new file once it has heard from each issuer in it.
+authentication_in_use() {
+    api_get /metrics 2>/dev/null |
+        sed -n 's/^apiserver_authentication_config_controller_last_config_info{.*[{,]hash="sha256:\([0-9a-f]*\)".*/\1  in use/p'
 }
 
 finish() {

@@ -105,7 +105,7 @@ def test_the_first_master_is_reconfigured_and_every_master_gets_the_policies_bef
     brought = read_payload(cluster.sent["demo-master-2 policies"])
     assert set(brought) == {"admission.yaml", "audit-policy.yaml", "authentication.yaml"}
     known = sha256(brought["authentication.yaml"].encode()).hexdigest()
-    cluster.fails["demo-master-2 policies sums"] = Result(0, f"{known}\n", "")
+    cluster.fails["demo-master-2 policies sums"] = Result(0, f"{known}  authentication.yaml\n{known}  in use\n", "")
     trust = Trust(PLAN, "demo-master-2").observe(cluster.context())
     assert trust.holds, "whoever signed in is believed during an upgrade, too"
 

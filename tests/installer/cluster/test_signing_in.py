@@ -115,6 +115,18 @@ def test_the_api_server_believes_the_issuer_once_and_nobody_where_sign_in_is_lef
     assert YAML(typ="safe").load(io.StringIO(cluster.authentication[FIRST]))["jwt"] == []
 
 
+def test_an_api_server_that_still_asks_the_issuer_does_not_believe_it_yet(cluster: FakeCluster) -> None:
+    step = Trust(PLAN, FIRST)
+    cluster.asks_issuer = 3
+    step.apply(cluster.context())
+    assert cluster.asks_issuer == 0, "the step waits for the API server's own answer"
+    assert step.observe(cluster.context()).holds
+    cluster.believed[FIRST], cluster.asks_issuer = "", 1
+    found = step.observe(cluster.context())
+    assert found.seen == "it goes by older settings until https://demo.example.test/dex has answered it"
+    assert not found.holds, "the file alone says nothing"
+
+
 def _clients(cluster: FakeCluster) -> list[dict[str, Any]]:
     SignInSecrets(PLAN).apply(cluster.context())
     return list(dex(cluster)["staticClients"])

@@ -190,6 +190,17 @@ def test_what_the_api_server_reads_is_replaced_before_an_upgrade(master: BareMac
     assert (refused.returncode, "encryption.yaml" in refused.stderr) == (2, True)
 
 
+def test_an_api_server_says_by_which_settings_for_sign_in_it_goes(master: BareMachine) -> None:
+    found = hashlib.sha256(b"kind: AuthenticationConfiguration\n").hexdigest()
+    assert says(master, "policies", "sums") == f"{found}  authentication.yaml\n{found}  in use\n"
+    master.sh("echo 0ld >/run/stand-in/in-use")
+    assert says(master, "policies", "sums") == f"{found}  authentication.yaml\n", "that is no sum"
+    master.sh("echo 01d >/run/stand-in/in-use")
+    assert says(master, "policies", "sums") == f"{found}  authentication.yaml\n01d  in use\n"
+    master.sh("rm /etc/kubernetes/manifests/kube-apiserver.yaml")
+    assert says(master, "policies", "sums") == f"{found}  authentication.yaml\n", "nobody answers"
+
+
 def test_only_a_master_takes_what_an_api_server_reads(box: BareMachine) -> None:
     assert box.node("policies", stdin="#file admission.yaml\nx: 1\n").returncode == 1
 

@@ -88,7 +88,8 @@ async def reset(command: Command) -> None:
 async def policies(command: Command, _known: ClusterRecord, arguments: list[str]) -> None:
     if arguments:
         text = command.machine.files.get(f"{certificates.KEPT}authentication.yaml", "")
-        command.say(f"{hashlib.sha256(text.encode()).hexdigest()}  authentication.yaml")
+        for what in ("authentication.yaml", "in use"):
+            command.say(f"{hashlib.sha256(text.encode()).hexdigest()}  {what}")
         return
     try:
         files = read_payload(await command.read())
