@@ -55,16 +55,18 @@ class Addon(Permanent):
         if wanted.kind == "Service":
             return Observation(True, f"the {wanted.shown} is there")
         ready, desired = pods_of(last)
-        if ready < desired and wanted.kind == "DaemonSet":
-            desired = min(desired, self._ready_nodes(ctx))
-        seen = f"{ready} of {desired} pods of {wanted.workload} are ready"
-        return Observation(is_current(last) and 0 < desired <= ready, seen)
-
-    @staticmethod
-    def _ready_nodes(ctx: Context) -> int:
-        """A node that is not Ready has a step of its own, which says why."""
+        if not desired:
+            return Observation(False, f"no node has been given a pod of {wanted.workload} yet")
+        counts = f"{ready} of {desired} pods of {wanted.workload} are ready"
+        if ready >= desired or wanted.kind != "DaemonSet":
+            return Observation(is_current(last) and ready >= desired, counts)
+        # A node that is not Ready has a step of its own, which says why.
         found = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
-        return sum(nodes.is_ready(node) for node in found.get("items") or [])
+        able = sum(nodes.is_ready(node) for node in found.get("items") or [])
+        if not able:
+            return Observation(False, "; ".join([f"no node is Ready, and {counts}", *_unready(found)]))
+        seen = f"{ready} of {min(desired, able)} pods of {wanted.workload} are ready"
+        return Observation(is_current(last) and ready >= able, seen)
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ class LeftOut(Permanent):
     def _there(self, ctx: Context, name: str) -> bool:
         wanted = manifests.addon(self.plan, name)
         return _last(wanted, present(ctx, wanted.text)) is not None
+
+
+def _unready(found: Mapping[str, Any]) -> list[str]:
+    """Why the first node of a List is not Ready: the others mostly wait for the same."""
+    return [f"{node['metadata']['name']}: {nodes.ready_message(node)}" for node in (found.get("items") or [])[:1]]
 
 
 def present(ctx: Context, text: str) -> dict[Identity, Mapping[str, Any]]:

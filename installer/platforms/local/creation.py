@@ -18,9 +18,6 @@ from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Context, Observation
 
-_STANDING = ("exited", "stopped", "paused")
-"""States of a machine that ran before: it is started, not recreated."""
-
 
 @dataclass(frozen=True)
 class MachineCreation:
@@ -93,7 +90,7 @@ def _make(
     """Have the machine running, and its SSH server answer."""
     engine, plan = engine_of(ctx), ctx.world.plan
     found = machine.find(engine, name)
-    if found is not None and found.cluster == plan.name and found.state in _STANDING:
+    if found is not None and found.cluster == plan.name and found.paused_or_ended:
         ctx.log(f"the machine is {found.state}: starting it")
         faults.start(engine, plan.name, name)
     elif found is None or not found.running or found.cluster != plan.name:

@@ -50,6 +50,16 @@ class Found:
     def running(self) -> bool:
         return self.state == "running"
 
+    @property
+    def paused_or_ended(self) -> bool:
+        """It ran before: it is started, not recreated."""
+        return self.state in ("exited", "stopped", "paused")
+
+    @property
+    def stands(self) -> bool:
+        """It was made whole."""
+        return self.running or self.paused_or_ended
+
 
 def create(engine: Engine, spec: Spec, image: str, user_data: UserData, log: Callable[[str], None]) -> None:
     """Make a machine and start it. What a creation that was interrupted left is removed first.

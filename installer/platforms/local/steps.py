@@ -92,9 +92,13 @@ class Image:
     """The image of which machines are made: built once, and shared by all clusters of this user."""
 
     def observe(self, ctx: Context) -> Observation:
-        engine, name = engine_of(ctx), image.reference()
-        there = engine.exists("image", name)
-        return Observation(there, f"{engine.name} has {name}" if there else f"{engine.name} does not have {name}")
+        engine, name, topology = engine_of(ctx), image.reference(), ctx.world.topology
+        if engine.exists("image", name):
+            return Observation(True, f"{engine.name} has {name}")
+        stand = [found.name for found in machine.find_all(engine, ctx.world.plan.name) if found.stands]
+        if not preflight.to_make(topology, stand):  # an older image made them: a build takes minutes
+            return Observation(True, "every machine has been made already")
+        return Observation(False, f"{engine.name} does not have {name}")
 
     def apply(self, ctx: Context) -> None:
         image.ensure(engine_of(ctx), ctx)

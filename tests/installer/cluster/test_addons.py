@@ -44,7 +44,6 @@ STATES = [
     (OVERLAY, {"numberReady": 2, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2}, True, "2 of 2"),
     (OVERLAY, {"numberReady": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2}, False, "1 of 2"),
     (OVERLAY, {"numberReady": 2, "desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, False, "1 of 2"),
-    (OVERLAY, {}, False, "0 of 0"),
     (METRICS, {"readyReplicas": 2, "updatedReplicas": 2}, True, "2 of 2"),
     (METRICS, {"readyReplicas": 2, "updatedReplicas": 1}, False, "1 of 2"),
     (METRICS, {"readyReplicas": 2, "updatedReplicas": 2, "observedGeneration": 2}, False, "2 of 2"),
@@ -78,6 +77,25 @@ def test_a_pod_on_a_node_that_is_not_ready_is_that_nodes_trouble(cluster: FakeCl
     applied(cluster, OVERLAY, {"numberReady": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2})
     cluster.nodes[WORKER]["status"]["conditions"] = [{"type": "Ready", "status": "Unknown"}]
     assert OVERLAY.observe(cluster.context()).holds
+
+
+def test_where_no_node_is_ready_that_is_what_is_missing(cluster: FakeCluster) -> None:
+    applied(cluster, OVERLAY, {"numberReady": 0, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2})
+    for name in (FIRST, WORKER):
+        message = "cni plugin not initialized"
+        cluster.nodes[name]["status"]["conditions"] = [{"type": "Ready", "status": "False", "message": message}]
+    observed = OVERLAY.observe(cluster.context())
+    assert (observed.holds, observed.seen) == (
+        False,
+        "no node is Ready, and 0 of 2 pods of kube-flannel-ds are ready; "
+        "demo-master-1: NotReady: cni plugin not initialized",
+    )
+
+
+def test_where_no_pod_is_planned_yet_none_is_counted(cluster: FakeCluster) -> None:
+    applied(cluster, OVERLAY, {})
+    observed = OVERLAY.observe(cluster.context())
+    assert (observed.holds, observed.seen) == (False, "no node has been given a pod of kube-flannel-ds yet")
 
 
 def test_manifests_travel_on_stdin_to_a_master_that_works(cluster: FakeCluster) -> None:
@@ -114,7 +132,7 @@ def test_an_addon_that_does_not_come_up_says_why(
     cluster.rolls_out = False
     with pytest.raises(InstallerError) as caught:
         OVERLAY.apply(cluster.context(deadline=0.5))
-    assert "0 of 0 pods of kube-flannel-ds are ready" in caught.value.observed
+    assert "no node has been given a pod of kube-flannel-ds yet" in caught.value.observed
     assert words in caught.value.observed
 
 

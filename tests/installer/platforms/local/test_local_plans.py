@@ -8,23 +8,28 @@ import tarfile
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.local.settings import Local
 from installer.plan.sections import Ingress
 from installer.plan.topology import topology
 from installer.platforms import open_platform, platform_steps
 from installer.platforms.cloud_init import UserData, make_host_key
-from installer.platforms.local import balancer, image, network, preflight, rootfs, seed
+from installer.platforms.local import balancer, image, names, network, preflight, rootfs, seed
 from installer.platforms.local.computer import MODULES, Computer
 from installer.platforms.local.engine import Engine, open_engine
 from installer.platforms.local.machine import Spec, run_arguments
+from installer.platforms.local.platform import LocalPlatform
 from installer.steps.platform import RunOptions
 from installer.steps.step import Phase, ordered
+from installer.steps.world import World
+from tests.doubles.rehearsal import StepContext
+from tests.patience import PATIENCE
 
 SPEC = Spec("demo", "demo-master-1", IPv4Address("10.10.0.11"), "craton-demo")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
@@ -305,3 +310,46 @@ RESOLVERS = [
 @pytest.mark.parametrize(("texts", "expected"), RESOLVERS)
 def test_machines_ask_name_servers_that_they_can_reach(texts: list[str], expected: list[str]) -> None:
     assert network.name_servers(*texts) == tuple(expected)
+
+
+class Listing(Engine):
+    """An engine without an image, that has these machines: their states by name."""
+
+    def __init__(self, cluster: str, **states: str) -> None:
+        super().__init__("podman")
+        labels = {names.CLUSTER: cluster}
+        documents = [
+            {"Name": name, "Config": {"Labels": labels}, "State": {"Status": state}} for name, state in states.items()
+        ]
+        object.__setattr__(self, "documents", documents)
+
+    def exists(self, kind: str, name: str) -> bool:
+        assert (kind, name) == ("image", image.reference())
+        return False
+
+    def call(self, *arguments: str, **_options: Any) -> str:
+        assert arguments[:2] == ("ps", "--all"), arguments
+        return "\n".join(document["Name"] for document in self.documents)  # type: ignore[attr-defined]
+
+    def inspect(self, kind: str, *names: str) -> list[dict[str, Any]]:
+        return [document for document in self.documents if document["Name"] in names]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("states", "needed"),
+    [
+        ({"master-1": "running", "worker-1": "exited", "lb": "paused"}, False),
+        ({"master-1": "running", "worker-1": "created", "lb": "running"}, True),
+        ({"master-1": "running", "worker-1": "running"}, True),
+    ],
+)
+def test_an_image_is_built_only_for_a_machine_that_is_to_be_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, states: dict[str, str], needed: bool
+) -> None:
+    """A newer Craton has other inputs for it: a cluster that is whole needs none of it."""
+    small = plan(masters=1, ingress=Ingress(kind="load-balancer"))
+    found = Listing("demo", **{f"demo-{name}": state for name, state in states.items()})
+    monkeypatch.setattr(LocalPlatform, "engine", found)
+    world = World(small, topology(small), ClusterDirectory(tmp_path), open_platform(small, None), cast(Any, None))
+    step = next(step for step in platform_steps(small, topology(small)) if step.id == "machines/image")
+    assert step.action.observe(StepContext(world, PATIENCE)).holds is not needed
