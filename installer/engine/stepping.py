@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -115,17 +116,26 @@ class StepRun:
 
     async def _with_retries(self) -> Ending:
         """Try until the deadline, as long as each error may pass."""
+        longest, before = 0.0, None
         for number in itertools.count(1):
             self.between_attempts = False
+            began = time.monotonic()
             try:
                 return await self._attempt()
             except InstallerError as error:
-                pause = self._next_pause(error, number)
+                pause, taken = self._next_pause(error, number), time.monotonic() - began
                 if pause is None:
+                    if before and taken < longest and self._is_cut_short(error):
+                        raise before from None  # whom the last attempt happened to ask is not what is wrong
                     raise
+                longest, before = max(longest, taken), error
                 self._announce(error, number + 1, pause)
             await asyncio.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
+
+    def _is_cut_short(self, error: InstallerError) -> bool:
+        """Whether the deadline ended the attempt; one that did not come back says more than those before it."""
+        return not self._remaining and not isinstance(error, OutlivedDeadlineError)
 
     def _next_pause(self, error: InstallerError, attempts: int) -> float | None:
         """Seconds until the attempt that follows after so many; None if none does.

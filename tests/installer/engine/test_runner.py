@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from installer.common.errors import ExitCode, InstallerError
+from installer.engine import context, stepping
 from installer.engine.context import Timing
 from installer.engine.events import EventType, Outcome, RunKind
 from installer.engine.journal import Journal, JournalError, Reader
@@ -172,6 +174,28 @@ def test_an_unexpected_exception_fails_the_step_and_not_the_engine(
     assert "engine.log" in shown["hint"]
     assert type(error).__name__ in caplog.text
     assert effects.present == {"b"}
+
+
+@pytest.mark.parametrize(("taken", "told"), [((9.0, 1.0), "dropped"), ((1.0, 9.0), "master-1")])
+def test_an_attempt_that_the_deadline_cuts_short_is_not_what_failed(
+    engine: Engine, effects: Effects, monkeypatch: pytest.MonkeyPatch, taken: tuple[float, float], told: str
+) -> None:
+    """It may ask others first: what they did not answer in no time is not what is wrong."""
+    now, left = [0.0], [*taken]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(context, "time", clock)
+    monkeypatch.setattr(stepping, "time", clock)
+
+    def body(_ctx: Context) -> None:
+        now[0] += left.pop(0)
+        if left:
+            raise InstallerError("run command", "the connection dropped", machine="master-3", retryable=True)
+        raise InstallerError("run command", "did not end within 0 s", machine="master-1")
+
+    engine.run([fake_step(effects, "a", applying=body, deadline=10.0)])
+    [failure] = engine.progress().failures
+    assert failure.error is not None
+    assert told in str(failure.error), failure.error
 
 
 def test_a_retryable_error_is_retried_from_the_observation_on(engine: Engine, effects: Effects) -> None:
