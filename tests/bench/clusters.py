@@ -11,10 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.craton import Craton
-from tests.doubles.machines import machine_image
+from tests.doubles.machines import free_subnet, machine_image
 
 DEADLINE = 1800.0
 """Seconds for one command on the cluster."""
+
+
+def planned(craton: Craton, cluster: str) -> Path:
+    """A plan of three masters, an infra node and a worker on this computer, without addons."""
+    path = craton.directory / f"{cluster}.yaml"
+    craton.run(
+        "new", "--yes", "--name", cluster, "--subdomain", "example.test", "--platform", "local", "--masters", "3",
+        "--workers", "1", "--ingress", "infra", "--infra", "1", "--machine-network", str(free_subnet(24)),
+        "--no-traefik", "--no-metrics-server", "--no-node-exporter", "--no-sign-in", "--no-console", "-o", str(path),
+    )  # fmt: skip
+    return path
 
 
 def measured(name: str, cluster: str, measure: Callable[[Craton], float], unit: str, goal: float) -> int:

@@ -24,10 +24,10 @@ from installer.operations import lookup
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Topology, topology
-from tests.bench.clusters import DEADLINE, measured
+from tests.bench.clusters import DEADLINE, measured, planned
 from tests.bench.critical_path import of_cluster
 from tests.craton import Craton
-from tests.doubles.machines import free_subnet, the_engine
+from tests.doubles.machines import the_engine
 
 T = TypeVar("T")
 GOAL = 0.95
@@ -140,12 +140,7 @@ def bench(craton: Craton) -> float:
     """How many times as long Craton takes from nothing to verified as the steps by hand."""
     artifacts = os.environ.get("CRATON_ARTIFACTS")
     from_here = ["--artifacts", artifacts] if artifacts else []
-    path = craton.directory / "kube.yaml"
-    craton.run(
-        "new", "--yes", "--name", "kube", "--subdomain", "example.test", "--platform", "local", "--masters", "3",
-        "--workers", "1", "--ingress", "infra", "--infra", "1", "--machine-network", str(free_subnet(24)),
-        "-o", str(path),
-    )  # fmt: skip
+    path = planned(craton, "kube")
     began, lost = time.monotonic(), stolen()
     done = subprocess.run(
         craton.argv("apply", str(path), "--yes", "--plain", *from_here),
