@@ -49,10 +49,10 @@ def killed_at(craton: Craton, record: int, *command: str) -> None:
 
 
 def killed_again_and_again(craton: Craton, *command: str) -> None:
-    """Five engines are killed on the way, the sixth comes to the end. `make crash` kills at each step."""
-    chance = random.Random(35)
-    for _ in range(5):
-        killed = craton.signalled(signal.SIGKILL, chance.randint(2, 4), chance.choice(("before", "after")))
+    """Three engines are killed on the way, the fourth comes to the end. `make crash` kills at each step."""
+    chance = random.Random(33)
+    for _ in range(3):
+        killed = craton.signalled(signal.SIGKILL, chance.randint(2, 7), chance.choice(("before", "after")))
         killed.run(*command, "--json", *SPEED, expect=8)
         assert craton.cluster()["state"] == "interrupted"
         command = ("resume", "demo")
