@@ -194,6 +194,12 @@ def _role_in_profile(place: Place) -> None:
     place.user.client("iam").delete_role(RoleName=place.user.profile())
 
 
+def _role_taken_twice(place: Place) -> None:
+    name = place.user.profile()
+    for _ in range(2):
+        place.user.client("iam").remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
+
+
 def _zone_with_records(place: Place) -> None:
     names = place.user.client("route53")
     zone = names.create_hosted_zone(Name="example.test", CallerReference="1")["HostedZone"]["Id"]
@@ -256,6 +262,7 @@ REFUSALS: tuple[tuple[str, str, Callable[[Place], object]], ...] = (
     ("ResourceInUse", f"{_BALANCING}API_DeleteTargetGroup.html", _used_target_group),
     ("DeleteConflict", f"{_IAM}API_DeleteInstanceProfile.html", _profile_with_role),
     ("DeleteConflict", f"{_IAM}API_DeleteRole.html", _role_in_profile),
+    ("NoSuchEntity", f"{_IAM}API_RemoveRoleFromInstanceProfile.html", _role_taken_twice),
     ("EntityAlreadyExists", f"{_IAM}API_CreateRole.html",
      lambda it: [it.user.profile() for _ in range(2)]),
     ("HostedZoneNotEmpty", f"{_NAMES}API_DeleteHostedZone.html", _zone_with_records),

@@ -1,73 +1,174 @@
-"""Every changing call to a cloud fails once in each way, in an install and a destroy: no twin, and nothing left."""
+"""Interrupted at every changing call to a cloud, in an install and a destroy: no twin, nothing left, nothing lost.
+
+In one story the engine is killed (-9) before and after each such call; in the others each fails once in one way.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import boto3
 
+from installer.common.errors import ExitCode
+from installer.engine.events import RunKind
+from installer.operations import pipeline
+from installer.plan.model import InstallPlan
 from tests.aws import clusters as aws_clusters
+from tests.bench.crash_story import ENDLESS, Outcome
 from tests.doubles.aws import environment as aws_environment
 from tests.doubles.aws import faults as aws_faults
 from tests.doubles.aws import server as aws_server
 from tests.doubles.aws.remains import keep, renew
 from tests.doubles.cloud import guest_agent
+from tests.doubles.cloud.clusters import CloudCluster, carry_out, machines, short
 from tests.doubles.cloud.stand_ins import StandIns
 from tests.doubles.gcp import environment as gcp_environment
 from tests.doubles.gcp import faults as gcp_faults
 from tests.doubles.gcp import server as gcp_server
+from tests.doubles.kill_points import Points, arm_calls_of_clouds
 from tests.gcp import clusters as gcp_clusters
 
-Story = tuple[str, bool]
-"""A fault, and whether the cluster has a load balancer."""
+_LIBRARIES = ("google.cloud.compute_v1", "googleapiclient.discovery", "google.oauth2.service_account")
+"""What engines would import one after the other, for seconds each."""
 
 
-def every_fault_of_aws() -> tuple[int, list[str]]:
-    """How many stories were played, and what went wrong in them."""
+@dataclass(frozen=True)
+class Cloud:
+    """One cloud's double. `cluster` makes an account without anything in it, and `living` tells its machines apart."""
+
+    name: str
+    environment: Callable[[Path], dict[str, str]]
+    cluster: Callable[[], CloudCluster]
+    plan: Callable[..., InstallPlan]
+    endure: Callable[..., None]
+    faults: tuple[Any, ...]
+    living: Callable[[], set[str]]
+
+
+@contextmanager
+def aws() -> Iterator[Cloud]:
     with aws_server.served() as (account, endpoint):
 
-        def play(story: Story) -> None:
+        def cluster() -> CloudCluster:
             renew(account)
             boto3.client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
             keep(account)
             account.machines = stand_ins = StandIns()
-            cluster = aws_clusters.Cluster(account, stand_ins)
-            aws_clusters.endure(cluster, aws_faults.Fault(story[0]), balancer=story[1])
+            return aws_clusters.Cluster(account, stand_ins)
 
-        return _played(aws_faults.Fault, lambda room: aws_environment.environment(endpoint, room), play)
+        def living() -> set[str]:
+            return {one.id for one in account.instances() if one.state in ("pending", "running")}
+
+        def environment(room: Path) -> dict[str, str]:
+            return aws_environment.environment(endpoint, room)
+
+        yield Cloud("AWS", environment, cluster, aws_clusters.plan, aws_clusters.endure, (*aws_faults.Fault,), living)
 
 
-def every_fault_of_gcp() -> tuple[int, list[str]]:
-    """How many stories were played, and what went wrong in them."""
+@contextmanager
+def gcp() -> Iterator[Cloud]:
     with gcp_server.served() as (project, endpoint):
 
-        def play(story: Story) -> None:
+        def cluster() -> CloudCluster:
             gcp_server.renew(project)
             project.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
             project.machines = stand_ins = StandIns(guest_agent.read)
-            cluster = gcp_clusters.Cluster(project, stand_ins)
-            gcp_clusters.endure(cluster, gcp_faults.Fault(story[0]), balancer=story[1])
+            return gcp_clusters.Cluster(project, stand_ins)
+
+        def endure(made: CloudCluster, fault: gcp_faults.Fault, *, balancer: bool) -> None:
+            assert isinstance(made, gcp_clusters.Cluster)
+            gcp_clusters.endure(made, fault, balancer=balancer)
             assert not project.refused, f"refused: {project.refused[0]}"
 
-        return _played(gcp_faults.Fault, lambda room: gcp_environment.environment(endpoint, room), play)
+        def living() -> set[str]:
+            return {str(one["id"]) for one in project.of("instances") if one["status"] != "STOPPING"}
+
+        def environment(room: Path) -> dict[str, str]:
+            return gcp_environment.environment(endpoint, room)
+
+        yield Cloud("Google Cloud", environment, cluster, gcp_clusters.plan, endure, (*gcp_faults.Fault,), living)
 
 
-def _played(
-    faults: Iterable[str], environment: Callable[[Path], dict[str, str]], play: Callable[[Story], None]
-) -> tuple[int, list[str]]:
-    played, wrong = 0, []
-    for fault in faults:
-        for balancer in (False, True):
-            with tempfile.TemporaryDirectory(prefix="craton-crash-") as room:
-                with patch.dict(os.environ, environment(Path(room)) | {"CRATON_HOME": f"{room}/home"}):
+CLOUDS = {"aws": aws, "gcp": gcp}
+
+
+@contextmanager
+def _room(cloud: Cloud) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="craton-crash-") as made:
+        room = Path(made)
+        with patch.dict(os.environ, cloud.environment(room) | {"CRATON_HOME": str(room / "home")}):
+            yield room
+
+
+def every_fault(name: str) -> Outcome:
+    """Clusters whose changing calls fail; nobody is killed, and a story counts as one point."""
+    told = Outcome()
+    with CLOUDS[name]() as cloud:
+        for fault in cloud.faults:
+            for balancer in (False, True):
+                with _room(cloud):
                     try:
-                        play((str(fault), balancer))
+                        cloud.endure(cloud.cluster(), fault, balancer=balancer)
                     except AssertionError as error:
                         ingress = "load balancer" if balancer else "infra nodes"
-                        wrong.append(f"{fault}, {ingress}: {str(error).strip().splitlines()[0]}")
-                played += 1
-    return played, wrong
+                        told.lost.append(f"{fault}, {ingress}: {str(error).strip().splitlines()[0]}")
+                told.points += 1
+    return told
+
+
+def every_call(name: str, balancer: bool, share: float = 1.0, seed: int = 0) -> Outcome:
+    """Install and destroy a cluster, with engines killed at all or a share of the points."""
+    with CLOUDS[name]() as cloud, _room(cloud) as room:
+        story = _Story(cloud, cloud.plan(balancer=balancer), room / "points", share, seed)
+        story.until_done(RunKind.INSTALL)
+        cluster, told = story.cluster, Outcome()
+        told.twins += [*cluster.twins(), *(set(cluster.stand_ins.names) - set(machines(story.plan)))]
+        told.lost += [*story.lost, *(set(machines(story.plan)) - set(cluster.stand_ins.names))]
+        story.until_done(RunKind.DESTROY)
+        told.orphans += cluster.remains()
+        told.points, told.kills = len(Points(story.points).tried()), story.kills
+        return told
+
+
+class _Story:
+    def __init__(self, cloud: Cloud, plan: InstallPlan, points: Path, share: float, seed: int) -> None:
+        self.cluster, self.plan, self.points = cloud.cluster(), plan, points
+        self.kills, self.lost = 0, list[str]()
+        self._cloud, self._how = cloud, (str(points), share, seed)
+
+    def until_done(self, kind: RunKind) -> None:
+        """Engine after engine, as a person would start them, until one isn't killed."""
+        context = multiprocessing.get_context("forkserver")  # this process has threads
+        context.set_forkserver_preload([__name__, *_LIBRARIES])
+        told = (kind, self.plan, dict(os.environ), *self._how)
+        while True:
+            engine = context.Process(target=_engine, args=told)
+            engine.start()
+            before = self._cloud.living()
+            engine.join()
+            if engine.exitcode != -9:
+                self.cluster.events = self.cluster.recorded()
+                assert engine.exitcode == ExitCode.DONE, f"{kind} exits with {engine.exitcode}: {self.cluster.failures}"
+                return
+            self.kills += 1
+            assert self.kills < ENDLESS, "the story comes to no end"
+            if kind is RunKind.INSTALL:
+                self.lost += [f"{one} is gone" for one in before - self._cloud.living()]
+
+
+def _engine(
+    kind: RunKind, plan: InstallPlan, environment: dict[str, str], points: str, share: float, seed: int
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    arm_calls_of_clouds(Points(Path(points), share, seed))
+    steps = short(plan) if kind is RunKind.INSTALL else pipeline.destroy_steps(plan)
+    os._exit(carry_out(plan, steps, kind))

@@ -15,6 +15,7 @@ from installer.operations import backup
 from installer.operations.restore import intend, restore
 from installer.plan.model import InstallPlan
 from installer.ssh.connection import Result
+from tests.bench.crash_story import Outcome
 from tests.doubles.masters import Master, Masters
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", masters=3, workers=1)
@@ -64,14 +65,15 @@ def interrupted(point: int | None) -> tuple[bool, tuple[object, ...]]:
         return reached, outcome(masters)
 
 
-def every_point() -> tuple[int, list[str]]:
-    """The number of points, and those after which another cluster came of it than without an interruption."""
+def every_point() -> Outcome:
+    """The points, and those after which another cluster came of it than without an interruption."""
     _, expected = interrupted(None)
-    wrong: list[str] = []
+    told = Outcome()
     for point in itertools.count():
         reached, found = interrupted(point)
         if not reached:
-            return point, wrong
+            told.points = told.kills = point
+            return told
         if found != expected:
-            wrong.append(f"restore interrupted at {point}: {found}")
+            told.lost.append(f"restore interrupted at {point}: {found}")
     raise AssertionError("the points never end")

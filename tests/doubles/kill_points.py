@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,8 @@ from installer.engine import process
 from installer.engine.journal import Journal
 from installer.operations import worker
 from installer.operations.assignment import Assignment
+from installer.platforms.aws import account as aws
+from installer.platforms.gcp import account as gcp
 from installer.platforms.local.engine import Engine as ContainerEngine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh.client import SSHConnection
@@ -30,6 +33,8 @@ from tests.doubles.fake_cloud.served import ServedCloud
 
 _LOOKS = ("hello", "machines", "machine", "list", "get", "entries", "options")
 """Requests of a rehearsal's site that change nothing of a cluster."""
+_ASKS = re.compile(r"(describe|get|list|batchGet|aggregatedList|test|wait|simulate)")
+"""How calls of clouds begin that change nothing."""
 _CHANGES = ("create", "create_machines", "delete")
 _WORDS = 4
 """Words of a command that tell its point from others."""
@@ -116,6 +121,13 @@ def _arm(points: Points) -> None:
     _wrap(ContainerEngine, "attempt", points, _container_call)
 
 
+def arm_calls_of_clouds(points: Points) -> None:
+    """From now on this process dies at a new point before and after a call that changes something in AWS or Google."""
+    _wrap(aws.Account, "ask", points, lambda _account, service, operation, **given: _call(service, operation, given))
+    _wrap(gcp.Account, "_compute", points, lambda _account, *asked: _call(*asked))
+    _wrap(gcp.Account, "_other", points, lambda _account, *asked: _call(*asked))
+
+
 def _wrap(owner: type, name: str, points: Points, named: Callable[..., list[str]]) -> None:
     real = getattr(owner, name)
 
@@ -153,6 +165,13 @@ def _site_call(_client: object, method: str, **arguments: Any) -> list[str]:
     if method in _LOOKS:
         return []
     return [f"site: {_step()} {method} {arguments.get('kind', '')} {arguments.get('name', '')}"]
+
+
+def _call(service: str, operation: str, *given: Any) -> list[str]:
+    if _ASKS.match(operation.rpartition(".")[2]):
+        return []
+    told = re.sub(r"'(requestId|fingerprint|etag)': '[^']*'|[0-9a-f]{8,}", "X", str(given))
+    return [f"cloud: {_step()} {service}.{operation} {zlib.crc32(told.encode()):x}"]
 
 
 def _cloud_call(method: str, given: Sequence[Any], named: dict[str, Any]) -> str:

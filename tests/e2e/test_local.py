@@ -19,7 +19,7 @@ from installer.steps.step import Phase
 from tests.craton import Craton
 from tests.doubles.local import bridge_mirror, local_plan, traces
 from tests.doubles.machines import CACHE, greets, machine_image, the_engine
-from tests.installer.engine.test_interrupted_anywhere import played
+from tests.installer.engine.test_interrupted_anywhere import PLAY, played
 from tests.patience import eventually
 
 
@@ -87,7 +87,7 @@ def test_an_install_comes_as_far_as_the_control_plane_and_faults_are_real_and_de
 
 
 def test_engines_that_are_killed_leave_no_twin_and_no_orphan_and_lose_nothing() -> None:
-    tried, faults = played("local", 0.03, 7)
+    tried, faults = played(PLAY, "local", 0.03, 7)
     assert tried > 0
     assert faults == "[]"
 

@@ -44,28 +44,19 @@ class Account(Protocol):
 
 @dataclass
 class CloudCluster:
-    """One cluster's runs, each with a platform and connections of its own, as a process of its own would have."""
+    """One cluster's runs, each as a process of its own would make it."""
 
     account: Account
     stand_ins: StandIns
     events: list[Event] = field(default_factory=list)
 
     def run(self, plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
-        directory = ClusterDirectory.of(plan.name)
-        ensure_key(directory)
-        platform = open_platform(plan)
-        world = World(plan, topology(plan), directory, platform, SSHConnections(platform.endpoint, directory))
         before = sum(1 for _ in self.recorded())
         self.account.calls.clear()
         self.account.changed.clear()
         try:
-            with Journal(directory.journal) as journal:
-                limits = platform.limits()
-                return asyncio.run(
-                    run(steps, world, journal, kind=kind, pace=SPEED, limits=limits, timing=TIMING, stop=Stop())
-                )
+            return carry_out(plan, steps, kind)
         finally:
-            world.close()
             self.events = self.recorded()[before:]
 
     def install(self, plan: InstallPlan) -> ExitCode:
@@ -92,6 +83,22 @@ class CloudCluster:
     @property
     def failures(self) -> str:
         return "\n".join(str((event.step, event.data)) for event in self.events if event.data.get("state") == "failed")
+
+
+def carry_out(plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
+    """One run of the real engine, with a platform and connections of its own."""
+    directory = ClusterDirectory.of(plan.name)
+    ensure_key(directory)
+    platform = open_platform(plan)
+    world = World(plan, topology(plan), directory, platform, SSHConnections(platform.endpoint, directory))
+    try:
+        with Journal(directory.journal) as journal:
+            limits = platform.limits()
+            return asyncio.run(
+                run(steps, world, journal, kind=kind, pace=SPEED, limits=limits, timing=TIMING, stop=Stop())
+            )
+    finally:
+        world.close()
 
 
 def short(plan: InstallPlan) -> tuple[Step, ...]:

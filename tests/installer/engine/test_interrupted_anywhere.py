@@ -12,15 +12,21 @@ from tests.patience import PATIENCE
 
 PLAY = """
 import sys
-from tests.bench import crash
-story, tried = crash.notify(getattr(crash, sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
-print(tried, story.faults)
+from tests.bench import crash_story, crash_worlds
+found = crash_story.play(getattr(crash_worlds, sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+print(found.points, found.faults)
+"""
+CALL = """
+import sys
+from tests.bench import crash_clouds
+found = crash_clouds.every_call(sys.argv[1], False, float(sys.argv[2]), int(sys.argv[3]))
+print(found.points, found.faults)
 """
 
 
-def played(world: str, share: float, seed: int) -> tuple[int, str]:
+def played(story: str, world: str, share: float, seed: int) -> tuple[int, str]:
     """How many points were tried, and the faults. In a process of its own: what is forked must have one thread."""
-    command = [sys.executable, "-c", PLAY, world, str(share), str(seed)]
+    command = [sys.executable, "-c", story, world, str(share), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     tried, _, faults = done.stdout.strip().partition(" ")
@@ -29,12 +35,20 @@ def played(world: str, share: float, seed: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize(("world", "share", "seed"), [("rehearsal", 0.01, 3), ("cloud", 0.01, 1)])
 def test_nothing_is_made_twice_left_or_lost(world: str, share: float, seed: int) -> None:
-    tried, faults = played(world, share, seed)
+    tried, faults = played(PLAY, world, share, seed)
+    assert tried > 0
+    assert faults == "[]"
+
+
+@pytest.mark.needs("low ports")
+@pytest.mark.parametrize(("cloud", "seed"), [("aws", 1), ("gcp", 1)])
+def test_a_clouds_call_around_which_an_engine_is_killed_makes_no_twin_and_leaves_nothing(cloud: str, seed: int) -> None:
+    tried, faults = played(CALL, cloud, 0.03, seed)
     assert tried > 0
     assert faults == "[]"
 
 
 def test_a_restore_of_etcd_that_is_interrupted_at_any_command_is_completed_by_the_same_command() -> None:
-    tried, wrong = every_point()
-    assert tried > 20
-    assert wrong == []
+    found = every_point()
+    assert found.points > 20
+    assert found.lost == []

@@ -134,6 +134,15 @@ def _balancers(account: Account, call: Call) -> Iterator[tuple[str, tuple[str, .
         yield arn, subnets
 
 
+@refuses("iam:RemoveRoleFromInstanceProfile")
+def check_role_of_profile(account: Account, call: Call) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_RemoveRoleFromInstanceProfile.html: NoSuchEntity."""
+    profile, role = call.params["InstanceProfileName"], call.params["RoleName"]
+    found = next((one for one in account.store("iam").instance_profiles.values() if one.name == profile), None)
+    if found is not None and all(one.name != role for one in found.roles):
+        raise Refused("NoSuchEntity", f"Role {role} in Instance Profile {profile} cannot be found.", 404)
+
+
 def _interfaces(account: Account, call: Call) -> list[Any]:
     return list(account.store("ec2", call.region).enis.values())
 
