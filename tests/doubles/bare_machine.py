@@ -15,37 +15,39 @@ from tests.needs import require
 from tests.patience import PATIENCE
 
 _STAND_INS = Path(__file__).parent / "stand_ins"
-_SETUP = r"""
+_OWN = r"""
 set -eu
-cd "$1"
 mount -t tmpfs tmpfs "$1"
 cd "$1"
+[ -z "$3" ] || tar -x -p --xattrs --xattrs-include='*' -f "$3"
 for top in etc var usr; do
     mkdir -p "up/$top" "work/$top"
     mount -t overlay overlay -o "lowerdir=/$top,upperdir=$1/up/$top,workdir=$1/work/$top" "/$top"
 done
-mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /opt
-mount -t tmpfs tmpfs /root
-mount -t tmpfs tmpfs /usr/local
-mkdir /usr/local/bin /usr/local/sbin
-mount -t tmpfs tmpfs /sys/module
-mount -t tmpfs tmpfs /proc/sys/net
+for place in run opt root usr/local sys/module proc/sys/net; do
+    mkdir -p "own/$place"
+    mount --bind "own/$place" "/$place"
+done
 for setting in vm/overcommit_memory=0 vm/panic_on_oom=0 kernel/panic=0 kernel/panic_on_oops=0 \
     kernel/keys/root_maxkeys=200 kernel/keys/root_maxbytes=20000; do
-    mkdir -p "$1/settings/$(dirname "${setting%=*}")"
-    echo "${setting#*=}" >"$1/settings/${setting%=*}"
-    mount --bind "$1/settings/${setting%=*}" "/proc/sys/${setting%=*}"
+    file=own/settings/${setting%=*}
+    [ -e "$file" ] || { mkdir -p "${file%/*}" && echo "${setting#*=}" >"$file"; }
+    mount --bind "$file" "/proc/sys/${setting%=*}"
 done
+for list in modules swaps; do
+    : >>"own/$list"
+    [ ! -e "/proc/$list" ] || mount --bind "own/$list" "/proc/$list"
+done
+"""
+"""All that is a machine's own is in the directory $1. It goes on from the archive $3, unless that is empty."""
+_FURNISH = r"""
+mkdir -p /usr/local/bin /usr/local/sbin
 mkdir -p /proc/sys/net/ipv4 /proc/sys/net/bridge /run/systemd/system /run/stand-in
 echo 0 >/proc/sys/net/ipv4/ip_forward
 echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
 echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables
 mkdir /sys/module/vxlan
-: >"$1/modules"
-printf 'Filename Type Size Used Priority\n/var/swap.img file 2097148 0 -2\n' >"$1/swaps"
-[ ! -e /proc/modules ] || mount --bind "$1/modules" /proc/modules
-mount --bind "$1/swaps" /proc/swaps
+printf 'Filename Type Size Used Priority\n/var/swap.img file 2097148 0 -2\n' >/proc/swaps
 rm -rf /usr/bin/containerd* /usr/bin/ctr /usr/bin/runc /usr/sbin/runc /usr/lib/cni /etc/containerd /etc/cni \
     /usr/bin/kube* /var/lib/containerd /var/lib/kubelet /var/lib/craton /etc/kubernetes \
     /usr/sbin/conntrack /usr/bin/conntrack /usr/bin/socat /usr/sbin/haproxy /etc/haproxy \
@@ -68,15 +70,16 @@ printf 'UUID=1 / ext4 defaults 0 1\n/var/swap.img none swap sw 0 0\n' >/etc/fsta
 : >/var/swap.img
 cat >/usr/local/sbin/craton-node
 chmod 755 /usr/local/sbin/craton-node
-echo ready
-exec sleep 3600
 """
-"""$1 is an empty directory, $2 that of the stand-ins; craton-node is on stdin."""
+"""$2 is the directory of the stand-ins; craton-node is on stdin."""
+_STAY = "echo ready; exec sleep 3600"
+_KEEP = 'cd "$1" && tar -c --format=posix --xattrs --xattrs-include="*" up own >"$2"'
 
 
 @dataclass
 class BareMachine:
     process: subprocess.Popen[str]
+    directory: Path
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Run a command as the machine's root; it and its children are a process group of their own."""
@@ -109,6 +112,11 @@ class BareMachine:
             place = f"/usr/local/sbin/{path.name}"
             self.run("sh", "-euc", f"cat >{place}; chmod 755 {place}", stdin=path.read_text())
 
+    def keep(self, archive: Path) -> None:
+        """Write all that is this machine's own to a file, from which others begin."""
+        kept = self.run("sh", "-c", _KEEP, "sh", str(self.directory), str(archive))
+        assert kept.returncode == 0, kept.stderr
+
     def state(self) -> str:
         """All that preparing may change: files with mode, owner and content, links, swap, modules and settings."""
         return self.sh(_STATE)
@@ -131,21 +139,24 @@ sort -u /run/stand-in/active 2>/dev/null || :
 
 
 @contextmanager
-def bare_machine(directory: Path) -> Iterator[BareMachine]:
-    """A machine that lasts as long as the context. It needs root."""
+def bare_machine(directory: Path, kept: Path | None = None) -> Iterator[BareMachine]:
+    """A machine that lasts as long as the context, and begins as the one whose archive is `kept`. It needs root."""
     require("private files")
     directory.mkdir(parents=True, exist_ok=True)
+    script = _OWN + ("" if kept else _FURNISH) + _STAY
     process = subprocess.Popen(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SETUP, "sh", str(directory), str(_STAND_INS)],
+        ["unshare", "--mount", "--propagation", "private",
+         "sh", "-c", script, "sh", str(directory), str(_STAND_INS), str(kept or "")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stdin
         assert process.stdout
-        process.stdin.write(source())
+        if not kept:
+            process.stdin.write(source())
         process.stdin.close()
         assert process.stdout.readline() == "ready\n", "a private overlay could not be made"
-        yield BareMachine(process)
+        yield BareMachine(process, directory)
     finally:
         process.kill()
         process.wait(PATIENCE)

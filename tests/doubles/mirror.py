@@ -60,6 +60,14 @@ class Mirror:
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.address}:{self.port}"
 
+    def reset(self, files: Mapping[str, bytes]) -> None:
+        """Have these files, forget what was asked and told, and let go of whom it keeps waiting."""
+        self.over.set()
+        self.over = threading.Event()
+        self.files, self.ranges, self.challenge = dict(files), True, ""
+        for kept in (self.asked, self.faults, self.moved):
+            kept.clear()
+
     def requests(self, path: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.path == path]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from installer.artifacts.catalogue import read_sums, wanted
 from installer.node.configuration import configuration
@@ -52,15 +53,50 @@ class Bench:
         return ended.stdout.splitlines()
 
 
+Begin = Callable[[Bench], object]
+"""What is done on a machine before a test begins: a function of a module, which is one thing for all tests."""
+
+
 def path_of(name: str) -> str:
     return next(artifact.path for artifact in wanted(PLAN, "amd64") if artifact.name == name)
 
 
-@contextmanager
-def node_bench(directory: Path) -> Iterator[Bench]:
-    with running_mirror(published(PLAN)) as mirror, bare_machine(directory) as box:
+class Benches:
+    """Machines beside one mirror. What several of them begin with is done once, and kept for the others."""
+
+    def __init__(self, mirror: Mirror, directory: Path) -> None:
+        self._files, self._mirror, self._directory = dict(mirror.files), mirror, directory
         plan = PLAN.model_copy(update={"artifacts": Artifacts(mirror=mirror.url)})
-        plan = plan.model_copy(update={"artifacts": Artifacts(mirror=mirror.url, sums=read_sums(plan))})
-        mirror.asked.clear()
-        machine = topology(plan).machines[0].name
-        yield Bench(box, mirror, plan, configuration(plan, topology(plan), machine))
+        self._plan = plan.model_copy(update={"artifacts": Artifacts(mirror=mirror.url, sums=read_sums(plan))})
+        machine = topology(self._plan).machines[0].name
+        self._text = configuration(self._plan, topology(self._plan), machine)
+        self._kept: dict[tuple[Begin, ...], Path] = {}
+
+    @contextmanager
+    def begun(self, *begin: Begin) -> Iterator[Bench]:
+        """A bare machine of its own on which all of `begin` was done, beside the mirror as it was at first."""
+        with self._machine(self._archive(begin)) as bench:
+            yield bench
+
+    def _archive(self, begin: tuple[Begin, ...]) -> Path:
+        if begin not in self._kept:
+            before = self._archive(begin[:-1]) if begin else None
+            archive = self._directory / f"{len(self._kept)}.tar"
+            with self._machine(before) as bench:
+                for last in begin[-1:]:
+                    last(bench)
+                bench.box.keep(archive)
+            self._kept[begin] = archive
+        return self._kept[begin]
+
+    @contextmanager
+    def _machine(self, archive: Path | None) -> Iterator[Bench]:
+        with TemporaryDirectory(dir=self._directory) as own, bare_machine(Path(own), archive) as box:
+            self._mirror.reset(self._files)
+            yield Bench(box, self._mirror, self._plan, self._text)
+
+
+@contextmanager
+def node_benches(directory: Path) -> Iterator[Benches]:
+    with running_mirror(published(PLAN)) as mirror:
+        yield Benches(mirror, directory)

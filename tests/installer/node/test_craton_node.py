@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,17 +16,10 @@ import pytest
 from installer.node.configuration import configuration_sum
 from installer.node.program import source
 from tests.doubles.mirror import script
-from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
+from tests.doubles.node_bench import PLAN, Bench, path_of
 from tests.patience import PATIENCE
 
 STAGES = 13
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("no_proxy", "*")
-    with node_bench(tmp_path / "box") as bench:
-        yield bench
 
 
 @pytest.mark.needs("shellcheck")
@@ -87,9 +79,8 @@ PREPARED = {
 """What a script says on a prepared machine."""
 
 
-def test_what_a_prepared_machine_has(bench: Bench) -> None:
-    bench.prepared()
-    assert {script: bench.box.sh(script).strip() for script in PREPARED} == PREPARED
+def test_what_a_prepared_machine_has(ready: Bench) -> None:
+    assert {script: ready.box.sh(script).strip() for script in PREPARED} == PREPARED
 
 
 def test_a_container_keeps_the_settings_of_its_hosts_kernel(bench: Bench) -> None:
@@ -99,24 +90,22 @@ def test_a_container_keeps_the_settings_of_its_hosts_kernel(bench: Bench) -> Non
     assert "kernel" not in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
 
 
-def test_a_unit_that_others_could_read_is_closed_without_a_restart(bench: Bench) -> None:
-    bench.prepared()
+def test_a_unit_that_others_could_read_is_closed_without_a_restart(ready: Bench) -> None:
     unit = "/etc/systemd/system/kubelet.service"
-    bench.box.sh(f"chmod 644 {unit}")
-    said = bench.prepared()
+    ready.box.sh(f"chmod 644 {unit}")
+    said = ready.prepared()
     assert f"chmod 600 {unit}" in said
     assert "start kubelet.service" not in said
-    assert bench.box.sh(f"stat -c %a {unit}") == "600\n"
+    assert ready.box.sh(f"stat -c %a {unit}") == "600\n"
 
 
-def test_preparing_again_changes_nothing_and_says_so(bench: Bench) -> None:
-    bench.prepared()
-    before, asked = bench.box.state(), len(bench.mirror.asked)
-    again = bench.prepared()
+def test_preparing_again_changes_nothing_and_says_so(ready: Bench) -> None:
+    before, asked = ready.box.state(), len(ready.mirror.asked)
+    again = ready.prepared()
     assert again.splitlines().count("unchanged") == STAGES
     assert again.splitlines()[-1].startswith("unchanged: ")
-    assert bench.box.state() == before
-    assert len(bench.mirror.asked) == asked
+    assert ready.box.state() == before
+    assert len(ready.mirror.asked) == asked
 
 
 def test_undo_leaves_the_machine_as_before(bench: Bench) -> None:
@@ -211,40 +200,37 @@ def test_what_was_there_before_is_put_back(bench: Bench) -> None:
     assert box.state() == before
 
 
-def test_what_others_changed_since_is_left_and_named(bench: Bench) -> None:
-    bench.prepared()
-    bench.box.sh(
+def test_what_others_changed_since_is_left_and_named(ready: Bench) -> None:
+    ready.box.sh(
         "echo 'mine = 1' >>/etc/sysctl.d/99-zz-craton.conf; echo x >/opt/cni/bin/mine; rm /etc/crictl.yaml;"
         "echo '10.9.9.9 later' >>/etc/hosts; : >/run/stand-in/busy-overlay; echo stand-in >/run/stand-in/needs-socat"
     )
-    assert {line for line in bench.undone() if line.startswith("left ")} == {
+    assert {line for line in ready.undone() if line.startswith("left ")} == {
         "left file /etc/sysctl.d/99-zz-craton.conf it was changed since",
         "left directory /opt/cni/bin it is not empty",
         "left directory /opt/cni it is not empty",
         "left module overlay it is in use, and goes with the next restart",
         "left package socat needed by stand-in",
     }
-    assert bench.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine\n10.9.9.9 later\n"
-    assert "mine = 1" in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
-    bench.box.sh("rm /opt/cni/bin/mine")
-    assert "removed directory /opt/cni/bin" in bench.undone(), "what was left stays on record"
-    assert "holds the record" in bench.box.node("release").stdout
+    assert ready.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine\n10.9.9.9 later\n"
+    assert "mine = 1" in ready.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
+    ready.box.sh("rm /opt/cni/bin/mine")
+    assert "removed directory /opt/cni/bin" in ready.undone(), "what was left stays on record"
+    assert "holds the record" in ready.box.node("release").stdout
 
 
-def test_a_file_that_the_user_changed_is_kept_before_it_is_written_again(bench: Bench) -> None:
-    bench.prepared()
-    bench.box.sh("echo mine >/etc/containerd/config.toml")
-    assert "write /etc/containerd/config.toml" in bench.prepared()
-    assert "removed change /etc/containerd/config.toml" in bench.undone()
-    assert bench.box.sh("cat /etc/containerd/config.toml") == "mine\n"
+def test_a_file_that_the_user_changed_is_kept_before_it_is_written_again(ready: Bench) -> None:
+    ready.box.sh("echo mine >/etc/containerd/config.toml")
+    assert "write /etc/containerd/config.toml" in ready.prepared()
+    assert "removed change /etc/containerd/config.toml" in ready.undone()
+    assert ready.box.sh("cat /etc/containerd/config.toml") == "mine\n"
 
 
-def test_a_machine_that_changed_since_is_not_prepared_any_more(bench: Bench) -> None:
-    bench.prepared()
-    bench.box.sh("swapon /var/swap.img")
-    assert bench.box.status()["prepared"] == ""
-    assert "swapoff /var/swap.img" in bench.prepared()
-    assert bench.box.status()["prepared"] == PLAN.kubernetes
+def test_a_machine_that_changed_since_is_not_prepared_any_more(ready: Bench) -> None:
+    ready.box.sh("swapon /var/swap.img")
+    assert ready.box.status()["prepared"] == ""
+    assert "swapoff /var/swap.img" in ready.prepared()
+    assert ready.box.status()["prepared"] == PLAN.kubernetes
 
 
 def test_swap_that_a_service_makes_is_kept_off(bench: Bench) -> None:
@@ -312,50 +298,46 @@ def test_debians_cni_plugins_are_linked(bench: Bench) -> None:
     assert "removed link /opt/cni/bin/bridge" in bench.undone()
 
 
-def test_a_new_plan_is_followed(bench: Bench) -> None:
-    bench.prepared()
-    newer = bench.with_lines("HOST='10.10.0.102 demo-worker-2'")
+def test_a_new_plan_is_followed(ready: Bench) -> None:
+    newer = ready.with_lines("HOST='10.10.0.102 demo-worker-2'")
     said = newer.prepared()
     assert "edit /etc/hosts" in said
     assert said.splitlines().count("unchanged") == STAGES - 1
-    assert bench.box.status()["configuration"] == configuration_sum(newer.text)
-    bench.undone()
-    assert bench.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine"
+    assert ready.box.status()["configuration"] == configuration_sum(newer.text)
+    ready.undone()
+    assert ready.box.sh("cat /etc/hosts") == "127.0.0.1 localhost\n10.1.1.1 mine"
 
 
-def test_a_machine_that_is_no_master_knows_its_own_name(bench: Bench) -> None:
-    bench.prepared()
-    other = bench.with_lines("MACHINE='demo-worker-1'", "ADDRESS='10.10.0.101'")
+def test_a_machine_that_is_no_master_knows_its_own_name(ready: Bench) -> None:
+    other = ready.with_lines("MACHINE='demo-worker-1'", "ADDRESS='10.10.0.101'")
     assert other.box.node("hosts", stdin=other.text).returncode == 0
-    hosts = bench.box.sh("cat /etc/hosts").splitlines()
+    hosts = ready.box.sh("cat /etc/hosts").splitlines()
     assert hosts.count("10.10.0.101 demo-worker-1") == 1
     assert hosts.count("10.10.0.11 demo-master-1") == 1
 
 
-def test_the_names_alone_are_renewed(bench: Bench) -> None:
-    bench.prepared()
-    newer = bench.with_lines("HOST='10.10.0.102 demo-worker-2'")
+def test_the_names_alone_are_renewed(ready: Bench) -> None:
+    newer = ready.with_lines("HOST='10.10.0.102 demo-worker-2'")
     assert newer.box.node("hosts", stdin=newer.text).returncode == 0
-    assert "10.10.0.102 demo-worker-2" in bench.box.sh("cat /etc/hosts")
+    assert "10.10.0.102 demo-worker-2" in ready.box.sh("cat /etc/hosts")
 
 
-def test_a_kubelet_that_runs_is_restarted_for_a_new_binary_and_for_no_other(bench: Bench) -> None:
+def test_a_kubelet_that_runs_is_restarted_for_a_new_binary_and_for_no_other(ready: Bench) -> None:
     def starts() -> int:
-        return int(bench.box.sh("grep -c 'start kubelet.service' /run/stand-in/systemctl.log"))
+        return int(ready.box.sh("grep -c 'start kubelet.service' /run/stand-in/systemctl.log"))
 
-    bench.prepared()
     assert starts() == 1
-    text = bench.text
+    text = ready.text
     for name, more in (("kubectl", 0), ("kubelet", 1)):
         newer = script(f"echo a newer {name}")
-        bench.mirror.files[path_of(name)] = newer
+        ready.mirror.files[path_of(name)] = newer
         found = hashlib.sha256(newer).hexdigest()
         path = re.escape(path_of(name))
         text = re.sub(rf"({path}) [0-9a-f]{{64}}", rf"\1 {found}", text)
         before = starts()
-        replace(bench, text=text).prepared()
+        replace(ready, text=text).prepared()
         assert starts() == before + more
-        assert f"a newer {name}" in bench.box.sh(f"cat /usr/local/bin/{name}")
+        assert f"a newer {name}" in ready.box.sh(f"cat /usr/local/bin/{name}")
 
 
 def test_a_proxy_comes_and_goes_with_the_plan(bench: Bench) -> None:

@@ -6,13 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from installer.node.configuration import configuration
 from installer.plan.topology import topology
-from tests.doubles.node_bench import Bench, node_bench
+from tests.doubles.node_bench import Bench, Benches
 from tests.patience import PATIENCE
 
 NAME = "demo-k8s.example.test"
@@ -21,11 +20,21 @@ UNIT = "craton-api-proxy.service"
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(benches: Benches) -> Iterator[Bench]:
     """A bare machine that is to be the worker of a cluster with three masters."""
-    monkeypatch.setenv("no_proxy", "*")
-    with node_bench(tmp_path / "box") as bench:
+    with benches.begun() as bench:
         yield with_masters(bench, 3)
+
+
+@pytest.fixture
+def ready(benches: Benches) -> Iterator[Bench]:
+    """The worker, prepared."""
+    with benches.begun(with_proxy) as bench:
+        yield with_masters(bench, 3)
+
+
+def with_proxy(bench: Bench) -> None:
+    with_masters(bench, 3).prepared()
 
 
 def with_masters(bench: Bench, masters: int) -> Bench:
@@ -66,12 +75,11 @@ def test_haproxy_of_the_machines_own_goes_on_as_it_was(bench: Bench) -> None:
     assert bench.box.state() == before
 
 
-def test_a_proxy_that_does_not_run_is_started_again(bench: Bench) -> None:
-    bench.prepared()
-    bench.box.sh(f"systemctl stop {UNIT}")
-    assert bench.box.status()["prepared"] == ""
-    assert f"start {UNIT}" in bench.prepared().splitlines()
-    assert bench.box.status()["prepared"] == bench.plan.kubernetes
+def test_a_proxy_that_does_not_run_is_started_again(ready: Bench) -> None:
+    ready.box.sh(f"systemctl stop {UNIT}")
+    assert ready.box.status()["prepared"] == ""
+    assert f"start {UNIT}" in ready.prepared().splitlines()
+    assert ready.box.status()["prepared"] == ready.plan.kubernetes
 
 
 def test_where_haproxy_cannot_be_had_the_name_leads_to_every_master_until_it_can(bench: Bench) -> None:
@@ -88,17 +96,16 @@ def test_where_haproxy_cannot_be_had_the_name_leads_to_every_master_until_it_can
     assert addresses(bench) == ["127.0.0.1"]
 
 
-def test_the_proxy_follows_the_masters_of_the_plan_and_goes_where_one_is_left(bench: Bench) -> None:
-    bench.prepared()
-    with_masters(bench, 5).prepared()
-    assert servers(bench)[-1] == "10.10.0.15:6443"
-    said = with_masters(bench, 1).prepared().splitlines()
+def test_the_proxy_follows_the_masters_of_the_plan_and_goes_where_one_is_left(ready: Bench) -> None:
+    with_masters(ready, 5).prepared()
+    assert servers(ready)[-1] == "10.10.0.15:6443"
+    said = with_masters(ready, 1).prepared().splitlines()
     assert said.index("edit /etc/hosts") < said.index(f"stop {UNIT}")
-    assert addresses(bench) == ["10.10.0.11"]
-    assert bench.box.run("systemctl", "is-active", UNIT).stdout.strip() == "inactive"
-    assert bench.box.sh("ls /etc/craton 2>/dev/null || :") == ""
-    bench.prepared()
-    assert addresses(bench) == ["127.0.0.1"]
+    assert addresses(ready) == ["10.10.0.11"]
+    assert ready.box.run("systemctl", "is-active", UNIT).stdout.strip() == "inactive"
+    assert ready.box.sh("ls /etc/craton 2>/dev/null || :") == ""
+    ready.prepared()
+    assert addresses(ready) == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("change", ["install haproxy", f"write /etc/systemd/system/{UNIT}", f"start {UNIT}"])

@@ -12,7 +12,6 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +20,7 @@ from installer.node import machine_certificates
 from installer.ssh.connection import Result
 from tests.doubles.bare_machine import BareMachine
 from tests.doubles.certificates import make
-from tests.doubles.node_bench import PLAN, Bench, node_bench
+from tests.doubles.node_bench import PLAN, Bench, Benches
 from tests.patience import PATIENCE
 
 INIT = """\
@@ -48,26 +47,43 @@ PAYLOADS = {"init": INIT, "join": JOIN}
 IMAGE_OF_NEXT = "registry.k8s.io/pause:3.99"
 
 
+def with_stand_ins(bench: Bench) -> None:
+    bench.box.add_cluster()
+
+
+def as_master(bench: Bench) -> None:
+    says(bench.box, "init", stdin=INIT)
+
+
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(benches: Benches) -> Iterator[Bench]:
     """A machine that is yet to be prepared, and the stand-ins."""
-    monkeypatch.setenv("no_proxy", "*")
-    with node_bench(tmp_path / "box") as bench:
-        bench.box.add_cluster()
+    with benches.begun(with_stand_ins) as bench:
         yield bench
 
 
 @pytest.fixture
-def box(bench: Bench) -> BareMachine:
-    """A prepared machine."""
-    bench.prepared()
-    return bench.box
+def ready(benches: Benches) -> Iterator[Bench]:
+    with benches.begun(with_stand_ins, Bench.prepared) as bench:
+        yield bench
 
 
 @pytest.fixture
-def master(box: BareMachine) -> BareMachine:
-    says(box, "init", stdin=INIT)
-    return box
+def member(benches: Benches) -> Iterator[Bench]:
+    """A prepared machine that is a master."""
+    with benches.begun(with_stand_ins, Bench.prepared, as_master) as bench:
+        yield bench
+
+
+@pytest.fixture
+def box(ready: Bench) -> BareMachine:
+    """A prepared machine."""
+    return ready.box
+
+
+@pytest.fixture
+def master(member: Bench) -> BareMachine:
+    return member.box
 
 
 def says(box: BareMachine, *words: str, stdin: str = "") -> str:
@@ -218,11 +234,9 @@ def test_the_kubelet_runs_alone_until_it_is_a_nodes_and_again_after(box: BareMac
     assert condition(box)["kubelet"] == "ok"
 
 
-def test_preparing_a_node_again_leaves_its_kubelet_a_nodes(bench: Bench) -> None:
-    bench.prepared()
-    says(bench.box, "init", stdin=INIT)
-    assert bench.prepared().splitlines()[-1].startswith("unchanged: ")
-    assert bench.box.sh("ls /var/lib/craton/kubelet-standalone.env 2>/dev/null || :") == ""
+def test_preparing_a_node_again_leaves_its_kubelet_a_nodes(member: Bench) -> None:
+    assert member.prepared().splitlines()[-1].startswith("unchanged: ")
+    assert member.box.sh("ls /var/lib/craton/kubelet-standalone.env 2>/dev/null || :") == ""
 
 
 def test_a_survey_is_status_and_condition_in_one_go(master: BareMachine) -> None:
@@ -271,14 +285,21 @@ def reviewed(bench: Bench, digests: dict[str, str] = REVIEWED) -> Bench:
     return found
 
 
+@pytest.fixture
+def known(benches: Benches) -> Iterator[Bench]:
+    """A machine that was prepared with all `REVIEWED` digests."""
+    with benches.begun(with_stand_ins, reviewed) as bench:
+        yield bench
+
+
 def digests(box: BareMachine) -> dict[str, str]:
     """To which image each name leads, the last that it was given."""
     lines = box.sh("grep -v @ /run/stand-in/digests 2>/dev/null || :").splitlines()
     return dict(line.split(" ", 1) for line in lines)
 
 
-def test_images_are_pulled_by_their_digests_and_named_as_kubeadm_names_them(bench: Bench) -> None:
-    box = reviewed(bench).box
+def test_images_are_pulled_by_their_digests_and_named_as_kubeadm_names_them(known: Bench) -> None:
+    box = known.box
     said = says(box, "join", stdin=JOIN)
     assert f"image 3 of 3 {COREDNS}" in said, "what may run here is pulled, whether kubeadm names it or not"
     assert digests(box) == REVIEWED
@@ -287,23 +308,23 @@ def test_images_are_pulled_by_their_digests_and_named_as_kubeadm_names_them(benc
     assert f"{COREDNS} io.cri-containerd.pinned=pinned" in box.sh("cat /run/stand-in/labels")
 
 
-def test_an_image_that_has_the_name_and_not_the_digest_is_replaced(bench: Bench) -> None:
-    box = reviewed(bench).box
+def test_an_image_that_has_the_name_and_not_the_digest_is_replaced(known: Bench) -> None:
+    box = known.box
     box.sh(f"echo {PROXY} >/run/stand-in/images; echo '{PROXY} sha256:of-somebody' >/run/stand-in/digests")
     says(box, "join", stdin=JOIN)
     assert digests(box) == REVIEWED
 
 
-def test_an_image_that_is_here_with_its_digest_is_not_pulled(bench: Bench) -> None:
-    box = reviewed(bench).box
+def test_an_image_that_is_here_with_its_digest_is_not_pulled(known: Bench) -> None:
+    box = known.box
     for name, digest in REVIEWED.items():
         box.sh(f"echo {name} >>/run/stand-in/images; echo '{name} {digest}' >>/run/stand-in/digests")
     assert says(box, "join", stdin=JOIN).splitlines()[0] == "stage 1 1 kubeadm join"
     assert f"{PAUSE} io.cri-containerd.pinned=pinned" in box.sh("cat /run/stand-in/labels")
 
 
-def test_nothing_else_is_taken_for_an_image_whose_digest_is_gone(bench: Bench) -> None:
-    box = reviewed(bench).box
+def test_nothing_else_is_taken_for_an_image_whose_digest_is_gone(known: Bench) -> None:
+    box = known.box
     box.sh(f"echo registry.k8s.io/kube-proxy@{REVIEWED[PROXY]} >/run/stand-in/no-image")
     failed = box.node("join", stdin=JOIN)
     assert failed.returncode == 69
@@ -318,11 +339,11 @@ def test_an_image_that_nobody_reviewed_is_pulled_by_its_tag_and_the_log_says_so(
     assert digests(box)[PAUSE] == "sha256:of-today"
 
 
-def test_an_upgrade_takes_the_digests_of_its_own_release(bench: Bench) -> None:
-    box = reviewed(bench).box
+def test_an_upgrade_takes_the_digests_of_its_own_release(known: Bench) -> None:
+    box = known.box
     says(box, "join", stdin=JOIN)
     new = {PROXY: f"sha256:{'7' * 64}"}
-    later = bench.with_lines(*(f"DIGEST='{name} {digest}'" for name, digest in new.items()))
+    later = known.with_lines(*(f"DIGEST='{name} {digest}'" for name, digest in new.items()))
     says(box, "upgrade", "node", stdin=later.text)
     assert digests(box) == REVIEWED | new
     labels = box.sh("cat /run/stand-in/labels").splitlines()
@@ -484,9 +505,8 @@ def test_an_addon_is_applied_by_the_server_under_cratons_name(master: BareMachin
 
 
 @pytest.mark.parametrize("killed", ["", "kubelet"])
-def test_a_machine_leaves_its_cluster_and_is_as_it_was_prepared(bench: Bench, killed: str) -> None:
-    bench.prepared()
-    box = bench.box
+def test_a_machine_leaves_its_cluster_and_is_as_it_was_prepared(ready: Bench, killed: str) -> None:
+    box = ready.box
     box.sh("mkdir -p /var/lib/kubelet")  # as any kubelet does
     before = box.state() + box.sh("ls -d /run/flannel /var/log/pods 2>/dev/null || :; cat /run/stand-in/images || :")
     if killed:
@@ -586,25 +606,21 @@ def upgrade(bench: Bench, how: str, release: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("how", ["apply", "node"])
-def test_a_node_is_upgraded_once(bench: Bench, how: str) -> None:
-    bench.prepared()
-    says(bench.box, "init", stdin=INIT)
-    done = upgrade(bench, how, "v1.36.3")
+def test_a_node_is_upgraded_once(member: Bench, how: str) -> None:
+    done = upgrade(member, how, "v1.36.3")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"stage 5 5 kubeadm upgrade {how} to v1.36.3" in done.stdout.splitlines()
-    assert condition(bench.box)["version"] == "v1.36.3"
-    assert "--patches /var/lib/craton/patches" in log(bench.box)
-    assert upgrade(bench, how, "v1.36.3").stdout == "already done\n"
-    assert log(bench.box).count(f"upgrade {how}") == 1
+    assert condition(member.box)["version"] == "v1.36.3"
+    assert "--patches /var/lib/craton/patches" in log(member.box)
+    assert upgrade(member, how, "v1.36.3").stdout == "already done\n"
+    assert log(member.box).count(f"upgrade {how}") == 1
 
 
-def test_an_upgrade_that_failed_is_told_and_repeated(bench: Bench) -> None:
-    bench.prepared()
-    says(bench.box, "init", stdin=INIT)
-    bench.box.sh("echo upgrade >/run/stand-in/kubeadm-fails")
-    assert "kubeadm upgrade apply failed" in upgrade(bench, "apply", "v1.36.3").stderr
-    bench.box.sh("rm /run/stand-in/kubeadm-fails")
-    assert upgrade(bench, "apply", "v1.36.3").returncode == 0
+def test_an_upgrade_that_failed_is_told_and_repeated(member: Bench) -> None:
+    member.box.sh("echo upgrade >/run/stand-in/kubeadm-fails")
+    assert "kubeadm upgrade apply failed" in upgrade(member, "apply", "v1.36.3").stderr
+    member.box.sh("rm /run/stand-in/kubeadm-fails")
+    assert upgrade(member, "apply", "v1.36.3").returncode == 0
 
 
 def images(bench: Bench, *words: str) -> list[str]:
@@ -627,18 +643,15 @@ def test_the_images_of_a_release_come_before_its_upgrade_and_those_in_use_stay(b
     assert f"{PROXY} io.cri-containerd.pinned=" not in labels, "what runs now is not cleared away"
 
 
-def test_images_are_brought_to_nodes_of_the_cluster_alone(bench: Bench) -> None:
-    bench.prepared()
-    assert "this machine is no node of demo" in bench.box.node("images", "bring", PAUSE, stdin=bench.text).stderr
-    assert bench.box.node("images", "lose", PAUSE, stdin=bench.text).returncode == 2
+def test_images_are_brought_to_nodes_of_the_cluster_alone(ready: Bench) -> None:
+    assert "this machine is no node of demo" in ready.box.node("images", "bring", PAUSE, stdin=ready.text).stderr
+    assert ready.box.node("images", "lose", PAUSE, stdin=ready.text).returncode == 2
 
 
-def test_a_node_that_lacks_an_image_of_the_release_is_named_with_the_image(bench: Bench) -> None:
-    bench.prepared()
-    says(bench.box, "init", stdin=INIT)
+def test_a_node_that_lacks_an_image_of_the_release_is_named_with_the_image(member: Bench) -> None:
     lacking = "ErrImagePull registry.k8s.io/pause:v1.36.3 demo-worker-1 upgrade-health-check-1"
-    bench.box.sh(f"printf '%s\n' '{lacking}' '{lacking}' 'ContainerCreating x y z' >/run/stand-in/waiting")
-    failed = upgrade(bench, "apply", "v1.36.3")
+    member.box.sh(f"printf '%s\n' '{lacking}' '{lacking}' 'ContainerCreating x y z' >/run/stand-in/waiting")
+    failed = upgrade(member, "apply", "v1.36.3")
     assert failed.stdout.count(lacking.replace("ErrImagePull", "evidence waiting")) == 1
     assert "evidence waiting x" not in failed.stdout
     error = explain_upgrade(PLAN, "demo-master-1")(Result(failed.returncode, failed.stdout, failed.stderr))
@@ -651,9 +664,8 @@ def test_a_node_that_lacks_an_image_of_the_release_is_named_with_the_image(bench
     assert "--artifacts" in error.hint
 
 
-def test_only_a_node_is_upgraded(bench: Bench) -> None:
-    bench.prepared()
-    assert "this machine is no node of demo" in upgrade(bench, "node", "v1.36.3").stderr
+def test_only_a_node_is_upgraded(ready: Bench) -> None:
+    assert "this machine is no node of demo" in upgrade(ready, "node", "v1.36.3").stderr
 
 
 def test_what_is_gathered_has_heads_and_an_end(master: BareMachine) -> None:

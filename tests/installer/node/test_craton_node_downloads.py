@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.mirror import running_mirror, script
-from tests.doubles.node_bench import Bench, node_bench, path_of
+from tests.doubles.node_bench import Bench, path_of
 from tests.doubles.raw_http import answering, said
 from tests.doubles.tls import server_context
 
 KUBEADM = path_of("kubeadm")
 HALF = "half"
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("no_proxy", "*")
-    with node_bench(tmp_path / "box") as bench:
-        yield bench
 
 
 @pytest.mark.parametrize(

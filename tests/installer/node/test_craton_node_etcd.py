@@ -6,27 +6,29 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.doubles.bare_machine import BareMachine
-from tests.doubles.node_bench import node_bench
+from tests.doubles.node_bench import Bench, Benches
 from tests.patience import PATIENCE
 
 MEMBERS = {"members": [{"ID": "1", "name": "demo-master-1"}, {"ID": "2", "name": "demo-master-2"}]}
 INIT = "#file kubeadm.yaml\nkind: InitConfiguration\nkind: ClusterConfiguration\n"
 
 
+def with_etcd(bench: Bench) -> None:
+    """Make it a master, and a place for its snapshots."""
+    bench.box.add_cluster()
+    bench.prepared()
+    assert bench.box.node("init", stdin=INIT).returncode == 0
+    bench.box.sh("mkdir /run/backup")
+    bench.box.sh(f"echo '{json.dumps(MEMBERS, separators=(',', ':'))}' >/run/stand-in/members")
+
+
 @pytest.fixture
-def master(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BareMachine]:
-    monkeypatch.setenv("no_proxy", "*")
-    with node_bench(tmp_path / "box") as bench:
-        bench.box.add_cluster()
-        bench.prepared()
-        assert bench.box.node("init", stdin=INIT).returncode == 0
-        bench.box.sh("mkdir /run/backup")
-        bench.box.sh(f"echo '{json.dumps(MEMBERS, separators=(',', ':'))}' >/run/stand-in/members")
+def master(benches: Benches) -> Iterator[BareMachine]:
+    with benches.begun(with_etcd) as bench:
         yield bench.box
 
 

@@ -21,7 +21,7 @@ from installer.plan.topology import topology
 from installer.steps.step import Permanent
 from installer.steps.world import World
 from tests.doubles.mirror import published
-from tests.doubles.node_bench import PLAN, Bench, node_bench, path_of
+from tests.doubles.node_bench import PLAN, Bench, Benches, path_of
 from tests.doubles.planned_platform import PLANNED
 from tests.doubles.rehearsal import StepContext
 from tests.doubles.shell_connection import MachineContext, ShellConnection
@@ -39,12 +39,15 @@ OWN = InstallPlan(
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(benches: Benches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
-    with node_bench(tmp_path / "box") as bench:
-        bench.box.sh(f"rm {PATH}")
+    with benches.begun(without_program) as bench:
         yield bench
+
+
+def without_program(bench: Bench) -> None:
+    bench.box.sh(f"rm {PATH}")
 
 
 @pytest.fixture
