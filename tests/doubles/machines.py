@@ -38,6 +38,8 @@ _KEEPER = "craton-tests-image"
 """A container that is never started, so that no test's destroy takes the image from the others."""
 _NETWORKS = IPv4Network("10.128.0.0/10")
 _BUILD = 600.0
+_TRIES = 20
+"""Times that a machine's port is tried before the engine, which takes longer to answer, is asked once more."""
 
 
 @cache
@@ -241,11 +243,12 @@ def await_ssh(name: str, user: str, deadline: float = PATIENCE) -> Endpoint:
     until = time.monotonic() + deadline
     while True:
         found = machine.find(the_engine(), name)
-        if found is not None and found.port is not None and greets(found.port):
-            return Endpoint("127.0.0.1", found.port, user, found.host_key)
+        for _ in range(_TRIES):
+            if found is not None and found.port is not None and greets(found.port):
+                return Endpoint("127.0.0.1", found.port, user, found.host_key)
+            time.sleep(0.1)
         if time.monotonic() > until or (found is not None and found.state == "exited"):
             raise InstallerError("start a test's machine", f"{found}\n{_log(name)}", machine=name)
-        time.sleep(0.1)
 
 
 def greets(port: int) -> bool:

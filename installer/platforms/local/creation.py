@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -17,6 +18,9 @@ from installer.platforms.local.platform import LocalPlatform
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Context, Observation
+
+_LOOK_AGAIN = 3.0
+"""Seconds after which the engine is asked again whether a machine still runs that does not answer yet."""
 
 
 @dataclass(frozen=True)
@@ -103,26 +107,41 @@ def _make(
         # Looked for once more: another cluster's destroy may have taken the image meanwhile.
         machine.create(engine, spec, image.ensure(engine, ctx), user_data, ctx.log)
         ctx.log("created; waiting for its SSH server")
-    if not wait_for_ssh(ctx, name, lambda _seconds: _answers(engine, name), every=0.25):
+    if not wait_for_ssh(ctx, name, _Awaited(engine, name).answers, every=0.25):
         raise InstallerError("create the machine", "it is gone again", machine=name, retryable=True)
 
 
-def _answers(engine: Engine, name: str) -> bool:
-    """Whether the machine is there, with an SSH server that answers.
+class _Awaited:
+    """A machine whose SSH server has yet to answer. To ask the engine is dear: between looks its port alone is tried."""
 
-    Raises InstallerError, retryable where it may answer later.
-    """
-    found = machine.find(engine, name)
-    if found is None:
-        return False
-    if not found.running:
-        observed = f"it is {found.state}; its console ends with: {_console(engine, name)}"
-        hint = f"look at `{engine.name} logs {name}`, then resume"
-        raise InstallerError("create the machine", observed, machine=name, hint=hint)
-    answers, seen = _greeted(found)
-    if not answers:
-        raise InstallerError("wait for the machine's SSH server", seen, machine=name, retryable=True)
-    return True
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine, self._name = engine, name
+        self._found: Found | None = None
+        self._looked = 0.0
+
+    def answers(self, _seconds: float) -> bool:
+        """Whether the machine is there, with an SSH server that answers.
+
+        Raises InstallerError, retryable where it may answer later.
+        """
+        found = self._look()
+        if found is None:
+            return False
+        if not found.running:
+            observed = f"it is {found.state}; its console ends with: {_console(self._engine, self._name)}"
+            hint = f"look at `{self._engine.name} logs {self._name}`, then resume"
+            raise InstallerError("create the machine", observed, machine=self._name, hint=hint)
+        answers, seen = _greeted(found)
+        if not answers:
+            raise InstallerError("wait for the machine's SSH server", seen, machine=self._name, retryable=True)
+        return True
+
+    def _look(self) -> Found | None:
+        """The machine as the engine knew it not long ago; what has no port yet may have one by now."""
+        known = self._found is not None and self._found.running and self._found.port is not None
+        if not known or time.monotonic() - self._looked > _LOOK_AGAIN:
+            self._found, self._looked = machine.find(self._engine, self._name), time.monotonic()
+        return self._found
 
 
 def _greeted(found: Found) -> tuple[bool, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import uuid4
@@ -22,7 +21,7 @@ from installer.platforms.local.process import run
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Phase
-from tests.doubles.local import cluster, traces
+from tests.doubles.local import LocalCluster, cluster, traces
 from tests.doubles.machines import Patience, await_ssh, machine_image, share_images, the_engine
 
 
@@ -32,67 +31,127 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     share_images()
 
 
-def test_three_masters_an_infra_node_and_a_worker_boot_and_destroy_leaves_nothing() -> None:
+def test_three_masters_an_infra_node_and_a_worker_are_made_once_and_destroy_leaves_nothing() -> None:
     with cluster(masters=3, workers=1, schedulable_masters=False) as local:
-        name = local.plan.name
         assert local.install() is ExitCode.DONE
-        assert local.said("master-1", "sudo -n systemctl is-system-running --wait; hostname").split() == [
-            "running",
-            f"{name}-master-1",
-        ]
-        worker = topology(local.plan).machine(f"{name}-worker-1")
-        assert f"{worker.address}" in local.said("worker-1", "ip -4 addr show eth0")
-        assert "1 received" in local.said("master-3", f"sudo -n ping -c 1 -W 3 {worker.address}")
-        assert ("machine", f"{name}-infra-1") in local.found()
-        ports = [found.port for found in machine.find_all(the_engine(), name)]
+        they_boot_and_reach_each_other(local)
+        installing_again_changes_nothing(local)
+        ports = ports_of_their_own(local)
         assert local.destroy() is ExitCode.DONE
         assert local.found() == []
-        assert traces(name) == []
+        assert traces(local.plan.name) == []
         listening = run(["ss", "-Hltn"], deadline=10.0).stdout
         assert not [port for port in ports if f"127.0.0.1:{port} " in listening]
 
 
-def test_installing_again_changes_nothing() -> None:
-    with cluster() as local:
-        assert local.install() is ExitCode.DONE
-        before = machine.find_all(the_engine(), local.plan.name)
-        booted = local.said("master-1", "cat /proc/sys/kernel/random/boot_id /etc/machine-id; stat -c %Y /proc/1")
-        assert local.install() is ExitCode.DONE
-        assert machine.find_all(the_engine(), local.plan.name) == before
-        after = local.said("master-1", "cat /proc/sys/kernel/random/boot_id /etc/machine-id; stat -c %Y /proc/1")
-        assert after == booted
+def they_boot_and_reach_each_other(local: LocalCluster) -> None:
+    name = local.plan.name
+    assert local.said("master-1", "sudo -n systemctl is-system-running --wait; hostname").split() == [
+        "running",
+        f"{name}-master-1",
+    ]
+    worker = topology(local.plan).machine(f"{name}-worker-1")
+    assert f"{worker.address}" in local.said("worker-1", "ip -4 addr show eth0")
+    assert "1 received" in local.said("master-3", f"sudo -n ping -c 1 -W 3 {worker.address}")
+    assert ("machine", f"{name}-infra-1") in local.found()
 
 
-def test_a_machine_that_was_half_made_is_recreated_and_one_that_exists_is_started() -> None:
-    with cluster() as local:
-        engine, name = the_engine(), local.plan.name
-        assert local.install() is ExitCode.DONE
-        kept = machine.find(engine, f"{name}-infra-1")
-        # What an engine killed between `create` and `start` leaves: a container without a seed.
-        machine.remove(engine, name, f"{name}-master-1")
-        address = topology(local.plan).first_master.located
-        spec = machine.Spec(name, f"{name}-master-1", address, names.network(name))
-        engine.call("create", *machine.run_arguments(engine, spec, machine_image(), "ssh-ed25519 AAAA"))
-        faults.stop(engine, name, "infra-1")
-        assert local.install() is ExitCode.DONE
+def installing_again_changes_nothing(local: LocalCluster) -> None:
+    before = machine.find_all(the_engine(), local.plan.name)
+    booted = local.said("master-1", "cat /proc/sys/kernel/random/boot_id /etc/machine-id; stat -c %Y /proc/1")
+    assert local.install() is ExitCode.DONE
+    assert machine.find_all(the_engine(), local.plan.name) == before
+    after = local.said("master-1", "cat /proc/sys/kernel/random/boot_id /etc/machine-id; stat -c %Y /proc/1")
+    assert after == booted
+
+
+def ports_of_their_own(local: LocalCluster) -> set[int]:
+    """Those of machines that were made at once: none took another's."""
+    found = machine.find_all(the_engine(), local.plan.name)
+    ports = {one.port for one in found if one.port}
+    assert len(ports) == len(found) == len(topology(local.plan).machines)
+    return ports
+
+
+def test_two_machines_through_all_that_happens_to_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with cluster(local=Local(memory=700)) as local:
+        a_container_of_somebody_else_is_left_alone(local)
+        what_was_half_made_is_recreated_and_what_exists_is_started(local)
+        faults_are_real_and_end_with_start(local)
+        a_machine_rebuilt_behind_its_address_is_caught_by_its_host_key(local, capsys)
+
+
+def a_container_of_somebody_else_is_left_alone(local: LocalCluster) -> None:
+    engine, name = the_engine(), f"{local.plan.name}-master-1"
+    engine.call("create", "--name", name, machine_image(), "/bin/true")
+    try:
+        assert local.install(Phase.CHECK, Phase.NETWORK, Phase.MACHINES) is ExitCode.MACHINES
+        with pytest.raises(InstallerError, match="doesn't belong to cluster"):
+            machine.remove(engine, local.plan.name, name)
+        assert machine.find(engine, name) is not None
+    finally:
+        engine.call("rm", "--force", name)
+
+
+def what_was_half_made_is_recreated_and_what_exists_is_started(local: LocalCluster) -> None:
+    engine, name = the_engine(), local.plan.name
+    kept = machine.find(engine, f"{name}-infra-1")
+    # What an engine killed between `create` and `start` leaves: a container without a seed.
+    address = topology(local.plan).first_master.located
+    spec = machine.Spec(name, f"{name}-master-1", address, names.network(name))
+    engine.call("create", *machine.run_arguments(engine, spec, machine_image(), "ssh-ed25519 AAAA"))
+    faults.stop(engine, name, "infra-1")
+    assert local.install() is ExitCode.DONE
+    assert local.said("master-1", "hostname") == f"{name}-master-1"
+    started = machine.find(engine, f"{name}-infra-1")
+    assert kept is not None
+    assert started is not None
+    assert started.host_key == kept.host_key
+
+
+def faults_are_real_and_end_with_start(local: LocalCluster) -> None:
+    engine, name = the_engine(), local.plan.name
+    master = str(topology(local.plan).first_master.located)
+    peer = f"{name}-infra-1"
+
+    def reached() -> bool:
+        return engine.attempt("exec", peer, "ping", "-c", "1", "-W", "1", master).status == 0
+
+    assert reached()
+    limit = engine.call("exec", f"{name}-master-1", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes "
+                        "/sys/fs/cgroup/memory.max 2>/dev/null || true")  # fmt: skip
+    assert int(limit.split()[0]) == 700 * 2**20
+    for fault, answers_pings in (("partition", False), ("pause", True), ("stop", False)):
+        faults.FAULTS[fault](engine, name, "master-1")
+        assert reached() is answers_pings, fault  # the kernel answers for a machine whose processes are frozen
+        with pytest.raises(InstallerError):
+            local.said("master-1", "true", 3.0)
+        faults.start(engine, name, "master-1")
+        await_ssh(f"{name}-master-1", "craton")
+        assert reached(), fault
         assert local.said("master-1", "hostname") == f"{name}-master-1"
-        started = machine.find(engine, f"{name}-infra-1")
-        assert kept is not None
-        assert started is not None
-        assert started.host_key == kept.host_key
 
 
-def test_a_container_of_somebody_else_is_left_alone() -> None:
-    with cluster() as local:
-        engine, name = the_engine(), f"{local.plan.name}-master-1"
-        engine.call("create", "--name", name, machine_image(), "/bin/true")
-        try:
-            assert local.install(Phase.CHECK, Phase.NETWORK, Phase.MACHINES) is ExitCode.MACHINES
-            with pytest.raises(InstallerError, match="doesn't belong to cluster"):
-                machine.remove(engine, local.plan.name, name)
-            assert machine.find(engine, name) is not None
-        finally:
-            engine.call("rm", "--force", name)
+def a_machine_rebuilt_behind_its_address_is_caught_by_its_host_key(
+    local: LocalCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine, name = the_engine(), f"{local.plan.name}-master-1"
+    before = machine.find(engine, name)
+    assert before is not None
+    spec = machine.Spec(local.plan.name, name, IPv4Address(before.address), names.network(local.plan.name))
+    keys = (ensure_key(local.directory),)
+    rebuilt = UserData(name, "craton", keys, make_host_key())
+    machine.create(engine, spec, machine_image(), rebuilt, lambda line: None)
+    await_ssh(name, "craton")
+    with pytest.raises(InstallerError, match="host key") as caught:
+        local.said("master-1", "true")
+    for key in (before.host_key, rebuilt.host_key.public):
+        assert pinned_keys.fingerprint(key) in str(caught.value)
+    capsys.readouterr()
+    assert local.install() is ExitCode.MACHINES
+    assert "host key" in capsys.readouterr().out
+    assert pinned_keys.pinned(local.directory, name) == before.host_key, "nobody said that it may change"
+    local.said("infra-1", "true")
 
 
 def test_the_balancer_passes_connections_on_and_follows_the_plan() -> None:
@@ -129,69 +188,11 @@ def test_a_network_that_is_taken_is_said_with_a_free_one() -> None:
         assert local.found() == []
 
 
-def test_faults_are_real_and_end_with_start() -> None:
-    with cluster(local=Local(memory=700)) as local:
-        engine, name = the_engine(), local.plan.name
-        assert local.install() is ExitCode.DONE
-        master = str(topology(local.plan).first_master.located)
-        peer = f"{name}-infra-1"
-
-        def reached() -> bool:
-            return engine.attempt("exec", peer, "ping", "-c", "1", "-W", "1", master).status == 0
-
-        assert reached()
-        limit = engine.call("exec", f"{name}-master-1", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes "
-                            "/sys/fs/cgroup/memory.max 2>/dev/null || true")  # fmt: skip
-        assert int(limit.split()[0]) == 700 * 2**20
-        for fault, answers_pings in (("partition", False), ("pause", True), ("stop", False)):
-            faults.FAULTS[fault](engine, name, "master-1")
-            assert reached() is answers_pings, fault  # the kernel answers for a machine whose processes are frozen
-            with pytest.raises(InstallerError):
-                local.said("master-1", "true", 3.0)
-            faults.start(engine, name, "master-1")
-            await_ssh(f"{name}-master-1", "craton")
-            assert reached(), fault
-            assert local.said("master-1", "hostname") == f"{name}-master-1"
-
-
 def test_a_fault_names_the_machines_that_there_are() -> None:
     with cluster() as local:
         with pytest.raises(InstallerError, match="has no machine 'worker-9'") as caught:
             faults.stop(the_engine(), local.plan.name, "worker-9")
         assert caught.value.hint == "its machines: none"
-
-
-def test_a_machine_rebuilt_behind_its_address_is_caught_by_its_host_key(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with cluster() as local:
-        engine, name = the_engine(), f"{local.plan.name}-master-1"
-        assert local.install() is ExitCode.DONE
-        before = machine.find(engine, name)
-        assert before is not None
-        spec = machine.Spec(local.plan.name, name, IPv4Address(before.address), names.network(local.plan.name))
-        keys = (ensure_key(local.directory),)
-        rebuilt = UserData(name, "craton", keys, make_host_key())
-        machine.create(engine, spec, machine_image(), rebuilt, lambda line: None)
-        await_ssh(name, "craton")
-        with pytest.raises(InstallerError, match="host key") as caught:
-            local.said("master-1", "true")
-        for key in (before.host_key, rebuilt.host_key.public):
-            assert pinned_keys.fingerprint(key) in str(caught.value)
-        assert local.install() is ExitCode.MACHINES
-        assert "host key" in capsys.readouterr().out
-        assert pinned_keys.pinned(local.directory, name) == before.host_key, "nobody said that it may change"
-        local.said("infra-1", "true")
-
-
-def test_machines_are_made_at_once_without_taking_each_others_ports() -> None:
-    with cluster(masters=3, schedulable_masters=True) as local:
-        assert local.install(Phase.CHECK, Phase.NETWORK) is ExitCode.DONE
-        every = [one.name for one in topology(local.plan).machines]
-        assert local.install() is ExitCode.DONE
-        with ThreadPoolExecutor() as pool:
-            found = list(pool.map(lambda name: machine.find(the_engine(), name), every))
-        assert len({one.port for one in found if one}) == len(every)
 
 
 def test_the_image_comes_from_the_cache_leaves_with_the_last_cluster_and_is_pruned(

@@ -115,13 +115,12 @@ def kill_at(machine: SystemContainer, stage: int, delay: float, text: str) -> st
     """Run a preparation and kill it, all of it, `delay` seconds after a stage begins; what it had said by then."""
     machine.root("sh", "-c", "cat >/run/configuration", stdin=text.encode())
     script = f"""
-        : >/run/said
-        setsid {program.PATH} prepare </run/configuration >/run/said 2>&1 &
-        until grep -q '^stage {stage} ' /run/said; do kill -0 $! 2>/dev/null || break; done
-        sleep {delay}
-        kill -9 -- -$! 2>/dev/null
-        wait $!
-        cat /run/said
+        rm -f /run/says && mkfifo /run/says
+        setsid {program.PATH} prepare </run/configuration >/run/says 2>&1 &
+        while IFS= read -r line; do
+            echo "$line"
+            case $line in 'stage {stage} '*) sleep {delay}; kill -9 -- -$! ;; esac
+        done </run/says
     """
     return machine.root("sh", "-c", script).stdout
 
