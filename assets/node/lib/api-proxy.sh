@@ -44,7 +44,8 @@ bring_haproxy() {
         change 'install haproxy'
         packages=haproxy
         if [ "$family" = debian ]; then install_debian; else install_redhat; fi
-    ) && has haproxy && return
+    ) && read_log_again && has haproxy && return
+    read_log_again
     undo_mask haproxy.service inactive >/dev/null
     return 1
 }

@@ -6,14 +6,14 @@
 
 # select_artifact NAME: sets artifact_path, artifact_sum and artifact_url for this machine's architecture.
 select_artifact() {
-    artifact_path=''
+    artifact_path='' artifact_arch=${artifact_arch:-$(architecture)}
     while read -r name arch path sum url; do
-        [ "$name" = "$1" ] && [ "$arch" = "$(architecture)" ] || continue
+        [ "$name" = "$1" ] && [ "$arch" = "$artifact_arch" ] || continue
         artifact_path=$path artifact_sum=$sum artifact_url=$url
     done <<END
 $ARTIFACTS
 END
-    [ -n "$artifact_path" ] || end "$UNTRUSTED" "no $1 for $(architecture) is in the configuration"
+    [ -n "$artifact_path" ] || end "$UNTRUSTED" "no $1 for $artifact_arch is in the configuration"
 }
 
 # is_installed NAME: what the configuration wants is in place, to the last bit.
@@ -44,7 +44,7 @@ install_artifact() {
 install_unpacked() {
     find "$unpacked" -type f -perm -100 >"$STATE/unpacked.list"
     while IFS= read -r file; do
-        target=$install_into/$(basename "$file")
+        target=$install_into/${file##*/}
         put "$file" "$target" 755
         echo "$(sum_of "$target")  $target" >>"$unpacked/.installed"
     done <"$STATE/unpacked.list"
@@ -58,7 +58,7 @@ install_unpacked() {
 fetch() {
     [ "$2" != - ] || end "$UNTRUSTED" "no SHA-256 sum of $1 is on record: nothing is run that was not reviewed"
     fetched=$STATE/artifacts/$1
-    mkdir -p "$(dirname "$fetched")" || failed_write "$fetched"
+    mkdir -p "${fetched%/*}" || failed_write "$fetched"
     if [ ! -f "$fetched" ]; then
         [ "$3" != - ] || end "$UNREACHABLE" "$1 is on no mirror: give --artifacts the directory that has it"
         resumed=no
@@ -76,20 +76,23 @@ fetch() {
         rm -f "$fetched"
         end "$UNTRUSTED" "$1 from $3 has the SHA-256 sum $fetched_sum, expected $2"
     fi
-    say "$(basename "$1"): its SHA-256 sum matches"
+    say "${1##*/}: its SHA-256 sum matches"
 }
 
 # download URL FILE: the rest of FILE, or all of it. Tried again while that may help, and while it gets on.
 download() {
     has curl || end "$UNREACHABLE" "curl is not installed, and $1 is not on the machine"
     say "download $1"
-    download_end=$(($(date +%s) + DOWNLOAD_SECONDS)) download_wait=1
+    download_now=$(date +%s) download_wait=1
+    download_end=$((download_now + DOWNLOAD_SECONDS))
     while ! download_once "$1" "$2"; do
-        [ "$(date +%s)" -lt $((download_end - download_wait)) ] ||
+        download_now=$(date +%s)
+        [ "$download_now" -lt $((download_end - download_wait)) ] ||
             end "$UNREACHABLE" "$1: $download_seen; not whole after $DOWNLOAD_SECONDS s"
         [ "$download_wait" -le 16 ] || end "$UNREACHABLE" "$1: $download_seen"
         say "$download_seen; again in $download_wait s"
         sleep "$download_wait"
+        download_now=$((download_now + download_wait))
         download_wait=$((download_wait * 2))
     done
 }
@@ -99,7 +102,7 @@ download_once() {
     # From https nothing leads to http, as on the installer's computer.
     case $1 in https://*) schemes=https ;; *) schemes=http,https ;; esac
     code=$(curl -sS -f -L --proto "=$schemes" --proto-redir "=$schemes" --max-redirs 10 \
-        --connect-timeout 15 --speed-limit 1024 --speed-time 30 --max-time $((download_end - $(date +%s) + 1)) \
+        --connect-timeout 15 --speed-limit 1024 --speed-time 30 --max-time $((download_end - download_now + 1)) \
         -C - -o "$2" -w '%{http_code} %{url_effective}' "$1" 2>"$STATE/curl.err") || status=$?
     led_to=${code#* } code=${code%% *}
     download_seen=$(tail -n 1 "$STATE/curl.err")

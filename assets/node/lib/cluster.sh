@@ -155,6 +155,7 @@ run_logged() {
         echo "$kubeadm_status" >"$STATE/kubeadm.status"
     ) >"$KUBEADM_LOG" 2>&1 &
     follow "$KUBEADM_LOG" $!
+    read_log_again
     kubeadm_ended=$(cat "$STATE/kubeadm.status" 2>/dev/null) || :
     rm -f "$STATE/kubeadm.status" "$KUBEADM_LOG"
     [ "$kubeadm_ended" = 0 ]

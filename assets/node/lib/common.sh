@@ -61,7 +61,8 @@ change() {
 
 # OpenSSL takes a quarter of the time, where it is installed.
 sum_of() {
-    if has openssl; then openssl dgst -sha256 -r <"$1"; else sha256sum <"$1"; fi | cut -d ' ' -f 1
+    if has openssl; then sum_line=$(openssl dgst -sha256 -r <"$1"); else sum_line=$(sha256sum <"$1"); fi || :
+    say "${sum_line%% *}"
 }
 
 exists() {
@@ -110,7 +111,7 @@ state_directory() {
 # for it so long. Descriptor 8 holds the lock until the program ends, and all that it started.
 lock() {
     state_directory
-    { : >>"$STATE/lock"; } 2>/dev/null || failed_write "$STATE/lock"
+    { printf "" >>"$STATE/lock"; } 2>/dev/null || failed_write "$STATE/lock"
     exec 8>>"$STATE/lock"
     flock -n 8 && return
     say 'another craton-node is running here: waiting for it'

@@ -34,7 +34,7 @@ save_base() {
 
 # undo_edit KIND PATH: exactly what was before, or only our part out, if others changed the file since.
 undo_edit() {
-    rm -f "$(staged "$2")"
+    drop_staged "$2"
     [ -f "$2" ] || return 0
     undo_previous=$(previous_of "$1" "$2")
     if is_ours "$1" "$2"; then

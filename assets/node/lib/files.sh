@@ -20,7 +20,7 @@ put() {
         ! is_ours file "$2" || set_mode "$3" "$2"
         return
     fi
-    make_directory "$(dirname "$2")"
+    make_directory "${2%/*}"
     put_sum=$(sum_of "$1")
     if ! exists "$2"; then
         put_previous=-
@@ -44,9 +44,9 @@ set_mode() {
 
 # is_ours KIND PATH: PATH holds what we wrote.
 is_ours() {
-    [ -f "$2" ] || return 1
+    [ -f "$2" ] && recorded "$1" "$2" || return 1
     ours=$(sum_of "$2")
-    records_of "$1" "$2" | grep -q " $ours\$"
+    case $(records_of "$1" "$2")$NEWLINE in *" $ours$NEWLINE"*) return 0 ;; *) return 1 ;; esac
 }
 
 # The file under saved/ that keeps PATH's old content: a number behind it, if there was other content before.
@@ -64,15 +64,22 @@ save() {
     [ -L "$1" ] || flush "$STATE/saved/$2"
 }
 
-# Where the new content of PATH is made ready.
+# staged PATH: sets staged_path, where the new content of PATH is made ready.
 staged() {
-    printf '%s/.craton-new.%s' "$(dirname "$1")" "$(basename "$1")"
+    staged_path=${1%/*}/.craton-new.${1##*/}
+}
+
+# drop_staged PATH: what a killed run made ready.
+drop_staged() {
+    staged "$1"
+    ! exists "$staged_path" || rm -f "$staged_path"
 }
 
 # replace SOURCE PATH [MODE]: in one step, except where PATH is a mount point (containers). Without MODE, PATH keeps its
 # mode and owner.
 replace() {
-    replace_new=$(staged "$2")
+    staged "$2"
+    replace_new=$staged_path
     if [ -n "${3:-}" ]; then
         cp "$1" "$replace_new" && chmod "$3" "$replace_new" || failed_write "$2"
     else
@@ -95,8 +102,8 @@ move() {
 
 # make_directory PATH: and its parents; those that were not there are on record.
 make_directory() {
-    [ ! -d "$1" ] || return 0
-    make_directory "$(dirname "$1")"
+    [ ! -d "${1:-/}" ] || return 0
+    make_directory "${1%/*}"
     added directory "$1"
     mkdir "$1" 2>/dev/null || [ -d "$1" ] || failed_write "$1"
 }
@@ -104,7 +111,7 @@ make_directory() {
 # make_link PATH TARGET, where there is nothing at PATH.
 make_link() {
     ! exists "$1" || return 0
-    make_directory "$(dirname "$1")"
+    make_directory "${1%/*}"
     added link "$1" "$2"
     change "link $1 to $2"
     ln -s "$2" "$1" || failed_write "$1"
@@ -117,11 +124,17 @@ withdraw() {
 
 # The name under saved/ of the newest content of PATH that was not ours, or `-`.
 previous_of() {
-    records_of "$1" "$2" | sed -n 's/^\([^= ]*\) .*/\1/p' | tail -n 1
+    previous=''
+    while read -r previous_one _; do
+        case $previous_one in *=*) ;; *) previous=$previous_one ;; esac
+    done <<END
+$(records_of "$1" "$2")
+END
+    say "$previous"
 }
 
 undo_file() {
-    rm -f "$(staged "$1")"
+    drop_staged "$1"
     undo_previous=$(previous_of file "$1")
     if ! exists "$1"; then
         [ "$undo_previous" = - ] || left file "$1" 'it was removed since; what was there before us is kept'
@@ -138,8 +151,9 @@ put_back() {
         rm -f "$1" || failed_write "$1"
         removed file "$1"
     else
-        cp -pP "$STATE/saved/$2" "$(staged "$1")" || failed_write "$1"
-        move "$(staged "$1")" "$1"
+        staged "$1"
+        cp -pP "$STATE/saved/$2" "$staged_path" || failed_write "$1"
+        move "$staged_path" "$1"
         removed change "$1"
     fi
 }

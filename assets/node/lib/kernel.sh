@@ -50,7 +50,7 @@ prepare_settings() {
 
 # set_setting NAME VALUE
 set_setting() {
-    setting_file=$(setting_path "$1")
+    setting_path "$1"
     if [ "$1" = net.bridge.bridge-nf-call-ip6tables ] && [ ! -e "$setting_file" ]; then
         return # a kernel without IPv6
     fi
@@ -63,16 +63,23 @@ set_setting() {
 
 # own_setting NAME: what others will set comes from us.
 own_setting() {
-    setting_value=$(cat "$(setting_path "$1")" 2>/dev/null) || return 0
+    setting_path "$1"
+    setting_value=$(cat "$setting_file" 2>/dev/null) || return 0
     added_once setting "$1" "$setting_value"
 }
 
+# setting_path NAME: sets setting_file.
 setting_path() {
-    printf '/proc/sys/%s' "$(printf '%s' "$1" | tr . /)"
+    setting_file=/proc/sys
+    IFS=.
+    for setting_part in $1; do
+        setting_file=$setting_file/$setting_part
+    done
+    unset IFS
 }
 
 undo_setting() {
-    setting_file=$(setting_path "$1")
+    setting_path "$1"
     [ -e "$setting_file" ] && [ "$(cat "$setting_file")" != "$2" ] || return 0
     if { echo "$2" >"$setting_file"; } 2>/dev/null; then
         removed setting "$1"

@@ -6,7 +6,7 @@ prepare_cni() {
     own_data /etc/cni/net.d
     if [ -x /usr/lib/cni/loopback ] && [ -x /usr/lib/cni/bridge ] && ! is_managed cni-plugins; then
         for plugin in /usr/lib/cni/*; do
-            make_link "/opt/cni/bin/$(basename "$plugin")" "$plugin"
+            make_link "/opt/cni/bin/${plugin##*/}" "$plugin"
         done
     else
         use_proxy

@@ -5,7 +5,8 @@
 # A file pending/WHAT says that something written still has to take effect; it outlives a kill.
 
 pending() {
-    mkdir -p "$STATE/pending" && touch "$STATE/pending/$1" || failed_write "$STATE/pending/$1"
+    [ -d "$STATE/pending" ] || mkdir -p "$STATE/pending" || failed_write "$STATE/pending"
+    echo >"$STATE/pending/$1" || failed_write "$STATE/pending/$1"
 }
 
 is_pending() {
@@ -13,7 +14,7 @@ is_pending() {
 }
 
 settled() {
-    rm -f "$STATE/pending/$1"
+    ! is_pending "$1" || rm -f "$STATE/pending/$1"
 }
 
 enabled() {

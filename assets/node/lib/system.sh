@@ -100,7 +100,8 @@ dpkg_has() {
 }
 
 recorded_any() {
-    [ -f "$UNDO_LOG" ] && grep -q "^$1 " "$UNDO_LOG"
+    read_log
+    case $log_lines in *"$NEWLINE$1 "*) return 0 ;; *) return 1 ;; esac
 }
 
 # A package stays if anything that we did not install needs it now.

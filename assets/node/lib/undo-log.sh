@@ -6,17 +6,35 @@
 # `undo` reads it backwards and calls undo_KIND NAME PREVIOUS... for each line. Such a function removes what still
 # stands as we left it, says `removed KIND NAME` or `left KIND NAME WHY`, and nothing where nothing is left.
 
+# What it holds is read once, as long as this program alone writes it: a prepare looks there some hundred times.
+
+log_lines='' log_read=no
+
+# Sets log_lines: a line break, then all lines, each with its own.
+read_log() {
+    [ "$log_read" = no ] || return 0
+    log_read=yes log_lines=$NEWLINE
+    [ ! -s "$UNDO_LOG" ] || log_lines=$NEWLINE$(cat "$UNDO_LOG")$NEWLINE
+}
+
+# After a shell of its own may have written it.
+read_log_again() {
+    log_read=no
+}
+
 # added KIND NAME [PREVIOUS...]
 added() {
-    if [ ! -f "$UNDO_LOG" ]; then
+    read_log
+    case $log_lines in *"$NEWLINE$*$NEWLINE"*) return 0 ;; esac
+    if [ "$log_lines" = "$NEWLINE" ]; then
         state_directory
-    else
-        ! grep -qxF -- "$*" "$UNDO_LOG" || return 0
+    elif [ "$log_read" = yes ]; then
         # What a crash cut short names a change that was never made.
         [ -z "$(tail -c 1 "$UNDO_LOG")" ] || echo >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
     fi
     printf '%s\n' "$*" >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
     flush "$UNDO_LOG"
+    log_read=written log_lines=$log_lines$*$NEWLINE
 }
 
 # added_once KIND NAME PREVIOUS...: only the first line of a kind and name counts, of a state that was there before us.
@@ -25,12 +43,23 @@ added_once() {
 }
 
 recorded() {
-    [ -f "$UNDO_LOG" ] && grep -q "^$1 $(escaped "$2")\( \|$\)" "$UNDO_LOG"
+    read_log
+    case $log_lines in
+    *"$NEWLINE$1 $2 "* | *"$NEWLINE$1 $2$NEWLINE"*) return 0 ;;
+    *) return 1 ;;
+    esac
 }
 
 # Each line of KIND NAME, without the two.
 records_of() {
-    [ ! -f "$UNDO_LOG" ] || sed -n "s/^$1 $(escaped "$2") //p" "$UNDO_LOG"
+    read_log
+    IFS=$NEWLINE
+    set -f
+    for records_line in $log_lines; do
+        case $records_line in "$1 $2 "*) say "${records_line#"$1 $2 "}" ;; esac
+    done
+    set +f
+    unset IFS
 }
 
 # A name as a basic regular expression for sed and grep that finds it alone.

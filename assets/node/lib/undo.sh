@@ -14,10 +14,10 @@ verb_undo() {
     : >"$STATE/kept"
     left_any=no
     sed '1!G;h;$!d' "$UNDO_LOG" >"$STATE/backwards"
-    : >"$STATE/seen"
+    undo_seen=$NEWLINE
     while read -r kind name rest; do
-        ! grep -qxF -- "$kind $name" "$STATE/seen" || continue
-        printf '%s %s\n' "$kind" "$name" >>"$STATE/seen"
+        case $undo_seen in *"$NEWLINE$kind $name$NEWLINE"*) continue ;; esac
+        undo_seen="$undo_seen$kind $name$NEWLINE"
         undo_one "$kind" "$name" "$rest"
     done <"$STATE/backwards"
     settle

@@ -463,3 +463,8 @@ def test_a_full_disk_is_told_as_such(bench: Bench) -> None:
 def test_a_read_only_disk_is_told_as_such(bench: Bench) -> None:
     bench.box.sh("mount -t tmpfs -o ro tmpfs /etc/modules-load.d")
     assert bench.refused(30) == "craton-node: write /etc/modules-load.d/craton.conf: Read-only file system"
+
+
+def test_a_read_only_disk_is_told_before_anything_begins(ready: Bench) -> None:
+    ready.box.sh("mount -t tmpfs -o ro tmpfs /var/lib/craton")
+    assert ready.refused(30) == "craton-node: write /var/lib/craton/lock: Read-only file system"
