@@ -112,7 +112,7 @@ def _make(
 
 
 class _Awaited:
-    """A machine whose SSH server has yet to answer. To ask the engine is dear: between looks its port alone is tried."""
+    """A machine whose SSH server has yet to answer. Between looks at the engine, which are dear, its port is tried."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine, self._name = engine, name

@@ -5,8 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from unittest.mock import patch
 
+import botocore.session
+from moto import backends
+from moto.core.utils import method_names_from_class
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -38,6 +42,8 @@ def served() -> Iterator[tuple[Account, str]]:
     Public addresses are loopback addresses that nobody else on this computer has.
     """
     account = Account()
+    modules = tuple(backends.list_of_moto_modules())
+    loader = botocore.session.create_loader()
     gate = Gate(account, DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=_Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -45,6 +51,10 @@ def served() -> Iterator[tuple[Account, str]]:
         Addresses() as addresses,
         patch.object(elastic_network_interfaces, "random_public_ip", addresses.next),
         patch.object(elastic_ip_addresses, "random_ip", addresses.next),
+        # What never changes, and moto and boto3 find out again for each request and each session.
+        patch.object(backends, "list_of_moto_modules", lambda: modules),
+        patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
+        patch.object(botocore.session, "create_loader", lambda _search_path: loader),
     ):
         thread.start()
         try:
