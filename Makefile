@@ -10,7 +10,7 @@ OTHERS := $(VENV)/others
 .NOTPARALLEL:
 # Tests start craton hundreds of times: it is to be compiled once.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: install demo test packages check thorough bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
+.PHONY: install demo test prepared packages check thorough bench-ui bench-ssh bench-scale bench-local bench-kube bench-api crash fuzz screenshots words requirements clean
 
 install: $(RUNTIME)
 
@@ -43,8 +43,12 @@ demo: $(RUNTIME)  ## a whole install, rehearsed or of PLATFORM: 3 masters, 1 inf
 	( $(DEMO) ); status=$$?; \
 	craton destroy demo --yes --plain && rm -rf "$$CRATON_HOME"; exit $$status
 
-test: packages check  ## everything that CI runs; TESTS="tests/screens ..." for a part of the tests
+test: prepared  ## everything that CI runs; TESTS="tests/screens ..." for a part of the tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
+
+# Four workers would compile the tests at the same time, 20 seconds each. One core is free while mypy runs.
+prepared: packages $(DEVELOPMENT)
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory check; status=$$?; wait; exit $$status
 
 thorough: $(DEVELOPMENT)  ## the tests of properties alone, with forty times as many examples as `make test` has
 	CRATON_EXAMPLES=40 $(BIN)/python -m pytest -n 4 --dist worksteal -m hypothesis tests

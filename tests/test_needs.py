@@ -173,7 +173,7 @@ def test_set_up_needs_python_alone() -> None:
 
 def test_ci_runs_what_make_test_runs() -> None:
     command = re.search(
-        r"^test:.*\n\t\$\(BIN\)/(python -m pytest .*?) \$\(TESTS\)$", (ROOT / "Makefile").read_text(), re.M
+        r"^test: prepared .*\n\t\$\(BIN\)/(python -m pytest .*?) \$\(TESTS\)$", (ROOT / "Makefile").read_text(), re.M
     )
     assert command
     assert f"exec .venv/bin/{command[1]}\n" in (ROOT / ".ci/run").read_text()
@@ -196,5 +196,5 @@ def test_pytest_has_the_last_word_in_ci(tmp_path: Path, status: int, says: str) 
         check=False,
     )  # fmt: skip
     assert done.returncode == status
-    assert done.stdout.splitlines() == ["make packages check CI=true", says]
+    assert done.stdout.splitlines() == ["make prepared CI=true", says]
     assert done.stderr == ""

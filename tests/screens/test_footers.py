@@ -53,8 +53,10 @@ PRESSED = [
 """One scene for each footer there is."""
 
 
-BACK = {"tab": "shift+tab", "right": "left", "ctrl+down": "ctrl+up"}
+BACK = {"tab": "shift+tab", "right": "left", "ctrl+down": "ctrl+up", "escape": "ctrl+down"}
 """What undoes a key that opens no other screen, where it is not Escape."""
+VISITED = str.maketrans("○", "●")
+"""What a visit changes for good: the mark of a page of the wizard."""
 
 
 @contextmanager
@@ -111,10 +113,11 @@ def _differs(pilot: Pilot[Any], here: World, before: tuple[Any, ...]) -> bool:
 
 
 async def _had_back(pilot: Pilot[Any], before: tuple[Any, ...], back: str) -> bool:
-    """Go back as a user would; returns whether everything is as it was."""
-    if (pilot.app.screen, visible(pilot)) != before[:2]:
+    """Go back as a user would; returns whether everything is as it was, but for marks of pages that were visited."""
+    screen, shown = before[0], before[1].translate(VISITED)
+    if (pilot.app.screen, visible(pilot).translate(VISITED)) != (screen, shown):
         await pilot.press(back)
-    return (pilot.app.screen, visible(pilot)) == before[:2]
+    return (pilot.app.screen, visible(pilot).translate(VISITED)) == (screen, shown)
 
 
 def cut_off(pilot: Pilot[Any]) -> list[str]:
