@@ -37,6 +37,8 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
         yield "PROXY", artifacts.proxy
         yield "NO_PROXY", ",".join(unproxied(plan, topology))
     yield "ADDRESS", str(topology.machine(machine).located)
+    if not (plan.traits.inventory or plan.traits.keeps_keys):
+        yield "LOGIN", " ".join((plan.ssh.user, *(plan.ssh.public_key or "").split()[:2]))
     for address, name in names_on(topology, topology.machine(machine)):
         yield "HOST", f"{address} {name}"
     if topology.has_api_proxy(topology.machine(machine)):

@@ -37,6 +37,8 @@ class PlatformTraits:
     """Its machines run on this computer's processors, and so have its architecture."""
     bridge: bool = False
     """This computer reaches the machines from a bridge, which has the first address of their network."""
+    keeps_keys: bool = False
+    """An agent of the platform on the machines writes who may log in: what Craton changed there would come back."""
     stand_ins: bool = False
     """Its machines are stand-ins: no kubectl, browser or resolver outside finds the cluster."""
     notice: str = ""

@@ -27,7 +27,7 @@ verb_undo() {
 # undo_one KIND NAME REST. Nothing that it runs may read the list.
 undo_one() {
     case $1 in
-    account | data | directory | file | firewall | fstab | link | mask | module | names | namespace | package | service | setting | swap)
+    account | data | directory | file | firewall | fstab | link | login | mask | module | names | namespace | package | service | setting | swap)
         # shellcheck disable=SC2086 # words
         "undo_$1" "$2" $3 </dev/null
         ;;

@@ -62,6 +62,8 @@ class MachineRecord(_Record):
     """Version of Kubernetes that it is prepared for."""
     configuration: str = ""
     """SHA-256 sum of what it was prepared with."""
+    login_keys: list[str] = []
+    """Keys of the user's own, `TYPE BASE64`, that it was ever prepared with."""
     hosts: list[str] = []
     """Lines `ADDRESS NAME` of its hosts file."""
     begun: str = ""

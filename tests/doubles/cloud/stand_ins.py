@@ -9,7 +9,7 @@ import asyncio
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +85,7 @@ class Server(StandIn):
 class _Login(asyncssh.SSHServer):
     """Lets one user in by key, and shows a banner before anybody has logged in."""
 
-    def __init__(self, user: str, keys: set[bytes], connections: set[Any], banner: str) -> None:
+    def __init__(self, user: str, keys: Collection[bytes], connections: set[Any], banner: str) -> None:
         self._user, self._keys, self._connections, self._banner = user, keys, connections, banner
         self._connection: asyncssh.SSHServerConnection | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import threading
 import traceback
 import uuid
@@ -121,6 +122,13 @@ def _check_signature(header: str) -> None:
     raise Refused(401, "required", "Login Required.")
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that are killed."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @contextmanager
 def served() -> Iterator[tuple[Project, str]]:
     """A new project, and the endpoint of its APIs, as long as the context. External addresses are loopback ones."""
@@ -150,7 +158,7 @@ def served() -> Iterator[tuple[Project, str]]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 (http.server's names)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     with Addresses() as addresses:

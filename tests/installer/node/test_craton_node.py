@@ -468,3 +468,33 @@ def test_a_read_only_disk_is_told_as_such(bench: Bench) -> None:
 def test_a_read_only_disk_is_told_before_anything_begins(ready: Bench) -> None:
     ready.box.sh("mount -t tmpfs -o ro tmpfs /var/lib/craton")
     assert ready.refused(30) == "craton-node: write /var/lib/craton/lock: Read-only file system"
+
+
+OLD_KEY, NEW_KEY = "ssh-ed25519 AAAAold", "ecdsa-sha2-nistp256 AAAAnew"
+
+
+def _let_in(bench: Bench, key: str) -> list[str]:
+    """Who may log in as nobody in particular, once the machine was prepared with this key."""
+    bench.with_lines(f"LOGIN='ada{key and ' '}{key}'").prepared()
+    return bench.box.sh("cat /home/ada/.ssh/authorized_keys").splitlines()
+
+
+def test_another_public_key_takes_the_place_of_the_old_one_and_others_keys_stay(bench: Bench) -> None:
+    others = ["ssh-ed25519 AAAAcluster craton", "# ssh-ed25519 AAAAold", 'command="true" ssh-rsa AAAAbob bob']
+    born = "\n".join([others[0], f"{OLD_KEY} ada@old", *others[1:]])
+    bench.box.sh(
+        "echo ada:x:4711:4711::/home/ada:/bin/sh >>/etc/passwd; mkdir -p /home/ada/.ssh; cd /home/ada/.ssh; "
+        f"printf '%s\n' '{born}' >authorized_keys; chmod 600 authorized_keys; chown -R 4711:4711 /home/ada"
+    )
+    assert _let_in(bench, OLD_KEY) == [*others, OLD_KEY]
+    assert _let_in(bench, NEW_KEY) == [*others, NEW_KEY]
+    assert _let_in(bench, "") == others
+    assert _let_in(bench, OLD_KEY) == [*others, OLD_KEY]
+    assert bench.box.sh("stat -c '%a %u' /home/ada/.ssh/authorized_keys") == "600 4711\n"
+    bench.undone()
+    assert bench.box.sh("cat /home/ada/.ssh/authorized_keys").splitlines() == others
+
+
+def test_an_account_that_a_machine_lacks_is_named(bench: Bench) -> None:
+    said = bench.with_lines(f"LOGIN='ada {OLD_KEY}'").refused(2)
+    assert said == "craton-node: there is no user ada on this machine"

@@ -19,6 +19,8 @@ from tests.patience import PATIENCE
 
 _PLAIN = {"sign_in": False, "console": False}
 BASE: dict[str, Any] = {"name": "demo", "subdomain": "example.test", "masters": 1, "workers": 1, "addons": _PLAIN}
+OLD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEeqzZ0+0nP0nYdS5Tq1VcrG9vVdVZ3l8mCkqz9l0o3b"
+NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPmux69IpYGtakYFAlZgW/xyapqnPfT+fzXNP+jgfg8A"
 PROXY = "http://proxy.example.test"
 EFFECTIVE: dict[tuple[str, ...], dict[str, Any]] = {
     ("masters",): {"masters": 3},
@@ -42,10 +44,11 @@ EFFECTIVE: dict[tuple[str, ...], dict[str, Any]] = {
         "addons": {"ingress": False, "metrics_server": False, "node_exporter": False, **_PLAIN}
     },
     ("may",): {"may": ["M5", "M9", "M14"]},
+    ("ssh.public_key",): {"ssh": {"public_key": f"{NEW_KEY} ada@new"}},
 }
 """What the fields that an installed cluster follows may be changed to."""
 REFUSED = {
-    "name", "subdomain", "platform", "ingress.kind", "ssh.user", "ssh.public_key", "networks.user",
+    "name", "subdomain", "platform", "ingress.kind", "ssh.user", "networks.user",
     "networks.machines", "networks.pods", "networks.services", "kubernetes", "pod_security",
 }  # fmt: skip
 """Fields that a cluster never follows, on a platform that makes its machines."""
@@ -62,8 +65,8 @@ Settings of platforms with real machines are left out: no stand-in has them, and
 """
 OWN = {
     "port", "host_key", "ca_hash", "certificate_key", "encryption_key", "tokens", "revision", "joined", "applied",
-    "creations", "requests", "files", "id", "authorized_keys", "public_key", "done", "tls.crt", "tls.key", "certSANs",
-    "certificates_made", "kubelet_made",
+    "creations", "requests", "files", "id", "authorized_keys", "login_keys", "public_key", "done", "tls.crt", "tls.key",
+    "certSANs", "certificates_made", "kubelet_made",
 }  # fmt: skip
 """What differs between two clusters of one plan. A master that joins later adds itself to its own certificate alone."""
 
@@ -86,17 +89,16 @@ def _flat(value: Any, at: str = "") -> dict[str, Any]:
     return {place: inner for part in parts for place, inner in part.items()}
 
 
-def _site(*plans: InstallPlan) -> dict[str, Any]:
-    """What there is once each of the plans was installed after the other."""
+def _site(*plans: InstallPlan) -> Any:
+    """The record of what there is once each of the plans was installed after the other."""
     opened = [Rehearsal(plan) for plan in plans]
     try:
         for rehearsal in opened:
             rehearsal.run(deadline=PATIENCE)
-        found = json.loads((home() / "rehearsal" / "demo" / "state.json").read_text())
+        return json.loads((home() / "rehearsal" / "demo" / "state.json").read_text())
     finally:
         for rehearsal in opened:
             rehearsal.close()
-    return _flat(found)
 
 
 @pytest.mark.parametrize(("fields", "changed"), EFFECTIVE.items())
@@ -108,8 +110,18 @@ def test_a_cluster_that_follows_a_change_is_what_the_changed_plan_makes(
     assert {change.field for change in found} == set(fields)
     assert Risk.REFUSED not in {change.risk for change in found}
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "changed"))
-    followed = _site(old, new)
+    followed = _flat(_site(old, new))
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "made"))
-    made = _site(new)
+    made = _flat(_site(new))
     assert {place: (followed.get(place), made.get(place)) for place in {*followed, *made}
             if followed.get(place) != made.get(place)} == {}  # fmt: skip
+
+
+@pytest.mark.parametrize("new", [f"{NEW_KEY} ada@new", None])
+def test_another_public_key_may_log_in_to_every_machine_and_the_old_one_no_longer(new: str | None) -> None:
+    old, changed = (
+        InstallPlan.model_validate({**BASE, "ssh": {"public_key": key}}) for key in (f"{OLD_KEY} ada@old", new)
+    )
+    for machine in _site(old, changed)["machines"].values():
+        own = machine["authorized_keys"][1:]  # the first is the cluster's
+        assert own == ([NEW_KEY] if new else []), machine["name"]

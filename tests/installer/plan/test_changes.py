@@ -39,7 +39,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEeqzZ0+0nP0nYdS5Tq1VcrG9vVdVZ3l8mCkq
         ({"may": ["M6", "M7"]}, "may", Risk.REFUSED),
         ({"ssh": {"user": "root"}}, "ssh.user", Risk.REFUSED),
         ({"ssh": {"key": "~/.ssh/id"}}, "ssh.key", Risk.SAFE),
-        ({"ssh": {"public_key": KEY}}, "ssh.public_key", Risk.REFUSED),
+        ({"ssh": {"public_key": KEY}}, "ssh.public_key", Risk.SAFE),
         ({"ssh": {"port": 2222}}, "ssh.port", Risk.SAFE),
         ({"ssh": {"jump": "bastion"}}, "ssh.jump", Risk.SAFE),
         ({"artifacts": {"mirror": "https://a.b"}}, "artifacts.mirror", Risk.SAFE),
@@ -130,6 +130,18 @@ def test_machines_that_join_are_safe_and_those_that_go_are_refused_by_name() -> 
         ("workers", "2", Risk.REFUSED),
         ("machines.inventory", "demo-worker-2 10.0.0.4", Risk.REFUSED),
     ]
+
+
+def test_a_key_that_something_else_writes_is_refused_with_what_to_do() -> None:
+    (own_key,) = changes(own(*HOSTS[:3]), own(*HOSTS[:3], ssh={"public_key": KEY}))
+    (google,) = changes(
+        *(plan(platform="gcp", networks={"user": "203.0.113.0/24"}, ssh=ssh) for ssh in ({}, {"public_key": KEY}))
+    )
+    assert [(own_key.risk, own_key.why), (google.risk, google.why)] == [
+        (Risk.REFUSED, "your own machines keep their keys; edit ~/.ssh/authorized_keys on each (craton ssh)"),
+        (Risk.REFUSED, "Google's guest agent writes each machine's keys; change the metadata ssh-keys of every "
+                       "instance instead (gcloud compute instances add-metadata)"),
+    ]  # fmt: skip
 
 
 def test_another_account_on_own_machines_is_no_reason_to_refuse() -> None:

@@ -21,6 +21,13 @@ _PLACED = always(
 )
 
 
+_KEYS = always(
+    Risk.REFUSED,
+    "Google's guest agent writes each machine's keys; change the metadata ssh-keys of every instance instead "
+    "(gcloud compute instances add-metadata)",
+)
+
+
 def _settings() -> type[Gcp]:
     from installer.plan.platforms.gcp.settings import Gcp
 
@@ -58,6 +65,7 @@ REGISTRATION = Registration(
         "machines, network, load balancer and names in your Google Cloud project",
         cloud=True,
         assigns_addresses=True,
+        keeps_keys=True,
         cost="billed by Google",
         guidance=Guidance(
             "Instances in your project, with a network, firewall rules and DNS records of the cluster's own.",
@@ -193,5 +201,6 @@ REGISTRATION = Registration(
             ),
         ),
     },
+    changes={"ssh.public_key": _KEYS},
     conflicts=CONFLICTS,
 )

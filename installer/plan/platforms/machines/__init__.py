@@ -74,6 +74,9 @@ REGISTRATION = Registration(
     conflicts=CONFLICTS,
     changes={
         "ssh.user": always(Risk.CAREFUL, "Craton logs in to the machines with another account, which needs sudo there"),
+        "ssh.public_key": always(
+            Risk.REFUSED, "your own machines keep their keys; edit ~/.ssh/authorized_keys on each (craton ssh)"
+        ),
         "networks.machines": always(Risk.SAFE, "your own machines keep their addresses"),
     },
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Collection
+from functools import lru_cache
 
 import asyncssh
 
@@ -26,13 +28,15 @@ class StandIn:
         self._key = asyncssh.import_private_key(record.host_key)
         self._impostor = asyncssh.generate_private_key("ssh-ed25519")
         """The host key of another machine that answers in this one's place."""
-        self._keys = {
-            key.convert_to_public().public_data for key in map(asyncssh.import_public_key, record.authorized_keys)
-        }
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[asyncssh.SSHServerConnection] = set()
+
+    @property
+    def _keys(self) -> frozenset[bytes]:
+        """Who may log in now."""
+        return _public_data(tuple(self._record.authorized_keys))
 
     def open(self) -> None:
         """Listen, at the same port as before if nobody took it meanwhile."""
@@ -106,7 +110,7 @@ class StandIn:
 class _Server(asyncssh.SSHServer):
     """Lets one user in, with the machine's keys and nothing else."""
 
-    def __init__(self, user: str, keys: set[bytes], connections: set[asyncssh.SSHServerConnection]) -> None:
+    def __init__(self, user: str, keys: Collection[bytes], connections: set[asyncssh.SSHServerConnection]) -> None:
         self._user = user
         self._keys = keys
         self._connections = connections
@@ -128,6 +132,11 @@ class _Server(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == self._user and key.public_data in self._keys
+
+
+@lru_cache(maxsize=4096)
+def _public_data(keys: tuple[str, ...]) -> frozenset[bytes]:
+    return frozenset(key.convert_to_public().public_data for key in map(asyncssh.import_public_key, keys))
 
 
 def _bound(port: int) -> socket.socket:

@@ -7,7 +7,7 @@ import re
 
 from installer.plan.rules import Role
 from installer.plan.topology import API_PROXY
-from installer.platforms.rehearsal.records import ClusterRecord
+from installer.platforms.rehearsal.records import ClusterRecord, MachineRecord
 from installer.platforms.rehearsal.simulator import (
     addons,
     cluster,
@@ -112,6 +112,7 @@ async def _prepare(command: Command) -> None:
     if machine.prepared not in ("", version):
         machine.done = [key for key in machine.done if not key.startswith("prepare/")]
     machine.prepared = machine.configuration = ""
+    _let_in(machine, text)
     proxied = re.findall(r"^API='(\S+) .+'$", text, re.MULTILINE)
     await command.stages("prepare", stages.prepare(version, proxied=bool(proxied)))
     machine.prepared = machine.kubeadm = version
@@ -121,6 +122,14 @@ async def _prepare(command: Command) -> None:
     if node:
         node.version = version
     await command.site.store.save()
+
+
+def _let_in(machine: MachineRecord, configuration: str) -> None:
+    """The plan's key may log in, and none that a plan had before."""
+    for wanted in re.findall(r"^LOGIN='\S+ ?(.*)'$", configuration, re.MULTILINE):
+        machine.login_keys = sorted({*machine.login_keys, wanted} - {""})
+        others = [key for key in machine.authorized_keys if " ".join(key.split()[:2]) not in machine.login_keys]
+        machine.authorized_keys = others + ([wanted] if wanted else [])
 
 
 async def _invite(command: Command, known: ClusterRecord) -> None:
