@@ -38,16 +38,27 @@ class Command:
         self.machine = machine
         self._process = process
         self._fault: Fault | None = None
+        self._said: list[str] = []
+        self._complaints: list[str] = []
 
     async def read(self) -> str:
         """All of stdin."""
         return await self._process.stdin.read()
 
     def say(self, text: str) -> None:
-        self._process.stdout.write(f"{text}\n")
+        """A line of stdout. What is said without a pause goes out together, as sshd sends what a program prints."""
+        self._said.append(f"{text}\n")
 
     def complain(self, text: str) -> None:
-        self._process.stderr.write(f"{text}\n")
+        """A line of stderr."""
+        self._complaints.append(f"{text}\n")
+
+    def flush(self) -> None:
+        """Send what was said until now."""
+        for stream, lines in ((self._process.stdout, self._said), (self._process.stderr, self._complaints)):
+            if lines:
+                stream.write("".join(lines))
+                lines.clear()
 
     def enter(self, phase: str) -> None:
         """The command belongs to `phase` of the install: its faults count from here on."""
@@ -63,12 +74,14 @@ class Command:
 
     async def pause(self, mean: float, *what: str) -> None:
         """Let `mean` seconds pass, more or less, as the run's pace and a fault `slow` have it."""
+        self.flush()
         slow = SLOWNESS if self._fault and self._fault.kind == "slow" else 1
         await self.site.sleep(mean * slow, self.machine.name, *what)
 
     async def strike(self) -> None:
         """The middle of the command, where a fault of its phase strikes."""
         kind = self._fault.kind if self._fault else ""
+        self.flush()
         if kind == "drop":
             self._process.channel.get_connection().abort()
             raise Exit(255)

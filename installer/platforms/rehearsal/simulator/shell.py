@@ -56,6 +56,8 @@ async def _run(site: SiteView, machine: MachineRecord, process: Process) -> int:
         if ending.message:
             command.complain(ending.message)
         return ending.status
+    finally:
+        command.flush()
     return 0
 
 
