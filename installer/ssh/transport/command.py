@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import select
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
 
 import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
@@ -24,6 +25,19 @@ _WINDOW = 0.02
 """Seconds in which the server may make room for more stdin, before its output is looked at again."""
 _ENDING = 1.0
 """Seconds that a connection has to end once a command saw it end."""
+
+
+class _Arrival(threading.Event):
+    """Set when output has come, or the command has ended. It is cleared by who reads, before reading.
+
+    paramiko clears such an event itself once one stream is empty, which may be just when the other one gets something.
+    """
+
+    def clear(self) -> None:
+        """Nothing: paramiko's buffers call this."""
+
+    def forget(self) -> None:
+        super().clear()
 
 
 class Session:
@@ -47,6 +61,7 @@ class Session:
         self._stdout, self._stderr = stdout, stderr
         self._transport: paramiko.Transport | None = None
         self._channel: paramiko.Channel | None = None
+        self._arrival = _Arrival()
 
     def start(self, transport: paramiko.Transport, command: str) -> paramiko.Channel:
         """Have the machine run the command; nothing is carried yet."""
@@ -56,7 +71,9 @@ class Session:
         except paramiko.ChannelException as error:
             raise self._refused(error) from None
         channel.settimeout(self._deadline.patience)
-        channel.exec_command(for_any_shell(command))
+        channel.in_buffer.set_event(self._arrival)
+        channel.in_stderr_buffer.set_event(self._arrival)
+        _execute(transport, channel, for_any_shell(command))
         self._refill()
         return channel
 
@@ -85,18 +102,22 @@ class Session:
 
     def _transfer(self, channel: paramiko.Channel) -> None:
         """Carry stdin, stdout and stderr side by side until the command ends, so that none can block another."""
-        poll = select.poll()
-        poll.register(channel.fileno(), select.POLLIN)
         channel.settimeout(_WINDOW)
         if not self._pending:
             channel.shutdown_write()
         while True:
-            if not self._deadline.left:
+            left = self._deadline.left
+            if not left:
                 raise TimeoutError
-            poll.poll(0 if self._pending else self._deadline.left * 1000)
+            if not self._pending:
+                self._arrival.wait(left)
+            self._arrival.forget()
             ended = channel.eof_received or channel.closed
             self._write(channel)
-            if not self._read(channel) and ended:
+            some = self._read(channel)
+            if some:
+                self._arrival.set()  # perhaps there is more
+            elif ended:
                 return
 
     def _write(self, channel: paramiko.Channel) -> None:
@@ -138,14 +159,16 @@ class Session:
 
     def read_until(self, channel: paramiko.Channel, enough: Callable[[], bool], deadline: Deadline) -> bool:
         """Take output until `enough` says so, or the command ends: then False. Raises TimeoutError."""
-        poll = select.poll()
-        poll.register(channel.fileno(), select.POLLIN)
         while not enough():
-            if not deadline.left:
+            left = deadline.left
+            if not left:
                 raise TimeoutError
-            poll.poll(deadline.left * 1000)
+            self._arrival.wait(left)
+            self._arrival.forget()
             ended = channel.eof_received or channel.closed
-            if not self._read(channel) and ended:
+            if self._read(channel):
+                self._arrival.set()  # perhaps there is more
+            elif ended:
                 self._stdout.finish()
                 self._stderr.finish()
                 return enough()
@@ -204,3 +227,14 @@ class Session:
             return "its output is secret and not shown"
         last = self._stderr.last or self._stdout.last
         return f"last seen: {last}" if last else "nothing was seen yet"
+
+
+def _execute(transport: paramiko.Transport, channel: paramiko.Channel, command: str) -> None:
+    """Have the server execute a command, without waiting for its answer: one that refuses closes the channel."""
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("exec")
+    message.add_boolean(True)
+    message.add_string(command)
+    transport._send_user_message(message)  # type: ignore[attr-defined]
