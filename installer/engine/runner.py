@@ -29,6 +29,9 @@ DEFAULT_LIMIT = Limit(16)
 AT_ONCE = 24
 """Steps at once of all kinds together. Each has a thread, and its machine's connection another."""
 
+_STEPS_OF_A_PHASE = 1_000_000
+"""More than there are in a row."""
+
 REQUEST_SECONDS = 0.5
 """How often a run with failed steps looks whether somebody asks for one of them once more."""
 
@@ -77,7 +80,7 @@ class _Engine:
         self._sorter = graphlib.TopologicalSorter(before)
         self._slots = {name: Slots(limits.get(name, DEFAULT_LIMIT), scope.pace) for name in {s.limit for s in steps}}
         self._threads = Slots(Limit(AT_ONCE))
-        self._rank = ranks(scope.kind)
+        self._rank = ranks(steps, scope.kind)
         self._active: dict[str, StepRun] = {}
         self._lingering: dict[str, list[asyncio.Future[Any]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -112,7 +115,7 @@ class _Engine:
     async def _run_step(self, step: Step) -> None:
         """Run `step` when its kind has a free slot, and queue how it ended."""
         ending: Ending | JournalError = Ending(step, StepState.WAITING)
-        slots, rank = self._slots[step.limit], self._rank[step.phase]
+        slots, rank = self._slots[step.limit], self._rank[step.id]
         async with slots.taken(rank), self._threads.taken(rank):
             await slots.turn()
             if not self._scope.stop.requested:
@@ -236,15 +239,21 @@ def orders(steps: Sequence[Step], kind: RunKind) -> tuple[dict[str, set[str]], d
     return (needed_by, needs) if kind.undoes else (needs, needed_by)
 
 
-def ranks(kind: RunKind) -> dict[Phase, int]:
-    """By which steps wait for a place: the lowest goes first.
+def ranks(steps: Sequence[Step], kind: RunKind) -> dict[str, int]:
+    """By which steps, in needs-first order, wait for a place: the lowest goes first.
 
-    What has come furthest goes on first, so that a machine's steps follow each other on one connection. The control
-    plane goes before all: its masters join one by one, however many workers join meanwhile.
+    What has come furthest goes on first, in its phase as well, so that a machine's steps follow each other on one
+    connection. The control plane goes before all: its masters join one by one, however many workers join meanwhile.
     """
     if kind.undoes:
-        return {phase: rank for rank, phase in enumerate(Phase)}
-    return {phase: rank for rank, phase in enumerate(reversed(Phase), start=1)} | {Phase.CONTROL_PLANE: 0}
+        order = {phase: rank for rank, phase in enumerate(Phase)}
+        return {step.id: order[step.phase] for step in steps}
+    order = {phase: rank for rank, phase in enumerate(reversed(Phase), start=1)} | {Phase.CONTROL_PLANE: 0}
+    phases, found = {step.id: step.phase for step in steps}, dict[str, int]()
+    for step in steps:
+        first = order[step.phase] * _STEPS_OF_A_PHASE
+        found[step.id] = min((found[need] for need in step.needs if phases[need] is step.phase), default=first + 1) - 1
+    return found
 
 
 def exit_code(failures: Collection[Ending], kind: RunKind) -> ExitCode:

@@ -120,6 +120,16 @@ def test_the_control_plane_goes_on_before_all_that_waits_and_else_what_has_come_
     assert "p" in (did[1], did[-1])
 
 
+def test_what_has_come_furthest_in_a_phase_goes_on_before_what_begins_there(engine: Engine, effects: Effects) -> None:
+    first = fake_step(effects, "init", phase=Phase.CONTROL_PLANE)
+    joins = [fake_step(effects, f"join-{n}", "init", phase=Phase.JOIN) for n in range(4)]
+    labels = [fake_step(effects, f"label-{n}", f"join-{n}", phase=Phase.JOIN) for n in range(4)]
+    assert engine.run([first, *joins, *labels], limits={"local": Limit(1)}) is ExitCode.DONE
+    did = effects.called("apply")
+    # What a join makes ready asks once the join's own place is given away: to one other join at most.
+    assert all(did.index(f"label-{n}") <= did.index(f"join-{n}") + 3 for n in range(4))
+
+
 def test_a_failed_step_stops_what_needs_it_and_nothing_else(engine: Engine, effects: Effects) -> None:
     steps = [
         fake_step(effects, "a", applying=failing(BROKEN), machine="demo-worker-1"),
