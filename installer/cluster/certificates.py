@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from installer.cluster import masters
+from installer.cluster import masters, overview
 from installer.node.program import Asked
 from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
@@ -54,12 +54,16 @@ class ServingCertificate(Permanent):
         serving = masters.own_condition(ctx, self.machine, Asked.SURVEYED).serving
         if serving == OWN:
             return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
+        if serving != masters.OK:  # whatever waits
+            return Observation(False, _words(serving))
+        if overview.nobody_waits(ctx, self.machine, SIGNER):
+            return Observation(True, _words(serving))
         refused: list[str] = []
         waiting = self._waiting(ctx, refused)
         if waiting:
             names = ", ".join(request.name for request in waiting)
             return Observation(False, f"{names} waits for approval")
-        return Observation(serving == masters.OK, "; ".join([_words(serving), *refused[:2]]))
+        return Observation(True, "; ".join([_words(serving), *refused[:2]]))
 
     def apply(self, ctx: Context) -> None:
         refused: list[str] = []

@@ -197,6 +197,8 @@ def _check(ctx: Context, master: Machine) -> None:
     """Raises InstallerError unless `master` is a member of this cluster whose API server works."""
     cluster = ctx.world.plan.name
     seen = condition(ctx, master.name, Asked.JUST_NOW)
+    if seen.member != cluster or seen.api != OK:  # perhaps it does by now
+        seen = condition(ctx, master.name)
     if seen.member != cluster:
         observed = f"it is no member of {cluster}" + (f": its {seen.begun} hasn't finished" if seen.begun else "")
         raise _NoMemberError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import drain, masters, objects, pods
+from installer.cluster import drain, masters, objects, overview, pods
 from installer.node.program import run_program
 from installer.plan.rules import RULES, Kind
 from installer.plan.topology import INFRA_LABEL, MASTER_TAINT, Machine
@@ -18,6 +18,9 @@ ROLE_LABELS = frozenset(
     for label in (INFRA_LABEL, *(rule.value for rule in RULES.values() if rule.kind is Kind.LABEL))
 )
 OUR_TAINTS = frozenset({rule.value for rule in RULES.values() if rule.kind is Kind.TAINT} | {MASTER_TAINT})
+_NODE = "node"
+"""What a node's object is kept as while its step goes on."""
+_IN_ORDER = Observation(True, "Ready, with labels and taints")
 _LOOKING = 5.0
 """Seconds between two looks at the pods of a node that is not Ready."""
 
@@ -32,13 +35,23 @@ class Roles(Permanent):
     machine: Machine
 
     def observe(self, ctx: Context) -> Observation:
-        node = node_of(ctx, self.machine.name)
+        name = self.machine.name
+        listed = overview.node(ctx, name)
+        if listed is not None and not self._changes(listed):
+            return _IN_ORDER
+        node = node_of(ctx, name)
         if node is None:
             return Observation(False, "the node is not registered")
+        ctx.world.answers.keep(name, _NODE, node)
+        changes = self._changes(node)
+        return Observation(False, f"to do: {', '.join(changes)}") if changes else _IN_ORDER
+
+    def _changes(self, node: Mapping[str, Any]) -> list[str]:
+        """What isn't as planned, in words."""
         changes = [*label_changes(node, self.machine), *taint_changes(node, self.machine)]
         changes += [] if is_ready(node) else ["Ready"]
         changes += ["uncordon"] if drain.is_marked(node) else []
-        return Observation(not changes, f"to do: {', '.join(changes)}" if changes else "Ready, with labels and taints")
+        return changes
 
     def apply(self, ctx: Context) -> None:
         look = _Look(ctx, self.machine.name)
@@ -60,9 +73,11 @@ class _Look:
         self._ctx, self._name = ctx, name
         self._troubles = ""
         self._next = time.monotonic() + _LOOKING
+        self._known = ctx.world.answers.of_this_moment(name, _NODE)
+        """What `observe` has just seen of it: the first look."""
 
     def __call__(self) -> tuple[dict[str, Any] | None, str]:
-        node = node_of(self._ctx, self._name)
+        node, self._known = self._known or node_of(self._ctx, self._name), None
         if node is not None and is_ready(node):
             return node, "Ready"
         if time.monotonic() >= self._next:

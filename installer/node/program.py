@@ -222,6 +222,10 @@ def _ask(ctx: Context, machine: str, verb: str, asked: Asked) -> dict[str, str]:
         known = answers.of_this_moment(machine, verb)
     if known is None:
         connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
+        if asked is Asked.SURVEYED:
+            result = _survey(ctx, machine, connection)
+            if result.status == 0:
+                return _fields(result.stdout)[verb]  # and the steps that follow ask for the rest
         known = _read(connection, machine, verb, ctx.remaining())
         answers.keep(machine, verb, known)
     return known
@@ -232,13 +236,33 @@ def survey(ctx: Context, machine: str, connection: Connection) -> bool:
 
     It can't without the program, with one that doesn't know the verb, or without root's rights.
     """
+    return _survey(ctx, machine, connection).status == 0
+
+
+def runs_commands(ctx: Context, machine: str, connection: Connection) -> bool:
+    """As `survey`, but True also for a machine whose shell has looked for the program, and found none."""
+    result = _survey(ctx, machine, connection)
+    return result.status == 0 or _is_missing(result)
+
+
+def keep_survey(ctx: Context, machine: str, output: str) -> None:
+    """Keep what the verb `survey` has said, which ran as a part of something else."""
+    ctx.world.answers.forget(machine)
+    ctx.world.answers.survey(machine, _fields(output))
+
+
+def _survey(ctx: Context, machine: str, connection: Connection) -> Result:
     ctx.world.answers.forget(machine)
     result = connection.run(command(connection, "survey"), deadline=ctx.remaining())
-    if result.status != 0:
-        return False
-    first, _, second = result.stdout.partition("\n#condition\n")
-    ctx.world.answers.survey(machine, {"status": read_fields(first), "condition": read_fields(second)})
-    return True
+    if result.status == 0:
+        ctx.world.answers.survey(machine, _fields(result.stdout))
+    return result
+
+
+def _fields(surveyed: str) -> dict[str, dict[str, str]]:
+    """What a survey has of each verb."""
+    first, _, second = surveyed.partition("\n#condition\n")
+    return {"status": read_fields(first), "condition": read_fields(second)}
 
 
 def read_status(connection: Connection, machine: str, deadline: float) -> dict[str, str]:

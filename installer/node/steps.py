@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,16 @@ from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
 from installer.common.text import shown
 from installer.node.configuration import configuration, configuration_sum
-from installer.node.program import BUILT_IN, Asked, condition, ensure_program, run_program, source_sum, status, survey
+from installer.node.program import (
+    BUILT_IN,
+    Asked,
+    condition,
+    ensure_program,
+    run_program,
+    runs_commands,
+    source_sum,
+    status,
+)
 from installer.node.upload import upload
 from installer.node.waiting import wait_for_ssh
 from installer.plan import releases
@@ -23,18 +32,28 @@ from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 T = TypeVar("T")
+Look = Callable[[Context, str], bool]
+"""Logs in to a machine, keeps its survey and whatever else it asks for; False where it did nothing or couldn't."""
+
+
+def _no_look(_ctx: Context, _machine: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
 class Connect(Permanent):
-    """Pin the host key that the platform vouches for, then log in. The pin goes with the machine."""
+    """Pin the host key that the platform vouches for, then log in. The pin goes with the machine.
+
+    `look` takes the place of that where it can.
+    """
 
     machine: str
+    look: Look = field(default=_no_look, compare=False)
 
     def observe(self, ctx: Context) -> Observation:
         if pinned_keys.pinned(ctx.world.directory, self.machine) is None:
             return Observation(False, "no host key is pinned yet")
-        if not self._wait(ctx, lambda seconds: _survey(ctx, self.machine, seconds)):
+        if not self.look(ctx, self.machine):
             self._log_in(ctx)
         return Observation(True, "logged in; the host key is the pinned one")
 
@@ -51,6 +70,9 @@ class Connect(Permanent):
         self._log_in(ctx)
 
     def _log_in(self, ctx: Context) -> None:
+        if self._wait(ctx, lambda seconds: _asked(ctx, self.machine, seconds)):
+            ctx.log("logged in")
+            return
         result = self._wait(ctx, lambda seconds: _hostname(ctx, self.machine, seconds))
         if result.status != 0:
             raise InstallerError(
@@ -65,9 +87,12 @@ class Connect(Permanent):
         return wait_for_ssh(ctx, self.machine, attempt, console=lambda: ctx.world.platform.console(self.machine))
 
 
-def _survey(ctx: Context, machine: str, seconds: float) -> bool:
-    """Log in and hear all that the machine says of itself: a machine that is done is asked no more in this run."""
-    return survey(ctx, machine, ctx.world.connect(machine, seconds))
+def _asked(ctx: Context, machine: str, seconds: float) -> bool:
+    """Log in and hear all that the machine says of itself, or that it has no program yet that could say.
+
+    A machine that is done is asked no more in this run.
+    """
+    return runs_commands(ctx, machine, ctx.world.connect(machine, seconds))
 
 
 def _hostname(ctx: Context, machine: str, seconds: float) -> Result:
@@ -220,7 +245,8 @@ def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:
     ctx.log(f"{len(taken)} things removed, {len(left)} left")
 
 
-def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+def steps(plan: InstallPlan, topology: Topology, look: Look = _no_look) -> Iterator[Step]:
+    """`look` logs in to machines that are there already, where it can."""
     action = PrepareOwn if plan.traits.inventory else Prepare
     # A machine's hosts file has the addresses behind the contract's names; some platforms give those late.
     named = {target for record in topology.records for target in record.targets}
@@ -234,7 +260,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             phase=Phase.CONNECT,
             machine=name,
             needs=(ids.created(name),),
-            action=Connect(name),
+            action=Connect(name, look),
             weight=1.0,
             limit="ssh",
             deadline=120.0,

@@ -38,7 +38,7 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
             _after(step, tuple(check.id for check in checks))
             for step in _of_phases(platform, Phase.CHECK, Phase.NETWORK, Phase.MACHINES)
         ),
-        *node.steps(plan, shape),  # connect, prepare
+        *node.steps(plan, shape, health.look_early),  # connect, prepare
         *firewall.steps(plan, shape),  # the end of prepare
         *cluster.steps(plan, shape),  # control plane, join, ingress
         *(_after(step, cluster.last(plan, shape)) for step in _of_phases(platform, Phase.DNS)),

@@ -19,7 +19,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process, runner, store
 from installer.engine.context import Stop
-from installer.engine.events import RunKind
+from installer.engine.events import Outcome, RunKind, RunRecord
 from installer.engine.journal import Journal, Reader
 from installer.operations import durations, lease, pipeline, plan_row, session
 from installer.operations.assignment import Assignment
@@ -75,8 +75,11 @@ def work(
         _journal(assignment.kind, directory) as journal,
         lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,
     ):
-        fresh, began = assignment.kind is RunKind.INSTALL and not _ran_before(directory), time.monotonic()
-        run = _run(assignment, plan, world, journal, stop=stop, begun=recorded, guard=_alone(guard, keeper))
+        before, began = _last_run(directory), time.monotonic()
+        fresh = assignment.kind is RunKind.INSTALL and before is None
+        installed = before is not None and not before.kind.undoes and before.outcome is Outcome.DONE
+        world.answers.expected = assignment.kind is RunKind.INSTALL and installed and plan_path == directory.plan
+        run = _run(assignment, plan, world, journal, stop=stop, begun=recorded, guard=_alone(guard, keeper, world))
         code = asyncio.run(run)
         if fresh and code is ExitCode.DONE:
             took = (time.monotonic() - began) * assignment.options.speed
@@ -126,18 +129,23 @@ def _settle_memory() -> None:
     gc.set_threshold(_COLLECTED)
 
 
-def _ran_before(directory: ClusterDirectory) -> bool:
+def _last_run(directory: ClusterDirectory) -> RunRecord | None:
     with Reader(directory.journal) as reader:
-        return bool(reader.runs())
+        runs = reader.runs()
+    return runs[-1] if runs else None
 
 
-def _alone(guard: Callable[[], None], keeper: lease.Keeper | None) -> Callable[[], None]:
-    """What raises JournalError once another engine, here or on another computer, may be at work."""
+def _alone(guard: Callable[[], None], keeper: lease.Keeper | None, world: World) -> Callable[[], None]:
+    """What is called before each side effect: raises JournalError once another engine may be at work anywhere.
+
+    From then on, nothing counts any more that was seen before a change.
+    """
 
     def check() -> None:
         guard()
         if keeper:
             keeper.check()
+        world.answers.touched = True
 
     return check
 

@@ -25,6 +25,8 @@ class World:
     platform: Platform
     connections: Connections
     evidence: dict[str, Evidence] = field(default_factory=dict)
+    early: dict[str, Evidence] = field(default_factory=dict)
+    """What machines showed as they were logged in to, while the run finds everything done."""
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
     answers: Answers = field(default_factory=Answers)

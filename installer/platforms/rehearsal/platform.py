@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import FirewallRule, Topology, topology
-from installer.platforms.rehearsal.client import SiteClient
+from installer.platforms.rehearsal.client import SiteClient, StandInView
 from installer.platforms.rehearsal.faults import parse_faults
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections
@@ -33,6 +33,8 @@ class RehearsalPlatform:
         self._client = SiteClient(plan.name)
         self._lock = threading.Lock()
         self._pushed = False
+        self._listed: dict[str, StandInView] = {}
+        """Machines as they were listed, each until its endpoint was asked for."""
 
     @property
     def exists(self) -> bool:
@@ -123,8 +125,16 @@ class RehearsalPlatform:
     def lease(self, connections: Connections) -> None:
         """None: the machines are this computer's own."""
 
+    def listed(self) -> dict[str, StandInView]:
+        """All machines, by name."""
+        found = {machine.name: machine for machine in self.site().machines()}
+        self._listed = dict(found)
+        return found
+
     def endpoint(self, machine: str) -> Endpoint:
-        found = self.site().machine(machine)
+        found = self._listed.pop(machine, None)  # whoever comes again didn't get there
+        if found is None or found.state != "running":
+            found = self.site().machine(machine)
         if found is None:
             hint = "install or resume: the step machines/create makes it"
             raise InstallerError("find the machine", "there is no such machine", machine=machine, hint=hint)

@@ -7,7 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from installer.cluster import addons, certificates, cluster_dns, drain, etcd, nodes, objects, pods, reconfigure
+from installer.cluster import (
+    addons,
+    certificates,
+    cluster_dns,
+    drain,
+    etcd,
+    nodes,
+    objects,
+    overview,
+    pods,
+    reconfigure,
+)
 from installer.cluster.diagnosis import clock, explain, transcript
 from installer.common.errors import InstallerError
 from installer.operations import backup
@@ -107,6 +118,11 @@ def _node(text: str) -> object:
     return judged, nodes.label_changes(found, _MACHINE), nodes.taint_changes(found, _MACHINE)
 
 
+def _overview(text: str) -> object:
+    found = overview.read_nodes(text).values()
+    return [(nodes.label_changes(node, _MACHINE), nodes.taint_changes(node, _MACHINE)) for node in found]
+
+
 def _pods(text: str) -> object:
     return pods.troubles_on(saying(text), _MACHINE.name), cluster_dns.ready_pods(cluster_dns._pods(saying(text)))
 
@@ -136,6 +152,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("kubeadm", _explained, _TRANSCRIPTS),
     of_text("kubectl drain", _drained, _DRAINS),
     of_text("kubectl get node", _node, (json.dumps(_NODE), "")),
+    of_text("kubectl get nodes", _overview, ("m1 True label a/b=c label d= taint e=f:NoSchedule taint g:NoExecute\n",)),
     of_text("kubectl get pods", _pods, (json.dumps(_PODS),)),
     of_text("kubectl get daemonset", _daemon_set, (json.dumps(_DAEMON_SET),)),
     of_text("requests for certificates", _requests, (_REQUEST,)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from installer.cluster import nodes
+from installer.cluster import nodes, overview
 from installer.cluster.nodes import Roles, label_changes, taint_changes
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
@@ -120,3 +120,19 @@ def test_an_answer_that_is_no_json_may_pass(cluster: FakeCluster) -> None:
 def pod(image: str = "", state: dict[str, Any] | None = None, last: dict[str, Any] | None = None) -> dict[str, Any]:
     container = {"name": "main", "image": image, "state": state or {}, "lastState": last or {}}
     return {"metadata": {"name": "flannel-x"}, "status": {"containerStatuses": [container]}}
+
+
+def test_all_nodes_at_once_are_read_as_each_is_by_itself() -> None:
+    lines = (
+        "demo-worker-1 True label kubernetes.io/os=linux label node-role.kubernetes.io/node=true",
+        "demo-master-1 False label empty= taint node-role.kubernetes.io/control-plane:NoSchedule taint a=b:NoExecute",
+        "unreadable",
+    )
+    found = overview.read_nodes("\n".join(lines))
+    assert found.keys() == {"demo-worker-1", "demo-master-1"}
+    assert found["demo-worker-1"]["metadata"]["labels"]["node-role.kubernetes.io/node"] == "true"
+    assert [nodes.is_ready(found[name]) for name in ("demo-worker-1", "demo-master-1")] == [True, False]
+    assert found["demo-master-1"]["spec"]["taints"] == [
+        {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"},
+        {"key": "a", "value": "b", "effect": "NoExecute"},
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,3 +67,27 @@ def test_a_pod_network_that_does_not_come_up_is_judged_as_it_is(
     gathering(COMES, monkeypatch=monkeypatch)
     assert steps.VerifyMachine(MACHINE.name).observe(context).holds
     assert context.world.evidence[MACHINE.name] is COMES
+
+
+@pytest.mark.parametrize(
+    ("early", "touched", "counts"), [(STANDS, False, True), (STANDS, True, False), (COMES, False, False)]
+)
+def test_what_was_gathered_at_login_counts_while_all_is_well_and_nothing_was_done(
+    context: StepContext, monkeypatch: pytest.MonkeyPatch, early: Evidence, touched: bool, counts: bool
+) -> None:
+    anew = replace(STANDS, asked_at=time.time())
+    left = gathering(anew, monkeypatch=monkeypatch)
+    context.world.answers.expected, context.world.answers.touched = True, touched
+    context.world.early[MACHINE.name] = early = replace(early, asked_at=time.time())
+    assert steps.VerifyMachine(MACHINE.name).observe(context).holds
+    assert context.world.evidence[MACHINE.name] is (early if counts else anew)
+    assert list(left) == ([anew] if counts else [])
+
+
+def test_what_was_gathered_long_ago_is_gathered_again(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    anew = replace(STANDS, asked_at=time.time())
+    gathering(anew, monkeypatch=monkeypatch)
+    context.world.answers.expected = True
+    context.world.early[MACHINE.name] = replace(STANDS, asked_at=time.time() - 3600)
+    assert steps.VerifyMachine(MACHINE.name).observe(context).holds
+    assert context.world.evidence[MACHINE.name] is anew

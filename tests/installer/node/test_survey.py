@@ -9,7 +9,7 @@ import pytest
 
 from installer.cluster import masters
 from installer.common.errors import InstallerError
-from installer.node.program import Asked, run_program, status, survey
+from installer.node.program import Asked, run_program, runs_commands, status, survey
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.ssh.client import SSHConnection
@@ -123,3 +123,22 @@ def test_a_machine_that_cannot_be_surveyed_is_asked_step_by_step(cluster: FakeCl
     cluster.fails[f"{WORKER} survey"] = result
     assert not survey(context, WORKER, context.world.connect(WORKER))
     assert status(context, WORKER, Asked.SURVEYED)["member"] == "demo"
+
+
+@pytest.mark.parametrize(
+    ("result", "runs"),
+    [(Result(127, "", "not found"), True), (Result(1, "", "This account is currently not available."), False)],
+)
+def test_a_shell_that_finds_no_program_runs_commands(cluster: FakeCluster, result: Result, runs: bool) -> None:
+    context = cluster.context()
+    cluster.fails[f"{WORKER} survey"] = result
+    assert runs_commands(context, WORKER, context.world.connect(WORKER)) is runs
+
+
+def test_one_answer_of_all_machines_is_shared_until_something_is_done(cluster: FakeCluster) -> None:
+    answers, asked = cluster.context().world.answers, iter(range(3))
+    assert answers.of_all("nodes", lambda: f"answer {next(asked)}", 1.0) is None
+    answers.expected = True
+    assert [answers.of_all("nodes", lambda: f"answer {next(asked)}", 1.0) for _ in range(2)] == ["answer 0"] * 2
+    answers.touched = True
+    assert answers.of_all("nodes", lambda: f"answer {next(asked)}", 1.0) is None

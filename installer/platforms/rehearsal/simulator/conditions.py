@@ -11,20 +11,21 @@ from installer.platforms.rehearsal.simulator.command import Command
 from installer.platforms.rehearsal.simulator.objects import CONTROL_PLANE
 
 
-def condition(command: Command) -> None:
+def lines(command: Command) -> Iterator[str]:
+    """What the verb `condition` prints."""
     machine = command.machine
     pods = ",".join(_static_pods(machine))
-    command.say(f"member={machine.member}")
-    command.say(f"begun={machine.begun}")
-    command.say(f"kubelet={'ok' if kubelet_runs(machine) else 'inactive (dead)'}")
-    command.say(f"serving={certificates.serving(command.site.record.cluster, machine)}")
-    command.say(f"manifests={pods}")
-    command.say(f"running={pods}")
+    yield f"member={machine.member}"
+    yield f"begun={machine.begun}"
+    yield f"kubelet={'ok' if kubelet_runs(machine) else 'inactive (dead)'}"
+    yield f"serving={certificates.serving(command.site.record.cluster, machine)}"
+    yield f"manifests={pods}"
+    yield f"running={pods}"
     if machine.role is Role.MASTER:
-        command.say(f"api={_api(command)}")
-        command.say(f"version={machine.release}")
-    command.say(f"kubelet_version={machine.prepared}")
-    command.say(f"kubeadm_version={machine.kubeadm}")
+        yield f"api={_api(command)}"
+        yield f"version={machine.release}"
+    yield f"kubelet_version={machine.prepared}"
+    yield f"kubeadm_version={machine.kubeadm}"
 
 
 def kubelet_runs(machine: MachineRecord) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from installer.cluster import overview
 from installer.platforms.rehearsal.records import ClusterRecord, NodeRecord
 from installer.platforms.rehearsal.simulator import addons, certificates, configmaps, objects, secrets
 from installer.platforms.rehearsal.simulator.command import Command, Exit
@@ -95,6 +96,10 @@ def _list(command: Command, items: list[dict[str, Any]]) -> None:
 
 
 def _get_nodes(command: Command, known: ClusterRecord, names: list[str], flags: Flags) -> None:
+    if flags.get("--output") == f"go-template={overview.NODES}":
+        for name in sorted(known.nodes):
+            command.say(objects.node_line(command.site.record, name, command.site.pace))
+        return
     _want_json(flags)
     missing = [name for name in names if name not in known.nodes]
     if missing and "--ignore-not-found" not in flags:
@@ -118,7 +123,11 @@ def _get_pods(command: Command, flags: Flags) -> None:
 
 
 def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:
-    """Those of one user: the only question about them that a stand-in knows."""
+    """Those of one user, or who has some: the only questions about them that a stand-in knows."""
+    if flags.get("--output") == f"go-template={overview.WAITING}":
+        for request in known.requests.values():
+            command.say(f"system:node:{request.machine}")
+        return
     asked = _OF_USER.fullmatch(flags.get("--output", ""))
     if asked is None or flags.get("--field-selector") != "spec.signerName=kubernetes.io/kubelet-serving":
         raise Exit(1, "error: a stand-in knows kubelets' requests for their servers, by user")

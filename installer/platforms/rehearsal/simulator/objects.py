@@ -49,6 +49,14 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
     }
 
 
+def node_line(record: SiteRecord, name: str, pace: Pace) -> str:
+    """A node as the template of installer.cluster.overview prints it."""
+    assert record.cluster is not None
+    labels = [f" label {key}={value}" for key, value in sorted(record.cluster.nodes[name].labels.items())]
+    taints = [f" taint {taint}" for taint in cluster.taints(record, name, pace)]
+    return f"{name} {cluster.is_ready(record, name, pace)}{''.join(labels)}{''.join(taints)}"
+
+
 def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
     """The last of an addon's objects, with the state of the pods that it runs."""
     assert record.cluster is not None

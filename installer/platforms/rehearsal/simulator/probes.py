@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from installer.health.catalogue import CHECKS
-from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry
+from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry, program
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
 from installer.platforms.rehearsal.simulator.stages import API_PROXY, CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
@@ -238,5 +238,6 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "nodes": _nodes,
     "names": _names,
     "reach": _reach,
+    "survey": lambda command, _body: (0, program.survey(command)),
     **benchmark.PROBES,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 
 from installer.plan.rules import Role
 from installer.plan.topology import API_PROXY
@@ -30,11 +31,9 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
     """Run one verb. Raises Exit unless it succeeds."""
     match verb, arguments:
         case "status", []:
-            _status(command)
+            command.say("\n".join(_status(command)))
         case "survey", []:
-            _status(command)
-            command.say("#condition")
-            conditions.condition(command)
+            command.say(survey(command))
         case "prepare", []:
             await _prepare(command)
         case "lease", [what, holder, owner]:
@@ -43,7 +42,7 @@ async def craton_node(command: Command, verb: str, arguments: list[str]) -> None
             setting(await command.read(), "CLUSTER")  # names are the site's, and known to every machine
             command.say("unchanged")
         case "condition", []:
-            conditions.condition(command)
+            command.say("\n".join(conditions.lines(command)))
         case "gather", []:
             conditions.gather(command)
         case (("init" | "join" | "reset"), []):
@@ -85,19 +84,24 @@ async def _on_master(command: Command, verb: str, arguments: list[str]) -> None:
             raise Exit(2, f"craton-node: no such verb: {' '.join([verb, *arguments])}")
 
 
-def _status(command: Command) -> None:
+def survey(command: Command) -> str:
+    """What the verb prints."""
+    return "\n".join([*_status(command), "#condition", *conditions.lines(command)])
+
+
+def _status(command: Command) -> Iterator[str]:
     machine, known = command.machine, command.site.record.cluster
     addons = ",".join(sorted(known.addons)) if known and machine.member and machine.role is Role.MASTER else ""
-    command.say(f"prepared={machine.prepared}")
-    command.say(f"configuration={machine.configuration}")
-    command.say(f"kubelet={'active' if conditions.kubelet_runs(machine) else 'inactive'}")
-    command.say(f"member={machine.member}")
-    command.say(f"addons={addons}")
-    command.say("program=built-in")
-    command.say("claim=")
-    command.say("architecture=amd64")
-    command.say("cgroup=2")
-    command.say("container=no")
+    yield f"prepared={machine.prepared}"
+    yield f"configuration={machine.configuration}"
+    yield f"kubelet={'active' if conditions.kubelet_runs(machine) else 'inactive'}"
+    yield f"member={machine.member}"
+    yield f"addons={addons}"
+    yield "program=built-in"
+    yield "claim="
+    yield "architecture=amd64"
+    yield "cgroup=2"
+    yield "container=no"
 
 
 async def _prepare(command: Command) -> None:
