@@ -15,9 +15,11 @@ from installer.health.findings import raise_on_failure
 from installer.health.gather import DEADLINE, ask, gather, probes_for
 from installer.health.reach import pairs
 from installer.health.report.model import save_report
-from installer.node.program import PATH, keep_survey
+from installer.node.program import PATH
+from installer.node.survey import keep_survey
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Machine, Topology
+from installer.ssh.connection import Result
 from installer.ssh.host_keys import pinned_keys
 from installer.steps import ids
 from installer.steps.evidence import Evidence, Probe
@@ -53,9 +55,8 @@ def look_early(ctx: Context, machine: str) -> bool:
     except InstallerError:  # who logs in now says what is wrong
         return False
     survey = evidence.probes.get(_SURVEY.id)
-    if survey is None or survey.status != 0:
+    if survey is None or not keep_survey(ctx, machine, Result(survey.status, survey.output, "")):
         return False
-    keep_survey(ctx, machine, survey.output)
     others = {id: probed for id, probed in evidence.probes.items() if id != _SURVEY.id}
     world.early[machine] = replace(evidence, probes=others)
     ctx.log("logged in")

@@ -180,7 +180,7 @@ def _only_asks(verb: str, *arguments: str) -> bool:
 
 def _failure(machine: str, verb: str, result: Result) -> InstallerError:
     lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
-    reason = 127 if _is_missing(result) else result.status
+    reason = 127 if is_missing(result) else result.status
     return InstallerError(
         f"craton-node {verb}",
         f"exit status {result.status}: {lines[-1].removeprefix('craton-node: ')}",
@@ -189,7 +189,7 @@ def _failure(machine: str, verb: str, result: Result) -> InstallerError:
     )
 
 
-def _is_missing(result: Result) -> bool:
+def is_missing(result: Result) -> bool:
     """Whether there is no program to run. sudo's own words for it are translated, but begin with its path."""
     return result.status == 127 or result.stderr.startswith(f"sudo: {PATH}:")
 
@@ -222,46 +222,24 @@ def _ask(ctx: Context, machine: str, verb: str, asked: Asked) -> dict[str, str]:
         known = answers.of_this_moment(machine, verb)
     if known is None:
         connection = ctx.world.connect(machine, min(30.0, ctx.remaining()))
-        if asked is Asked.SURVEYED:
-            result = _survey(ctx, machine, connection)
-            if result.status == 0:
-                return _fields(result.stdout)[verb]  # and the steps that follow ask for the rest
+        if asked is Asked.SURVEYED and (said := read_survey(run_survey(ctx, connection))):
+            for each, fields in said.items():  # this step may ask for the rest
+                answers.keep(machine, each, fields)
+            return said[verb]
         known = _read(connection, machine, verb, ctx.remaining())
         answers.keep(machine, verb, known)
     return known
 
 
-def survey(ctx: Context, machine: str, connection: Connection) -> bool:
-    """Ask for all that a machine says of itself in one go, for the steps that follow; whether it could say.
-
-    It can't without the program, with one that doesn't know the verb, or without root's rights.
-    """
-    return _survey(ctx, machine, connection).status == 0
+def run_survey(ctx: Context, connection: Connection) -> Result:
+    return connection.run(command(connection, "survey"), deadline=ctx.remaining())
 
 
-def runs_commands(ctx: Context, machine: str, connection: Connection) -> bool:
-    """As `survey`, but True also for a machine whose shell has looked for the program, and found none."""
-    result = _survey(ctx, machine, connection)
-    return result.status == 0 or _is_missing(result)
-
-
-def keep_survey(ctx: Context, machine: str, output: str) -> None:
-    """Keep what the verb `survey` has said, which ran as a part of something else."""
-    ctx.world.answers.forget(machine)
-    ctx.world.answers.survey(machine, _fields(output))
-
-
-def _survey(ctx: Context, machine: str, connection: Connection) -> Result:
-    ctx.world.answers.forget(machine)
-    result = connection.run(command(connection, "survey"), deadline=ctx.remaining())
-    if result.status == 0:
-        ctx.world.answers.survey(machine, _fields(result.stdout))
-    return result
-
-
-def _fields(surveyed: str) -> dict[str, dict[str, str]]:
-    """What a survey has of each verb."""
-    first, _, second = surveyed.partition("\n#condition\n")
+def read_survey(result: Result) -> dict[str, dict[str, str]]:
+    """What a survey has of each verb; nothing if it failed."""
+    if result.status != 0:
+        return {}
+    first, _, second = result.stdout.partition("\n#condition\n")
     return {"status": read_fields(first), "condition": read_fields(second)}
 
 
@@ -280,7 +258,7 @@ def ask_verb(connection: Connection, machine: str, verb: str, *arguments: str, d
     `deadline` is in seconds. Raises InstallerError if the verb fails.
     """
     result = connection.run(command(connection, verb, *arguments), deadline=deadline)
-    if _is_missing(result) or (result.status == _USAGE and "no such verb" in result.stderr):
+    if is_missing(result) or (result.status == _USAGE and "no such verb" in result.stderr):
         return None
     if result.status != 0:
         raise _failure(machine, verb, result)

@@ -17,10 +17,10 @@ from installer.node.program import (
     condition,
     ensure_program,
     run_program,
-    runs_commands,
     source_sum,
     status,
 )
+from installer.node.survey import runs_commands
 from installer.node.upload import upload
 from installer.node.waiting import wait_for_ssh
 from installer.plan import releases

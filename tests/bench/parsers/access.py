@@ -16,7 +16,7 @@ from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
 from installer.common.paths import ClusterDirectory
 from installer.health.report import glance
-from installer.node import program
+from installer.node import survey
 from installer.operations import durations
 from installer.operations.sign_in import tokens
 from installer.plan.sections import DNS, SignIn
@@ -87,7 +87,7 @@ def _password(text: str) -> object:
 
 def _surveyed(text: str) -> object:
     asked = saying(text)
-    return program.survey(asked, "demo-master-1", asked.world.connections.get("demo-master-1", 1.0))
+    return survey.survey(asked, "demo-master-1", asked.world.connections.get("demo-master-1", 1.0))
 
 
 def _kept(path: Path) -> object:

@@ -9,7 +9,8 @@ import pytest
 
 from installer.cluster import masters
 from installer.common.errors import InstallerError
-from installer.node.program import Asked, run_program, runs_commands, status, survey
+from installer.node.program import Asked, run_program, status
+from installer.node.survey import runs_commands, survey
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.ssh.client import SSHConnection

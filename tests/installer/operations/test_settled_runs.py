@@ -23,6 +23,7 @@ from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh import connections
 from installer.ssh.client import SSHConnection
 from installer.ssh.connection import Result
+from installer.ssh.transport.dial import dial
 from installer.steps.platform import RunOptions
 from tests.doubles.rehearsal import SPEED
 
@@ -36,7 +37,7 @@ class Heard:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.logins: Counter[str] = Counter()
         self.commands: list[tuple[str, str]] = []
-        run, dial = SSHConnection.run, connections.dial
+        run = SSHConnection.run
 
         def running(connection: SSHConnection, command: str, **given: Any) -> Result:
             self.commands.append((connection._machine, command.removeprefix("sudo -n ").removeprefix(PATH).strip()))
@@ -47,7 +48,7 @@ class Heard:
             return dial(machine, *given)
 
         monkeypatch.setattr(SSHConnection, "run", running)
-        monkeypatch.setattr(connections, "dial", dialling)
+        monkeypatch.setattr("installer.ssh.connections.dial", dialling)
 
     def by(self, machine: str) -> list[str]:
         return [command for name, command in self.commands if name == machine]
