@@ -43,6 +43,7 @@ class Account:
         self._signed_in: SignedIn | None = None
         self._clients: dict[str, Any] = {}
         self._services: dict[str, Any] = {}
+        self._collections: dict[tuple[str, str], Any] = {}
 
     @property
     def identity(self) -> SignedIn:
@@ -141,6 +142,7 @@ class Account:
                 client.transport.close()
             self._clients.clear()
             self._services.clear()
+            self._collections.clear()
 
     def _project_of(self, operation: Mapping[str, Any]) -> str:
         """The project of an operation: that of a shared VPC has some, too."""
@@ -198,12 +200,9 @@ class Account:
         from requests.exceptions import RequestException
 
         action = f"{service}.{method}"
-        target = self._service(service)
-        *path, last_name = method.split(".")
-        for name in path:
-            target = getattr(target, name)()
+        collection, _, last_name = method.rpartition(".")
         try:
-            found: dict[str, Any] = getattr(target, last_name)(**params).execute()
+            found: dict[str, Any] = getattr(self._collection(service, collection), last_name)(**params).execute()
         except HttpError as error:
             raise http_refusal(action, self.project, int(error.resp.status), error.content) from None
         except GoogleAuthError as error:
@@ -226,6 +225,16 @@ class Account:
                 options = ClientOptions(api_endpoint=_endpoint("compute"))
                 self._clients[collection] = made(credentials=credentials, transport="rest", client_options=options)
             return self._clients[collection]
+
+    def _collection(self, service: str, path: str) -> Any:
+        """What has the methods of a collection such as `projects.serviceAccounts`: the library makes it slowly."""
+        found = self._collections.get((service, path))
+        if found is None:
+            found = self._service(service)
+            for name in filter(None, path.split(".")):
+                found = getattr(found, name)()
+            self._collections[service, path] = found
+        return found
 
     def _service(self, name: str) -> Any:
         credentials = self.identity.credentials

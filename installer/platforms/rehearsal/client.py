@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import installer
 from installer.common import json_reader
@@ -62,6 +62,23 @@ class StandInView:
     creations: int
 
 
+def launch(directory: Path, output: IO[bytes]) -> int:
+    """Start a site's process, which stays once it answers; the exit status of what started it."""
+    # Where Craton runs from a source tree, the site must find the same tree.
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *([inherited] if inherited else [])])
+    started = subprocess.run(
+        [sys.executable, "-m", f"{__package__}.simulator", str(directory)],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=_DEADLINE,
+        check=False,
+    )
+    return started.returncode
+
+
 class SiteClient:
     """One cluster's site, under the home directory and apart from the cluster's own."""
 
@@ -102,26 +119,15 @@ class SiteClient:
             self._await_end()
         private_directory(self.directory)
         log = self.directory / "site.log"
-        # Where Craton runs from a source tree, the site must find the same tree.
-        inherited = os.environ.get("PYTHONPATH")
-        path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *([inherited] if inherited else [])])
         with log.open("wb") as output:
             log.chmod(0o600)
             try:
-                started = subprocess.run(
-                    [sys.executable, "-m", f"{__package__}.simulator", str(self.directory)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env=os.environ | {"PYTHONPATH": path},
-                    timeout=_DEADLINE,
-                    check=False,
-                )
+                status = launch(self.directory, output)
             except subprocess.TimeoutExpired:
                 raise self._not_started(f"no answer within {_DEADLINE:.0f} s") from None
-        if started.returncode != 0:
+        if status != 0:
             lines = log.read_text(errors="replace").strip().splitlines()
-            raise self._not_started(lines[0] if lines else f"exit status {started.returncode}")
+            raise self._not_started(lines[0] if lines else f"exit status {status}")
         self._await_answer()
 
     def stop(self) -> None:

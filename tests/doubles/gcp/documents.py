@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -32,10 +32,20 @@ class Method:
 
     id: str
     http: str
-    path: re.Pattern[str]
+    template: str
+    """Its path, with parameters in braces."""
     parameters: Mapping[str, Mapping[str, Any]]
     request: str | None
     schemas: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    @cached_property
+    def path(self) -> re.Pattern[str]:
+        return _pattern(self.template)
+
+    @cached_property
+    def begin(self) -> str:
+        """What every path of it begins with."""
+        return self.template.partition("{")[0]
 
     @property
     def collection(self) -> str:
@@ -54,7 +64,7 @@ def find(http: str, path: str, query: Mapping[str, list[str]]) -> tuple[Method, 
     """The method that a request is for, and its parameters. Raises NotAllowed."""
     refused = [f"no document has {http} {path}"]
     for method in methods():
-        match = method.path.fullmatch(path) if method.http == http else None
+        match = method.path.fullmatch(path) if method.http == http and path.startswith(method.begin) else None
         if match:
             # A path parameter has one spelling in the pattern's groups, and its own in the document.
             given: dict[str, Any] = {name.replace("__", "."): unquote(text) for name, text in match.groupdict().items()}
@@ -75,7 +85,7 @@ def methods() -> tuple[Method, ...]:
             path = "/" + document["servicePath"] + one["path"]
             request = (one.get("request") or {}).get("$ref")
             parameters = {**common, **one.get("parameters", {})}
-            found.append(Method(one["id"], one["httpMethod"], _pattern(path), parameters, request, document["schemas"]))
+            found.append(Method(one["id"], one["httpMethod"], path, parameters, request, document["schemas"]))
     return tuple(found)
 
 

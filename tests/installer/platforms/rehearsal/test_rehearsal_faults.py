@@ -15,6 +15,8 @@ from installer.steps.platform import RunOptions
 from tests.doubles.rehearsal import Rehearsal
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("quick_sites")
+
 UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
 PREPARE = "prepare/demo-worker-1"
 

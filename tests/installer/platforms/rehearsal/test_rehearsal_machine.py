@@ -32,6 +32,8 @@ from installer.ssh.keys.cluster_key import ensure_key
 from tests.doubles.rehearsal import Rehearsal
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("quick_sites")
+
 UP_TO_CONNECT = ("check/", "network/", "machines/", "connect/")
 UP_TO_PREPARE = (*UP_TO_CONNECT, "prepare/")
 
@@ -65,25 +67,26 @@ def _init_payload(rehearsal: Rehearsal, name: str = "master-1") -> str:
     return init_payload(rehearsal.plan, rehearsal.topology, machine, Facts(), new_encryption_key())
 
 
-@pytest.mark.parametrize(
-    ("command", "status", "stderr"),
-    [
-        ("kubectl get nodes", 127, "sh: 1: kubectl: not found\n"),
-        ("bash -c 'echo hi'", 127, "sh: 1: bash: not found\n"),
-        ("craton-node status", 126, "craton-node: must be run as root: sudo -n craton-node\n"),
-        ("sudo -n craton-node", 127, "sh: 1: craton-node: not found\n"),
-        ("sudo -n craton-node explode", 2, "craton-node: no such verb: explode\n"),
-        ("sudo -n craton-node invite", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
-        ("sudo -n craton-node init", 2, "craton-node: no payload: it does not begin with a line `#file NAME`\n"),
-        ("sudo -n craton-node etcd members", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
-        ("sudo -n craton-node upgrade node", 1, "craton-node: this machine is no node of a cluster\n"),
-        ("sh -s", 2, "sh: a stand-in runs no script but that of the health checks\n"),
-    ],
+REFUSED = (
+    ("kubectl get nodes", 127, "sh: 1: kubectl: not found\n"),
+    ("bash -c 'echo hi'", 127, "sh: 1: bash: not found\n"),
+    ("craton-node status", 126, "craton-node: must be run as root: sudo -n craton-node\n"),
+    ("sudo -n craton-node", 127, "sh: 1: craton-node: not found\n"),
+    ("sudo -n craton-node explode", 2, "craton-node: no such verb: explode\n"),
+    ("sudo -n craton-node invite", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
+    ("sudo -n craton-node init", 2, "craton-node: no payload: it does not begin with a line `#file NAME`\n"),
+    ("sudo -n craton-node etcd members", 1, "error: open /etc/kubernetes/admin.conf: no such file or directory\n"),
+    ("sudo -n craton-node upgrade node", 1, "craton-node: this machine is no node of a cluster\n"),
+    ("sh -s", 2, "sh: a stand-in runs no script but that of the health checks\n"),
 )
-def test_what_a_machine_does_not_know_it_refuses(rehearsal: Rehearsal, command: str, status: int, stderr: str) -> None:
+"""Commands, the status that each ends with, and what it says on stderr."""
+
+
+def test_what_a_machine_does_not_know_it_refuses(rehearsal: Rehearsal) -> None:
     rehearsal.begin(*UP_TO_CONNECT)
-    result = _run(rehearsal, "worker-1", command)
-    assert (result.status, result.stdout, result.stderr) == (status, "", stderr)
+    for command, status, stderr in REFUSED:
+        result = _run(rehearsal, "worker-1", command)
+        assert (result.status, result.stdout, result.stderr) == (status, "", stderr), command
 
 
 def test_root_prepares_machines_without_sudo(rehearsal: Rehearsal) -> None:
@@ -144,37 +147,31 @@ def test_init_refuses_the_configuration_of_another_machine(rehearsal: Rehearsal)
     assert "the node is to be demo-infra-1, this machine is demo-master-1" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("missing", "message"),
-    [
+def test_init_refuses_a_payload_from_which_a_file_is_missing(rehearsal: Rehearsal) -> None:
+    rehearsal.begin(*UP_TO_PREPARE)
+    for missing, message in (
         ("kubeadm.yaml", "the payload on stdin has no kubeadm.yaml"),
         ("audit-policy.yaml", "open /etc/kubernetes/craton/audit-policy.yaml: no such file"),
         ("encryption.yaml", "open /etc/kubernetes/craton/encryption.yaml: no such file"),
-    ],
-)
-def test_init_refuses_a_payload_from_which_a_file_is_missing(rehearsal: Rehearsal, missing: str, message: str) -> None:
-    rehearsal.begin(*UP_TO_PREPARE)
-    files = read_payload(_init_payload(rehearsal))
-    del files[missing]
-    result = _node(rehearsal, "master-1", "init", payload(files))
-    assert result.status != 0
-    assert message in result.stderr
+    ):
+        files = read_payload(_init_payload(rehearsal))
+        del files[missing]
+        result = _node(rehearsal, "master-1", "init", payload(files))
+        assert result.status != 0, missing
+        assert message in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("stdin", "message"),
-    [
+def test_an_addon_has_manifests(rehearsal: Rehearsal) -> None:
+    rehearsal.begin(*UP_TO_PREPARE, "control-plane/init")
+    for stdin, message in (
         ("", "no manifests of the addon overlay"),
         ("a: [", "unable to read the configuration"),
         ("kind: DaemonSet\n", "apiVersion, kind and metadata must be set"),
         ("apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: y}\n", 'namespaces "y" not found'),
-    ],
-)
-def test_an_addon_has_manifests(rehearsal: Rehearsal, stdin: str, message: str) -> None:
-    rehearsal.begin(*UP_TO_PREPARE, "control-plane/init")
-    result = _node(rehearsal, "master-1", "addon overlay", stdin)
-    assert result.status != 0
-    assert message in result.stderr
+    ):
+        result = _node(rehearsal, "master-1", "addon overlay", stdin)
+        assert result.status != 0, stdin
+        assert message in result.stderr
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -183,12 +180,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "message"), WRONG)
-def test_join_refuses_a_wrong_invitation(rehearsal: Rehearsal, wrong: dict[str, Any], message: str) -> None:
+def test_join_refuses_a_wrong_invitation(rehearsal: Rehearsal) -> None:
     rehearsal.begin(*UP_TO_PREPARE, "control-plane/")
-    result = _join(rehearsal, "worker-1", replace(_invitation(rehearsal), **wrong))
-    assert result.status == 1
-    assert message in result.stderr
+    for wrong, message in WRONG:
+        result = _join(rehearsal, "worker-1", replace(_invitation(rehearsal), **wrong))
+        assert result.status == 1, message
+        assert message in result.stderr
 
 
 def test_an_invitation_is_good_for_one_machine(rehearsal: Rehearsal) -> None:
@@ -217,32 +214,33 @@ def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) 
     assert {"apiVersion: v1", "kind: Config"} <= set(_node(rehearsal, "master-1", "kubeconfig").stdout.splitlines())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        ("get node demo-worker-9 -o json", 1, 'nodes "demo-worker-9" not found'),
-        ("get node demo-worker-9 --ignore-not-found -o json", 0, ""),
-        ("label node demo-worker-9 a=b", 1, 'nodes "demo-worker-9" not found'),
-        ("label node demo-worker-1 a=b", 0, "node/demo-worker-1 labeled"),
-        ("label node demo-worker-1 kubernetes.io/os=plan9", 1, "--overwrite is false"),
-        ("label node demo-worker-1 kubernetes.io/os=plan9 --overwrite", 0, "labeled"),
-        ("taint node demo-worker-1 a=b:NoSchedule", 0, "node/demo-worker-1 tainted"),
-        ("taint node demo-worker-1 a=b:Never", 1, "invalid taint spec"),
-        ("taint node demo-infra-1 node-role.kubernetes.io/infra=:NoSchedule", 1, "already has"),
-        ("delete node demo-worker-9", 1, 'nodes "demo-worker-9" not found'),
-        ("delete node demo-worker-9 --ignore-not-found", 0, ""),
-        ("delete pod coredns", 1, 'unknown command "delete"'),
-        ("cordon demo-worker-1", 0, "node/demo-worker-1 cordoned"),
-        ("drain demo-worker-1", 1, "use --ignore-daemonsets"),
-        ("drain demo-worker-1 --ignore-daemonsets --timeout 20s", 0, "node/demo-worker-1 drained"),
-        ("get --raw=/readyz", 0, "ok"),
-    ],
+KUBECTL = (
+    ("get node demo-worker-9 -o json", 1, 'nodes "demo-worker-9" not found'),
+    ("get node demo-worker-9 --ignore-not-found -o json", 0, ""),
+    ("label node demo-worker-9 a=b", 1, 'nodes "demo-worker-9" not found'),
+    ("label node demo-worker-1 a=b", 0, "node/demo-worker-1 labeled"),
+    ("label node demo-worker-1 kubernetes.io/os=plan9", 1, "--overwrite is false"),
+    ("label node demo-worker-1 kubernetes.io/os=plan9 --overwrite", 0, "labeled"),
+    ("taint node demo-worker-1 a=b:NoSchedule", 0, "node/demo-worker-1 tainted"),
+    ("taint node demo-worker-1 a=b:Never", 1, "invalid taint spec"),
+    ("taint node demo-infra-1 node-role.kubernetes.io/infra=:NoSchedule", 1, "already has"),
+    ("delete node demo-worker-9", 1, 'nodes "demo-worker-9" not found'),
+    ("delete node demo-worker-9 --ignore-not-found", 0, ""),
+    ("delete pod coredns", 1, 'unknown command "delete"'),
+    ("cordon demo-worker-1", 0, "node/demo-worker-1 cordoned"),
+    ("drain demo-worker-1", 1, "use --ignore-daemonsets"),
+    ("drain demo-worker-1 --ignore-daemonsets --timeout 20s", 0, "node/demo-worker-1 drained"),
+    ("get --raw=/readyz", 0, "ok"),
 )
-def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal, arguments: str, status: int, said: str) -> None:
+"""Arguments of kubectl, one after the other, the status that each ends with, and what it says."""
+
+
+def test_kubectl_is_as_strict_as_the_real_one(rehearsal: Rehearsal) -> None:
     rehearsal.begin()
-    result = _node(rehearsal, "master-1", f"kubectl {arguments}")
-    assert result.status == status
-    assert said in result.stdout + result.stderr
+    for arguments, status, said in KUBECTL:
+        result = _node(rehearsal, "master-1", f"kubectl {arguments}")
+        assert result.status == status, arguments
+        assert said in result.stdout + result.stderr
 
 
 def test_what_runs_on_a_node_that_is_drained_moves(rehearsal: Rehearsal) -> None:

@@ -54,12 +54,31 @@ def test_no_certificate_that_was_tampered_with_is_trusted(tmp_path: Path, kind: 
     file.write_text(f"@cert-authority * {make_key(tmp_path / 'authority', kind)}\n")
     blob = certificate(tmp_path, "-h", "-n", "node")
     assert opinion(client(file), blob, Deadline(PATIENCE)).verdict is Verdict.TRUSTED
-    for position in (*range(0, len(blob), 9), len(blob) - 1):
+    parts = fields(blob)
+    # Who signed, and how, is of each kind; the rest of the certificate is not.
+    tampered = parts if kind == "ed25519" else parts[-2:]
+    inside = {(part.start + part.stop) // 2 for part in tampered}
+    spread = range(parts[-2].start, parts[-1].stop, 60)
+    for position in sorted(
+        {part.start for part in tampered} | {part.stop - 1 for part in tampered} | inside | {*spread}
+    ):
         changed = bytearray(blob)
         changed[position] ^= 1
         assert opinion(client(file), bytes(changed), Deadline(PATIENCE)).verdict is not Verdict.TRUSTED, position
-    for length in range(0, len(blob), 40):
+    for length in (*(part.start for part in tampered), len(blob) - 1):
         assert opinion(client(file), blob[:length], Deadline(PATIENCE)).verdict is not Verdict.TRUSTED, length
+
+
+def fields(certificate: bytes) -> list[range]:
+    """Where the fields of an Ed25519 key's certificate are: those of a length of their own begin with it."""
+    found = []
+    end = 0
+    for size in (0, 0, 0, 8, 4, 0, 0, 8, 8, 0, 0, 0, 0, 0):
+        begin = end
+        end += size or 4 + int.from_bytes(certificate[begin : begin + 4])
+        found.append(range(begin, end))
+    assert end == len(certificate)
+    return found
 
 
 def test_a_certificate_with_a_wrong_signature_is_refused(tmp_path: Path, known: Path) -> None:
