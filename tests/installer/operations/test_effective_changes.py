@@ -93,7 +93,8 @@ def _site(*plans: InstallPlan) -> Any:
     """The record of what there is once each of the plans was installed after the other."""
     opened = [Rehearsal(plan) for plan in plans]
     try:
-        for rehearsal in opened:
+        opened[0].begin()
+        for rehearsal in opened[1:]:
             rehearsal.run(deadline=PATIENCE)
         return json.loads((home() / "rehearsal" / "demo" / "state.json").read_text())
     finally:
