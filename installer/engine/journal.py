@@ -253,8 +253,10 @@ class Journal:
                 self._counts[machine] = self._keep
 
     def _fail(self, error: sqlite3.Error, batch: _Batch) -> None:
-        hint = f"Make space, or see why {self._path.parent} can't be written; then resume."
-        failure = JournalError("write the journal", f"{self._path}: {error}", hint=hint)
+        hint = f"Make space, or see why {self._path.parent} can't be written; then run the command again."
+        failure = JournalError(
+            "write the journal", f"{self._path}: {error}", hint=f"{hint} `craton check` works meanwhile."
+        )
         if self._connection.in_transaction:
             self._connection.rollback()
         with self._changed:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from installer.common.errors import ExitCode, InstallerError, file_errors
+from installer.common.errors import ExitCode, FileError, InstallerError, file_errors
 from installer.common.paths import ClusterDirectory, private_directory
 from installer.engine.holder import Holder
 from installer.engine.journal import JournalError
@@ -49,12 +49,12 @@ def hold_lock(directory: ClusterDirectory) -> Iterator[Lock]:
     Locked are the lock file and the directory itself, which nobody deletes by mistake.
     Raises InstallerError (LOCKED) naming the pid of the engine that holds it.
     """
-    with file_errors(directory.path):
+    with writing(directory, directory.path):
         private_directory(directory.path)
         descriptors = _acquire(directory)
     file = descriptors[directory.lock]
     try:
-        with file_errors(directory.lock):
+        with writing(directory, directory.lock):
             os.ftruncate(file, 0)
             os.pwrite(file, Holder.this().to_json().encode(), 0)
         yield Lock(directory, descriptors)
@@ -63,6 +63,20 @@ def hold_lock(directory: ClusterDirectory) -> Iterator[Lock]:
             os.ftruncate(file, 0)
         for descriptor in descriptors.values():
             os.close(descriptor)
+
+
+@contextmanager
+def writing(directory: ClusterDirectory, path: Path) -> Iterator[None]:
+    """Turn an OSError about `path`, a file of a cluster, into a FileError; if the cluster exists, with what works."""
+    try:
+        with file_errors(path):
+            yield
+    except FileError as error:
+        if directory.plan.exists():
+            # Another place for Craton's files wouldn't have the cluster.
+            advice = "Mount its file system writable." if error.errno == errno.EROFS else error.hint
+            error.hint = f"{advice} `craton check` and `craton list` work meanwhile."
+        raise
 
 
 def running_pid(directory: ClusterDirectory) -> int | None:

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, BinaryIO
 
@@ -21,7 +21,7 @@ from installer.common.paths import ClusterDirectory, private_directory
 from installer.common.scrub import safe
 from installer.engine import ending
 from installer.engine.context import Stop
-from installer.engine.lock import hold_lock, request_stop, running_pid
+from installer.engine.lock import hold_lock, request_stop, running_pid, writing
 
 __all__ = ["HANDSHAKE", "handed_secrets", "hold_lock", "launch", "request_stop", "running_pid", "serve"]
 
@@ -95,7 +95,8 @@ def serve(directory: ClusterDirectory, work: Work) -> ExitCode:
     handshake = _Handshake()
     stop = Stop()
     if handshake.is_awaited:
-        notify(ending.first_line())
+        with suppress(OSError):  # a full disk is told over the handshake, by what can't do without it
+            notify(ending.first_line())
     try:
         with _logging(), _signals(stop), hold_lock(directory) as lock:
             return work(stop, handshake.begun, lock.check)
@@ -145,8 +146,9 @@ class _Handshake:
 
 
 def _spawn(argv: Sequence[str], directory: ClusterDirectory, handshake: int) -> subprocess.Popen[bytes]:
-    private_directory(directory.path)
-    log = os.open(directory.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with writing(directory, directory.engine_log):
+        private_directory(directory.path)
+        log = os.open(directory.engine_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
             argv,
