@@ -76,17 +76,42 @@ class _Contents:
         found = sorted((*self.plain.get(host.lower(), ()), *others))
         return tuple(self.lines[number] for number in found)
 
+    def followed_by(self, added: Sequence[Line]) -> _Contents:
+        """With more lines at the end, each of which names one host plainly."""
+        numbers = enumerate(added, len(self.lines))
+        plain = {line.hosts.lower(): (*self.plain.get(line.hosts.lower(), ()), number) for number, line in numbers}
+        return _Contents((*self.lines, *added), {**self.plain, **plain}, self.others)
+
+
+_Version = tuple[int, int, int]
+"""By what a file is known to be as it was: when it was changed, its size, and its inode."""
+_read_files: dict[Path, tuple[_Version, _Contents]] = {}
+
 
 def _contents(path: Path) -> _Contents:
+    """Read once for all machines of a plan, and again when the file changed."""
     try:
-        status = path.stat()
-        return _read(path, status.st_mtime_ns, status.st_size, status.st_ino)
+        version = _version(path)
+        known = _read_files.get(path)
+        if known is None or known[0] != version:
+            known = _read_files[path] = (version, _read(path))
+        return known[1]
     except FileNotFoundError:
         return _Contents()
     except OSError as error:
         # To pass over it would be to forget every key in it.
         seen = f"{tilde(path)} cannot be read: {error.strerror}"
         raise InstallerError("check host key", seen, hint="check its owner and its mode (0600)") from None
+
+
+def _version(path: Path) -> _Version:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def is_pattern(hosts: str) -> bool:
+    """Whether a line's hosts are more than plain names."""
+    return bool(_PATTERN & set(hosts))
 
 
 def place(path: Path, number: int) -> str:
@@ -106,19 +131,33 @@ def key_at(path: Path, number: int) -> str | None:
 
 def forget() -> None:
     """Read every file again; for whoever writes one, since a clock's tick is too coarse to tell two writes apart."""
-    _read.cache_clear()
+    _read_files.clear()
 
 
-@lru_cache(maxsize=64)
-def _read(path: Path, _modified: int, _size: int, _inode: int) -> _Contents:
-    """Read once for all machines of a plan, and again when the file changed."""
+def appended(path: Path, before: int, keys: Mapping[str, str], size: int) -> None:
+    """As `forget`, where all that was written are `keys` by host, behind `before` lines of text, `size` bytes in all.
+
+    A thousand machines are pinned one after the other: to read the file again after each takes the square of that.
+    """
+    known = _read_files.pop(path, None)
+    forget()
+    version = _version(path)
+    if known is not None and version[1] == size:
+        added = [
+            Line(Marker.KEY, host, key, place(path, number))
+            for number, (host, key) in enumerate(keys.items(), before + 1)
+        ]
+        _read_files[path] = (version, known[1].followed_by(added))
+
+
+def _read(path: Path) -> _Contents:
     content, name = path.read_bytes().split(b"\n"), tilde(path)
     numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(content, 1))
     lines = tuple(Line(line.marker, line.hosts, line.key, f"{name} line {number}") for line, number in numbered if line)
     plain: dict[str, tuple[int, ...]] = {}
     others = []
     for number, line in enumerate(lines):
-        if _PATTERN & set(line.hosts):
+        if is_pattern(line.hosts):
             others.append(number)
             continue
         for host in dict.fromkeys(line.hosts.lower().split(",")):

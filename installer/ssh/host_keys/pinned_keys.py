@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from installer.common.paths import ClusterDirectory, write_private
@@ -53,12 +54,23 @@ def pin(directory: ClusterDirectory, machine: str, host_key: str) -> None:
         new = {name: key for name, key in keys.items() if _pinned_keys(directory, name) != [key]}
         if new:
             try:
-                _write(directory, [*_without(directory, *new), *(f"{name} {key}" for name, key in new.items())])
+                _write_new(directory, new)
             except BaseException:
                 with _wanted_lock:  # whoever waits for one of these writes it itself, and hears of the error
                     for name, key in ((name, key) for name, key in new.items() if name != machine):
                         _wanted.setdefault((directory.known_hosts, name), key)
                 raise
+
+
+def _write_new(directory: ClusterDirectory, new: Mapping[str, str]) -> None:
+    """Write keys of machines that have another or none yet."""
+    replaces = any(_pinned_keys(directory, name) for name in new)
+    kept = _without(directory, *new)
+    size = _write(directory, [*kept, *(f"{name} {key}" for name, key in new.items())])
+    if replaces or any("," in name or known_hosts.is_pattern(name) for name in new):
+        known_hosts.forget()
+    else:
+        known_hosts.appended(directory.known_hosts, len(kept), new, size)
 
 
 def _pinned_keys(directory: ClusterDirectory, machine: str) -> list[str]:
@@ -70,6 +82,7 @@ def unpin(directory: ClusterDirectory, machine: str) -> None:
     with _lock:
         if _pinned_keys(directory, machine):
             _write(directory, _without(directory, machine))
+            known_hosts.forget()
 
 
 def _without(directory: ClusterDirectory, *machines: str) -> list[str]:
@@ -94,6 +107,8 @@ def _forget(text: str, machine: str) -> str | None:
     return f"{','.join(others)} {line.key}" if others else None
 
 
-def _write(directory: ClusterDirectory, kept: list[str]) -> None:
-    write_private(directory.known_hosts, os.fsencode("".join(f"{line}\n" for line in kept)))
-    known_hosts.forget()
+def _write(directory: ClusterDirectory, lines: list[str]) -> int:
+    """How many bytes it has now."""
+    content = os.fsencode("".join(f"{line}\n" for line in lines))
+    write_private(directory.known_hosts, content)
+    return len(content)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from installer.common.paths import ClusterDirectory, write_private
-from installer.ssh.host_keys import pinned_keys
+from installer.ssh.host_keys import known_hosts, pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from tests.patience import eventually
 
@@ -145,3 +145,15 @@ def test_lines_that_are_not_text_stay_as_they_are(directory: ClusterDirectory) -
     directory.known_hosts.write_bytes(theirs + directory.known_hosts.read_bytes())
     pinned_keys.pin(directory, "demo-worker-1", key(2))
     assert directory.known_hosts.read_bytes() == theirs + f"demo-worker-1 {key(2)}\n".encode()
+
+
+def test_what_is_known_after_a_pin_is_what_the_file_says(directory: ClusterDirectory) -> None:
+    write_private(directory.known_hosts, "# a comment\nother,alias KEY\n*.example.com ssh-ed25519 AAAA\n")
+    pins = [("demo-worker-1", key(1)), ("Demo-Worker-2", key(2)), ("demo-worker-1", key(2)), ("jump:[a]:22", key(1))]
+    for machine, pinned in pins:
+        known_hosts.read(directory.known_hosts)
+        pinned_keys.pin(directory, machine, pinned)
+        before = known_hosts.read(directory.known_hosts), pinned_keys.lines(directory, machine)
+        known_hosts.forget()
+        assert before == (known_hosts.read(directory.known_hosts), pinned_keys.lines(directory, machine))
+        assert pinned_keys.pinned(directory, machine) == pinned
