@@ -253,7 +253,7 @@ def _changed(paths: tuple[str, ...], where: str, accepting: str) -> InstallerErr
     return InstallerError(
         "read the sums",
         f"{where}: sums or digests that differ from the reviewed ones: {_some(paths)}",
-        hint=f"Find out why. If the new ones are right, `{accepting}` records them; then run this again.",
+        hint=f"Find out why. If the new ones are right, record them with `{accepting}` and run this again.",
         exit_code=ExitCode.PREFLIGHT,
     )
 

@@ -157,6 +157,6 @@ class StepContext:
         return InstallerError(
             f"wait for {what}",
             f"not within {self._budget.allowed:.0f} s; last seen: {seen}",
-            hint="Fix what was last seen, or read the step's log for more; then resume: what is done stays done.",
+            hint="Fix what was last seen (the step's log says more), then resume: what is done stays done.",
             machine=self._step.machine,
         )

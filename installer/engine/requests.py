@@ -74,7 +74,7 @@ def retry_live(directory: ClusterDirectory, steps: Collection[str] | None, deadl
 def _not_taken_up(directory: ClusterDirectory, pid: int, deadline: float) -> InstallerError:
     return InstallerError(
         "try again",
-        f"the engine (pid {pid}) didn't respond within {deadline:.0f} s; it may be about to stop",
-        hint=f"craton watch {directory.cluster} shows what it does; try again once it has ended.",
+        f"the engine (pid {pid}) didn't respond within {deadline:.0f} s and may be about to stop",
+        hint=f"craton watch {directory.cluster} shows what it does. Try again once it has ended.",
         exit_code=ExitCode.LOCKED,
     )

@@ -17,11 +17,11 @@ def existing(cluster: str) -> ClusterDirectory:
     """The directory of a cluster that Craton knows. Raises InstallerError naming those it does know."""
     directory = ClusterDirectory.of(cluster)
     if not directory.plan.exists():
-        known = ", ".join(found.cluster for found in paths.clusters()) or "none"
+        known = ", ".join(found.cluster for found in paths.clusters())
         raise InstallerError(
             "find the cluster",
             f"there is no cluster {cluster!r} under {paths.home()}",
-            hint=f"known clusters: {known}; CRATON_HOME says where to look",
+            hint=f"Known clusters: {known}." if known else "There are none yet: `craton new` makes a plan.",
             exit_code=ExitCode.USAGE,
         )
     return directory

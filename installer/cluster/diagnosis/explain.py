@@ -158,10 +158,8 @@ class _Case:
         phase = f"phase {transcript.phase}: " if transcript.phase else ""
         words = static.kubelet_words(transcript.kubelet) if transcript.kubelet_started else ""
         kubelet = f"\nthe kubelet's last error: {words}" if words else ""
-        hint = (
-            "kubeadm's own output is in the machine's log; `craton gather` collects those of kubelet and containers; "
-        )
-        return self._error(f"{phase}{transcript.error}{kubelet}", hint + "fix it, then resume")
+        hint = "The machine's log has kubeadm's output, and `craton gather` collects those of kubelet and containers. "
+        return self._error(f"{phase}{transcript.error}{kubelet}", hint + "Fix it, then resume.")
 
     def _error(
         self, observed: str, hint: str, *, machine: str | None = None, retryable: bool = False

@@ -28,7 +28,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"40[13] (?:Forbidden|Unauthorized)|authorization failed|denied|no basic auth",
-        "{source} refuses: it wants credentials, or a proxy intercepts the request; use a mirror that needs none",
+        "{source} wants credentials, or a proxy intercepts the request: use a mirror that needs none",
     ),
     (
         _ABSENT.pattern,
@@ -54,8 +54,8 @@ _REASONS: tuple[tuple[str, str], ...] = (
     (r"5\d\d [A-Z][a-z]+", "{source} has a problem of its own: look at its log, or try again later"),
     (
         r"not there after \d+ s|i/o timeout|timed? ?out|deadline exceeded|connection reset|\bEOF\b",
-        "{source} doesn't answer, or answers too slowly: look for a firewall or a proxy in between (`curl "
-        "-v` on the machine); or bring the images with --artifacts",
+        "{source} doesn't answer, or answers too slowly: look for a firewall or a proxy (`curl -v` on the machine), "
+        "or bring the images with --artifacts",
     ),
 )
 
@@ -82,8 +82,8 @@ def hint(pulls: tuple[ImagePull, ...]) -> str:
     source, asked, output = _source(pull), _asked(pull), _bare(pull.words)
     if "@sha256:" in pull.words and _ABSENT.search(output):
         return (
-            f"{asked} no longer has {pull.image} as it was reviewed: find out why; `craton review PLAN --refresh` "
-            "records what it has now; then resume"
+            f"{asked} no longer has {pull.image} as it was reviewed: find out why, record what it has now with `craton "
+            "review PLAN --refresh`, then resume"
         )
     if asked != source:
         return (

@@ -47,8 +47,8 @@ DISCOVERY = (
     ErrorPattern(
         r"lookup (?P<name>\S+?)(?: on \S+)?: (?:no such host|server misbehaving|i/o timeout)",
         "{machine} cannot resolve {name}, the API's name",
-        "see `getent hosts {name}` on {machine}: Craton writes it to /etc/hosts; if it is gone there, look for what "
-        "rewrites the file, or make the DNS record; then resume",
+        "see `getent hosts {name}` on {machine}: Craton writes it to /etc/hosts, so look for what removed it "
+        "there; then resume",
     ),
     ErrorPattern(
         r"no route to host|network is unreachable",
@@ -81,9 +81,8 @@ DISCOVERY = (
         r"http2: client connection lost|EOF|connection reset|would exceed context deadline|unexpected error when "
         r"reading response)",
         "the API at {api} doesn't answer {machine}, or answers too slowly",
-        "see `curl -k https://{api}:6443/livez` on {master} and on {machine}: answers on the first alone mean a "
-        "firewall in between (tcp 6443), on none that the API server or etcd has no quorum or no time (craton "
-        "check); then resume",
+        "run `curl -k https://{api}:6443/livez` on {master} and {machine}: no answer on {machine} alone means a "
+        "firewall, on both no quorum (craton check); then resume",
         on_master=True,
     ),
     ErrorPattern(
@@ -99,8 +98,8 @@ JOIN = (
     ErrorPattern(
         r"a Node with name \"(?P<node>[^\"]*)\" and status \"Ready\" already exists",
         "a node with the name {node} is Ready in the cluster already: another machine has it",
-        "find the machine that calls itself {node} (`kubectl get node {node} -o wide` shows its address) and rename "
-        "or stop it; `kubectl delete node {node}` if it is gone; then resume",
+        "rename or stop the other {node} (`kubectl get node {node} -o wide` shows its address), or `kubectl delete "
+        "node {node}` if it is gone; then resume",
     ),
     ErrorPattern(
         r"Secret \"kubeadm-certs\" was not found|error to get token reference|error downloading the secret",
@@ -123,23 +122,23 @@ JOIN = (
         r"can only promote a learner member which is in sync|the etcd member \S+ is not started|learner|failed to "
         r"get member \S+ status",
         "etcd on {machine} did not catch up with the other members: {0}",
-        "see that tcp 2379 and 2380 are open between {machine} and the masters, both ways, and how fast the disks "
-        "and the network are (etcd's log: craton gather); a resume removes the half-joined member and joins again",
+        "see that tcp 2379 and 2380 are open between {machine} and the masters, both ways, and that disks are "
+        "fast enough (etcd's log); a resume removes the half-joined member and joins again",
     ),
     ErrorPattern(
         r"(?s)etcd cluster is not healthy|timeout waiting for etcd cluster|error syncing endpoints with etcd|error "
         r"creating etcd client|etcdserver: |the status of member \S+ is not available|member \S+ is not healthy|"
         r"check-etcd|could not retrieve the list of etcd endpoints|unhealthy cluster",
         "etcd of the masters that are there is not healthy, or {machine} does not reach it: {error}",
-        "look at the masters' etcd (`craton check`), and that {machine} reaches their tcp 2379; members that are "
-        "gone for good have to be removed (`craton nodes remove`); then resume",
+        "see `craton check`, whether {machine} reaches the masters' tcp 2379, and remove members that are gone "
+        "for good (`craton nodes remove`); then resume",
         on_master=True,
     ),
     ErrorPattern(
         r"failed while waiting for TLS bootstrap",
         "the kubelet of {machine} didn't get its certificate in time",
-        "see that kube-controller-manager runs on {master} and signs (`kubectl get csr`), and whose clock is off "
-        "(`timedatectl`); `journalctl -u kubelet` on {machine} says what it waits for; then resume",
+        "see whether kube-controller-manager on {master} signs (`kubectl get csr`), whose clock is off "
+        "(`timedatectl`), and `journalctl -u kubelet` on {machine}; then resume",
         on_master=True,
     ),
     ErrorPattern(
@@ -199,8 +198,8 @@ CONTROL_PLANE = (
         r"cannot obtain client without bootstrap|failed while waiting for the control plane to start|"
         r"(?:kube-apiserver|kube-controller-manager|kube-scheduler) check failed",
         "the control plane of {machine} did not come up: {error}",
-        "see `crictl ps -a`, `crictl logs` and `journalctl -u kubelet` on {machine} (craton gather collects them): "
-        "look for what failed first, or for a slow disk or processor; a resume resets the machine and tries again",
+        "look for what failed first in `crictl ps -a`, `crictl logs` and `journalctl -u kubelet` on {machine} "
+        "(craton gather collects them); a resume resets the machine and tries again",
     ),
 )
 
@@ -228,15 +227,16 @@ UPGRADE = (
     ),
     ErrorPattern(
         r"static Pod hash for component (?P<component>\S+) on Node (?P<node>\S+) did not change after (?P<after>\S+?):",
-        "{component} on {machine} did not restart with its new manifest within {after}; kubeadm put the old one back",
+        "{component} on {machine} did not restart with its new manifest within {after}, so kubeadm put the old one "
+        "back",
         "see `journalctl -u kubelet` and `crictl ps -a` on {machine} (craton gather collects them): an image that "
         "is not there, or a slow disk; then resume",
     ),
     ErrorPattern(
         r"fatal error (?:when trying to upgrade|upgrading|rolling back).*etcd.*",
         "etcd on {machine} did not come up in its new release: {0}",
-        "kubeadm keeps a copy of its database in /etc/kubernetes/tmp; see etcd's log (craton gather), free space "
-        "(df -h); then resume",
+        "see etcd's log (craton gather) and free space (df -h), then resume; kubeadm keeps a copy of its database "
+        "in /etc/kubernetes/tmp",
     ),
     ErrorPattern(
         r"couldn't upgrade control plane\. kubeadm has tried to recover everything into the earlier state\. Errors "
@@ -248,7 +248,7 @@ UPGRADE = (
     ErrorPattern(
         r"failed to renew certificates?.*",
         "kubeadm couldn't renew the certificates of {machine}: {0}",
-        "`kubeadm certs check-expiration` on the machine says which; see that the authorities' keys are in "
+        "see `kubeadm certs check-expiration` on the machine, and that the authorities' keys are in "
         "/etc/kubernetes/pki; then resume",
     ),
     ErrorPattern(

@@ -6,10 +6,7 @@ from collections.abc import Iterable
 
 from installer.cluster.diagnosis.transcript import Finding
 
-_LEFT = (
-    "this is left over from an earlier cluster: `craton destroy` it, or `kubeadm reset -f` on the machine if you "
-    "no longer need any of it"
-)
+_LEFT = "this is left over from an earlier cluster: `craton destroy` that, or run `kubeadm reset -f` if nobody needs it"
 _PORT_OF = {
     "6443": "the API server",
     "10250": "the kubelet",
@@ -40,14 +37,14 @@ REMEDIES: dict[str, str] = {
     "(ConfigMap coredns in kube-system)",
     "CoreDNSUnsupportedPlugins": "the Corefile (ConfigMap coredns in kube-system) uses plugins that the new CoreDNS "
     "lacks: take them out",
-    "CreateJob": "no pod finished in kube-system within a minute: see whether nodes are Ready and the pod "
-    "network works (craton check), and whether admission hooks or quotas refuse pods",
-    "CRI": "containerd doesn't answer: `systemctl status containerd` and `journalctl -u containerd` on the machine "
-    "say why; `systemctl restart containerd`",
-    "ExternalEtcdClientCertificates": "the certificates for an external etcd are not on the machine; Craton's "
-    "clusters have their own etcd: something else changed kubeadm's configuration",
-    "ExternalEtcdVersion": "an external etcd is too old or does not answer; Craton's clusters have their own etcd: "
-    "something else changed kubeadm's configuration",
+    "CreateJob": "no pod finished in kube-system within a minute: see whether nodes and the pod network work "
+    "(craton check), and whether admission hooks refuse pods",
+    "CRI": "containerd doesn't answer: `journalctl -u containerd` on the machine says why, and "
+    "`systemctl restart containerd` may help",
+    "ExternalEtcdClientCertificates": "something changed kubeadm's configuration to an external etcd, and its "
+    "certificates aren't on the machine: Craton's clusters have their own etcd",
+    "ExternalEtcdVersion": "something changed kubeadm's configuration to an external etcd, which is too old or doesn't "
+    "answer: Craton's clusters have their own etcd",
     "Firewalld": "`systemctl disable --now firewalld` on the machine, or open the named ports",
     "Hostname": "a machine's name consists of lowercase letters, digits, '-' and '.', and must resolve on it",
     "HTTPProxy": "the proxy in the machine's environment isn't a URL: correct HTTPS_PROXY and NO_PROXY "
@@ -61,8 +58,8 @@ REMEDIES: dict[str, str] = {
     "KubernetesVersion": "kubeadm doesn't know the plan's release: prepare the machine again",
     "Mem": "give the machine more memory: a master needs 2 GB or more, kubeadm refuses less than 1700 MB",
     "NumCPU": "give the machine another processor: a master needs two",
-    "StaticPodManifest": "the control plane's manifests are not all in /etc/kubernetes/manifests: this is no whole "
-    "master; remove it from the cluster and add it again (`craton nodes`)",
+    "StaticPodManifest": "manifests of the control plane are missing in /etc/kubernetes/manifests: remove this master "
+    "from the cluster and add it again (`craton nodes`)",
     "Swap": "`swapoff -a` on the machine, and remove the swap from /etc/fstab",
     "SystemVerification": "the machine's kernel or control groups lack what the kubelet needs: boot with control "
     "groups v2 (systemd.unified_cgroup_hierarchy=1) and a distribution's own kernel",
@@ -75,8 +72,8 @@ PREFIXES: dict[str, str] = {
     "FileContent-": "set {settings} to 1 (`sysctl -w`), and see what sets it back (/etc/sysctl.d, other network "
     "software)",
     "FileExisting-": "install {packages} on the machine, or fix root's PATH",
-    "Port-": "something listens at {ports}: `ss -ltnp` on the machine says what; stop it. If it is of an earlier "
-    "cluster, `craton destroy` that, or `kubeadm reset -f`",
+    "Port-": "stop what listens at {ports} (`ss -ltnp` on the machine shows it), or run `kubeadm reset -f` if it's of "
+    "an earlier cluster",
     "Service-": "`systemctl enable --now {names}` on the machine",
 }
 """The same for ids that name a port, file, program or service after their prefix."""

@@ -10,20 +10,19 @@ _KUBELET: tuple[tuple[str, str], ...] = (
     (
         r"cgroup v1",
         "the machine uses control groups v1, which this kubelet refuses: boot it with v2 "
-        "(systemd.unified_cgroup_hierarchy=1), or prepare it again, so that its configuration allows v1 "
-        "(failCgroupV1: false)",
+        "(systemd.unified_cgroup_hierarchy=1), or prepare it again (failCgroupV1: false)",
     ),
     (r"swap on is not supported|fail-swap-on", "`swapoff -a` on the machine, and remove the swap from /etc/fstab"),
     (
         r"slice:prefix:name|cgroup driver|cgroupsPath",
-        "kubelet and containerd use different cgroup drivers: both must use systemd (cgroupDriver in "
-        "/var/lib/kubelet/config.yaml, SystemdCgroup in /etc/containerd/config.toml); prepare the machine again",
+        "kubelet and containerd use different cgroup drivers, and both must use systemd (cgroupDriver, "
+        "SystemdCgroup): prepare the machine again",
     ),
     (
         r"unknown field|strict decoding|failed to load kubelet config file|failed to validate kubelet configuration|"
         r"quantities must match|invalid configuration",
-        "a setting in /var/lib/kubelet/config.yaml isn't one that this kubelet knows: find out what changed it, and "
-        "for a kubelet of another release; prepare the machine again",
+        "this kubelet doesn't know a setting in /var/lib/kubelet/config.yaml: find out what changed it, or "
+        "whether it is of another release, and prepare the machine again",
     ),
     (
         r"unknown (?:shorthand )?flag|unknown option",
@@ -36,7 +35,10 @@ _KUBELET: tuple[tuple[str, str], ...] = (
         "the kubelet has no credentials (/etc/kubernetes/kubelet.conf): the join did not come to its end, or they "
         "were deleted; a resume resets the machine and joins it again",
     ),
-    (r"bind: address already in use", "another program has the kubelet's port: `ss -ltnp` on the machine; stop it"),
+    (
+        r"bind: address already in use",
+        "another program has the kubelet's port: find it with `ss -ltnp` on the machine and stop it",
+    ),
     (r"no space left", "free space on the machine's disk (df -h)"),
     (
         r"too many open files|inotify",
@@ -56,10 +58,13 @@ _KUBELET: tuple[tuple[str, str], ...] = (
 _CONTAINER: tuple[tuple[str, str], ...] = (
     (
         r"unknown flag|unknown shorthand|flag provided but not defined|unrecognized feature gate|invalid argument",
-        "{name} is started with a flag that it doesn't know: look at /etc/kubernetes/manifests/{name}.yaml and at "
-        "what the plan adds, and that its image is of the plan's release",
+        "{name} is started with a flag that it doesn't know: look at /etc/kubernetes/manifests/{name}.yaml, and "
+        "whether its image is of the plan's release",
     ),
-    (r"bind: address already in use", "another program has {name}'s port: `ss -ltnp` on the machine; stop it"),
+    (
+        r"bind: address already in use",
+        "another program has {name}'s port: find it with `ss -ltnp` on the machine and stop it",
+    ),
     (
         r"member .* has already been bootstrapped|cluster ID mismatch|member count is unequal|the member has been "
         r"permanently removed",
@@ -79,7 +84,7 @@ _CONTAINER: tuple[tuple[str, str], ...] = (
     ),
     (
         r"too many open files|inotify",
-        "raise fs.inotify.max_user_instances on the machine (`sysctl`); on `local` machines, on this computer",
+        "raise fs.inotify.max_user_instances with `sysctl` on the machine, or on this computer for `local` ones",
     ),
     (r"no space left|mvcc: database space exceeded", "free space on the machine's disk (df -h /var/lib/etcd)"),
     (

@@ -133,5 +133,5 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
         "prove the host key",
         f"what answers at {endpoint.address} can't prove to be {instance}",
         machine=machine,
-        hint=f"Something between this computer and {cloud} answers in its place. Don't log in; find out what it is.",
+        hint=f"Something between this computer and {cloud} answers in its place. Find out what before you log in.",
     )

@@ -45,8 +45,8 @@ def build(engine: Engine, directory: Path, report: Reporter) -> Path:
     if shutil.which("mmdebstrap") is None:
         raise InstallerError(
             "build the machines' image",
-            f"not from a registry: {problem}; and mmdebstrap, which builds from Debian's packages, is not installed",
-            hint="sudo apt-get install mmdebstrap, or give this computer access to docker.io; then resume",
+            f"no registry gave it ({problem}), and mmdebstrap, which builds it from Debian's packages, isn't installed",
+            hint="Run `sudo apt-get install mmdebstrap`, or give this computer access to docker.io; then resume.",
             exit_code=ExitCode.PREFLIGHT,
         )
     report.log(f"not from a registry ({problem}): building from Debian's packages")
