@@ -52,7 +52,7 @@ class CratonApp(App[int]):
     def __init__(self, start: Callable[[], Screen[Any]], light: bool | None = None) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-vast")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-short"), (30, "-tall")]
         self._start = start
         self._only_visible = OnlyVisible()
         for theme in THEMES:

@@ -58,9 +58,10 @@ def command(wizard: Callable[[], Screens | None]) -> Callable[..., None]:
         if not yes:
             answers = _ask(answers)
         plan = plan_of(answers)
-        _save(plan, output, force=force)
+        path = _save(plan, output, force=force)
         if not yes:
             _ask_password(plan)
+        notify(f"next: craton review {path}, then craton apply {path}")
 
     new.__doc__ = (
         "Answer a few questions and get a plan. A flag answers its question in advance; --yes takes the other defaults."
@@ -135,7 +136,7 @@ def _ask_password(plan: InstallPlan) -> None:
         raise InstallerError("ask", "interrupted", hint=hint, exit_code=ExitCode.INTERRUPTED) from None
 
 
-def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
+def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> Path:
     from installer.plan import planfile
     from installer.plan.questions import draft
 
@@ -145,7 +146,7 @@ def _save(plan: InstallPlan, output: Path | None, *, force: bool) -> None:
     planfile.save(path, plan, replace=force)
     draft.discard_draft()
     result(str(path))
-    notify(f"next: craton review {path}, then craton apply {path}")
+    return path
 
 
 def _refuse_to_overwrite(path: Path) -> None:

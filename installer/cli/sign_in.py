@@ -79,7 +79,7 @@ def ask_before_install(plan: InstallPlan) -> None:
     from installer.cluster import administrator
 
     if administrator.is_asked_for(plan):
-        notify("\nNothing typed: Craton makes a password, and the end of the install says where it is.")
+        notify("\nIf you type nothing, Craton makes a password, and the end of the install says where it is.")
         administrator.choose(plan, _typed_twice(plan.administrator, administrator.problem))
 
 

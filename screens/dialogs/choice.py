@@ -1,4 +1,4 @@
-"""A question with a few answers, each on a key of its own."""
+"""A question with a few answers, each on a key of its own, which stay on the screen however much is said above them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
@@ -30,7 +31,11 @@ class Choice:
 class ChoiceDialog(ModalScreen[str | None]):
     """Returns the chosen value, or None if the question was put aside."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("pagedown", "read(1)", "Read on", show=False, priority=True),
+        Binding("pageup", "read(-1)", "Read back", show=False, priority=True),
+    ]
     DEFAULT_CLASSES = "dialog"
 
     def __init__(self, question: str, choices: Sequence[Choice], detail: str = "") -> None:
@@ -45,9 +50,20 @@ class ChoiceDialog(ModalScreen[str | None]):
         with Vertical():
             yield Static(Content(self._question), classes="title")
             if self._detail:
-                yield Static(Content.styled(self._detail, "$faint"), classes="hint")
+                with VerticalScroll(can_focus=False):
+                    yield Static(Content.styled(self._detail, "$faint"), classes="hint")
             yield OptionList(*(Option(_line(choice), id=choice.value) for choice in self._choices))
         yield Footer(show_command_palette=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Let the detail have the rows that question, answers, margins and footer leave."""
+        for detail in self.query(VerticalScroll):
+            around = 4 if self.has_class("-low") else 10
+            detail.styles.max_height = max(2, event.size.height - around - len(self._choices))
+
+    def action_read(self, pages: int) -> None:
+        for detail in self.query(VerticalScroll):
+            detail.scroll_relative(y=pages * detail.size.height, animate=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)

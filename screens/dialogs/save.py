@@ -1,4 +1,4 @@
-"""Where to save the plan."""
+"""Where to save a file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ class SaveDialog(ModalScreen[Path | None]):
     ]
     DEFAULT_CLASSES = "dialog"
 
-    def __init__(self, proposed: Path) -> None:
+    def __init__(self, proposed: Path, title: str = "Save the plan as") -> None:
         super().__init__()
+        self._title = title
         self._proposed = proposed
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Static(Content("Save the plan as"), classes="title")
+            yield Static(Content(self._title), classes="title")
             yield Input(tilde(self._proposed), select_on_focus=False, compact=True)
             yield Static(id="remark", classes="hint")
         yield Footer(show_command_palette=False)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Input, Static
@@ -62,6 +62,12 @@ class DestroyScreen(RunScreen):
         #undo-title { padding: 0 2; margin-bottom: 1; height: 1; }
         StepList { height: 1fr; margin: 0 2; }
         #receipt Static { padding: 1 2; height: auto; }
+        &.-low {
+            #what, #ask { padding: 0 2; }
+            NameInput { margin: 0 2; }
+            #undo-title { display: none; }
+            #receipt Static { padding: 0 2; }
+        }
     }
     """
 
@@ -85,7 +91,7 @@ class DestroyScreen(RunScreen):
             )
             yield StepList(id="steps")
             yield FailureCard()
-        with Vertical(id="receipt", classes="page"):
+        with VerticalScroll(id="receipt", classes="page"):
             yield Static(id="receipt-text")
         yield Footer()
 

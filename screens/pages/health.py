@@ -97,6 +97,11 @@ class HealthScreen(Remote):
         Matrix { height: 1fr; }
         #port { padding: 0 2; height: 1; margin-bottom: 1; }
         .evidence { height: 6; padding: 0 2; border-top: solid $panel; border-title-color: $faint; }
+        &.-low {
+            TabbedContent, TabPane { padding: 0; }
+            #port { margin: 0; }
+            .evidence { height: 3; }
+        }
     }
     """
 

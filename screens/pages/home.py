@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -60,6 +61,11 @@ class HomeScreen(ClusterActions):
         #detail { height: auto; padding: 0 2; margin-bottom: 1; color: $faint; }
         &.-empty #clusters { display: none; }
         &.-empty #welcome { display: block; }
+        &.-low {
+            #welcome { padding: 0 1; }
+            #clusters { margin: 0; }
+            #detail { margin: 0; }
+        }
     }
     """
 
@@ -86,7 +92,8 @@ class HomeScreen(ClusterActions):
             help=self.HELP,
             id="clusters",
         )
-        yield Static(id="welcome")
+        with VerticalScroll(id="welcome", can_focus=False):
+            yield Static()
         yield Static(id="detail")
         yield Footer()
 
@@ -131,7 +138,7 @@ class HomeScreen(ClusterActions):
         if wanted in names:
             table.place_cursor(names.index(wanted))
         self.set_class(not clusters, "-empty")
-        self.query_one("#welcome", Static).update(welcome_text(draft))
+        self.query_one("#welcome Static", Static).update(welcome_text(draft))
         if clusters and self.focused is None:
             table.focus()
         self._tell()

@@ -100,7 +100,8 @@ class ClusterActions(CratonScreen[None]):
             if path is not None:
                 attempt_after_asking(self, lambda: plan, lambda: _taken(plan, path), lambda _: self._say_saved(path))
 
-        self.app.push_screen(SaveDialog(Path.cwd() / f"{plan.name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar"), save)
+        proposed = Path.cwd() / f"{plan.name}-etcd-{time.strftime('%Y%m%d-%H%M%S')}.tar"
+        self.app.push_screen(SaveDialog(proposed, "Save the backup as"), save)
 
     def _say_saved(self, path: Path) -> None:
         self.notify(f"Backed up to {tilde(path)}. Keep it private.", timeout=15)

@@ -45,7 +45,7 @@ FAILURE_KEYS = {
     "retry": "r retry",
     "retry_all": "a retry all",
     "shell": "s shell on it",
-    "gather": "g gather a support bundle",
+    "gather": "g support bundle",
     "details": "d details",
 }
 LINGER = 1.5

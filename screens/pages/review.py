@@ -64,7 +64,17 @@ ARTIFACTS_HELP = (
     "What the machines install, and the checksums that it must have. Craton reads them from the source during the "
     "review and records them in the plan. Nothing runs before its checksum matches."
 )
-TABS = ("overview", "machines", "contract", "steps", "dns", "files", "yaml", "artifacts")
+TABS = {
+    "overview": "Overview",
+    "machines": "Machines",
+    "contract": "Contract",
+    "steps": "Steps",
+    "dns": "DNS",
+    "files": "Files",
+    "yaml": "YAML",
+    "artifacts": "Artifacts",
+}
+"""Titles by id, in the order of the keys 1 to 8."""
 
 
 class ReviewScreen(CratonScreen[None]):
@@ -79,7 +89,10 @@ class ReviewScreen(CratonScreen[None]):
         Binding("ctrl+s", "save_as", "Save as"),
         Binding("left", "turn(-1)", "Previous tab", show=False, priority=True),
         Binding("right", "turn(1)", "Tabs", key_display="←→", priority=True),
-        *(Binding(str(number), f"tab('{tab}')", tab.capitalize(), show=False) for number, tab in enumerate(TABS, 1)),
+        *(
+            Binding(str(number), f"tab('{tab}')", title, show=False)
+            for number, (tab, title) in enumerate(TABS.items(), 1)
+        ),
         Binding("q,escape", "leave", "Close"),
     ]
     DEFAULT_CSS = """
@@ -106,26 +119,26 @@ class ReviewScreen(CratonScreen[None]):
         plan = self.subject.plan
         yield TitleBar(plan.name, "review", notice=plan.traits.notice)
         with TabbedContent():
-            with TabPane("Overview", id="overview"), VerticalScroll():
+            with TabPane(TABS["overview"], id="overview"), VerticalScroll():
                 yield Static(id="changes")
                 yield Static(id="warnings")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
                 yield OutlookPane(plan)
-            with TabPane("Machines", id="machines"):
+            with TabPane(TABS["machines"], id="machines"):
                 yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
-            with TabPane("Contract", id="contract"):
+            with TabPane(TABS["contract"], id="contract"):
                 yield Detailed(review_rows.RULE_COLUMNS, CONTRACT_HELP)  # its marks have words beside them
-            with TabPane("Steps", id="steps"):
+            with TabPane(TABS["steps"], id="steps"):
                 yield Static("computing the steps …", classes="hint")
-            with TabPane("DNS", id="dns"):
+            with TabPane(TABS["dns"], id="dns"):
                 yield Table(review_rows.RECORD_COLUMNS, "The A records that the cluster's two names need.")
-            with TabPane("Files", id="files"), VerticalScroll():
+            with TabPane(TABS["files"], id="files"), VerticalScroll():
                 yield Static(self._files(), markup=False)
-            with TabPane("YAML", id="yaml"), VerticalScroll():
+            with TabPane(TABS["yaml"], id="yaml"), VerticalScroll():
                 yield Static(planfile.dump(plan), markup=False)
             if not plan.traits.stand_ins:
-                with TabPane("Artifacts", id="artifacts"):
+                with TabPane(TABS["artifacts"], id="artifacts"):
                     yield Detailed(review_rows.DOWNLOAD_COLUMNS, ARTIFACTS_HELP)
         yield Static(id="sums")
         yield Footer()
@@ -232,6 +245,8 @@ class ReviewScreen(CratonScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "install":  # its key stays in its place until it's known whether there is anything to install
             return None if self._gathered is None else self._can_install
+        if action == "tab":
+            return bool(self.query(f"#{parameters[0]}"))
         if action == "rehearse":
             return not self.subject.plan.traits.stand_ins
         if action == "try_again":
@@ -267,7 +282,7 @@ class ReviewScreen(CratonScreen[None]):
 
     def places(self) -> Iterable[Place]:
         for pane in self.query(TabPane):
-            yield Place((pane.id or "").capitalize(), "tab", partial(self.action_tab, pane.id or ""))
+            yield Place(TABS[pane.id or ""], "tab", partial(self.action_tab, pane.id or ""))
         for row, machine in enumerate(topology(self.subject.plan).machines):
             yield Place(machine.name, f"{machine.role} in this plan", partial(self._show_machine, row))
 

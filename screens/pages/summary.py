@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -108,6 +109,7 @@ class SummaryScreen(CratonScreen[None]):
     DEFAULT_CSS = """
     SummaryScreen {
         VerticalScroll { padding: 1 3; scrollbar-size-vertical: 1; }
+        &.-low VerticalScroll { padding: 0 2; }
         Static { height: auto; }
         #headline { margin-bottom: 1; }
         #next { margin: 1 0; }
@@ -153,6 +155,13 @@ class SummaryScreen(CratonScreen[None]):
         listed.focus(scroll_visible=False)
         if installed.kept:
             self.query_one("#kept", Static).update(Content(f"These commands are in {tilde(installed.kept)}"))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Where the page is longer than the screen, keep the highlighted command in view; at first the headline is."""
+        if event.option_index or self.query_one(VerticalScroll).scroll_y:
+            listed = event.option_list
+            at = Region(0, listed.virtual_region.y + event.option_index, 1, 2)
+            self.query_one(VerticalScroll).scroll_to_region(at, animate=False)
 
     def action_copy(self) -> None:
         """Copy the highlighted command."""

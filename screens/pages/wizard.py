@@ -44,6 +44,8 @@ from screens.widgets.inventory import InventoryTable, InventoryText
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
 
+WIDE = 120
+"""Columns from which the diagram is next to the questions."""
 QUIET, ROUNDS = 3, 200
 """How often in a row no message may be under way before typing counts as done, and how often to look at most."""
 
@@ -55,14 +57,16 @@ class WizardScreen(CratonScreen[None]):
     """Asks what a plan needs. `answers` are by plan field; `output` is the file that the plan goes to."""
 
     HELP = "Enter takes the answer and goes on. Nothing is installed here: the wizard ends with a plan to review."
-    # The diagram needs 50 columns, and a question 60 next to the trail.
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide"), (150, "-vast")]  # noqa: RUF012 (declared by Screen)
+    # The diagram needs 50 columns, and a question 60 next to the trail; where there are fewer, the title has the page.
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (WIDE, "-wide"), (150, "-vast")]  # noqa: RUF012 (Screen's)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", "Next", priority=True),
         Binding("ctrl+n", "go_on", "Next"),  # where enter ends a line; macOS terminals pass it on, unlike function keys
         Binding("escape", "back", "Back"),
         Binding("ctrl+down,ctrl+pagedown", "page(1)", "Pages", key_display="^↑↓"),
         Binding("ctrl+up,ctrl+pageup", "page(-1)", "Previous page", show=False),
+        Binding("pagedown", "read(1)", "Read on", show=False, priority=True),
+        Binding("pageup", "read(-1)", "Read back", show=False, priority=True),
         Binding("ctrl+r", "review", "Review", show=False),
         Binding("ctrl+o", "files", "Files"),
         Binding("f2,p", "preview", "Preview", key_display="f2"),
@@ -75,10 +79,14 @@ class WizardScreen(CratonScreen[None]):
         #columns { height: 1fr; }
         #page { width: 1fr; max-width: 100; padding: 1 1 0 2; }
         #fields { height: auto; max-height: 75%; }
+        #explained { height: 1fr; }
         #why { height: auto; margin: 1 1 0 0; }
         #optional { display: none; height: auto; margin: 1 1 0 0; color: $faint; }
         &.-optional #optional { display: block; }
-        &.-short #optional { margin: 0 1 0 0; }
+        &.-short #optional, &.-low #optional { margin: 0 1 0 0; }
+        &.-slim Trail { display: none; }
+        &.-low #page { padding: 0 1 0 2; }
+        &.-low #fields { max-height: 60%; }
         #preview { width: 50; padding: 1 2 0 2; display: none; }
         &.-wide #preview, &.-vast #preview { display: block; }
         &.-vast #preview { width: 70; }
@@ -86,8 +94,9 @@ class WizardScreen(CratonScreen[None]):
             #preview { display: none; }
             #page { max-width: 100%; padding-right: 2; }
             #fields { height: 1fr; max-height: 100%; }
+            #explained { height: auto; max-height: 40%; }
         }
-        &.-machines.-short #why { display: none; }
+        &.-machines.-short #why, &.-machines.-low #why { display: none; }
     }
     """
 
@@ -109,14 +118,19 @@ class WizardScreen(CratonScreen[None]):
         wizard._edits = True
         return wizard
 
+    @property
+    def _heading(self) -> tuple[str, ...]:
+        return ("edit" if self._edits else "new cluster",)
+
     def compose(self) -> ComposeResult:
-        yield TitleBar("edit" if self._edits else "new cluster")
+        yield TitleBar(*self._heading)
         with Horizontal(id="columns"):
             yield Trail()
             with Vertical(id="page"):
                 yield VerticalScroll(id="fields", can_focus=False)
-                yield Static(id="why")
-                yield Static(_OPTIONAL, id="optional")
+                with VerticalScroll(id="explained", can_focus=False):
+                    yield Static(id="why")
+                    yield Static(_OPTIONAL, id="optional")
             with Vertical(id="preview"):
                 yield Diagram()
         yield Footer()
@@ -223,7 +237,22 @@ class WizardScreen(CratonScreen[None]):
                 field.editor.show(partial(state.arranged, f"{plan.name}-"), plan.ssh)
         self.query_one(Diagram).show(plan, _REPLACED if state.problems else "")
         self.query_one(TitleBar).notice = plan.traits.notice
+        self._show_heading()
         self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_heading)
+
+    def _show_heading(self) -> None:
+        """Say which page this is where no trail does."""
+        pages, place = self._state.pages, self._state.pages.index(self._state.page)
+        where = f"{place + 1}/{len(pages)} {PAGES[self._state.page].title}"
+        self.query_one(TitleBar).show(*self._heading, *([where] if self.has_class("-slim") else []))
+
+    def action_read(self, pages: int) -> None:
+        """Scroll the explanation, which no key has the focus on."""
+        explained = self.query_one("#explained")
+        explained.scroll_relative(y=pages * max(1, explained.size.height - 1), animate=False)
 
     def on_question_field_answered(self, event: QuestionField.Answered) -> None:
         self._state.answers[event.field] = event.value
@@ -243,8 +272,9 @@ class WizardScreen(CratonScreen[None]):
 
     def _explain(self, field: QuestionField) -> None:
         """Explain the answer at hand below the questions."""
-        words = why(field.question, self._known, field.value, short=self.has_class("-short"))
+        words = why(field.question, self._known, field.value, short=not self.has_class("-tall"))
         self.query_one("#why", Static).update(words)
+        self.query_one("#explained").scroll_home(animate=False)
 
     async def on_trail_asked(self, event: Trail.Asked) -> None:
         pages = self._state.pages
@@ -269,9 +299,11 @@ class WizardScreen(CratonScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         listing = isinstance(self.focused, InventoryText)  # Enter ends a line there
         if action == "preview":
-            return self.has_class("-narrow") and not self.has_class("-machines")
+            return self.size.width < WIDE and not self.has_class("-machines")
         if action == "go_on":
             return listing
+        if action == "read":  # a list of machines has pages of its own
+            return not self.has_class("-machines")
         if action == "files":
             return self._asks_for_file
         if action == "terms":  # other keys fill the line; f3 works there all the same

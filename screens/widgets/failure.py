@@ -12,8 +12,8 @@ from textual.widgets import Static
 from installer.engine.progress import StepView
 from screens import theme
 
-_LINES = 7
-"""Of the card, without its border."""
+_LINES, _LINES_LOW = 7, 5
+"""Of the card, without its border; on a low terminal."""
 
 
 class FailureCard(Static):
@@ -73,9 +73,12 @@ class FailureCard(Static):
 
     def _draw(self) -> None:
         width = max(20, (self.content_size.width or self.app.size.width - 4))
-        room = _LINES - _height(self._head.plain, width) - _height(self._keys.plain, width)
-        lines = [self._head, *(Content(text) for text in fitted(self._texts, width, room)), self._keys]
-        self.update(Content("\n").join(line for line in lines if line))
+        low = self.screen.has_class("-low")
+        head = Content(_cut(self._head.plain, width, 1)).stylize("bold $error") if low else self._head
+        lines = _LINES_LOW if low else _LINES
+        room = lines - _height(head.plain, width) - _height(self._keys.plain, width)
+        shown = [head, *(Content(text) for text in fitted(self._texts, width, room)), self._keys]
+        self.update(Content("\n").join(line for line in shown if line))
 
 
 def fitted(texts: Sequence[str], width: int, room: int) -> list[str]:

@@ -147,7 +147,7 @@ class InventoryEditor(Vertical):
         InventoryTable { height: 1fr; min-height: 3; }
         VerticalScroll { height: auto; max-height: 40%; padding: 0 1 0 2; border-top: solid $panel; }
     }
-    .-short InventoryEditor #tally { margin: 0 0 0 2; }
+    .-short InventoryEditor #tally, .-low InventoryEditor #tally { margin: 0 0 0 2; }
     """
 
     class Changed(Message):
@@ -252,7 +252,7 @@ class InventoryEditor(Vertical):
         line, around = self._selected, self.query_one(VerticalScroll)
         around.display = line is not None
         if line is not None:
-            short = self.screen.has_class("-short")
+            short = not self.screen.has_class("-tall")
             self._detail.update(describe(line, self._trial(line), short=short))
 
     @property

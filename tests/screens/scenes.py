@@ -78,10 +78,10 @@ class Scene:
             await pilot.press(*self.keys)
         for text in self.then:
             await until(pilot, lambda text=text: text in visible(pilot), f"{text!r} on the screen")  # type: ignore[misc]
-        await _come_to_rest(pilot, world)
+        await come_to_rest(pilot, world)
 
 
-async def _come_to_rest(pilot: Pilot[Any], world: World) -> None:
+async def come_to_rest(pilot: Pilot[Any], world: World) -> None:
     """Wait until nothing is under way, the feed has nothing more to hand over, and all of it is drawn."""
     workers = pilot.app.workers
     await until(pilot, lambda: all(worker.is_finished for worker in workers), "the end of all work")

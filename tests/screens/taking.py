@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from textual.filter import Monochrome
 from textual.pilot import Pilot
 
 from screens.theme import DARK, LIGHT
-from tests.screens.scenes import Scene
+from tests.screens.scenes import Scene, come_to_rest
 from tests.screens.world import world
 
 _FONT_FACES = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
@@ -60,3 +61,20 @@ def self_contained(svg: str) -> str:
     svg = _UNIQUE.sub("terminal-", _REMARK.sub("", _FONT_FACES.sub("", svg))).replace(_FONT, FONTS)
     svg = svg.replace("font-size: 20px", FONT_SIZE)  # at which a character is as wide as a cell: 0.602 em
     return svg.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+async def resized_pictures(
+    scene: Scene, sizes: Mapping[str, tuple[int, int]], looks: tuple[str, ...]
+) -> dict[tuple[str, str], str]:
+    """The scene by size and look, all in one run: the terminal is resized as a person would do it."""
+    taken = {}
+    with world(scene.home, looks[0]) as here, pytest.MonkeyPatch.context() as patch:
+        async with scene.app(here, patch).run_test(size=next(iter(sizes.values()))) as pilot:
+            await scene.play(pilot, here)
+            for look in looks:
+                _change(pilot.app, look)
+                for name, size in sizes.items():
+                    await pilot.resize_terminal(*size)
+                    await come_to_rest(pilot, here)
+                    taken[name, look] = await _picture(pilot)
+    return taken

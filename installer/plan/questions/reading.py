@@ -26,6 +26,8 @@ def default(question: Question, answers: Answers) -> Any:
 
 def allowed(question: Question) -> str:
     """What may be answered, in words; empty where only `error` can tell."""
+    if question.kind is Kind.YES_NO:
+        return "yes or no"
     if question.kind is Kind.INVENTORY:
         from installer.plan import inventory
 

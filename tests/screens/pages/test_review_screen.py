@@ -71,7 +71,7 @@ def installed(tmp_path: Path) -> InstallPlan:
 async def test_a_number_opens_its_tab(review: Review, tab: str, expected: list[str]) -> None:
     async with review(Subject(plan())).run_test(size=(120, 50)) as pilot:
         await settle(pilot)
-        await pilot.press(str(TABS.index(tab) + 1))
+        await pilot.press(str(list(TABS).index(tab) + 1))
         await pilot.pause()
         shown = visible(pilot)
         assert [words for words in expected if words not in shown] == []
@@ -312,7 +312,7 @@ async def test_a_review_records_the_sums_that_the_file_lacks_and_shows_them(revi
             await settle(pilot)
             assert "recorded the sums of 14 artifacts" in sums_line(pilot)
             assert f"The mirror {mirror.url} is not encrypted" in visible(pilot)
-            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.press(str(list(TABS).index("artifacts") + 1))
             await pilot.pause()
             shown = visible(pilot)
     sums = planfile.load(path).artifacts.sums
@@ -330,7 +330,7 @@ async def test_a_review_without_network_says_what_is_missing(review: Review, tmp
         async with review(Subject(mirrored, path=path)).run_test(size=(120, 50)) as pilot:
             await settle(pilot)
             assert "the sums are not recorded" in sums_line(pilot)
-            await pilot.press(str(TABS.index("artifacts") + 1))
+            await pilot.press(str(list(TABS).index("artifacts") + 1))
             await pilot.pause()
             assert "not recorded yet" in visible(pilot)
     assert planfile.load(path) == mirrored
@@ -349,7 +349,7 @@ async def test_a_rehearsal_has_no_tab_of_artifacts(review: Review) -> None:
     async with review(Subject(plan())).run_test(size=(120, 50)) as pilot:
         await settle(pilot)
         assert "Artifacts" not in visible(pilot)
-        await pilot.press(str(TABS.index("artifacts") + 1))
+        await pilot.press(str(list(TABS).index("artifacts") + 1))
         await pilot.pause()
         assert "demo-k8s.example.test" in visible(pilot)
 

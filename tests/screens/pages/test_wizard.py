@@ -394,7 +394,7 @@ async def test_pages_that_may_be_left_out_say_so_and_a_key_leads_to_the_review(w
 
 
 async def test_where_not_all_pages_fit_the_open_one_is_in_sight_and_can_be_clicked(wizard: Wizard) -> None:
-    async with wizard().run_test(size=(50, 12)) as pilot:
+    async with wizard().run_test(size=(60, 12)) as pilot:
         await go_to(pilot, "Hardening")
         assert "Hardening" in visible(pilot)
         assert "Platform" not in visible(pilot)
@@ -402,6 +402,28 @@ async def test_where_not_all_pages_fit_the_open_one_is_in_sight_and_can_be_click
         await pilot.click(offset=(4, next(number for number, line in enumerate(lines) if "Sign-in" in line)))
         await pilot.pause()
         assert open_page(pilot) == "Sign-in"
+
+
+async def test_a_terminal_too_slim_for_the_trail_has_the_page_in_its_title(wizard: Wizard) -> None:
+    async with wizard().run_test(size=(50, 12)) as pilot:
+        await go_to(pilot, "Masters")
+        await until(pilot, lambda: "new cluster · 3/13 Masters" in visible(pilot))
+        assert "○ Workers" not in visible(pilot)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "○ Workers" in visible(pilot))
+        assert "3/13" not in visible(pilot)
+
+
+async def test_page_down_reads_on_in_an_explanation_that_does_not_fit(wizard: Wizard) -> None:
+    async with wizard().run_test(size=(50, 12)) as pilot:
+        await go_to(pilot, "Ingress")
+        await settle(pilot)
+        assert "What it costs" not in visible(pilot)
+        for _ in range(9):
+            await pilot.press("pagedown")
+            if "What it costs" in visible(pilot):
+                return
+    raise AssertionError("the explanation of an answer can't be read to its end")
 
 
 async def test_the_pages_can_be_clicked(wizard: Wizard) -> None:
