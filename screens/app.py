@@ -108,6 +108,10 @@ class CratonApp(App[int]):
         else:  # a dialog: asked twice, it is meant
             self.exit(int(ExitCode.DONE))
 
+    def action_help_quit(self) -> None:
+        """What ctrl+c does where no text is selected. Textual's own words would show their markup."""
+        self.notify("Press ctrl+q to leave. A running install continues.")
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("explain", "glossary"):
             return isinstance(self.screen, CommandPalette) or not isinstance(self.screen, ModalScreen)

@@ -1,4 +1,4 @@
-"""One person's whole story in tmux: a first install that fails, a retry, a detach, a watch, a review, a destroy."""
+"""Two stories in tmux: a first install from its failure to the destroy, and one full of a newcomer's mistakes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,9 @@ class Tmux:
 
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     @property
     def screen(self) -> str:
@@ -134,3 +137,71 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.expect("exit=0")
     assert craton.json("list") == []
     assert not (craton.home / "rehearsal" / "story").exists()
+
+
+def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux: Tmux) -> None:
+    tmux.command("instal")
+    tmux.expect(r"No such command 'instal'[^$]*exit=2")
+    tmux.command("watch shop")
+    tmux.expect(r"there is no cluster 'shop'[^$]*`craton new` makes a plan[^$]*exit=2")
+
+    tmux.resize(80, 24)
+    tmux.command("new")
+    tmux.expect("What is the cluster's name")
+    tmux.keys("C-u")
+    tmux.type("kubectl get nodes -o wide | grep NotReady")  # pasted
+    tmux.expect("Enter a name: up to 20 lowercase letters")
+    tmux.keys("Enter", "Enter")
+    tmux.expect("What is the cluster's name")  # not past an invalid answer
+    tmux.keys("C-c")
+    tmux.expect(r"Press ctrl\+q to leave")
+    tmux.keys("C-u")
+    tmux.type("shop")
+    tmux.keys("Enter", "Enter", "Enter", "Enter")  # ahead of what is drawn
+    tmux.expect("May your workloads run on masters")
+    tmux.resize(50, 12)
+    tmux.expect(r"3/13 Masters")
+    tmux.keys("Escape")
+    tmux.expect("2/13 Platform")
+    tmux.resize(120, 40)
+    tmux.expect("6 machines")  # the diagram is back
+    tmux.type("z")  # a key that means nothing here
+    tmux.keys("C-q")
+    tmux.expect("exit=8")
+    tmux.command("new")
+    tmux.expect("A draft of shop is kept")
+    tmux.type("c")
+    tmux.expect("Where do the machines come from")
+    tmux.keys("C-r")
+    tmux.expect("Before you install")
+    assert (craton.directory / "shop.yaml").exists()
+
+    tmux.type("zx")
+    tmux.type("i")
+    tmux.expect("Install shop: 6 machines")
+    tmux.keys("Escape")
+    tmux.expect("Before you install")
+    tmux.keys("C-q")
+    tmux.expect(r"exit=\d")
+    tmux.command("apply shop.yaml --yes --speed 20")
+    tmux.type("worker-9")  # while the screen opens
+    tmux.expect("shop · ")
+    tmux.resize(50, 12)
+    tmux.resize(80, 24)
+    tmux.expect("shop is installed")
+    tmux.keys("q")
+    tmux.expect("exit=0")
+
+    tmux.command("destroy shop")
+    tmux.expect("Type shop and press enter")
+    tmux.type("shp")
+    tmux.keys("Enter")
+    tmux.expect("That is not shop")
+    assert craton.cluster("shop")["state"] == "installed"
+    tmux.keys("C-u")
+    tmux.type("shop")
+    tmux.keys("Enter")
+    tmux.expect("shop is destroyed")
+    tmux.keys("q")
+    tmux.expect("exit=0")
+    assert craton.json("list") == []
