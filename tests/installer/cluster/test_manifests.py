@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+from copy import deepcopy
+from functools import cache
 from ipaddress import IPv4Network
 from typing import Any, Literal
 
@@ -22,8 +24,14 @@ from installer.plan.releases import KUBERNETES_VERSIONS
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 
 
+@cache
+def _read(text: str) -> tuple[Any, ...]:
+    """Most plans have the same manifests, and reading them takes most of the time."""
+    return tuple(YAML(typ="safe").load_all(io.StringIO(text)))
+
+
 def documents(text: str) -> dict[str, Any]:
-    return {document["kind"]: document for document in YAML(typ="safe").load_all(io.StringIO(text))}
+    return {document["kind"]: document for document in deepcopy(_read(text))}
 
 
 def overlay(plan: InstallPlan = PLAN) -> dict[str, Any]:
@@ -53,7 +61,7 @@ def test_the_overlay_runs_on_every_node_with_its_own_address() -> None:
 
 
 def parts(plan: InstallPlan, name: str) -> list[dict[str, Any]]:
-    return list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(plan, name))))
+    return list(deepcopy(_read(manifests.manifests(plan, name))))
 
 
 SHAPES = [
