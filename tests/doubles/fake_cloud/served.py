@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.managers import BaseManager
@@ -69,7 +70,8 @@ def served_cloud(cluster: str, directory: Path) -> Iterator[ServedCloud]:
     """A cloud whose process lives as long as the context. `CRATON_HOME` says where its machines are."""
     only = _Server(cluster)
     _Manager.register("server", callable=lambda: only, exposed=["request"])
-    manager = _Manager(address=str(directory / "cloud"), authkey=b"of this test alone")
+    fork = multiprocessing.get_context("fork")  # what it serves can't be pickled
+    manager = _Manager(address=str(directory / "cloud"), authkey=b"of this test alone", ctx=fork)
     manager.start()
     try:
         yield ServedCloud(lambda *asked: manager.server().request(*asked))
