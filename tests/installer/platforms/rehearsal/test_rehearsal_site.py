@@ -36,12 +36,14 @@ def _kill_site(rehearsal: Rehearsal) -> None:
     client._await_end()
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_an_install_through_real_ssh_holds_when_observed_again(rehearsal: Rehearsal) -> None:
     assert rehearsal.run() != []
     rehearsal.open()
     assert rehearsal.run() == []
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_load_balancer_takes_the_place_of_infra_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path))
     plan = InstallPlan(name="demo", subdomain="example.com", masters=1, ingress=Ingress(kind="load-balancer"))
@@ -68,6 +70,7 @@ def test_nothing_is_left_after_an_undo(rehearsal: Rehearsal) -> None:
     rehearsal.undo()
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_everything_that_exists_is_found_by_somebody_who_recorded_nothing(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT, "dns/")
     found = [(resource.kind, resource.name) for resource in rehearsal.found(open_platform(rehearsal.plan))]
@@ -84,6 +87,7 @@ def test_everything_that_exists_is_found_by_somebody_who_recorded_nothing(rehear
     ]
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_the_firewall_in_force_is_the_planned_one(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     planned = {machine.name: machine.firewall for machine in topology(rehearsal.plan).machines}
@@ -99,6 +103,7 @@ def test_looking_at_a_cluster_that_was_never_made_makes_nothing(rehearsal: Rehea
     assert not rehearsal.client.directory.exists()
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_machine_is_never_created_twice(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     machine = rehearsal.client.machine("demo-worker-1")
@@ -114,6 +119,7 @@ def test_a_machine_is_never_created_twice(rehearsal: Rehearsal) -> None:
     assert [found.creations for found in rehearsal.client.machines()] == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_machine_created_but_not_reported_is_adopted(rehearsal: Rehearsal) -> None:
     rehearsal.open("worker-1:machines:drop")
     with pytest.raises(InstallerError, match="closed the connection without an answer") as caught:
@@ -124,6 +130,7 @@ def test_a_machine_created_but_not_reported_is_adopted(rehearsal: Rehearsal) -> 
     assert [found.creations for found in rehearsal.client.machines()] == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_machines_survive_the_sites_death(rehearsal: Rehearsal) -> None:
     rehearsal.run()
     before = rehearsal.client.machines()
@@ -134,6 +141,7 @@ def test_machines_survive_the_sites_death(rehearsal: Rehearsal) -> None:
     assert rehearsal.client.machines() == before
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_site_that_died_is_brought_back_by_whoever_looks(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     endpoint = rehearsal.platform.endpoint("demo-worker-1")
@@ -141,6 +149,7 @@ def test_a_site_that_died_is_brought_back_by_whoever_looks(rehearsal: Rehearsal)
     assert open_platform(rehearsal.plan).endpoint("demo-worker-1") == endpoint
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_port_that_was_taken_meanwhile_is_replaced(rehearsal: Rehearsal) -> None:
     rehearsal.run(*UP_TO_CONNECT)
     endpoint = rehearsal.platform.endpoint("demo-worker-1")
