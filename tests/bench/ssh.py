@@ -32,7 +32,7 @@ from tests.doubles.sshd import SSHD, running_sshd
 MACHINES = 100
 AT_ONCE = 32
 ROUNDS = 3
-GOAL_OF_BARE = 1.3
+GOAL_OF_BARE = 1.05
 GOAL_OF_ANSIBLE = 5.0
 
 
@@ -294,19 +294,20 @@ def main(others: Path) -> int:
         prepare(directory, servers)
         for round_ in range(ROUNDS):
             for title, (argv, says) in contenders(directory, others).items():
-                if round_ and title.startswith(("ansible", "pyinfra")):
-                    continue  # once is enough to see that they are slower
+                if round_ and title.startswith("ansible"):
+                    continue  # once is enough to see that it is slower
                 cost = measure(argv, servers, environment, says)
                 print(f"{title:42} {cost}", flush=True)
                 best[title] = min(best.get(title, cost), cost, key=lambda one: one.wall)
-    ours, loop, _, at_once, ansible, _ = (cost.wall for cost in best.values())
+    ours, loop, _, at_once, ansible, pyinfra = (cost.wall for cost in best.values())
     print(f"{MACHINES} machines: craton takes {ours / loop:.2f} times the bare loop (goal {GOAL_OF_BARE}), ", end="")
+    print(f"{ours / pyinfra:.2f} times pyinfra (goal 1), ", end="")
     print(f"ansible {ansible / ours:.1f} times craton (goal {GOAL_OF_ANSIBLE:g}), ", end="")
     print(f"and {at_once / ours:.1f} times where Craton's script does its asking")
     print(
         json.dumps({"name": "ssh", "value": round(ours / loop, 2), "unit": "times the bare loop", "goal": GOAL_OF_BARE})
     )
-    return 0 if ours <= GOAL_OF_BARE * loop and ansible >= GOAL_OF_ANSIBLE * ours else 1
+    return 0 if ours <= min(GOAL_OF_BARE * loop, pyinfra, ansible / GOAL_OF_ANSIBLE) else 1
 
 
 if __name__ == "__main__":
