@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
+
+import paramiko
 
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, StepState
@@ -25,6 +28,7 @@ from installer.engine.journal import Reader
 from installer.engine.lock import running_pid
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
+from installer.platforms.rehearsal.client import SiteClient
 from tests.craton import Craton
 
 SIZES = (10, 100, 1000)
@@ -34,6 +38,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LOOK = 0.05
 """Seconds between two looks at a process that is not this one's child: as much of it may go unseen."""
 LONGEST = 3600.0
+LOGINS = 100
+"""Machines that are logged in to by paramiko alone."""
 
 CPU_GOALS = {"apply": 30.0, "resume": 6.0, "check": 8.0, "replay": 2.0, "list": 0.2}
 """Processor seconds with 1,000 workers."""
@@ -77,6 +83,8 @@ class Row:
     """MB of journal after a command."""
     troubles: list[str] = field(default_factory=list)
     """Steps that failed, and tries that had to be repeated."""
+    login: float = 0.0
+    """Processor milliseconds that paramiko alone takes to log in to a stand-in and run one command."""
 
 
 def plan(workers: int) -> InstallPlan:
@@ -209,7 +217,24 @@ def measure(workers: int) -> Row:
                 row.troubles.append(f"craton {' '.join(arguments)} ended with status {status}")
                 break
         row.troubles += troubles(directory)
+        row.login = login_alone(craton, directory)
     return row
+
+
+def login_alone(craton: Craton, directory: ClusterDirectory) -> float:
+    """What a login and a command cost with nothing of Craton's around them: what no run can do without, per machine."""
+    with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
+        machines = [machine for machine in SiteClient("scale").machines() if machine.state == "running"][:LOGINS]
+    key = paramiko.Ed25519Key.from_private_key_file(str(directory.key))
+    began = time.process_time()
+    for machine in machines:
+        transport = paramiko.Transport(("127.0.0.1", machine.port))
+        transport.connect(username=machine.user, pkey=key)
+        channel = transport.open_session()
+        channel.exec_command("true")
+        channel.recv_exit_status()
+        transport.close()
+    return (time.process_time() - began) * 1000 / len(machines)
 
 
 def show(row: Row) -> None:
@@ -222,6 +247,8 @@ def show(row: Row) -> None:
             f"  {name:18} {use.cpu:7.2f}  {others}  {use.wall:6.1f}  {use.memory:10.0f}  {use.threads:7}  {journal}",
             flush=True,
         )
+    share = row.login * machines / 1000
+    print(f"  paramiko alone takes {row.login:.1f} ms for one login and one command: {share:.1f} s for all machines")
     for trouble in row.troubles[:10]:
         print(f"  {trouble}")
 
