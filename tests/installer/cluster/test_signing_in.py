@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
+from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
@@ -125,6 +127,11 @@ def test_an_api_server_that_still_asks_the_issuer_does_not_believe_it_yet(cluste
     found = step.observe(cluster.context())
     assert found.seen == "it goes by older settings until https://demo.example.test/dex has answered it"
     assert not found.holds, "the file alone says nothing"
+    wanted = sha256(cluster.authentication[FIRST].encode()).hexdigest()
+    cluster.fails[f"{FIRST} policies sums"] = Result(0, f"{wanted}  authentication.yaml\n", "")
+    found = step.observe(cluster.context())
+    assert found.holds, "an API server that does not answer in time keeps no install from its end"
+    assert "does not say" in found.seen
 
 
 def _clients(cluster: FakeCluster) -> list[dict[str, Any]]:
