@@ -42,7 +42,9 @@ def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep
         *((NextStep(_browse(f"https://{plan.console_host}"), "open the console"),) if has_console else ()),
         NextStep(f"craton check {name}", "check its health"),
         NextStep(f"craton nodes add {name} {'--machine ADDRESS' if own else '--workers 1'}", "add a machine"),
-        *(() if stand_ins else (NextStep(f"craton etcd backup {name}", "back it up"),)),
+        NextStep("craton new", "plan one for applications")
+        if stand_ins
+        else NextStep(f"craton etcd backup {name}", "back it up"),
         NextStep(f"craton destroy {name}", "delete it, all of it"),
     )
 

@@ -81,6 +81,8 @@ def _costs(plan: InstallPlan) -> str:
         return "nothing, on your own machines"
     if plan.traits.stand_ins or plan.traits.here:
         return "nothing, on this computer"
+    if plan.traits.prices:
+        return f"{plan.traits.cost} until you destroy the cluster; {plan.traits.prices} says how much"
     return plan.traits.cost
 
 

@@ -45,6 +45,8 @@ class PlatformTraits:
     """What every screen about a cluster of this platform says, or empty."""
     cost: str = "cost unknown"
     """What its machines cost, as far as that is known before the platform is asked."""
+    prices: str = ""
+    """The address of a page that works out what machines cost, or empty."""
     guidance: Guidance | None = None
     """Why somebody would choose the platform; the wizard shows it while it is highlighted."""
 

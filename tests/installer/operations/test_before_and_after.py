@@ -149,6 +149,14 @@ def test_the_commands_lead_from_kubeconfig_to_a_first_application_and_on_to_dest
 
 def test_a_rehearsal_offers_no_kubectl_and_no_backup() -> None:
     assert not any("kubectl" in command or "backup" in command for command in commands(plan()))
+    assert "craton new" in commands(plan())  # where applications run is a cluster of another platform
+
+
+@pytest.mark.parametrize(
+    ("cloud", "page"), [("aws", "calculator.aws"), ("gcp", "cloud.google.com/products/calculator")]
+)
+def test_of_a_cloud_the_page_that_says_what_it_costs_is_named(cloud: str, page: str) -> None:
+    assert page in ahead(plan(platform=cloud, networks={"user": "203.0.113.7/32"})).costs
 
 
 def test_the_commands_are_kept_in_a_file_of_the_cluster() -> None:

@@ -57,6 +57,7 @@ REGISTRATION = Registration(
         cloud=True,
         assigns_addresses=True,
         cost="billed by AWS",
+        prices="https://calculator.aws",
         guidance=Guidance(
             "Instances in your AWS account, with a network, security groups and DNS records of the cluster's own.",
             "To get a cluster that others can reach, without machines of your own. You need AWS credentials.",

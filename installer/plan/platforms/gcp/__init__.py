@@ -67,6 +67,7 @@ REGISTRATION = Registration(
         assigns_addresses=True,
         keeps_keys=True,
         cost="billed by Google",
+        prices="https://cloud.google.com/products/calculator",
         guidance=Guidance(
             "Instances in your project, with a network, firewall rules and DNS records of the cluster's own.",
             "To get a cluster that others can reach, without machines of your own. You need Google Cloud credentials.",
