@@ -74,7 +74,7 @@ async def test_the_next_commands_can_be_copied_one_by_one_or_all(installed: Run)
         await shows(pilot, "add a machine", "craton destroy demo")
         await pilot.press("enter")
         assert pilot.app.clipboard == "craton check demo"
-        await pilot.press("down", "down", "enter")
+        await pilot.press("down", "down", "down", "enter")
         assert pilot.app.clipboard == "craton destroy demo"
         await pilot.press("a")
         assert pilot.app.clipboard.startswith("# check its health\ncraton check demo\n")
