@@ -84,9 +84,9 @@ api_condition() {
     esac
 }
 
-# api_get PATH: of this master's API server.
+# api_get PATH [SECONDS]: of this master's API server.
 api_get() {
-    curl -sS --noproxy '*' --max-time 8 --cacert "$PKI/ca.crt" --cert "$PKI/apiserver-kubelet-client.crt" \
+    curl -sS --noproxy '*' --max-time "${2:-8}" --cacert "$PKI/ca.crt" --cert "$PKI/apiserver-kubelet-client.crt" \
         --key "$PKI/apiserver-kubelet-client.key" "https://$(api_address):6443$1"
 }
 
