@@ -107,7 +107,7 @@ _NOT_FED = {
         "operations/runs.py:_launch_changed", "operations/worker.py:_run", "operations/worker.py:work.recorded",
     ),
     "output that is shown, or compared with words": (
-        "node/waiting.py:_show_console",
+        "cluster/sign_in.py:Trust.observe", "node/waiting.py:_show_console",
         "engine/ending.py:_last_words", "node/steps.py:Connect._log_in", "operations/support_bundle.py:_contents",
         "platforms/local/engine.py:_docker_problem", "platforms/local/rootfs.py:_apt_proxies",
         "platforms/local/steps.py:Names._found", "platforms/machines/platform.py:MachinesPlatform.remove",

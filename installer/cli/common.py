@@ -201,6 +201,8 @@ def show(start: Callable[[], ClusterDirectory], mode: Mode, *, close: bool) -> N
                 _announce(directory)
             code = follow.follow(directory, reader, follower_of(mode), notify)
     progress = clusters.progress(directory)
+    if mode is Mode.SCREEN and progress.running:
+        code = ExitCode.DONE  # left while a retry began: the screen may only have known the end of the run before it
     if mode is Mode.SCREEN or (mode is Mode.PLAIN and not progress.running):
         result("\n" + "\n".join(outcome.outcome_lines(directory, progress)))
     raise typer.Exit(code)
