@@ -37,12 +37,6 @@ _LOGIN = re.compile(r"\w(?:[\w.+-]|[\\@](?=\w)){0,254}")
 """What a directory service may call somebody: first.last, Administrator, user@realm, DOMAIN\\user."""
 
 
-_PUBLIC_KEY = re.compile(
-    r"(ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
-    r" [A-Za-z0-9+/]+={0,3}(?: .*)?"
-)
-
-
 def refuse(found: object, message: str) -> PydanticCustomError:
     """An error that a field words itself: `message` is what its reader sees, in full sentences."""
     return PydanticCustomError("plan", "{message}", {"found": repr(found), "message": message})
@@ -121,32 +115,6 @@ def valid_account(value: object) -> str:
 def can_be_made(account: str) -> bool:
     """Whether a Linux machine can be given this account."""
     return _USER.fullmatch(account) is not None
-
-
-def valid_public_key(value: object) -> str | None:
-    if value is None:
-        return value
-    if isinstance(value, str) and "PRIVATE KEY" in value:
-        raise refuse(_PRIVATE, "That's a private key. Use the public half: the file that ends in .pub.")
-    if isinstance(value, str) and value.startswith(("/", "~", ".")):
-        raise refuse(value, f"There is no readable OpenSSH public key in {shown(value)}. Check the path.")
-    if not isinstance(value, str) or not value.isprintable() or not (found := _PUBLIC_KEY.fullmatch(value)):
-        raise refuse(value, "Enter one line of an OpenSSH public key, such as 'ssh-ed25519 AAAA... you@host'.")
-    if not _is_public_key(value):
-        raise refuse(value, f"This {found[1]} key is damaged or cut off. Paste all of the line in the .pub file.")
-    return value
-
-
-def _is_public_key(line: str) -> bool:
-    """Whether the key's own bytes are a key of the type that the line begins with, none missing or left over."""
-    from cryptography.exceptions import UnsupportedAlgorithm  # slow to import, and few plans have a key
-    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-
-    try:
-        load_ssh_public_key(line.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    return True
 
 
 _PRIVATE = "a private key"

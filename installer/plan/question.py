@@ -52,6 +52,10 @@ def _plan_default(_answers: Answers) -> None:
     return None
 
 
+def _nothing(_text: str) -> str:
+    return ""
+
+
 def _no_advice(_answers: Answers) -> Advice | None:
     return None
 
@@ -84,6 +88,8 @@ class Question:
     """Where picking a file begins, if the answer may be a file's path."""
     read: Callable[[str], Any] | None = None
     """How typed text becomes a value, where the kind does not say it."""
+    explain: Callable[[str], str] = _nothing
+    """What is wrong with text that `read` gave back, where only a look at files can tell; "" if nothing is."""
     change: Judge = REFUSED
     """What changing the answer means for a cluster that is installed."""
     guidance: Guidance | None = None

@@ -23,10 +23,10 @@ from installer.plan.fields import (
     valid_manifests,
     valid_name_server,
     valid_no_proxy,
-    valid_public_key,
     valid_versions,
     valid_zone,
 )
+from installer.plan.public_keys import valid_public_key
 
 MAX_INFRA = 80
 

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Sequence
 
-from installer.common.text import whole_number
+from installer.common.text import count, whole_number
 from installer.plan import addresses
 from installer.plan.inventories.reading import Reading, Row, at_line, comments, content, ignored
 from installer.plan.inventories.roles import is_role, role_of
@@ -83,19 +83,23 @@ def _named(header: Sequence[str]) -> dict[str, int]:
 
 
 def _guessed(table: Sequence[Sequence[str]]) -> dict[str, int] | None:
-    """The columns of a table without a header: one of addresses, and others. None if it has no such shape."""
+    """The columns of a table without a header: one of addresses, and others. None if it has no such shape.
+
+    A few lines of another width are mistakes in it: read as a plain list, each cell would become a machine.
+    """
     width = len(table[0])
-    if width < 2 or any(len(cells) != width for cells in table):
+    fitting = [cells for cells in table if len(cells) == width]
+    if width < 2 or 2 * len(fitting) <= len(table):
         return None
     if any(_OWN.search(cell) for cells in table for cell in cells):
         return None
-    columns = list(zip(*table, strict=True))
+    columns = list(zip(*fitting, strict=True))
 
     def where(holds: Callable[[str], object]) -> list[int]:
         return [number for number, column in enumerate(columns) if all(map(holds, column))]
 
     places, roles = where(addresses.parse), where(is_role)
-    if not places or len(places) == width or (len(table) == 1 and not roles):
+    if not places or len(places) == width or (len(fitting) == 1 and not roles):
         return None
     found = {"address": places[0]}
     for field, numbers in (("role", roles), ("internal", places[1:]), ("port", where(whole_number))):
@@ -107,7 +111,7 @@ def _guessed(table: Sequence[Sequence[str]]) -> dict[str, int] | None:
 
 def _row(at: int, line: str, cells: Sequence[str], columns: dict[str, int], width: int) -> Row:
     if len(cells) != width:
-        return at_line(at, line, {}, error=f"This line has {len(cells)} columns, and the first has {width}.")
+        return at_line(at, line, {}, error=f"This line has {count(len(cells), 'column')}, and the first has {width}.")
     given = {field: cells[number] for field, number in columns.items() if cells[number]}
     name = given.pop("name", "")
     place = given.get("address") or name or given.get("internal", "")

@@ -11,6 +11,9 @@ from installer.common.text import shown
 from installer.plan import addresses
 from installer.plan.host import Host
 
+_SSH_PORT = 22
+"""Of machines that are listed without a port."""
+
 
 @dataclass
 class Seen:
@@ -38,7 +41,7 @@ def _its_own(address: IPv4Address) -> bool:
 
 def _signs(host: Host, names: Sequence[str]) -> list[tuple[object, str]]:
     """What no two machines have in common, each with how people write it."""
-    login = (host.address.lower(), host.port, host.jump)
+    login = (host.address.lower(), host.port or _SSH_PORT, host.jump)
     signs: list[tuple[object, str]] = [(login, host.address)]
     at = host.node_address
     if at is not None and _its_own(at):

@@ -185,6 +185,9 @@ def _wording(mistake: validation.Mistake, full: Answers) -> tuple[str, str]:
     """The field that is asked for, and the mistake in words; one machine of several is named by its address."""
     names = [key for key in mistake.field if isinstance(key, str)]
     field, question = ".".join(names), _inventory(full)
+    typed = full.get(field)
+    if isinstance(typed, str) and (why := next((one.explain(typed) for one in QUESTIONS if one.field == field), "")):
+        return field, why
     if question is None or not field.startswith(question.field):
         return field, mistake.text
     given = full.get(question.field)

@@ -46,7 +46,9 @@ def error(question: Question, value: object) -> str | None:
     from installer.plan import validation
 
     mistake = validation.field_mistake(question.field, value)
-    return mistake.text if mistake else None
+    if mistake is None:
+        return None
+    return (question.explain(value) if isinstance(value, str) else "") or mistake.text
 
 
 def parse(question: Question, text: str) -> Any:

@@ -199,7 +199,10 @@ PASTED: tuple[Pasted, ...] = (
 
 BROKEN: tuple[Broken, ...] = (
     Broken("hosts file", "10.0.0.1 a\n10.0.0.1 b\n", "line 2: 10.0.0.1 is already listed in line 1."),
-    Broken("CSV, columns", "name,ip\na,10.0.0.1\nb\n", "line 3: This line has 1 columns, and the first has 2."),
+    Broken("CSV, columns", "name,ip\na,10.0.0.1\nb\n", "line 3: This line has 1 column, and the first has 2."),
+    Broken(
+        "CSV, no header", "a,10.0.0.1\nb,10.0.0.2\nand so on\n", "line 3: This line has 1 column, and the first has 2."
+    ),
     Broken("CSV, address", "name,ip\na,10.0.0.300\n", "line 2: '10.0.0.300' must be an IP address"),
     Broken("CSV, role", "ip,role\n10.0.0.1,boss\n", "line 2: role: Enter master, infra or worker"),
     Broken("CSV, twins", "ip,role\n10.0.0.1,\n10.0.0.1,\n", "line 3: 10.0.0.1 is already listed in line 2."),

@@ -75,6 +75,8 @@ WRONG: list[tuple[str, str]] = [
     ("not a host!!", "line 1: not a host!! isn't a machine: enter 10.0.0.11, admin@host:2222"),
     ("these are my machines", "line 1: these are my machines isn't a machine: enter"),
     ("10.0.0.1\n\n10.0.0.1", "line 3: 10.0.0.1 is already listed in line 1. List each machine once."),
+    ("fd00::1, [fd00::1]:22", "line 1: fd00::1 is already listed in line 1"),
+    ("web\nada@web:22", "line 2: web is already listed in line 1"),
     ("web, WEB", "line 1: WEB is already listed in line 1"),
     ("10.0.0.2 10.0.0.[1-3]", "line 1: 10.0.0.2 is already listed in line 1"),
     ("web internal=10.0.0.1\n10.0.0.1", "line 2: 10.0.0.1 is already listed in line 1"),

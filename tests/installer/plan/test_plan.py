@@ -309,6 +309,21 @@ def test_a_private_key_is_refused_without_being_repeated() -> None:
     assert "b3BlbnNz" not in text
 
 
+REFUSED_KEYS = [
+    ("~/.ssh/id_ed25519.pub", "A plan holds the public key itself. Put the line of ~/.ssh/id_ed25519.pub here"),
+    (f'from="10.0.0.0/8",no-pty {PUBLIC_KEY}', "Leave out the options before ssh-ed25519"),
+    (f"{PUBLIC_KEY}\n{PUBLIC_KEY}", "These are 2 lines."),
+    (PUBLIC_KEY.replace("ssh-ed25519", "ssh-rsa"), "The line says ssh-rsa, and its key is of the type ssh-ed25519."),
+    (PUBLIC_KEY.replace("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"), "That's a certificate."),
+    (PUBLIC_KEY[:30], "This ssh-ed25519 key is damaged or cut off."),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED_KEYS)
+def test_a_line_that_is_no_public_key_is_refused_by_what_it_is(text: str, words: str) -> None:
+    assert _mistakes({"ssh": {"public_key": text}})["ssh.public_key"].startswith(words)
+
+
 def test_missing_fields_are_told_apart_from_empty_ones() -> None:
     found = validate({})
     assert isinstance(found, tuple)

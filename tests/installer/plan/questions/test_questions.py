@@ -356,14 +356,41 @@ def test_typed_text_becomes_a_value(field: str, text: str, value: object) -> Non
 
 
 def test_a_public_key_may_be_given_as_the_path_of_its_file(tmp_path: Path) -> None:
-    question = question_of("ssh.public_key")
     (tmp_path / "id.pub").write_text(KEY + "\n")
-    (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
-    assert reading.parse(question, str(tmp_path / "id.pub")) == KEY
-    for name in ("id", "missing.pub"):
-        path = str(tmp_path / name)
-        assert reading.parse(question, path) == path
-        assert "no readable OpenSSH public key" in str(reading.error(question, path))
+    assert reading.parse(question_of("ssh.public_key"), str(tmp_path / "id.pub")) == KEY
+
+
+KEY_FILES = {
+    "missing.pub": (None, "There is no file missing.pub. Check the path."),
+    "folder.pub": ("folder", "folder.pub can't be read: Is a directory."),
+    "empty.pub": ("\n", "empty.pub is empty."),
+    "./id": ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "./id: That's a private key. Use the public half"),
+    "id-cert.pub": (f"ssh-ed25519-cert-v01@openssh.com {KEY.split()[1]} me\n", "id-cert.pub: That's a certificate."),
+    "two.pub": (f"{KEY}\n{KEY}\n", "two.pub: These are 2 lines. Enter one line of an OpenSSH public key"),
+    "cut.pub": (KEY[:40], "cut.pub: This ssh-ed25519 key is damaged or cut off."),
+}
+
+
+@pytest.mark.parametrize("path", KEY_FILES)
+def test_a_file_without_a_public_key_is_refused_by_what_is_in_it(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    content, words = KEY_FILES[path]
+    if content == "folder":
+        Path(path).mkdir()
+    elif content is not None:
+        Path(path).write_text(content)
+    question = question_of("ssh.public_key")
+    assert reading.parse(question, path) == path
+    assert str(reading.error(question, path)).startswith(words)
+    assert problems({"ssh.public_key": path})["ssh.public_key"].startswith(words)
+
+
+def test_a_public_key_may_be_named_without_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("id.pub").write_bytes(f"{KEY}\r\n".encode())
+    assert reading.parse(question_of("ssh.public_key"), "id.pub") == KEY
 
 
 def test_the_users_first_usable_public_key_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
