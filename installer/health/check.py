@@ -78,6 +78,10 @@ Judgement = tuple[Verdict, str, str]
 """(verdict, what was seen, remedy)"""
 
 
+LATER = "`craton check` looks, once it has had time to start"
+"""What a check has seen that an install leaves to `craton check`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """`judge` reads what `probes` printed; machines of roles not listed are not judged."""

@@ -204,5 +204,4 @@ def age_words(report: Report, now: float, *, short: bool = False) -> str:
     when = f"checked {clock(report.checked_at)}{age}"
     if short:
         return when
-    made = f"{machines} · {count(report.judged, 'check')}"
-    return f"{when} · took {report.seconds:.1f} s · {made}"
+    return f"{when} · took {report.seconds:.1f} s · {machines} · {report.amount}"

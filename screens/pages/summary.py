@@ -87,7 +87,7 @@ def _stand_in(plan: InstallPlan) -> Content:
 def _health(report: Report | None) -> Content:
     if report is None:
         return Content.styled("not checked yet", "$faint")
-    checks = Content.styled(f"   {count(report.judged, 'check')}", "$faint")
+    checks = Content.styled(f"   {report.amount}", "$faint")
     return theme.content(MARK_OF_VERDICT[report.verdict], report.headline) + checks
 
 

@@ -10,7 +10,7 @@ import shlex
 import time
 from calendar import timegm
 
-from installer.health.check import Check, Judgement, Subject, Verdict
+from installer.health.check import LATER, Check, Judgement, Subject, Verdict
 from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
 from installer.health.parsing import brief, document, pairs
 from installer.health.probing import asset
@@ -19,7 +19,6 @@ from installer.plan.topology import Machine, Topology
 from installer.steps.evidence import Probe, Unreadable
 
 PLACE = 4
-_LATER = "`craton check` looks, once it has had time to start"
 _SIGN_IN = "\n#sign-in\n"
 
 
@@ -43,7 +42,7 @@ def _console(subject: Subject) -> Judgement:
     if not plan.addons.ingress:
         return Verdict.NOT_APPLICABLE, "the plan leaves the ingress out", ""
     if CONSOLE.id not in subject.evidence.probes:
-        return Verdict.NOT_APPLICABLE, _LATER, ""
+        return Verdict.NOT_APPLICABLE, LATER, ""
     answer, found, discovery = f"\n{subject.evidence.output(CONSOLE.id)}\n".partition(_SIGN_IN)
     if not found:
         raise Unreadable(f"no answer about {plan.console_host}: {brief(answer)}")
@@ -104,7 +103,7 @@ def _exporter(subject: Subject) -> Judgement:
     if not subject.plan.addons.node_exporter:
         return Verdict.NOT_APPLICABLE, "the plan leaves the node exporter out", ""
     if EXPORTER.id not in subject.evidence.probes:
-        return Verdict.NOT_APPLICABLE, _LATER, ""
+        return Verdict.NOT_APPLICABLE, LATER, ""
     output = subject.evidence.output(EXPORTER.id).strip()
     if output.startswith("node_"):
         return Verdict.PASS, "serves metrics on port 9100", ""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from installer.common import json_reader
 from installer.common.shape import LATEST, NUMBER, shaped
-from installer.health.check import Finding, Verdict, worst
+from installer.common.text import count
+from installer.health.check import LATER, Finding, Verdict, worst
 from installer.health.ending import Ending
 from installer.health.reach.pairs import Pair, Reached
 from installer.health.report.glance import ENDING, FINDINGS, FORMAT
@@ -120,6 +121,13 @@ class Report:
     def judged(self) -> int:
         """How many checks were made: findings but those that are not for their machine."""
         return sum(finding.verdict is not Verdict.NOT_APPLICABLE for finding in self.findings)
+
+    @property
+    def amount(self) -> str:
+        """How many checks were made, and how many more there will be: an install ends before its addons can be."""
+        more = sum(finding.seen == LATER for finding in self.findings)
+        made = count(self.judged, "check")
+        return f"{made}; `craton check` makes {more} more" if more else made
 
     @property
     def machines(self) -> tuple[str, ...]:

@@ -272,6 +272,25 @@ def test_text_and_page_call_the_columns_the_same_and_count_the_same_checks() -> 
     assert f"{report.judged} checks" in " ".join(texts)
 
 
+def test_a_report_of_an_install_says_how_many_checks_come_later() -> None:
+    """Addons start while it is verified. The next check makes those too, and so counts more."""
+    everyone = healthy.evidence()
+    late = {
+        name: replace(one, probes={id: probe for id, probe in one.probes.items() if id not in ("console", "exporter")})
+        for name, one in everyone.items()
+    }
+    then, now = (
+        evaluate(healthy.PLAN, healthy.TOPOLOGY, each, {}, PINNED, {}, checked_at=healthy.NOW, seconds=1)
+        for each in (late, everyone)
+    )
+    assert now.amount == f"{now.judged} checks"
+    more = now.judged - then.judged
+    assert more == 3 + len(healthy.TOPOLOGY.machines), "the console's name on 3 masters, and every exporter"
+    assert then.amount == f"{then.judged} checks; `craton check` makes {more} more"
+    assert then.amount in " ".join(render(then).split())
+    assert then.amount in " ".join(parsed(page(then)).texts)
+
+
 def test_what_is_wrong_in_the_same_way_on_several_machines_is_said_once() -> None:
     refused = {
         machine.name: InstallerError("connect", f"{machine.address}:22 refused the connection", hint="is it running?")
