@@ -87,6 +87,16 @@ def test_every_command_in_a_document_exists_with_its_flags(page: str) -> None:
         assert not strange, f"{page}: craton{line}"
 
 
+@pytest.mark.parametrize("package", ["installer", "screens"])
+def test_every_command_that_a_message_names_exists(package: str) -> None:
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    known.add("cluster")  # no command: the description of what belongs to one
+    for file in sorted((ROOT / package).rglob("*.py")):
+        named = re.findall(r"[`(\"]craton ([a-z]+)[^a-z:]|craton ([a-z]+) \{", file.read_text(encoding="utf-8"))
+        strange = {word for words in named for word in words if word} - known
+        assert not strange, f"{file.relative_to(ROOT)} names commands that don't exist: {strange}"
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_make_target_in_a_document_exists(page: str) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -39,7 +39,6 @@ class Ruling:
     traffic: tuple[str, ...]
     value: str
     purpose: str
-    quote: str
     wording: str
     state: str
     reason: str
@@ -165,7 +164,6 @@ def _ruling(decision: Decision, plan: InstallPlan) -> Ruling:
         traffic=tuple(_flow(flow, several=len(rule.flows) > 1) for flow in rule.flows),
         value=rule.value,
         purpose=rule.purpose,
-        quote=rule.quote,
         wording=rule.wording,
         state=str(decision.state),
         reason=decision.reason,

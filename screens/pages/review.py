@@ -159,7 +159,7 @@ class ReviewScreen(CratonScreen[None]):
         plan, path = self.subject.plan, self.subject.path
         quorum = plan.masters // 2 + 1
         facts = {
-            "console": plan.console_host,
+            _behind_ingress(plan): plan.console_host if plan.addons.ingress else "",
             "API server": f"{plan.api_host}:6443",
             "quorum": f"{quorum} of {count(plan.masters, 'master')}",
             "Kubernetes": plan.kubernetes,
@@ -359,3 +359,8 @@ def _gather(subject: Subject) -> tuple[Gathered, Sequence[Column], review_rows.R
     if gathered.ran and not gathered.differences:
         return gathered, review_rows.RAN_COLUMNS, review_rows.ran(gathered)
     return gathered, review_rows.STEP_COLUMNS, review_rows.planned(gathered.steps)
+
+
+def _behind_ingress(plan: InstallPlan) -> str:
+    """What answers at the cluster's second name (contract D2)."""
+    return "console" if plan.addons.console else "ingress"

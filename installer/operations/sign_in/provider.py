@@ -176,7 +176,9 @@ def _error_of(answer: Any) -> str:
 
 
 def _unreachable(cluster: str, where: str, error: Exception) -> InstallerError:
-    hint = f"does this computer know the console's name? (craton summary {cluster} shows the lines for its hosts file)"
+    hint = (
+        f"does this computer know the console's name? craton review {cluster} lists the cluster's names and addresses"
+    )
     return _failed(cluster, f"{where}: {error}", hint)
 
 

@@ -10,6 +10,7 @@ import pytest
 from installer.operations.review import overview, review, rulings, text
 from installer.plan import rules
 from installer.plan.model import InstallPlan
+from installer.plan.wordings import WORDINGS
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 
@@ -91,6 +92,12 @@ def test_a_review_says_which_own_machine_stands_behind_a_name() -> None:
 
 def test_every_rule_of_the_contract_is_there() -> None:
     assert [ruling.id for ruling in rulings(plan())] == list(rules.RULES)
+
+
+def test_a_review_gives_the_clean_wording_of_a_rule_and_not_the_specifications_draft() -> None:
+    text = json.dumps(review(plan(), STEPS))
+    assert WORDINGS["M14"] in text
+    assert [mark for mark in ("TODO", "with label with label") if mark in text] == []
 
 
 @pytest.mark.parametrize(

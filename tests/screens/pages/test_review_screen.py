@@ -77,6 +77,20 @@ async def test_a_number_opens_its_tab(review: Review, tab: str, expected: list[s
         assert [words for words in expected if words not in shown] == []
 
 
+@pytest.mark.parametrize(
+    ("addons", "label"), [({}, "console"), ({"console": False}, "ingress"), ({"ingress": False, "sign_in": False}, "")]
+)
+async def test_the_overview_names_a_console_only_where_the_plan_has_one(
+    addons: dict[str, bool], label: str, review: Review
+) -> None:
+    changed = plan(addons={**({"console": False} if addons else {}), **addons})
+    async with review(Subject(changed)).run_test(size=(120, 50)) as pilot:
+        await settle(pilot)
+        facts = str(pilot.app.screen.query_one("#facts", Static).render())
+        named = [line.split() for line in facts.splitlines() if line.endswith(" demo.example.test")]
+        assert named == ([[label, "demo.example.test"]] if label else [])
+
+
 async def test_left_and_right_turn_the_tabs_around(review: Review) -> None:
     async with review(Subject(plan())).run_test() as pilot:
         await settle(pilot)
