@@ -17,6 +17,10 @@ from tests.patience import PATIENCE, eventually
 pytestmark = pytest.mark.needs("tmux")
 
 
+UNTAKEN = 30.0
+"""Seconds after which a key that had no effect is pressed again."""
+
+
 class Tmux:
     """A tmux server of its own with one window: what is typed goes in, what is shown comes out."""
 
@@ -78,6 +82,18 @@ class Tmux:
             raise AssertionError(f"{pattern!r} did not appear on this screen:\n{seen}") from None
         return seen
 
+    def press(self, key: str, pattern: str) -> str:
+        """Press a key until it has its effect: a screen that was just drawn may not take it yet."""
+
+        def taken() -> str:
+            self.keys(key)
+            try:
+                return self.expect(pattern, UNTAKEN)
+            except AssertionError:
+                return ""
+
+        return str(eventually(taken, pattern))
+
     def close(self) -> None:
         self._tmux("kill-server")
 
@@ -108,8 +124,8 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.expect("No space left on device")
     tmux.expect(r"r [Rr]etry")
     eventually(lambda: craton.cluster("story")["state"] == "failed", "the end of the failed install")
-    tmux.keys("r")
-    tmux.expect("story · installing")
+    tmux.expect("story · failed")  # the screen knows it, too
+    tmux.press("r", "story · installing")
     tmux.keys("C-q")
     tmux.expect("[Ll]eave it running")
     tmux.keys("Enter")
@@ -117,11 +133,9 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
 
     tmux.command("watch story")
     tmux.expect("story is installed")
-    tmux.keys("h")
-    tmux.expect("healthy")
-    tmux.keys("q")
-    tmux.keys("q")
-    tmux.expect("exit=0")
+    tmux.press("h", "story · health[^$]*healthy")
+    tmux.press("q", "story is installed")
+    tmux.press("q", "exit=0")
 
     tmux.command("review story")
     tmux.expect("Contract")
@@ -133,8 +147,7 @@ def test_a_persons_whole_story(craton: Craton, tmux: Tmux) -> None:
     tmux.type("story")
     tmux.keys("Enter")
     tmux.expect("story is destroyed")
-    tmux.keys("q")
-    tmux.expect("exit=0")
+    tmux.press("q", "exit=0")
     assert craton.json("list") == []
     assert not (craton.home / "rehearsal" / "story").exists()
 
@@ -177,8 +190,7 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     assert (craton.directory / "shop.yaml").exists()
 
     tmux.type("zx")
-    tmux.type("i")
-    tmux.expect("Install shop: 6 machines")
+    tmux.press("i", "Install shop: 6 machines")
     tmux.keys("Escape")
     tmux.expect("Before you install")
     tmux.keys("C-q")
@@ -189,11 +201,11 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     tmux.resize(50, 12)
     tmux.resize(80, 24)
     tmux.expect("shop is installed")
-    tmux.keys("q")
-    tmux.expect("exit=0")
+    tmux.press("q", "exit=0")
 
     tmux.command("destroy shop")
     tmux.expect("Type shop and press enter")
+    tmux.expect("shop-worker-2")  # what it deletes is listed, so the field takes keys by now
     tmux.type("shp")
     tmux.keys("Enter")
     tmux.expect("That is not shop")
@@ -202,6 +214,5 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     tmux.type("shop")
     tmux.keys("Enter")
     tmux.expect("shop is destroyed")
-    tmux.keys("q")
-    tmux.expect("exit=0")
+    tmux.press("q", "exit=0")
     assert craton.json("list") == []
