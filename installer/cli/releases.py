@@ -18,9 +18,11 @@ app = typer.Typer(pretty_exceptions_enable=False)
 @app.command("releases", rich_help_panel=RUNNING)
 def list_releases(as_json: Json = False, plain: AlwaysPlain = False) -> None:  # noqa: ARG001
     """List Kubernetes releases, how long each is supported, and what your clusters could be upgraded to."""
+    from installer.common.paths import ClusterDirectory
     from installer.operations import clusters
 
-    found = [(one.name, one.kubernetes) for one in clusters.summaries() if one.kubernetes]
+    known = [(one.name, one.kubernetes) for one in clusters.summaries() if one.kubernetes]
+    found = [(name, release) for name, release in known if clusters.installed(ClusterDirectory.of(name))]
     if as_json:
         result_json({"minors": [_minor(minor) for minor in _newest_first()], "clusters": _clusters(found)}, indent=2)
         return

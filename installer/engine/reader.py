@@ -24,6 +24,11 @@ _LINES = "SELECT seq, at, run, machine, step, text FROM logs WHERE seq > ? ORDER
 _LINES_OF = "SELECT seq, at, run, machine, step, text FROM logs WHERE machine = ? AND seq > ? ORDER BY seq DESC LIMIT ?"
 _LINES_OF_RUN = "SELECT seq, at, run, machine, step, text FROM logs WHERE run = ? AND seq > ? ORDER BY seq LIMIT ?"
 _TALLY = "SELECT phase, state, sum(weight) FROM steps GROUP BY phase, state"
+_LAST_HEARD = """
+SELECT max(at) FROM (
+    SELECT at FROM events WHERE run = ?1 UNION ALL SELECT at FROM logs WHERE run = ?1
+)
+"""
 _REQUESTS = "SELECT step FROM requests ORDER BY at"
 _RESULT = """
 SELECT data FROM events WHERE type = 'result' AND json_extract(data, '$.topic') = ? ORDER BY seq DESC LIMIT 1
@@ -54,6 +59,11 @@ class Reader:
     def runs(self) -> list[RunRecord]:
         """Every run, oldest first."""
         return self._read(rows.run, _RUNS)
+
+    def last_heard(self, run: int) -> float | None:
+        """When a run last recorded anything: the end of one whose engine died. None if nothing is left of it."""
+        found: list[float | None] = self._read(lambda row: row[0], _LAST_HEARD, run)
+        return found[0] if found else None
 
     def events(self, after: int = 0) -> list[Event]:
         """Events with a `seq` above `after`, in order."""

@@ -90,6 +90,16 @@ def _standing(directory: ClusterDirectory) -> Standing:
     return Standing(run, done / (sum(weight for *_, weight in tally) or 1.0), unfinished, last.options)
 
 
+def installed(directory: ClusterDirectory) -> bool:
+    """Whether an install of the cluster was ever done; also if nobody knows because its journal can't be read."""
+    try:
+        with Reader(directory.journal) as reader:
+            runs = reader.runs()
+    except InstallerError:
+        return True
+    return not runs or any(run.outcome is Outcome.DONE and not run.kind.undoes for run in runs)
+
+
 def unfinished(directory: ClusterDirectory) -> str:
     """That a cluster isn't installed yet, or that its last change isn't finished, and how to go on.
 
@@ -98,8 +108,6 @@ def unfinished(directory: ClusterDirectory) -> str:
     name, running = directory.cluster, running_pid(directory) is not None
     try:
         standing = _standing(directory)
-        with Reader(directory.journal) as reader:
-            installed = any(run.outcome is Outcome.DONE and not run.kind.undoes for run in reader.runs())
     except InstallerError:
         return ""
     last = standing.last_run
@@ -108,7 +116,7 @@ def unfinished(directory: ClusterDirectory) -> str:
     if last.kind.undoes:
         return f"{name} is partly destroyed. `craton destroy {name}` goes on."
     where = f" in the phase {standing.unfinished}" if standing.unfinished else ""
-    what = f"The {last.kind.noun} of {name} isn't finished" if installed else f"{name} isn't installed yet"
+    what = f"The {last.kind.noun} of {name} isn't finished" if installed(directory) else f"{name} isn't installed yet"
     if running:
         return f"{what}: it is{where or ' at work'} now. `craton watch {name}` shows it."
     return f"{what}: it stopped{where}. `craton resume {name}` goes on."

@@ -106,11 +106,13 @@ def took(directory: ClusterDirectory, progress: Progress) -> tuple[float, int]:
     try:
         with Reader(directory.journal) as reader:
             earlier = [run for run in reader.runs() if run.id < progress.run]
+            tried = list(
+                takewhile(lambda run: run.outcome is not Outcome.DONE and not run.kind.undoes, reversed(earlier))
+            )
+            ends = [run.ended or reader.last_heard(run.id) or run.started for run in tried]
     except InstallerError:
         return own
-    tried = list(takewhile(lambda run: run.outcome is not Outcome.DONE and not run.kind.undoes, reversed(earlier)))
-    # Of a run whose engine died nobody knows how long it took.
-    return own[0] + sum(run.ended - run.started for run in tried if run.ended is not None), 1 + len(tried)
+    return own[0] + sum(end - run.started for run, end in zip(tried, ends, strict=True)), 1 + len(tried)
 
 
 def hosts_lines(plan: InstallPlan) -> list[str]:

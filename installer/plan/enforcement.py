@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.plan.guidance import Guidance
+from installer.plan.guidance import Advice, Guidance
 from installer.plan.question import Answers, Choice
 
 _YES = Guidance(
@@ -19,3 +19,13 @@ _NO = Guidance(
 
 def choices(_answers: Answers) -> tuple[Choice, ...]:
     return (Choice(True, "Yes", guidance=_YES), Choice(False, "No", guidance=_NO))
+
+
+def advised_elsewhere(_answers: Answers) -> Advice:
+    """For machines that something else may protect already."""
+    return Advice(False, "if another firewall keeps the rules, and Yes if none does.")
+
+
+def advised_here(_answers: Answers) -> Advice:
+    """For machines that nothing else protects."""
+    return Advice(True, "so that checks see the rules at work.")

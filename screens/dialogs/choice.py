@@ -55,6 +55,10 @@ class ChoiceDialog(ModalScreen[str | None]):
             yield OptionList(*(Option(_line(choice), id=choice.value) for choice in self._choices))
         yield Footer(show_command_palette=False)
 
+    def explain(self, detail: str) -> None:
+        """Say something else about the question, where it said something before."""
+        self.query_one(".hint", Static).update(Content.styled(detail, "$faint"))
+
     def on_resize(self, event: events.Resize) -> None:
         """Let the detail have the rows that question, answers, margins and footer leave."""
         for detail in self.query(VerticalScroll):

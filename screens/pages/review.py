@@ -31,6 +31,7 @@ from installer.plan.topology import topology
 from installer.steps.platform import RunOptions
 from screens import theme
 from screens.dialogs.choice import Choice, ChoiceDialog
+from screens.dialogs.install import InstallDialog
 from screens.dialogs.save import SaveDialog
 from screens.messages import EditPlan, WatchRun
 from screens.models.subject import Gathered, Subject, gather
@@ -292,16 +293,12 @@ class ReviewScreen(CratonScreen[None]):
 
     def action_install(self) -> None:
         plan = self.subject.plan
-        question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
-        choices = (Choice("install", "i", "Install now"), Choice("", "n", "Not yet"))
-        ahead = [f"{label}: {words}" for label, words in self.query_one(OutlookPane).lines]
-        detail = "\n".join([*ahead, "It goes on if you close this screen, and can be resumed."])
 
         def decide(answer: str | None) -> None:
             if answer:
                 attempt_after_asking(self, lambda: plan, self._start, self._watch)
 
-        self.app.push_screen(ChoiceDialog(question, choices, detail), decide)
+        self.app.push_screen(InstallDialog(plan, self.query_one(OutlookPane)), decide)
 
     def action_rehearse(self) -> None:
         """Try this plan on simulated machines first, as a cluster of its own."""

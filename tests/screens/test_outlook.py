@@ -44,3 +44,18 @@ async def test_own_machines_are_tried_and_can_be_tried_again(tmp_path: Path, mon
         await shows(pilot, "Install demo: 3 machines", "costs: nothing, on your own machines", "reachable: ✕ 1 of 3")
         await pilot.press("escape", "t")
         await shows(pilot, "● 3 of 3 machines can be logged in to")
+
+
+async def test_the_install_dialog_follows_what_comes_of_the_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        connection_tests, "ConnectionTester", lambda: FakeConnectionTester({"10.0.0.2": ("log in", *REFUSED)})
+    )
+    async with CratonApp(lambda: ReviewScreen(Subject(PLAN, offline=True))).run_test(size=(140, 60)) as pilot:
+        await shows(pilot, "about 460 MB for each master", "✕ 2 of 3 machines")
+        await pilot.press("i")
+        await shows(pilot, "Install demo: 3 machines", "reachable: ✕ 2 of 3")
+        await pilot.press("t")
+        await shows(pilot, "Install demo: 3 machines", "reachable: ● 3 of 3 machines can be logged in to")

@@ -55,7 +55,24 @@ def infra(answers: Answers) -> Advice:
 def user_network(answers: Answers) -> Advice:
     if own_machines(answers):
         return Advice(answers.get("networks.user", "0.0.0.0/0"), "unless you know the network that people come from.")
-    return Advice("your own network", "for example 203.0.113.0/24, if you know it.")
+    return Advice("your own network", "if you know it, for example 203.0.113.0/24.")
+
+
+def machine_network(answers: Answers) -> Advice:
+    from installer.plan import validation
+
+    usual, traits = validation.defaults()["networks.machines"], traits_of(answers)
+    if traits and traits.cloud:
+        return Advice(usual, "unless the machines join a network that you have already: then that network's.")
+    return Advice(usual, "unless this computer already reaches other machines by these addresses.")
+
+
+def pods(answers: Answers) -> Advice:
+    return Advice(defaults.pods(answers), f"because {_apart(answers)}, and it has room for this plan's nodes.")
+
+
+def services(answers: Answers) -> Advice:
+    return Advice(defaults.services(answers), f"because {_apart(answers)}.")
 
 
 def release(_answers: Answers) -> Advice | None:
@@ -73,6 +90,10 @@ def release(_answers: Answers) -> Advice | None:
 
 def pod_security(_answers: Answers) -> Advice:
     return Advice("baseline", "because it blocks the worst and breaks almost nothing.")
+
+
+def _apart(answers: Answers) -> str:
+    return "none of your machines has an address in it" if own_machines(answers) else "nothing else uses it by default"
 
 
 def _begun(sentence: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -98,6 +99,20 @@ def test_what_an_install_took_counts_the_runs_that_it_was_begun_with(directory: 
     assert runs == 3
     assert seconds >= 12.0
     assert took(ClusterDirectory(directory.path / "nowhere"), last) == (12.0, 1)
+
+
+def test_a_run_whose_engine_died_took_until_it_was_last_heard_of(directory: ClusterDirectory) -> None:
+    with Journal(directory.journal) as journal:
+        journal.begin(RunKind.INSTALL, [], {})
+        silent = journal.begin(RunKind.INSTALL, [], {})
+    with sqlite3.connect(directory.journal) as database:
+        database.execute("UPDATE runs SET started = 1000, ended = NULL")
+        database.execute("UPDATE events SET at = 1001")
+        database.execute("DELETE FROM events WHERE run = ?", (silent,))
+        database.execute("INSERT INTO logs (seq, at, run, step, text) VALUES (900, 1030, 1, 'a', 'the last it said')")
+    last = ran(*done("a", "b", "c", "d"), ended=(Outcome.DONE, ExitCode.DONE))
+    last.run = 3
+    assert took(directory, last) == (12.0 + 30.0, 3)
 
 
 def test_a_run_that_was_left_says_how_far_it_is_and_how_to_see_it_again(directory: ClusterDirectory) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from installer.engine.events import RunKind
+from installer.engine.journal import Journal
 from installer.plan import releases, validation
 from installer.plan.question import Kind
 from installer.plan.questions import guide, reading
@@ -138,6 +140,11 @@ def test_the_command_lists_releases_and_what_each_cluster_could_go_to(tmp_path: 
     assert "v1.37.1" in said
     assert "2027-10-28" in said
     assert "demo     v1.36.2  v1.36.5, v1.37.1" in said
+    (user.home / "clusters" / "half").mkdir()
+    with Journal(user.home / "clusters" / "half" / "journal.db") as journal:
+        journal.begin(RunKind.INSTALL, [], {})
+    (user.home / "clusters" / "half" / "plan.yaml").write_bytes(plan.read_bytes())
+    assert "half" not in user.run("releases").stdout
     document = user.json("releases", "--json")
     assert document["clusters"] == [{"name": "demo", "kubernetes": "v1.36.2", "upgrades": ["v1.36.5", "v1.37.1"]}]
     assert [minor["minor"] for minor in document["minors"]] == ["v1.37", "v1.36", "v1.35", "v1.34"]

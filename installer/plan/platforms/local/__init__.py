@@ -83,6 +83,7 @@ REGISTRATION = Registration(
                 "If so, the firewall rules really apply, and checks can observe them.",
                 kind=Kind.YES_NO,
                 choices=enforcement.choices,
+                advice=enforcement.advised_here,
                 change=host_firewall,
             ),
         )

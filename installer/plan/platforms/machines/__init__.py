@@ -67,6 +67,7 @@ REGISTRATION = Registration(
                 "Craton adds its own nftables table, and removes it if it locks you out. Other rules stay.",
                 kind=Kind.YES_NO,
                 choices=enforcement.choices,
+                advice=enforcement.advised_elsewhere,
                 change=host_firewall,
             ),
         ),

@@ -18,8 +18,8 @@ NETWORKS = ("networks.user", "networks.machines", "networks.pods", "networks.ser
 OWN = {"platform": "machines"}
 
 
-def machines(count: int) -> dict[str, Any]:
-    listed = reading.parse(question_of("machines.inventory"), f"10.0.0.[1-{count}]")
+def machines(count: int, network: str = "10.0.0") -> dict[str, Any]:
+    listed = reading.parse(question_of("machines.inventory"), f"{network}.[1-{count}]")
     return complete({**OWN, "machines.inventory": listed})
 
 
@@ -48,6 +48,16 @@ ADVICE: list[tuple[str, Mapping[str, Any], str]] = [
     ("ingress.kind", complete({}), "Infra nodes, unless the environment you're rehearsing"),
     ("ingress.infra", complete({"masters": 1}), "1, because a single master"),
     ("ingress.infra", complete({}), "2, so that web traffic survives"),
+    ("networks.user", complete({}), "your own network, if you know it, for example"),
+    ("networks.machines", complete({}), "10.10.0.0/16, unless this computer already reaches"),
+    ("networks.machines", complete({"platform": "aws"}), "10.10.0.0/16, unless the machines join a network"),
+    ("networks.pods", complete({}), "10.244.0.0/16, because nothing else uses it by default"),
+    ("networks.pods", machines(3, "10.244.0"), "172.20.0.0/16, because none of your machines has an address in it"),
+    ("networks.pods", complete({"workers": 600}), "10.128.0.0/14, because"),
+    ("networks.services", complete({}), "10.96.0.0/12, because nothing else uses it by default."),
+    ("networks.services", machines(3, "10.96.0"), "172.21.0.0/16, because none of your machines"),
+    ("machines.firewall", machines(3), "No, if another firewall keeps the rules, and Yes if none does."),
+    ("local.firewall", complete({"platform": "local"}), "Yes, so that checks see the rules at work."),
 ]
 
 
