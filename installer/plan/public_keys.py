@@ -44,7 +44,10 @@ def valid_public_key(value: object) -> str | None:
 
 def is_path(text: str) -> bool:
     """Whether `text` names a file rather than a key."""
-    return text.startswith(("/", "~", ".")) or (" " not in text and text.endswith(".pub"))
+    bare_key = text.startswith("AAAA")  # without its type; "/" is one of base64's characters
+    return text.startswith(("/", "~", ".")) or (
+        " " not in text and (text.endswith(".pub") or ("/" in text and not bare_key))
+    )
 
 
 def _misshapen(value: str) -> str:
@@ -53,9 +56,8 @@ def _misshapen(value: str) -> str:
         return f"A plan holds the public key itself. Put the line of {shown(value)} here instead of its path."
     if "-cert-v01@openssh.com " in value:
         return "That's a certificate. Use the public key that it was made from: the .pub file without -cert."
-    lines = len(value.strip().splitlines())
-    if lines > 1:
-        return f"These are {lines} lines. {_FORM}"
+    if len(value.strip().splitlines()) > 1:
+        return f"That's more than one line. {_FORM}"
     if options := _AFTER_OPTIONS.fullmatch(value):
         return f"Leave out the options before {options['type']}: the line starts with the key's type."
     return _FORM

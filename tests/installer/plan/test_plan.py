@@ -312,9 +312,10 @@ def test_a_private_key_is_refused_without_being_repeated() -> None:
 REFUSED_KEYS = [
     ("~/.ssh/id_ed25519.pub", "A plan holds the public key itself. Put the line of ~/.ssh/id_ed25519.pub here"),
     (f'from="10.0.0.0/8",no-pty {PUBLIC_KEY}', "Leave out the options before ssh-ed25519"),
-    (f"{PUBLIC_KEY}\n{PUBLIC_KEY}", "These are 2 lines."),
+    (f"{PUBLIC_KEY}\n{PUBLIC_KEY}", "That's more than one line."),
     (PUBLIC_KEY.replace("ssh-ed25519", "ssh-rsa"), "The line says ssh-rsa, and its key is of the type ssh-ed25519."),
     (PUBLIC_KEY.replace("ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"), "That's a certificate."),
+    (PUBLIC_KEY.split()[1] + "/", "Enter one line of an OpenSSH public key"),
     (PUBLIC_KEY[:30], "This ssh-ed25519 key is damaged or cut off."),
 ]
 

@@ -366,7 +366,8 @@ KEY_FILES = {
     "empty.pub": ("\n", "empty.pub is empty."),
     "./id": ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "./id: That's a private key. Use the public half"),
     "id-cert.pub": (f"ssh-ed25519-cert-v01@openssh.com {KEY.split()[1]} me\n", "id-cert.pub: That's a certificate."),
-    "two.pub": (f"{KEY}\n{KEY}\n", "two.pub: These are 2 lines. Enter one line of an OpenSSH public key"),
+    "two.pub": (f"{KEY}\n{KEY}\n", "two.pub: That's more than one line. Enter one line of an OpenSSH public key"),
+    "keys/missing": (None, "There is no file keys/missing."),
     "cut.pub": (KEY[:40], "cut.pub: This ssh-ed25519 key is damaged or cut off."),
 }
 
