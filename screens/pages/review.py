@@ -107,7 +107,7 @@ class ReviewScreen(CratonScreen[None]):
         .-differs #changes { display: block; }
         #warnings { margin-bottom: 1; height: auto; }
         #warnings.-none { display: none; }
-        #sums { display: none; padding: 0 2; height: auto; max-height: 3; }
+        #sums { display: none; padding: 0 2; height: auto; max-height: 5; }
     }
     """
 

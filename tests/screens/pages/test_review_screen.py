@@ -11,7 +11,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from installer.artifacts import checksums
+from installer.artifacts import checksum_files, checksums
+from installer.artifacts.http import Failure
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import Outcome
@@ -348,6 +349,23 @@ async def test_a_review_without_network_says_what_is_missing(review: Review, tmp
             await pilot.pause()
             assert "not recorded yet" in visible(pilot)
     assert planfile.load(path) == mirrored
+
+
+async def test_the_reason_why_sums_are_missing_is_seen_with_what_to_do(
+    review: Review, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a mirror that takes the longest addresses, on a terminal of the usual size."""
+
+    def silent(url: str, _work: object) -> str:
+        raise checksum_files._unread(url, Failure("no answer within 30 s"))
+
+    monkeypatch.setattr(checksum_files, "_get", silent)
+    path = tmp_path / "demo.yaml"
+    mirrored = plan(**OWN, artifacts={"mirror": "https://mirror.example.test:8443/kubernetes"})
+    planfile.save(path, mirrored)
+    async with review(Subject(mirrored, path=path)).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "no answer within 30 s" in " ".join(visible(pilot).split()))
+        assert "or use `craton apply --artifacts DIR`" in " ".join(visible(pilot).split())
 
 
 async def test_an_offline_review_asks_nobody(review: Review, tmp_path: Path) -> None:
