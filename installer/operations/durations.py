@@ -44,8 +44,13 @@ def expected(platform: str, steps: Iterable[Step]) -> Expected:
     return Expected(longest * pace, len(known))
 
 
-def keep(platform: str, steps: Iterable[Step], seconds: float) -> None:
-    """Remember an install that was done from start to end. One that can't be written is no loss worth an error."""
+def keep(platform: str, steps: Iterable[Step], seconds: float, speed: float = 1.0) -> None:
+    """Remember an install that was done from start to end. One that can't be written is no loss worth an error.
+
+    A rehearsal at another speed says nothing: the time that the engine itself takes doesn't shrink or grow with it.
+    """
+    if speed != 1.0:
+        return
     took = Took(platform, longest_chain(steps), seconds)
     if took.expected <= 0 or seconds <= 0:
         return

@@ -82,8 +82,8 @@ def work(
         run = _run(assignment, plan, world, journal, stop=stop, begun=recorded, guard=_alone(guard, keeper, world))
         code = asyncio.run(run)
         if fresh and code is ExitCode.DONE:
-            took = (time.monotonic() - began) * assignment.options.speed
-            durations.keep(plan.platform, _steps(assignment, plan), took)
+            took, speed = time.monotonic() - began, assignment.options.speed
+            durations.keep(plan.platform, _steps(assignment, plan), took, speed)
     if assignment.kind is RunKind.DESTROY and code is ExitCode.DONE:
         forget(directory)
     return code

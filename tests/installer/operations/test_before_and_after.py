@@ -64,6 +64,13 @@ def test_later_ones_are_judged_by_the_newest_installs_on_the_same_platform() -> 
     assert ahead(plan()).takes.endswith("judging by 5 earlier installs on this platform")
 
 
+@pytest.mark.parametrize("speed", [0.5, 300.0])
+def test_a_rehearsal_at_another_speed_says_nothing_about_the_next_one(speed: float) -> None:
+    steps = pipeline.install_steps(plan())
+    durations.keep("rehearsal", steps, 3, speed)
+    assert durations.expected("rehearsal", steps) == Expected(durations.longest_chain(steps))
+
+
 @pytest.mark.parametrize(
     "damage", ["", "{", "[1]", '[{"platform": "rehearsal", "expected": 0, "seconds": 4}]', '[{"a": 1}]']
 )
