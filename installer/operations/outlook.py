@@ -42,13 +42,17 @@ class Outlook:
 
 def outlook(plan: InstallPlan, steps: Sequence[Step]) -> Outlook:
     """What is known before an install of `plan`. Reads how long earlier installs took."""
-    return Outlook(_takes(expected(plan.platform, steps)), _needs(plan), _downloads(plan), _costs(plan), _undo(plan))
+    return Outlook(
+        _takes(plan, expected(plan.platform, steps)), _needs(plan), _downloads(plan), _costs(plan), _undo(plan)
+    )
 
 
-def _takes(how_long: Expected) -> str:
+def _takes(plan: InstallPlan, how_long: Expected) -> str:
     words = about(how_long.seconds)
     if how_long.earlier:
         return f"about {words}, judging by {count(how_long.earlier, 'earlier install')} on this platform"
+    if not plan.traits.stand_ins:  # no step's weight knows how fast the machines download
+        words += " and the time that the downloads take"
     return f"about {words}, a rough estimate until you have installed on this platform once"
 
 

@@ -49,6 +49,8 @@ def test_the_first_install_is_estimated_from_its_steps_weights() -> None:
     assert durations.expected("rehearsal", steps) == Expected(durations.longest_chain(steps))
     assert durations.longest_chain(steps) > 5
     assert "a rough estimate" in ahead(plan()).takes
+    assert "downloads" not in ahead(plan()).takes
+    assert "and the time that the downloads take, a rough estimate" in ahead(plan(**OWN)).takes
 
 
 def test_later_ones_are_judged_by_the_newest_installs_on_the_same_platform() -> None:
