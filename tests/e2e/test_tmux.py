@@ -166,8 +166,7 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     tmux.expect("Enter a name: up to 20 lowercase letters")
     tmux.keys("Enter", "Enter")
     tmux.expect("What is the cluster's name")  # not past an invalid answer
-    tmux.keys("C-c")
-    tmux.expect(r"Press ctrl\+q to leave")
+    tmux.press("C-c", r"Press ctrl\+q to leave")
     tmux.keys("C-u")
     tmux.type("shop")
     tmux.keys("Enter", "Enter", "Enter", "Enter")  # ahead of what is drawn
