@@ -77,17 +77,12 @@ joined() {
 # Of a master: whether its own API server answers, or why not.
 api_condition() {
     [ -f "$APISERVER" ] || return 0
-    api_says=$(api_get /readyz 2>&1) || :
+    api_says=$(curl -sS --noproxy '*' --max-time 8 --cacert "$PKI/ca.crt" --cert "$PKI/apiserver-kubelet-client.crt" \
+        --key "$PKI/apiserver-kubelet-client.key" "https://$(api_address):6443/readyz" 2>&1) || :
     case $api_says in
     ok) echo ok ;;
     *) printf '%s' "$api_says" | grep -E '^\[-\]|^curl' | one_line ;;
     esac
-}
-
-# api_get PATH [SECONDS]: of this master's API server.
-api_get() {
-    curl -sS --noproxy '*' --max-time "${2:-8}" --cacert "$PKI/ca.crt" --cert "$PKI/apiserver-kubelet-client.crt" \
-        --key "$PKI/apiserver-kubelet-client.key" "https://$(api_address):6443$1"
 }
 
 # Where this master's API server listens.
