@@ -1,4 +1,4 @@
-"""The pictures in the README, taken of the screens themselves: python -m tests.screenshots."""
+"""The pictures in the README and the tutorial, taken of the screens themselves: python -m tests.screenshots."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ SIZE = (120, 30)
 PICTURES = {
     "home": "home",
     "wizard": "wizard-masters",
+    "machines": "wizard-machines-table",
     "review": "review-contract",
+    "install": "review-install",
     "progress": "progress-machine",
+    "failure": "progress-failed",
     "timeline": "progress-timeline",
+    "summary": "summary",
     "health": "health",
+    "destroy": "destroy",
+    "receipt": "destroy-receipt",
 }
 """The scene of each picture."""
 

@@ -1,4 +1,4 @@
-"""The pictures in the README are of the screens as they are now, and need nothing but themselves."""
+"""The pictures in the README and the tutorial are of the screens as they are now, and need nothing but themselves."""
 
 from __future__ import annotations
 
