@@ -18,7 +18,7 @@ class InstallDialog(ChoiceDialog):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("t", "try_again", "Try machines again")]
 
     def __init__(self, plan: InstallPlan, outlook: OutlookPane) -> None:
-        question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} on {plan.traits.title.lower()}?"
+        question = f"Install {plan.name}: {count(plan.machine_count, 'machine')} ({plan.traits.title})?"
         self._outlook = outlook
         self._said = self._words()
         super().__init__(question, (Choice("install", "i", "Install now"), Choice("", "n", "Not yet")), self._said)

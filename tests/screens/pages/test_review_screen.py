@@ -183,7 +183,7 @@ async def test_install_asks_starts_the_engine_on_the_file_and_shows_it(
         await pilot.press("i")
         await pilot.pause()
         assert isinstance(pilot.app.screen, ChoiceDialog)
-        assert "Install demo: 6 machines on rehearsal?" in visible(pilot)
+        assert "Install demo: 6 machines (Rehearsal)?" in visible(pilot)
         await pilot.press("i")
         await settle(pilot)
         assert isinstance(pilot.app.screen, ProgressScreen)
