@@ -65,7 +65,7 @@ class SignInSecrets(Permanent):
 
 @dataclass(frozen=True)
 class Trust(Permanent):
-    """A master's API server believes who signed in: it says itself by what it goes, or its file has to do.
+    """A master's API server believes who signed in: it says which settings it uses, or its file has to do.
 
     It takes a new file only once the issuer has answered it, and asks one that did not answer again a minute later.
     """
@@ -80,7 +80,7 @@ class Trust(Permanent):
         if found.get("authentication.yaml") != wanted:
             return Observation(False, "it does not know the issuer yet, or knows another")
         if "in use" not in found:  # not every API server says it in time
-            return Observation(True, "its file is as planned; the API server does not say by which it goes")
+            return Observation(True, "its file is as planned; the API server doesn't say which settings it uses")
         return Observation(found["in use"] == wanted, "as planned" if found["in use"] == wanted else self._behind())
 
     def apply(self, ctx: Context) -> None:
@@ -96,7 +96,7 @@ class Trust(Permanent):
     def _behind(self) -> str:
         if not self.plan.addons.sign_in:
             return "it has yet to read that nobody signs in any more"
-        return f"it goes by older settings until {self.plan.issuer} has answered it"
+        return f"it uses older settings until {self.plan.issuer} has answered it"
 
 
 def authentication(plan: InstallPlan, directory: ClusterDirectory) -> str:

@@ -125,13 +125,13 @@ def test_an_api_server_that_still_asks_the_issuer_does_not_believe_it_yet(cluste
     assert step.observe(cluster.context()).holds
     cluster.believed[FIRST], cluster.asks_issuer = "", 1
     found = step.observe(cluster.context())
-    assert found.seen == "it goes by older settings until https://demo.example.test/dex has answered it"
+    assert found.seen == "it uses older settings until https://demo.example.test/dex has answered it"
     assert not found.holds, "the file alone says nothing"
     wanted = sha256(cluster.authentication[FIRST].encode()).hexdigest()
     cluster.fails[f"{FIRST} policies sums"] = Result(0, f"{wanted}  authentication.yaml\n", "")
     found = step.observe(cluster.context())
     assert found.holds, "an API server that does not answer in time keeps no install from its end"
-    assert "does not say" in found.seen
+    assert "doesn't say" in found.seen
 
 
 def _clients(cluster: FakeCluster) -> list[dict[str, Any]]:
