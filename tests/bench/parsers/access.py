@@ -19,6 +19,7 @@ from installer.health.report import glance
 from installer.node import survey
 from installer.operations import durations
 from installer.operations.sign_in import tokens
+from installer.plan.public_keys import valid_public_key
 from installer.plan.sections import DNS, SignIn
 from installer.platforms.clouds import host_key_proof, leases
 from installer.platforms.clouds.first_contact import FirstContact
@@ -122,6 +123,8 @@ PARSERS: tuple[Parser, ...] = (
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),
     of_text("survey", _surveyed, ("claim=demo/demo-master-1\n#condition\nmember=demo\nkubelet=ok\n",)),
     of_text("lease in a cloud", leases.read, (_LEASE,)),
+    of_text("a public key in a plan", valid_public_key, (_KEY, _KEY[:-8], _KEY.replace("ssh-ed25519", "ssh-rsa", 1)),
+            ValueError),
     of_text("banner of a first contact", lambda text: host_key_proof.proves(_SECRET, _ID, _KEY, text),
             (host_key_proof.proof(_SECRET, _ID, _KEY), "craton-first-contact \n")),
 )  # fmt: skip

@@ -182,7 +182,7 @@ def test_a_token_for_somebody_else_is_refused(fake: FakeProvider, claims: dict[s
 def test_a_certificate_of_another_authority_is_refused(fake: FakeProvider) -> None:
     with pytest.raises(InstallerError, match="certificate") as caught:
         Provider.discover("demo", fake.issuer, "")
-    assert "hosts file" in caught.value.hint
+    assert "craton review demo" in caught.value.hint
 
 
 def test_a_kubeconfig_for_those_who_sign_in_holds_no_secret(fake: FakeProvider) -> None:
