@@ -13,7 +13,7 @@ from installer.common.errors import ExitCode, InstallerError
 _LARGEST = 256 * 1024
 """Bytes: a file of sums has a few lines."""
 _UNREAD = (
-    "check the network and https_proxy of this computer, name a mirror (artifacts.mirror), "
+    "check the network, http_proxy and https_proxy of this computer, name a mirror (artifacts.mirror), "
     "or use `craton apply --artifacts DIR`"
 )
 
