@@ -94,6 +94,31 @@ class Tmux:
 
         return str(eventually(taken, pattern))
 
+    def come_to(self, pattern: str, key: str) -> None:
+        """Wait for what keys typed ahead lead to; those that a screen ignored are pressed once more, one by one."""
+
+        def come() -> str:
+            try:
+                return self.expect(pattern, UNTAKEN)
+            except AssertionError:
+                self.keys(key)
+                return ""
+
+        eventually(come, pattern)
+
+    def fill(self, text: str) -> None:
+        """Put `text`, which stands nowhere else on the screen, in a field instead of what it holds."""
+
+        def filled() -> str:
+            self.keys("C-u")
+            self.type(text)
+            try:
+                return self.expect(text, UNTAKEN)
+            except AssertionError:
+                return ""
+
+        eventually(filled, text)
+
     def close(self) -> None:
         self._tmux("kill-server")
 
@@ -167,14 +192,12 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     tmux.keys("Enter", "Enter")
     tmux.expect("What is the cluster's name")  # not past an invalid answer
     tmux.press("C-c", r"Press ctrl\+q to leave")
-    tmux.keys("C-u")
-    tmux.type("shop")
+    tmux.fill("shop")
     tmux.keys("Enter", "Enter", "Enter", "Enter")  # ahead of what is drawn
-    tmux.expect("May your workloads run on masters")
+    tmux.come_to("May your workloads run on masters", "Enter")
     tmux.resize(50, 12)
     tmux.expect(r"3/13 Masters")
-    tmux.keys("Escape")
-    tmux.expect("2/13 Platform")
+    tmux.press("Escape", "2/13 Platform")
     tmux.resize(120, 40)
     tmux.expect("6 machines")  # the diagram is back
     tmux.type("z")  # a key that means nothing here
@@ -182,10 +205,8 @@ def test_a_newcomers_mistakes_are_answered_and_cost_nothing(craton: Craton, tmux
     tmux.expect("exit=8")
     tmux.command("new")
     tmux.expect("A draft of shop is kept")
-    tmux.type("c")
-    tmux.expect("Where do the machines come from")
-    tmux.keys("C-r")
-    tmux.expect("Before you install")
+    tmux.press("c", "Where do the machines come from")
+    tmux.press("C-r", "Before you install")
     assert (craton.directory / "shop.yaml").exists()
 
     tmux.type("zx")
