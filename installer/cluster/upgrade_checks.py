@@ -28,23 +28,20 @@ class MachineReady(Proof):
     def observe(self, ctx: Context) -> Observation:
         fields, cluster = status(ctx, self.machine), ctx.world.plan.name
         if fields.get("member") != cluster:
-            raise InstallerError(
-                "check the machine",
+            raise self._unfit(
                 f"it is no node of {cluster}",
-                machine=self.machine,
-                hint="install the plan as it is first (craton apply), or take the machine out (craton nodes remove)",
-                exit_code=ExitCode.PREFLIGHT,
+                "install the plan as it is first (craton apply), or take the machine out (craton nodes remove)",
             )
         prepared = fields.get("prepared", "")
         if prepared in ("", self.before, self.release) or not (self.before or refusal(prepared, self.release)):
             return Observation(True, f"prepared for {prepared}" if prepared else "its preparation was interrupted")
-        raise InstallerError(
-            "check the machine",
+        raise self._unfit(
             f"it is prepared for {prepared}, and the cluster goes {way(self.before, self.release)}",
-            machine=self.machine,
-            hint="bring it to the cluster's release first, or take it out (craton nodes remove)",
-            exit_code=ExitCode.PREFLIGHT,
+            "bring it to the cluster's release first, or take it out (craton nodes remove)",
         )
+
+    def _unfit(self, seen: str, hint: str) -> InstallerError:
+        return InstallerError("check the machine", seen, machine=self.machine, hint=hint, exit_code=ExitCode.PREFLIGHT)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.patience import PATIENCE
 
 @contextmanager
 def forked_sites() -> Iterator[Callable[[Path, IO[bytes]], int]]:
-    """What stands in for `installer.platforms.rehearsal.client.launch` as long as the context."""
+    """What replaces `installer.platforms.rehearsal.client.launch` as long as the context."""
     with subprocess.Popen(
         [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:

@@ -65,6 +65,14 @@ def _changing(path: Path) -> tuple[tuple[str, ...], ...]:
     return (("apply", str(path)), ("resume", "demo"), ("destroy", "demo"))
 
 
+def _refused(craton: Craton, path: Path, *words: str) -> None:
+    """Each command that changes something ends with an error that has these words."""
+    for command in _changing(path):
+        told = craton.run(*command, "--yes", "--plain", *SPEED, expect=2).stderr
+        for expected in words:
+            assert expected in told, command
+
+
 def _works(craton: Craton) -> None:
     """What needs no space does what it always does."""
     assert craton.cluster()["state"] == "installed"
@@ -87,16 +95,20 @@ def test_every_command_says_that_the_disk_is_full_and_what_still_works(
 ) -> None:
     path = installed(masters=1, workers=1)
     with full(clusters):
-        for command in _changing(path):
-            told = craton.run(*command, "--yes", "--plain", *SPEED, expect=2).stderr
-            assert f"{clusters}/demo/lock: No space left on device" in told, command
-            assert f"Free space on its file system. {MEANWHILE}" in told, command
+        _refused(
+            craton,
+            path,
+            f"{clusters}/demo/lock: No space left on device",
+            f"Free space on its file system. {MEANWHILE}",
+        )
         _works(craton)
     with full(clusters, free=16 * 1024):
-        for command in _changing(path):
-            told = craton.run(*command, "--yes", "--plain", *SPEED, expect=2).stderr
-            assert f"{clusters}/demo/journal.db: database or disk is full" in told, command
-            assert "then run the command again. `craton check` works meanwhile." in told, command
+        _refused(
+            craton,
+            path,
+            f"{clusters}/demo/journal.db: database or disk is full",
+            "then run the command again. `craton check` works meanwhile.",
+        )
         _works(craton)
     craton.run("resume", "demo", "--yes", "--plain", *SPEED)
     craton.run("destroy", "demo", "--yes", "--plain", *SPEED)
@@ -108,10 +120,12 @@ def test_every_command_says_that_the_file_system_is_read_only_and_what_still_wor
 ) -> None:
     path = installed(masters=1, workers=1)
     with read_only(clusters):
-        for command in _changing(path):
-            told = craton.run(*command, "--yes", "--plain", *SPEED, expect=2).stderr
-            assert f"{clusters}/demo/engine.log: Read-only file system" in told, command
-            assert f"Mount its file system writable. {MEANWHILE}" in told, command
+        _refused(
+            craton,
+            path,
+            f"{clusters}/demo/engine.log: Read-only file system",
+            f"Mount its file system writable. {MEANWHILE}",
+        )
         _works(craton)
     craton.run("destroy", "demo", "--yes", "--plain", *SPEED)
     assert list(clusters.iterdir()) == []

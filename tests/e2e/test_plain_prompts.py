@@ -42,6 +42,12 @@ def prompted(craton: Craton, *arguments: str) -> tuple[pexpect.spawn[str], io.St
     return child, child.logfile_read
 
 
+def _ends_interrupted(child: pexpect.spawn[str], log: io.StringIO) -> None:
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == ExitCode.INTERRUPTED, log.getvalue()
+
+
 @pytest.mark.parametrize("platform", sorted(PLATFORMS))
 def test_each_question_is_a_line_with_its_default_and_takes_a_line(craton: Craton, platform: str) -> None:
     answers, asked = given(platform), dict[str, str | None]()
@@ -103,9 +109,7 @@ def test_lines_pasted_into_a_question_are_each_refused_there(craton: Craton) -> 
     child.expect_exact("Allowed: yes or no")
     child.expect_exact("Load balancers (yes or no) [yes]: ")
     child.sendintr()
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == ExitCode.INTERRUPTED, log.getvalue()
+    _ends_interrupted(child, log)
     assert "your answers are kept: `craton new` continues with them" in log.getvalue()
     assert "Traceback" not in log.getvalue()
     assert not list(craton.directory.glob("*.yaml"))
@@ -115,7 +119,5 @@ def test_the_end_of_input_keeps_the_answers_as_ctrl_c_does(craton: Craton) -> No
     child, log = prompted(craton, "--name", "shop")
     child.expect_exact("Platform [1]: ")
     child.sendeof()
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == ExitCode.INTERRUPTED, log.getvalue()
+    _ends_interrupted(child, log)
     assert "your answers are kept" in log.getvalue()

@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,42 +82,39 @@ class Tmux:
             raise AssertionError(f"{pattern!r} did not appear on this screen:\n{seen}") from None
         return seen
 
-    def press(self, key: str, pattern: str) -> str:
+    def press(self, key: str, pattern: str) -> None:
         """Press a key until it has its effect: a screen that was just drawn may not take it yet."""
-
-        def taken() -> str:
-            self.keys(key)
-            try:
-                return self.expect(pattern, UNTAKEN)
-            except AssertionError:
-                return ""
-
-        return str(eventually(taken, pattern))
+        self._repeat(lambda: self.keys(key), pattern)
 
     def come_to(self, pattern: str, key: str) -> None:
         """Wait for what keys typed ahead lead to; those that a screen ignored are pressed once more, one by one."""
-
-        def come() -> str:
-            try:
-                return self.expect(pattern, UNTAKEN)
-            except AssertionError:
-                self.keys(key)
-                return ""
-
-        eventually(come, pattern)
+        if not self._comes(pattern):
+            self.press(key, pattern)
 
     def fill(self, text: str) -> None:
-        """Put `text`, which stands nowhere else on the screen, in a field instead of what it holds."""
+        """Put `text`, which is nowhere else on the screen, in a field instead of what it holds."""
 
-        def filled() -> str:
+        def enter() -> None:
             self.keys("C-u")
             self.type(text)
-            try:
-                return self.expect(text, UNTAKEN)
-            except AssertionError:
-                return ""
 
-        eventually(filled, text)
+        self._repeat(enter, text)
+
+    def _repeat(self, act: Callable[[], None], pattern: str) -> None:
+        """Do something until it leads to `pattern`."""
+
+        def led() -> bool:
+            act()
+            return self._comes(pattern)
+
+        eventually(led, pattern)
+
+    def _comes(self, pattern: str) -> bool:
+        try:
+            self.expect(pattern, UNTAKEN)
+        except AssertionError:
+            return False
+        return True
 
     def close(self) -> None:
         self._tmux("kill-server")

@@ -75,19 +75,19 @@ def test_a_pod_network_that_does_not_come_up_is_judged_as_it_is(
 def test_what_was_gathered_at_login_counts_while_all_is_well_and_nothing_was_done(
     context: StepContext, monkeypatch: pytest.MonkeyPatch, early: Evidence, touched: bool, counts: bool
 ) -> None:
-    anew = replace(STANDS, asked_at=time.time())
-    left = gathering(anew, monkeypatch=monkeypatch)
+    newer = replace(STANDS, asked_at=time.time())
+    left = gathering(newer, monkeypatch=monkeypatch)
     context.world.answers.expected, context.world.answers.touched = True, touched
     context.world.early[MACHINE.name] = early = replace(early, asked_at=time.time())
     assert steps.VerifyMachine(MACHINE.name).observe(context).holds
-    assert context.world.evidence[MACHINE.name] is (early if counts else anew)
-    assert list(left) == ([anew] if counts else [])
+    assert context.world.evidence[MACHINE.name] is (early if counts else newer)
+    assert list(left) == ([newer] if counts else [])
 
 
 def test_what_was_gathered_long_ago_is_gathered_again(context: StepContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    anew = replace(STANDS, asked_at=time.time())
-    gathering(anew, monkeypatch=monkeypatch)
+    newer = replace(STANDS, asked_at=time.time())
+    gathering(newer, monkeypatch=monkeypatch)
     context.world.answers.expected = True
     context.world.early[MACHINE.name] = replace(STANDS, asked_at=time.time() - 3600)
     assert steps.VerifyMachine(MACHINE.name).observe(context).holds
-    assert context.world.evidence[MACHINE.name] is anew
+    assert context.world.evidence[MACHINE.name] is newer
