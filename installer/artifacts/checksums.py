@@ -34,7 +34,7 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was written into a plan's file: the plan as it is now, how much was new, and where the sums were read."""
+    """What a plan's file gets, or got: the plan as it is then, how much is new, and where the sums were read."""
 
     plan: InstallPlan
     place: str
@@ -107,12 +107,30 @@ def record(
     refresh: bool = False,
     deadline: float = 60.0,
 ) -> Recorded:
-    """Read what the plan at `path` lacks, or all if `refresh`, and write it into the file; its comments stay.
+    """Read what the plan at `path` lacks, as `read` does, and write it into the file; its comments stay.
+
+    Raises InstallerError as `read` does, or because the file can't be written.
+    """
+    recorded = read(path, directory, target=target, reviewing=reviewing, refresh=refresh, deadline=deadline)
+    planfile.save(path, recorded.plan)
+    return recorded
+
+
+def read(
+    path: Path,
+    directory: Path | None = None,
+    *,
+    target: str = "",
+    reviewing: bool = True,
+    refresh: bool = False,
+    deadline: float = 60.0,
+) -> Recorded:
+    """Read what the plan at `path` lacks, or all if `refresh`. Nothing is written.
 
     Sums come from `directory` (of `--artifacts`) if one is given, else from the plan's mirror, else from the
     publishers, within `deadline` seconds; digests as `digests.current` says. Those of other versions are dropped; what
     `directory` doesn't have stays as it was recorded. `target` is the cluster, unless the file is the user's own.
-    Raises InstallerError: sums cannot be read or written; or, unless `reviewing`, something differs from what the plan
+    Raises InstallerError: sums cannot be read; or, unless `reviewing`, something differs from what the plan
     has. Digests that cannot be read are no error.
     """
     plan = planfile.load(path)
@@ -130,7 +148,6 @@ def record(
         raise _changed(changed, source(plan, directory), _accepting(path, target, directory))
     if artifacts != before:
         plan = plan.model_copy(update={"artifacts": artifacts})
-        planfile.save(path, plan)
     new, pinned = _new(before.sums, sums), _new(before.digests, images.found)
     return Recorded(plan, _place(path, target), new, source(plan, directory), changed, pinned, images.unread)
 
@@ -169,29 +186,29 @@ def _still_wanted(plan: InstallPlan) -> dict[str, str]:
     return {path: found for path, found in plan.artifacts.sums.items() if path in paths}
 
 
-def settle(path: Path, directory: Path | None, notify: Callable[[str], None], target: str = "") -> None:
-    """Before an install: record the sums that the plan at `path` lacks, and look at the files in `directory`, if given.
+def settle(path: Path, directory: Path | None, notify: Callable[[str], None], target: str = "") -> Recorded:
+    """Before an install: read the sums that the plan at `path` lacks, and look at the files in `directory`, if given.
 
-    What is done, and what came of it, is told. `target` is as in `record`. Raises InstallerError.
+    What is done is told. Nothing is written: that is for when the install has begun. `target` is as in `read`.
+    Raises InstallerError.
     """
     plan = planfile.load(path)
+    settled = Recorded(plan, _place(path, target))
     if plan.traits.stand_ins:
-        return
+        return settled
     if lacks(plan, directory):
         notify(f"reading the sums of what is installed from {source(plan, directory)} ...")
-        recorded = record(path, directory, target=target, reviewing=False)
-        for sentence in recorded.sentences:
-            notify(sentence)
-        if recorded.unread:
-            notify(f"warning: {recorded.unread}. {digests.unpinned(len(digests.lacking(recorded.plan)))}")
-        plan = recorded.plan
+        settled = read(path, directory, target=target, reviewing=False)
+        if settled.unread:
+            notify(f"warning: {settled.unread}. {digests.unpinned(len(digests.lacking(settled.plan)))}")
     if directory is not None:
         notify(f"looking at the files in {directory} ...")
-        check_directory(plan, directory, _accepting(path, target, directory))
-        if lacking := _missing(plan, directory):
+        check_directory(settled.plan, directory, _accepting(path, target, directory))
+        if lacking := _missing(settled.plan, directory):
             notify(
                 f"{directory} lacks {len(lacking)} container images; machines pull them themselves: {_some(lacking)}"
             )
+    return settled
 
 
 def _missing(plan: InstallPlan, directory: Path) -> tuple[str, ...]:

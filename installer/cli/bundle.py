@@ -56,11 +56,12 @@ def bundle(
     """
     from installer.artifacts import bundle as bundling
     from installer.artifacts.container_images import images
+    from installer.plan import planfile
 
     notify = notifier(Mode.JSON if as_json else Mode.PLAIN)
     path = plan_path(target)
+    place = _checked(output or Path(f"{planfile.load(path).name}-bundle"))
     plan = _with_sums(path, "" if is_path(target) else target, as_json=as_json)
-    place = _checked(output or Path(f"{plan.name}-bundle"))
     chosen = bundling.architectures(plan, [given.value for given in architecture or ()])
     notify(f"Kubernetes {plan.kubernetes} for {_choice(chosen)} to {place}")
     collect = bundling.pack if place.suffix == ".tar" else bundling.collect

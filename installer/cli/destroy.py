@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,27 +54,33 @@ def destroy(
     from installer.operations import destroy, lookup, outcome
     from installer.steps.platform import RunOptions
 
-    if "://" in target:
-        cluster = lookup.adopt_remote(target)
-    else:
-        cluster = lookup.adopt(Path(target)) if is_path(target) else lookup.existing(target).cluster
-    mode = mode_of(as_json=as_json, plain=plain)
-    if mode is Mode.SCREEN and not yes:
-        from screens.app import run_destroy
+    with lookup.known_if_begun(partial(_known, target)) as cluster:
+        mode = mode_of(as_json=as_json, plain=plain)
+        if mode is Mode.SCREEN and not yes:
+            from screens.app import run_destroy
 
-        raise typer.Exit(run_destroy(cluster))
-    settle_access(lookup.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
-    if take_over:
-        agree_to_take_over(lookup.load(cluster), mode, asks=not yes)
-    if not yes:
-        notify("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
-        confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
-    code, progress = _destroy(cluster, RunOptions(speed=speed, take_over=take_over), mode)
-    if mode is Mode.JSON:
-        result_json(outcome.receipt(cluster, progress), indent=2)
-    else:
-        result("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
-    raise typer.Exit(code)
+            raise typer.Exit(run_destroy(cluster))
+        settle_access(lookup.load(cluster), mode, asks=not yes, accept_new=accept_new_host_keys, required=False)
+        if take_over:
+            agree_to_take_over(lookup.load(cluster), mode, asks=not yes)
+        if not yes:
+            notify("\n".join(outcome.resource_lines(cluster, destroy.resources(cluster))))
+            confirm(f"Type {cluster} to destroy it:", mode, expected=cluster)
+        code, progress = _destroy(cluster, RunOptions(speed=speed, take_over=take_over), mode)
+        if mode is Mode.JSON:
+            result_json(outcome.receipt(cluster, progress), indent=2)
+        else:
+            result("\n" + "\n".join(outcome.destroyed_lines(cluster, progress)))
+        raise typer.Exit(code)
+
+
+def _known(target: str) -> str:
+    """The cluster's name; one that this computer doesn't know is made known here."""
+    from installer.operations import lookup
+
+    if "://" in target:
+        return lookup.adopt_remote(target)
+    return lookup.adopt(Path(target)) if is_path(target) else lookup.existing(target).cluster
 
 
 def _destroy(cluster: str, options: RunOptions, mode: Mode) -> tuple[ExitCode, Progress]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,28 @@ def adopt_remote(address: str) -> str:
     if not directory.plan.exists():
         write_private(directory.plan, planfile.dump(remote_plan(address)).encode())
     return directory.cluster
+
+
+@contextmanager
+def known_if_begun(adopt: Callable[[], str]) -> Iterator[str]:
+    """The name of the cluster that `adopt` returns. If that made it known here and no run begins, it is unknown again.
+
+    A destroy that was declined or refused leaves nothing that `craton list` would show.
+    """
+    from installer.engine.journal import Reader
+
+    before = {found.cluster for found in paths.clusters()}
+    cluster = adopt()
+    directory = ClusterDirectory.of(cluster)
+    try:
+        yield cluster
+    finally:
+        if cluster not in before and directory.plan.exists():
+            with Reader(directory.journal) as reader:
+                begun = bool(reader.runs())
+            if not begun:
+                # Nothing else goes: a key that is there may be the only one that machines accept.
+                directory.plan.unlink()
 
 
 def load(cluster: str) -> InstallPlan:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.engine import process, requests
 from installer.engine.events import RunKind
@@ -19,6 +20,8 @@ from installer.operations.session import _artifacts
 from installer.steps.platform import RunOptions
 
 if TYPE_CHECKING:
+    from installer.artifacts.checksums import Recorded
+    from installer.operations.assignment import Assignment
     from installer.plan.model import InstallPlan
 
 
@@ -30,7 +33,8 @@ def _notify_nobody(_sentence: str) -> None: ...
 
 
 def start_install(plan_path: Path, options: RunOptions, notify: Notify = _notify_nobody) -> ClusterDirectory:
-    """Start the engine on a plan file and return once its run has begun; sums that the plan lacks are recorded in it.
+    """Start the engine on a plan file and return once its run has begun; sums that the plan lacks are recorded in it
+    then, and only then.
 
     Raises InstallerError: the plan is invalid, sums cannot be read, artifacts are missing, another engine runs, the
     plan changes what cannot be changed.
@@ -216,7 +220,6 @@ def _launch(
     from installer.operations.assignment import Assignment
     from installer.plan import planfile
     from installer.platforms import open_platform
-    from installer.ssh.keys import identities
 
     plan = planfile.load(plan_path)
     refuse_renamed(plan, directory)
@@ -225,8 +228,38 @@ def _launch(
         pending.refuse_upgrading(directory)
     if kind in (RunKind.INSTALL, RunKind.UPGRADE):
         target = directory.cluster if plan_path == directory.plan else target
-        checksums.settle(plan_path, _artifacts(options), notify, target)
-    assignment = Assignment(kind, directory.cluster, str(plan_path), options)
+        settled = checksums.settle(plan_path, _artifacts(options), notify, target)
+        if settled.plan != plan:
+            _launch_settled(Assignment(kind, directory.cluster, str(plan_path), options), directory, settled, notify)
+            return
+    _hand_over(Assignment(kind, directory.cluster, str(plan_path), options), directory)
+
+
+def _launch_settled(assignment: Assignment, directory: ClusterDirectory, settled: Recorded, notify: Notify) -> None:
+    """Launch with the plan as it is with its sums; its own file gets them once the run has begun.
+
+    An engine that refuses to begin has changed no plan.
+    """
+    from installer.plan import planfile
+
+    plan_path = Path(assignment.plan_path)
+    with _file_for(settled.plan) as path:
+        write_private(path, plan_path.read_bytes())
+        planfile.save(path, settled.plan)
+        _hand_over(replace(assignment, settled=str(path)), directory)
+    if plan_path != directory.plan:  # which the engine has written
+        try:
+            planfile.save(plan_path, settled.plan)
+        except InstallerError as error:
+            notify(f"warning: the install runs, but its sums are not in your plan: {error.observed}")
+            return
+    for sentence in settled.sentences:
+        notify(sentence)
+
+
+def _hand_over(assignment: Assignment, directory: ClusterDirectory) -> None:
+    from installer.ssh.keys import identities
+
     argv = [sys.executable, "-m", "installer.operations.worker", assignment.to_json()]
     process.launch(argv, directory, secrets=identities.passphrases)
 

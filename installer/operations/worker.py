@@ -60,14 +60,15 @@ def work(
     for path, passphrase in passphrases.items():
         identities.remember(path, passphrase)
     plan_path = Path(assignment.plan_path)
-    plan = planfile.load(plan_path)
+    plan = planfile.load(assignment.source)
     _refuse_changes(assignment.kind, plan_path, plan, directory)
     ensure_key(directory)
 
     def recorded() -> None:
-        """The run is in the journal: from now on its plan is the cluster's. An upgrade has a step for that."""
-        if plan_path != directory.plan and assignment.kind is not RunKind.UPGRADE:
-            write_private(directory.plan, plan_path.read_bytes())
+        """The run is in the journal: from now on its plan is the cluster's. A new upgrade has a step for that."""
+        new_upgrade = assignment.kind is RunKind.UPGRADE and plan_path != directory.plan
+        if assignment.source != directory.plan and not new_upgrade:
+            write_private(directory.plan, assignment.source.read_bytes())
         begun()
 
     with (
@@ -109,7 +110,7 @@ def _run(
         options={
             **asdict(assignment.options),
             "plan": assignment.plan_path,
-            plan_row.FIELD: plan_row.to_record(plan, Path(assignment.plan_path).read_bytes()),
+            plan_row.FIELD: plan_row.to_record(plan, assignment.source.read_bytes()),
         },
         pace=assignment.options.speed,
         limits={**_LIMITS, **world.platform.limits()},

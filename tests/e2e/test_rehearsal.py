@@ -224,6 +224,8 @@ def test_a_cluster_whose_directory_was_lost_is_destroyed_from_its_plan_alone(
 
     plan = installed()
     shutil.rmtree(craton.home / "clusters/demo")
+    craton.run("destroy", str(plan), "--plain", expect=None, stdin="no\n")
+    assert craton.printed("list", "--json").strip() == "[]", "who declines has changed nothing"
     assert craton.json("destroy", str(plan), "--yes", *SPEED)["destroyed"] is True
     assert not (craton.home / "rehearsal/demo").exists()
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from installer.artifacts import checksums
 from installer.artifacts.catalogue import ARCHITECTURES, wanted
+from installer.cli import bundle as bundle_command
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine import process
 from installer.operations import runs, session
+from installer.operations.assignment import Assignment
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.steps.platform import RunOptions
@@ -248,20 +253,43 @@ def test_other_sums_in_the_directory_of_an_upgrade_are_accepted_by_the_command_t
     checksums.settle(scratch, newer, lambda _line: None, "demo")
 
 
+@dataclass
+class Launched:
+    """The engines that were started."""
+
+    lines: list[str] = field(default_factory=list)
+    """Their assignments, as JSON."""
+    plans: list[InstallPlan] = field(default_factory=list)
+    """What each was to install, as it was when it began."""
+    refusal: InstallerError | None = None
+    """Why none begins."""
+
+
 @pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The command lines of the engines that were started."""
-    lines: list[str] = []
+def launched(monkeypatch: pytest.MonkeyPatch) -> Launched:
+    started = Launched()
 
     def launch(argv: list[str], *_: Any, **__: Any) -> int:
-        lines.append(argv[-1])
+        if started.refusal:
+            raise started.refusal
+        started.lines.append(argv[-1])
+        started.plans.append(planfile.load(Assignment.from_json(argv[-1]).source))
         return 1
 
     monkeypatch.setattr(process, "launch", launch)
-    return lines
+    return started
 
 
-def test_an_install_records_what_is_missing_first_and_says_so(path: Path, mirror: Mirror, launched: list[str]) -> None:
+@pytest.fixture
+def cluster(path: Path) -> ClusterDirectory:
+    """A cluster whose saved plan is the one at `path`."""
+    cluster = ClusterDirectory.of("demo")
+    cluster.path.mkdir(parents=True)
+    cluster.plan.write_text(path.read_text())
+    return cluster
+
+
+def test_an_install_records_what_is_missing_and_says_so(path: Path, mirror: Mirror, launched: Launched) -> None:
     told: list[str] = []
     runs.start_install(path, RunOptions(), told.append)
     assert told == [
@@ -270,39 +298,97 @@ def test_an_install_records_what_is_missing_first_and_says_so(path: Path, mirror
         f"recorded the digests of 14 images in {path}",
     ]
     assert not checksums.lacks(planfile.load(path))
-    assert len(launched) == 1
+    assert launched.plans == [planfile.load(path)]
 
 
-def test_an_install_without_sums_starts_no_engine(path: Path, mirror: Mirror, launched: list[str]) -> None:
+def test_an_install_whose_plan_cannot_be_written_any_more_runs_with_its_sums_and_warns(
+    path: Path, launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = planfile.save
+
+    def saving(place: Path, plan: InstallPlan) -> None:
+        if place == path:
+            raise InstallerError("save the plan", f"{path}: Read-only file system")
+        save(place, plan)
+
+    monkeypatch.setattr(planfile, "save", saving)
+    told: list[str] = []
+    runs.start_install(path, RunOptions(), told.append)
+    assert told[1:] == [f"warning: the install runs, but its sums are not in your plan: {path}: Read-only file system"]
+    assert not checksums.lacks(launched.plans[0])
+
+
+def test_an_install_without_sums_starts_no_engine(path: Path, mirror: Mirror, launched: Launched) -> None:
     mirror.files.clear()
     with pytest.raises(InstallerError, match="HTTP status 404"):
         runs.start_install(path, RunOptions())
-    assert launched == []
+    assert launched.lines == []
 
 
-def test_a_resumed_install_records_in_the_clusters_own_plan(path: Path, launched: list[str]) -> None:
-    cluster = ClusterDirectory.of("demo")
-    cluster.path.mkdir(parents=True)
+def test_a_resumed_install_hands_the_clusters_own_plan_with_its_sums_to_the_engine(
+    cluster: ClusterDirectory, launched: Launched
+) -> None:
+    told: list[str] = []
+    runs.start_resume("demo", RunOptions(), told.append)
+    assert Assignment.from_json(launched.lines[0]).plan_path == str(cluster.plan)
+    assert not checksums.lacks(launched.plans[0])
+    assert "in the plan of demo" in told[1]
+
+
+def test_the_directory_of_another_release_is_refused_and_nothing_of_it_stays_in_a_plan(
+    path: Path, directory: Path, cluster: ClusterDirectory, launched: Launched
+) -> None:
+    recorded = checksums.record(path, directory)
     cluster.plan.write_text(path.read_text())
-    runs.start_resume("demo", RunOptions())
-    assert not checksums.lacks(planfile.load(cluster.plan))
-    assert len(launched) == 1
+    sum_ = digest(b"layers")
+    newer = published(recorded.plan.model_copy(update={"kubernetes": "v1.36.3"}), ("amd64",))
+    newer |= {"images/base.tar": b"layers", "images/SHA256SUMS": f"{sum_}  base.tar\n".encode()}
+    other = filled(directory.parent / "other", newer)
+    before = path.read_bytes()
+    options = RunOptions(artifacts=str(other))
+    for begin in (partial(runs.start_install, path, options), partial(runs.start_resume, "demo", options)):
+        with pytest.raises(InstallerError, match=r"release/v1\.36\.2"):
+            begin()
+    assert (path.read_bytes(), cluster.plan.read_bytes()) == (before, before)
+    assert launched.lines == []
+
+
+def test_an_engine_that_refuses_to_begin_leaves_plans_as_they_were(
+    path: Path, cluster: ClusterDirectory, launched: Launched
+) -> None:
+    launched.refusal = InstallerError("start the engine", "another install holds the lock")
+    before = path.read_bytes()
+    told: list[str] = []
+    for begin in (
+        partial(runs.start_install, path, RunOptions(), told.append),
+        partial(runs.start_resume, "demo", RunOptions()),
+    ):
+        with pytest.raises(InstallerError, match="holds the lock"):
+            begin()
+    assert (path.read_bytes(), cluster.plan.read_bytes()) == (before, before)
+    assert not any(sentence.startswith("recorded") for sentence in told)
+
+
+def test_a_bundle_that_can_be_written_nowhere_records_nothing(path: Path) -> None:
+    before = path.read_bytes()
+    done = CliRunner().invoke(bundle_command.app, [str(path), "-o", "all.tar.gz"])
+    assert isinstance(done.exception, InstallerError)
+    assert "plain .tar" in done.exception.observed
+    assert path.read_bytes() == before
 
 
 def test_a_directory_is_looked_at_before_an_engine_starts_and_handed_to_it(
-    path: Path, directory: Path, launched: list[str]
+    path: Path, directory: Path, launched: Launched
 ) -> None:
     told: list[str] = []
     runs.start_install(path, RunOptions(artifacts=str(directory)), told.append)
-    assert told[-2] == f"looking at the files in {directory} ..."
-    assert told[-1].startswith(
-        f"{directory} lacks 14 container images; machines pull them themselves: registry.k8s.io/"
-    )
-    assert f'"artifacts": "{directory}"' in launched[0]
+    assert told[1] == f"looking at the files in {directory} ..."
+    assert told[2].startswith(f"{directory} lacks 14 container images; machines pull them themselves: registry.k8s.io/")
+    assert f'"artifacts": "{directory}"' in launched.lines[0]
     (directory / KUBELET).unlink()
     with pytest.raises(InstallerError, match=f"no {KUBELET}"):
         runs.start_install(path, RunOptions(artifacts=str(directory)))
-    assert len(launched) == 1
+    assert len(launched.lines) == 1
 
 
 def test_steps_find_the_directory_in_their_world(directory: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from installer.common.errors import ExitCode
+from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.context import Stop
 from installer.engine.events import EventType, RunKind, StepState
@@ -71,9 +71,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clust
         SiteClient(PLAN.name).stop()
 
 
-def run(path: Path) -> ExitCode:
-    assignment = Assignment(RunKind.INSTALL, PLAN.name, str(path), RunOptions(speed=SPEED))
-    return worker.work(assignment, ClusterDirectory.of(PLAN.name), {}, Stop(), lambda: None, lambda: None)
+def run(path: Path, settled: str = "", begun: Callable[[], None] = lambda: None) -> ExitCode:
+    assignment = Assignment(RunKind.INSTALL, PLAN.name, str(path), RunOptions(speed=SPEED), settled)
+    return worker.work(assignment, ClusterDirectory.of(PLAN.name), {}, Stop(), begun, lambda: None)
 
 
 def applied(directory: ClusterDirectory) -> set[str]:
@@ -115,3 +115,28 @@ def test_a_run_with_a_plan_from_elsewhere_expects_nothing(
     heard = Heard(monkeypatch)
     assert run(tmp_path / "demo.yaml") is ExitCode.DONE
     assert {machine: heard.by(machine) for machine in WORKERS} == {machine: ["survey", "sh -s"] for machine in WORKERS}
+
+
+class RefusedError(Exception):
+    pass
+
+
+def test_a_plan_with_new_sums_is_the_clusters_once_its_run_has_begun(
+    installed: ClusterDirectory, tmp_path: Path
+) -> None:
+    before = installed.plan.read_text()
+    settled = tmp_path / "settled.yaml"
+    settled.write_text(f"# with sums\n{before}")
+
+    def end() -> None:
+        raise RefusedError
+
+    with pytest.raises(RefusedError):
+        run(installed.plan, str(settled), end)
+    assert installed.plan.read_text() == settled.read_text()
+    # What is refused before that changes nothing.
+    settled.write_text(before.replace("subdomain: example.com", "subdomain: example.org"))
+    now = installed.plan.read_text()
+    with pytest.raises(InstallerError, match="subdomain"):
+        run(tmp_path / "demo.yaml", str(settled))
+    assert installed.plan.read_text() == now
