@@ -83,6 +83,8 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
         "may": draw(st.lists(st.sampled_from(rules.choosable()), unique=True)),
     }
     given = {key: value for key, value in choices.items() if draw(st.booleans())}
+    if given.get("addons", {}).get("sign_in") is False:
+        given.pop("sign_in", None)  # nobody asks for an administrator where nobody signs in
     return {
         "name": draw(_LABELS),
         "subdomain": ".".join(draw(st.lists(_LABELS, min_size=2, max_size=4))),
@@ -94,7 +96,7 @@ def plan_data(draw: st.DrawFn) -> dict[str, Any]:
 
 
 _ADDONS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("metrics_server", "node_exporter", "sign_in", "console"), st.booleans())
+    {}, optional=dict.fromkeys(("gateway", "metrics_server", "node_exporter", "sign_in", "console"), st.booleans())
 )
 
 

@@ -17,3 +17,10 @@ ask -v -o /dev/null -w 'status %{http_code}\n' "https://$host/" |
     sed -n 's/^\*  *expire date: /expires /p; /^status /p; /^curl: /p'
 echo '#sign-in'
 ask "https://$host/dex/.well-known/openid-configuration"
+# Traefik says of the Gateway whether it works. Craton leaves this mark on the master that it applied the Gateway at.
+if [ -e /var/lib/craton/addons/gateway ]; then
+    echo '#gateway'
+    template='{{range .status.conditions}}{{if eq .type "Programmed"}}{{.status}} {{.reason}}{{end}}{{end}}'
+    KUBECACHEDIR=/var/lib/craton/kubectl kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=8s \
+        get gateway traefik --namespace craton-ingress -o go-template="$template" 2>&1
+fi

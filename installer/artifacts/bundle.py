@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from installer.artifacts import images as bundled_images
+from installer.artifacts import published
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     IMAGE_SUMS,
@@ -104,6 +105,7 @@ def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: S
         bundled_images.write_sums(directory, archives)
         shutil.rmtree(directory / _WORK, ignore_errors=True)
     paths = {path for artifact in artifacts for path in (artifact.path, artifact.sums)} | archives.keys()
+    paths.update(one.path for one in published.wanted(plan))
     files = (*sorted(paths), IMAGE_SUMS)
     size = sum((directory / path).stat().st_size for path in files)
     stale = tuple(path for path in image_archives(plan) if archives.get(path) != plan.artifacts.sums[path])
@@ -185,6 +187,7 @@ def _collect_files(
         artifact.path: (f"{artifact.name} ({artifact.architecture})", artifact.url(mirror)) for artifact in artifacts
     }
     places |= {path: (path, f"{mirror}/{path}") for path in kept}
+    places |= {one.path: (one.name, one.url(mirror)) for one in published.wanted(plan)}
     sums = plan.artifacts.sums
     lacking = [path for path in places if bundled_images.sum_of(directory / path) != sums[path]]
     if len(lacking) < len(places):
@@ -274,7 +277,7 @@ def missing(plan: InstallPlan, directory: Path, images: Sequence[str]) -> tuple[
     ]
     chosen = present or ARCHITECTURES[:1]
     paths = [artifact.path for architecture in chosen for artifact in wanted(plan, architecture)]
-    paths += image_archives(plan)
+    paths += [*image_archives(plan), *(one.path for one in published.wanted(plan))]
     return (*(path for path in paths if not (directory / path).exists()), *_missing_images(directory, chosen, images))
 
 

@@ -8,6 +8,7 @@ from installer.cluster.addons import Addon, LeftOut
 from installer.cluster.connectors import CheckConnectors
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
 from installer.cluster.own_manifests import CheckManifests, OwnManifests
+from installer.cluster.published_manifests import PublishedManifests
 from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
@@ -19,6 +20,7 @@ _DEADLINE = 300.0
 """Seconds for an addon's images to come and its pods to be ready."""
 _TITLES = {
     "ingress": "bring up the ingress controller (Traefik)",
+    "gateway": "bring up a Gateway at Traefik",
     "sign-in": "bring up sign-in (Dex)",
     "console": "bring up the console (Headlamp)",
     "metrics-server": "bring up metrics-server, for kubectl top",
@@ -97,15 +99,23 @@ def _own(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each addon that the plan has, and one that removes what an earlier plan had."""
     nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
+    if plan.addons.gateway:
+        yield Step(
+            id=ids.GATEWAY_KINDS,
+            title="add the kinds of the Gateway API",
+            phase=Phase.INGRESS,
+            needs=nodes,
+            action=PublishedManifests(plan, "gateway-api"),
+            weight=2.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
     for name in plan.addons.chosen:
-        before = (ids.NODE_PORTS,) if name == "ingress" and plan.ingress.kind == "load-balancer" else ()
-        if name in ("sign-in", "console"):
-            before = (ids.INGRESS, *((ids.SIGN_IN_SECRETS,) if plan.addons.sign_in else ()))
         yield Step(
             id=ids.addon(name),
             title=_TITLES[name],
             phase=Phase.INGRESS,
-            needs=(*nodes, *before),
+            needs=(*nodes, *_before(plan, name)),
             action=Addon(plan, name),
             weight=4.0,
             limit="ssh",
@@ -134,6 +144,17 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
             deadline=_DEADLINE,
         )
+
+
+def _before(plan: InstallPlan, name: str) -> tuple[str, ...]:
+    """What an addon needs besides nodes."""
+    if name == "ingress":
+        return (ids.NODE_PORTS,) if plan.ingress.kind == "load-balancer" else ()
+    if name == "gateway":
+        return (ids.GATEWAY_KINDS, ids.INGRESS, ids.CERTIFICATE)
+    if name in ("sign-in", "console"):
+        return (ids.INGRESS, *((ids.SIGN_IN_SECRETS,) if plan.addons.sign_in else ()))
+    return ()
 
 
 def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iterator[Step]:

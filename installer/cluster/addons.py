@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from installer.cluster import manifests, masters, nodes, objects, pods
+from installer.artifacts.published import published
+from installer.cluster import definitions, manifests, masters, nodes, objects, pods
 from installer.cluster.reconfigure import documents
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
@@ -37,6 +38,8 @@ class Addon(Permanent):
 
     def apply(self, ctx: Context) -> None:
         wanted = manifests.addon(self.plan, self.name)
+        if self.name == "ingress" and not self.plan.addons.gateway:
+            _remove_gateway(ctx, self.plan)
         run_program(ctx, masters.reachable_master(ctx), "addon", self.name, stdin=wanted.text)
 
         def probe() -> tuple[bool | None, str]:
@@ -54,6 +57,8 @@ class Addon(Permanent):
         """Whether the pods of the addon's last object run as it was applied."""
         if wanted.kind == "Service":
             return Observation(True, f"the {wanted.shown} is there")
+        if wanted.kind in _CONDITIONS:
+            return _by_condition(wanted, last)
         ready, desired = pods_of(last)
         if not desired:
             return Observation(False, f"no node has been given a pod of {wanted.workload} yet")
@@ -83,6 +88,8 @@ class LeftOut(Permanent):
         for name in self.plan.addons.left_out:
             if self._there(ctx, name):
                 ctx.log(f"removing {name}")
+                if name == "ingress":
+                    _remove_gateway(ctx, self.plan)
                 text = manifests.addon(self.plan, name).text
                 masters.kubectl(ctx, "delete", "--filename", "-", "--ignore-not-found", "--wait=false", stdin=text)
         ctx.wait_until("the addons to be gone", lambda: self._gone(ctx), every=2.0)
@@ -94,6 +101,30 @@ class LeftOut(Permanent):
     def _there(self, ctx: Context, name: str) -> bool:
         wanted = manifests.addon(self.plan, name)
         return _last(wanted, present(ctx, wanted.text)) is not None
+
+
+_CONDITIONS = {"Gateway": "Programmed"}
+"""By which of its conditions an object that runs no pods says that it works."""
+
+
+def _by_condition(wanted: manifests.Addon, last: Mapping[str, Any]) -> Observation:
+    """Whether the controller of the addon's last object says that it works."""
+    conditions = {str(each.get("type")): each for each in (last.get("status") or {}).get("conditions") or []}
+    found = conditions.get(_CONDITIONS[wanted.kind])
+    if found is None:
+        return Observation(False, f"nothing has looked at the {wanted.shown} yet")
+    if found.get("status") == "True":
+        return Observation(True, f"the {wanted.shown} works")
+    why = ": ".join(filter(None, (found.get("reason"), found.get("message")))) or "it says no reason"
+    return Observation(False, f"the {wanted.shown} doesn't work: {why}")
+
+
+def _remove_gateway(ctx: Context, plan: InstallPlan) -> None:
+    """Delete the Gateway of an earlier plan. Its kinds stay, and all that others have of them."""
+    gateway = manifests.addon(plan, "gateway")
+    known = not definitions.unknown(ctx, published("gateway-api").definitions)
+    if known and _last(gateway, present(ctx, gateway.text)) is not None:
+        masters.kubectl(ctx, "delete", "--filename", "-", "--ignore-not-found", "--wait=false", stdin=gateway.text)
 
 
 def _unready(found: Mapping[str, Any]) -> list[str]:

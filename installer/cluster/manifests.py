@@ -22,7 +22,8 @@ SUM = "craton/sum"
 class Addon:
     """`text` is what kubectl applies. The last of its objects has `sum` at SUM, so all before it are applied, too.
 
-    `kind` and `workload` name that object, which runs the pods; a Service runs none.
+    `kind` and `workload` name that object, which runs the pods; a Service runs none, and a Gateway says itself whether
+    it works.
     """
 
     name: str
@@ -78,6 +79,16 @@ def _replicas(plan: InstallPlan, name: str) -> int:
     return min(2, masters + workers)
 
 
+def _providers(plan: InstallPlan) -> Mapping[str, object]:
+    """What Traefik reads its routes from."""
+    ingresses = {"ingressClass": "traefik", "ingressEndpoint": {"hostname": plan.console_host}}
+    found: dict[str, object] = {"file": {"filename": "/etc/traefik/tls.yaml", "watch": False}}
+    found["kubernetesIngress"] = ingresses
+    if plan.addons.gateway:
+        found["kubernetesGateway"] = {"statusAddress": {"hostname": plan.console_host}}
+    return found
+
+
 def _infra(plan: InstallPlan) -> bool:
     return plan.ingress.kind == "infra"
 
@@ -107,8 +118,12 @@ _RECIPES: Mapping[str, _Recipe] = {
             "ingress.yaml",
             "ingress-infra.yaml" if _infra(plan) else "ingress-balancer.yaml",
         ),
-        lambda plan: {"pod_security": "privileged" if _infra(plan) else "restricted"},
+        lambda plan: {
+            "pod_security": "privileged" if _infra(plan) else "restricted",
+            "providers": _providers(plan),
+        },
     ),
+    "gateway": _Recipe("craton-ingress", lambda _: "Gateway", "traefik", lambda _: ("gateway.yaml",), lambda _: {}),
     "node-exporter": _Recipe(
         "craton-monitoring",
         lambda _: "DaemonSet",

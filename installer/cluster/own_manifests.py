@@ -5,16 +5,14 @@ What a plan no longer names stays in the cluster: Craton deletes nothing that it
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from installer.cluster import masters, objects, pods
+from installer.cluster import applied_sums, masters, pods
 from installer.cluster.addons import Identity, identity_of, is_current, pods_of, present
 from installer.cluster.reconfigure import documents
 from installer.common.errors import ExitCode, InstallerError
@@ -23,8 +21,6 @@ from installer.node.program import run_program
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent, Proof
 
-_SPACE, _SUM = "craton-manifests", "sum"
-"""Where the cluster keeps the sum of what was applied: in a Secret for each place of the plan."""
 _LARGEST = 8 << 20
 _DEEPEST = 200
 """Brackets within each other: reading takes their number squared."""
@@ -63,7 +59,7 @@ class OwnManifests(Permanent):
 
     def observe(self, ctx: Context) -> Observation:
         given = read(self.path)
-        if _applied(ctx, self.path) != given.sum:
+        if applied_sums.read(ctx, self.path) != given.sum:
             return Observation(False, "not applied yet, or changed since")
         found = present(ctx, given.text)
         if lacking := [each for each in given.identities if not _find(found, each)]:
@@ -76,7 +72,7 @@ class OwnManifests(Permanent):
         master = masters.reachable_master(ctx)
         # What a file defines may be unknown to the API for a moment after it was applied.
         ctx.wait_until(f"the API to take {self.path}", lambda: self._tried(ctx, master, given), every=3.0)
-        _record(ctx, self.path, given.sum)
+        applied_sums.record(ctx, self.path, given.sum)
 
         def probe() -> tuple[bool | None, str]:
             waiting = list(_waiting(present(ctx, given.text)))
@@ -90,7 +86,7 @@ class OwnManifests(Permanent):
 
     def _tried(self, ctx: Context, master: str, given: Given) -> tuple[bool | None, str]:
         try:
-            run_program(ctx, master, "addon", f"own-{key_of(self.path)}", stdin=given.text)
+            run_program(ctx, master, "addon", f"own-{applied_sums.key_of(self.path)}", stdin=given.text)
         except InstallerError as error:
             if error.retryable:
                 raise
@@ -174,32 +170,6 @@ def _waiting(found: Mapping[Identity, Mapping[str, Any]]) -> Iterator[tuple[str,
         ready, desired = pods_of(each)
         if not is_current(each) or ready < desired:
             yield f"{identity[0]} {identity[2]}: {ready} of {desired} pods are ready", identity
-
-
-def key_of(place: str) -> str:
-    """By which the cluster knows a place of the plan."""
-    return hashlib.sha256(place.encode()).hexdigest()[:16]
-
-
-def _applied(ctx: Context, place: str) -> str:
-    """The sum of what was applied from `place`; empty if nothing was."""
-    name = f"own-{key_of(place)}"
-    output = masters.kubectl(ctx, "get", "secret", name, "-n", _SPACE, "--ignore-not-found", "-o", "json")
-    data = (objects.read(output) or {}).get("data") or {}
-    try:
-        return base64.b64decode(str(data.get(_SUM, ""))).decode("ascii")
-    except ValueError:
-        return ""
-
-
-def _record(ctx: Context, place: str, sum: str) -> None:
-    data = {_SUM: base64.b64encode(sum.encode()).decode()}
-    metadata = {"name": f"own-{key_of(place)}", "namespace": _SPACE}
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _SPACE}}
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
-    told = json.dumps({"apiVersion": "v1", "kind": "List", "items": [space, secret]})
-    flags = ("--server-side", "--force-conflicts", "--field-manager", "craton-manifests", "--filename", "-")
-    masters.kubectl(ctx, "apply", *flags, stdin=told)
 
 
 def _refused(place: str, observed: str, hint: str) -> InstallerError:

@@ -67,7 +67,7 @@ def _dns_server(plan: PlanSettings) -> Iterator[Conflict]:
 
 
 def _addons_without_ingress(plan: PlanSettings) -> Iterator[Conflict]:
-    for name in ("sign_in", "console"):
+    for name in ("gateway", "sign_in", "console"):
         if getattr(plan.addons, name) and not plan.addons.ingress:
             message = "It answers behind the ingress controller. Switch addons.ingress on, or this off."
             yield ("addons", name), "true", message

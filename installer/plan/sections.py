@@ -51,6 +51,8 @@ class Addons(Part):
 
     ingress: bool = True
     """Traefik, on infra nodes or behind the load balancer."""
+    gateway: bool = False
+    """The Gateway API, which Traefik serves besides Ingresses: its kinds, a GatewayClass and a Gateway."""
     metrics_server: bool = True
     """For `kubectl top` and autoscalers."""
     node_exporter: bool = True
@@ -70,8 +72,9 @@ class Addons(Part):
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Names of those that are off."""
-        return tuple(name.replace("_", "-") for name in type(self).model_fields if getattr(self, name) is False)
+        """Names of those that are off. The Gateway API goes with the ingress' own step, which serves it or doesn't."""
+        off = (name for name in type(self).model_fields if getattr(self, name) is False)
+        return tuple(name.replace("_", "-") for name in off if name != "gateway")
 
 
 class DNS(Part):

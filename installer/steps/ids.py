@@ -72,6 +72,9 @@ SIGN_IN_SECRETS = "ingress/sign-in-secrets"
 ADDONS_LEFT_OUT = "ingress/left-out"
 
 
+GATEWAY_KINDS = "ingress/gateway-kinds"
+
+
 def addon(name: str) -> str:
     """An addon runs, or is ready to be asked."""
     return INGRESS if name == "ingress" else f"ingress/{name}"

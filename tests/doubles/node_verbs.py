@@ -135,10 +135,8 @@ class FakeCluster:
     def answer(self, name: str, words: list[str], stdin: str) -> Result:
         machine, (verb, *rest) = self.machines[name], words
         told = " ".join(words)
-        if found := self.fails.pop(f"{name} {told}", None):
+        if found := self._refused(machine, words, stdin):
             return found
-        if not machine.program:
-            return Result(127, "", "sh: 1: craton-node: not found")
         self.sent[f"{name} {verb}"] = stdin
         match verb, rest:
             case "status", []:
@@ -164,6 +162,23 @@ class FakeCluster:
         self.asked.append((name, told))
         self._do(name, words)
         return DONE
+
+    def _refused(self, machine: FakeMachine, words: list[str], stdin: str) -> Result | None:
+        """What `fails` has for it, or that there is no program, or kinds that somebody has to define first."""
+        if found := self.fails.pop(f"{machine.plan.name} {' '.join(words)}", None):
+            return found
+        if not machine.program:
+            return Result(127, "", "sh: 1: craton-node: not found")
+        if words[0] != "addon" and words[1:4] not in (["get", "--filename", "-"], ["delete", "--filename", "-"]):
+            return None
+        for each in _documents(stdin):
+            group = str(each.get("apiVersion")).partition("/")[0]
+            if group in _DEFINED and not any(name.endswith(f".{group}") for name in self._definitions()):
+                return Result(1, "", f'no matches for kind "{each["kind"]}" in version "{each["apiVersion"]}"')
+        return None
+
+    def _definitions(self) -> set[str]:
+        return {name for kind, _, name in self.applied if kind == "CustomResourceDefinition"}
 
     def _given(self, name: str, verb: str) -> str:
         if verb == "policies":
@@ -238,6 +253,9 @@ class FakeCluster:
             return Result(0, json.dumps({"kind": "List", "items": items}) if items else "", "")
         if what[0] == "secret" and (kept := self.secrets.get((what[what.index("-n") + 1], what[1]))):
             return Result(0, json.dumps({"kind": "Secret", "data": kept}), "")
+        if what[0] == "customresourcedefinitions":
+            names = sorted(self._definitions() & set(what[1 : what.index("--ignore-not-found")]))
+            return Result(0, "".join(f"{name} True\n" for name in names), "")
         if what[0] == "node":
             node = self.nodes.get(what[1])
             return Result(0, json.dumps(node) if node else "", "")
@@ -250,6 +268,10 @@ class FakeCluster:
             return Result(0, json.dumps(found), "") if found else Result(1, "", "Error from server (NotFound)")
         found = self.objects.get(what[0])
         return Result(0, json.dumps(found) if found else "", "")
+
+
+_DEFINED = ("gateway.networking.k8s.io", "cert-manager.io")
+"""Groups whose kinds the API knows once somebody defined them."""
 
 
 def _documents(text: str) -> list[dict[str, Any]]:
@@ -271,6 +293,8 @@ def _running(found: dict[str, Any]) -> dict[str, Any]:
     if found["kind"] == "Deployment":
         replicas = found["spec"]["replicas"]
         return {**found, "status": {"readyReplicas": replicas, "updatedReplicas": replicas}}
+    if found["kind"] == "Gateway":
+        return {**found, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
     return found
 
 

@@ -19,7 +19,7 @@ from installer.plan.topology import Machine, Topology
 from installer.steps.evidence import Probe, Unreadable
 
 PLACE = 4
-_SIGN_IN = "\n#sign-in\n"
+_SIGN_IN, _GATEWAY = "\n#sign-in\n", "\n#gateway\n"
 
 
 def _ask_console(_machine: Machine, topology: Topology) -> str:
@@ -46,6 +46,7 @@ def _console(subject: Subject) -> Judgement:
     answer, found, discovery = f"\n{subject.evidence.output(CONSOLE.id)}\n".partition(_SIGN_IN)
     if not found:
         raise Unreadable(f"no answer about {plan.console_host}: {brief(answer)}")
+    discovery, _, gateway = discovery.partition(_GATEWAY)
     remedy = "kubectl get pods -A -l 'app in (traefik, dex, headlamp)' says what runs"
     status = pairs(answer, " ").get("status", "")
     if status in ("", "000"):
@@ -58,6 +59,9 @@ def _console(subject: Subject) -> Judgement:
         return Verdict.FAIL, wrong, remedy
     if plan.addons.console and status != "200":
         return Verdict.FAIL, f"the console's page answers with status {brief(status)}, not 200", remedy
+    if plan.addons.gateway and gateway and not gateway.startswith("True"):
+        why = "kubectl -n craton-ingress describe gateway traefik says why"
+        return Verdict.FAIL, f"the Gateway doesn't work: {brief(gateway)}", why
     return _certificate(subject, pairs(answer, " ").get("expires", ""))
 
 
@@ -75,7 +79,7 @@ def _issuer_trouble(discovery: str, issuer: str) -> str:
 
 
 def _certificate(subject: Subject, expires: str) -> Judgement:
-    what = [name for name in ("ingress", "sign_in", "console") if getattr(subject.plan.addons, name)]
+    what = [name for name in ("ingress", "gateway", "sign_in", "console") if getattr(subject.plan.addons, name)]
     seen = f"{', '.join(name.replace('_', '-') for name in what)} answer{'s' if len(what) == 1 else ''}"
     ends = ends_at(expires)
     if ends is None:  # curl says it where it was built with OpenSSL

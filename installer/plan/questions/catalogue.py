@@ -268,6 +268,7 @@ PAGES: tuple[Page, ...] = tuple(_with_platforms())
 QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question in page.questions)
 
 UNASKED: Mapping[str, Judge] = {
+    "addons.gateway": _ADDON,
     "addons.manifests": _MANIFESTS,
     "sign_in.groups": _ADDON,
     "sign_in.editors": _ADDON,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from installer.artifacts import kubeadm_images
-from installer.cluster import admin_access, administrator, connectors, own_manifests, sign_in
+from installer.artifacts import kubeadm_images, published
+from installer.cluster import admin_access, administrator, applied_sums, connectors, definitions, own_manifests, sign_in
 from installer.cluster.console_certificate import ConsoleCertificate
 from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
@@ -103,6 +105,14 @@ def _connector(path: Path) -> object:
     return connectors.configurations(plan)
 
 
+def _published(path: Path) -> str:
+    """Whatever is in the file: it is applied only with the sum that the plan has."""
+    sum = hashlib.sha256(path.read_bytes()).hexdigest()
+    artifacts = PLAN.artifacts.model_copy(update={"sums": {path.name: sum}})
+    one = replace(published.published("gateway-api"), path=path.name)
+    return published.text(one, PLAN.model_copy(update={"artifacts": artifacts}), path.parent)
+
+
 PARSERS: tuple[Parser, ...] = (
     in_directory("session", "session.json", _session, _SESSION, ValueError),
     in_directory("hash of a password", administrator.hash_file(ClusterDirectory(Path("/"))).name,
@@ -116,8 +126,10 @@ PARSERS: tuple[Parser, ...] = (
     of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),
     of_text("Secret of the sign-in", _password, (_IN_CLUSTER,)),
-    of_text("sums of own manifests", lambda text: own_manifests._applied(_asked(text), "x"), (_IN_CLUSTER,)),
+    of_text("sums of own manifests", lambda text: applied_sums.read(_asked(text), "x"), (_IN_CLUSTER,)),
     of_file("files of a connector", _connector, encoded("s3cret\n")),
+    of_text("known kinds", lambda text: definitions.unknown(_asked(text), ("a.b", "c.d")), ("a.b True\n",)),
+    of_file("published manifests", _published, encoded(_MANIFEST)),
     of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
     of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),

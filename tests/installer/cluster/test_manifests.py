@@ -18,6 +18,7 @@ from installer.artifacts.container_images import images
 from installer.artifacts.image_archive import file_name
 from installer.artifacts.registry import Reference
 from installer.cluster import manifests
+from installer.cluster.console_certificate import NAMESPACE, SECRET
 from installer.plan.model import InstallPlan
 from installer.plan.releases import KUBERNETES_VERSIONS
 
@@ -73,6 +74,7 @@ SHAPES = [
     for masters, workers, release in ((1, 0, "v1.34.1"), (3, 2, "v1.35.1"), (5, 3, "v1.36.2"))
 ]
 ADDONS = ("overlay", "node-ports", "ingress", "node-exporter", "metrics-server", "sign-in", "console")
+GATEWAY = InstallPlan.model_validate(PLAN.model_dump() | {"addons": {"gateway": True}})
 
 
 @pytest.mark.parametrize("plan", SHAPES, ids=lambda plan: f"{plan.ingress.kind}-{plan.masters}")
@@ -136,6 +138,30 @@ def test_traefik_speaks_tls_from_1_2_and_is_the_default_ingress() -> None:
     web = files["traefik.yaml"]["entryPoints"]["web"]
     assert web["http"]["redirections"]["entryPoint"]["scheme"] == "https"
     assert found["IngressClass"]["metadata"]["annotations"]["ingressclass.kubernetes.io/is-default-class"] == "true"
+
+
+def test_traefik_serves_the_gateway_api_where_the_plan_has_it() -> None:
+    def providers(plan: InstallPlan) -> dict[str, Any]:
+        [found] = [document for document in parts(plan, "ingress") if document["kind"] == "ConfigMap"]
+        return dict(YAML(typ="safe").load(found["data"]["traefik.yaml"])["providers"])
+
+    assert set(providers(PLAN)) == {"file", "kubernetesIngress"}
+    assert set(providers(GATEWAY)) == {"file", "kubernetesIngress", "kubernetesGateway"}
+
+
+def test_the_gateway_listens_where_traefik_does_and_shows_the_consoles_certificate() -> None:
+    """Traefik gives a listener to the entry point of its port, whatever port of the node leads there."""
+    found = {document["kind"]: document for document in parts(GATEWAY, "gateway")}
+    [listener] = found["Gateway"]["spec"]["listeners"]
+    container = parts(GATEWAY, "ingress")[-1]["spec"]["template"]["spec"]["containers"][0]
+    [https] = [port for port in container["ports"] if port["name"] == "https"]
+    assert (listener["port"], listener["protocol"]) == (https["containerPort"], "HTTPS")
+    assert listener["tls"]["certificateRefs"] == [{"kind": "Secret", "name": SECRET}]
+    assert found["Gateway"]["metadata"]["namespace"] == NAMESPACE
+    assert found["Gateway"]["spec"]["gatewayClassName"] == found["GatewayClass"]["metadata"]["name"]
+    assert found["GatewayClass"]["spec"] == {"controllerName": "traefik.io/gateway-controller"}
+    for kind in ("ClusterRole", "ClusterRoleBinding"):
+        validate(found[kind], "1.36", strict=True)
 
 
 @pytest.mark.parametrize(

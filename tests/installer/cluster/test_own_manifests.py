@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.cluster.own_manifests import CheckManifests, OwnManifests, key_of, read
+from installer.cluster.applied_sums import key_of
+from installer.cluster.own_manifests import CheckManifests, OwnManifests, read
 from installer.common.errors import ExitCode, InstallerError
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan

@@ -56,6 +56,7 @@ ALLOWED: dict[str, list[object]] = {
     "networks.pods": ["10.128.0.0/11"],
     "networks.services": ["10.32.0.0/24"],
     "addons.ingress": [True, False],
+    "addons.gateway": [True, False],
     "addons.metrics_server": [True, False],
     "addons.node_exporter": [True, False],
     "addons.sign_in": [True, False],
@@ -151,6 +152,7 @@ REFUSED: dict[str, list[object]] = {
     "ingress.infra": [0, 81, -1, True, 1.0, "1"],
     "networks.user": ["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0.0/08", 10, None],
     "addons.ingress": [0, "yes", None],
+    "addons.gateway": [0, "yes", None],
     "addons.metrics_server": [0, "yes", None],
     "addons.node_exporter": [0, "yes", None],
     "addons.sign_in": [0, "yes", None],
@@ -350,6 +352,7 @@ CONFLICTS = [
     ({"workers": 0}, "workers", "You need at least one worker"),
     ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "A load balancer replaces infra nodes"),
     ({"addons": {"ingress": False, "sign_in": False}}, "addons.console", "It answers behind the ingress controller"),
+    ({"addons": {"ingress": False, "gateway": True}}, "addons.gateway", "It answers behind the ingress controller"),
     (
         {"dns": {"provider": "rfc2136", "key_name": "k", "key_file": "f"}},
         "dns.server",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from installer.cluster.definitions import ESTABLISHED
 from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
 from installer.platforms.rehearsal.simulator import objects, stages
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.documents import documents
 
-_WITHOUT_NAMESPACE = frozenset(
-    {"Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass", "APIService", "PriorityClass"}
-)
+_WITHOUT_NAMESPACE = frozenset({
+    "Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass", "APIService", "PriorityClass",
+    "CustomResourceDefinition", "GatewayClass", "ClusterIssuer",
+})  # fmt: skip
+_DEFINED = (".gateway.networking.k8s.io", ".cert-manager.io")
+"""Ends of the names of definitions without which a stand-in's API has no such kinds; it takes any other kind."""
 _INFRA = "node-role.kubernetes.io/infra"
 
 Identity = tuple[str, str, str]
@@ -27,6 +31,7 @@ async def apply(command: Command, known: ClusterRecord, name: str) -> None:
     if not manifests:
         raise Exit(2, f"craton-node: no manifests of the addon {name} on stdin")
     found = [_identity(manifest) for manifest in manifests]
+    _refuse_unknown_kinds(known, manifests)
     _refuse_unknown_namespaces(known, found)
     applied = [f"{kind.lower()}/{object_name}" for kind, _, object_name in found]
     await command.stages(f"addon {name}", stages.addon(name, applied))
@@ -50,7 +55,9 @@ async def get(command: Command, known: ClusterRecord, flags: Mapping[str, str]) 
     """`kubectl get -f -`: those of the objects on stdin that the cluster has."""
     if "--ignore-not-found" not in flags or flags.get("--output") != "json":
         raise Exit(1, "error: a stand-in reads manifests with --ignore-not-found and -o json alone")
-    wanted = [_identity(manifest) for manifest in documents(await command.read())]
+    manifests = documents(await command.read())
+    _refuse_unknown_kinds(known, manifests)
+    wanted = [_identity(manifest) for manifest in manifests]
     present = {identity: name for name, addon in known.addons.items() for identity in addon.objects}
     found = [_object(command, known, identity, present[identity]) for identity in wanted if identity in present]
     if len(found) > 1:
@@ -66,7 +73,9 @@ async def delete(command: Command, known: ClusterRecord, flags: Mapping[str, str
         return
     if "--ignore-not-found" not in flags:
         raise Exit(1, "error: a stand-in deletes manifests with --ignore-not-found alone")
-    gone = {_identity(manifest) for manifest in documents(await command.read())}
+    manifests = documents(await command.read())
+    _refuse_unknown_kinds(known, manifests)
+    gone = {_identity(manifest) for manifest in manifests}
     spaces = {name for kind, _, name in gone if kind == "Namespace"}
     for name, addon in list(known.addons.items()):
         addon.objects = [one for one in addon.objects if one not in gone and one[1] not in spaces]
@@ -91,6 +100,31 @@ def _identity(manifest: Mapping[str, Any]) -> Identity:
     kind, metadata = str(manifest["kind"]), manifest["metadata"]
     namespace = "" if kind in _WITHOUT_NAMESPACE else str(metadata.get("namespace", "default"))
     return kind, namespace, str(metadata["name"])
+
+
+def definitions(command: Command, known: ClusterRecord, names: Sequence[str], flags: Mapping[str, str]) -> None:
+    """`kubectl get customresourcedefinitions NAME ...`, in the one form that Craton asks for."""
+    if flags.get("--output") != f"go-template={ESTABLISHED}" or "--ignore-not-found" not in flags:
+        raise Exit(1, "error: a stand-in lists definitions with --ignore-not-found and the template for them alone")
+    for name in sorted(_defined(known) & set(names)):
+        command.say(f"{name} True")
+
+
+def _defined(known: ClusterRecord) -> set[str]:
+    objects = (one for addon in known.addons.values() for one in addon.objects)
+    return {name for kind, _, name in objects if kind == "CustomResourceDefinition"}
+
+
+def _refuse_unknown_kinds(known: ClusterRecord, manifests: Sequence[Mapping[str, Any]]) -> None:
+    """As kubectl does for kinds whose definitions the API doesn't have."""
+    defined = _defined(known)
+    for manifest in manifests:
+        kind, version = str(manifest.get("kind")), str(manifest.get("apiVersion"))
+        group = f".{version.partition('/')[0]}"
+        if group in _DEFINED and not any(name.endswith(group) for name in defined):
+            name = manifest["metadata"]["name"]
+            observed = f'resource mapping not found for name: "{name}" namespace: "" from "STDIN": no matches for kind'
+            raise Exit(1, f'error: {observed} "{kind}" in version "{version}"\nensure CRDs are installed first')
 
 
 def _refuse_unknown_namespaces(known: ClusterRecord, found: list[Identity]) -> None:

@@ -36,8 +36,8 @@ Verb = Callable[[Command, ClusterRecord, str, list[str], Flags], Awaitable[None]
 async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) -> None:
     words, flags = _parsed(arguments)
     match words:
-        case ["get", "node" | "nodes", *names]:
-            _get_nodes(command, known, names, flags)
+        case ["get", "node" | "nodes" | "customresourcedefinitions" as what, *names]:
+            (_get_nodes if what.startswith("node") else addons.definitions)(command, known, names, flags)
         case ["get", "pod" | "pods" | "event" | "events" as what]:
             _get_pods(command, flags) if what.startswith("pod") else _list(command, [])
         case ["apply"] | ["get", "secret" | "secrets", _]:

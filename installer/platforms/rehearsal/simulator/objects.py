@@ -58,7 +58,7 @@ def node_line(record: SiteRecord, name: str, pace: Pace) -> str:
 
 
 def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
-    """The last of an addon's objects, with the state of the pods that it runs."""
+    """The last of an addon's objects, with the state of the pods that it runs, or what its controller says of it."""
     assert record.cluster is not None
     found, where = record.cluster.addons[addon], _nodes_of(record, addon, pace)
     ready = sum(cluster.is_ready(record, name, pace) for name in where)
@@ -71,6 +71,8 @@ def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
         counts = {"replicas": found.replicas, "updatedReplicas": len(where), "readyReplicas": ready}
         result |= {"apiVersion": "apps/v1", "spec": {"replicas": found.replicas}}
         result |= {"status": counts | {"observedGeneration": 1}}
+    elif found.kind == "Gateway" and "ingress" in record.cluster.addons:
+        result |= {"status": {"conditions": [{"type": "Programmed", "status": "True", "reason": "Programmed"}]}}
     return result
 
 

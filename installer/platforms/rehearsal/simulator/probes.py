@@ -132,7 +132,8 @@ def _console(command: Command, body: str) -> Answer:
     ends = datetime.fromtimestamp(time.time() + expiry.YEAR, UTC)
     page = 200 if "console" in known.addons else 404
     issuer = json.dumps({"issuer": f"https://{asked[1]}/dex"}) if "sign-in" in known.addons else "404 page not found"
-    return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}"
+    gateway = "\n#gateway\nTrue Programmed" if "gateway" in known.addons else ""
+    return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}{gateway}"
 
 
 def _exporter(command: Command, _body: str) -> Answer:

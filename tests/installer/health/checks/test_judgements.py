@@ -307,6 +307,23 @@ def test_a_release_out_of_support_is_warned_about(release: str, verdict: Verdict
 
 
 @pytest.mark.parametrize(
+    ("section", "verdict", "words"),
+    [
+        ("\n#gateway\nTrue Programmed", PASS, "ingress, gateway, sign-in, console answer"),
+        ("\n#gateway\nFalse Invalid", FAIL, "the Gateway doesn't work: False Invalid"),
+        ('\n#gateway\nError from server (NotFound): gateways "traefik" not found', FAIL, "not found"),
+        ("", PASS, "ingress, gateway, sign-in, console answer"),  # another master applied it, and asks
+    ],
+)
+def test_the_gateway_is_judged_by_what_traefik_says_of_it(section: str, verdict: Verdict, words: str) -> None:
+    plan = PLAN.model_copy(update={"addons": PLAN.addons.model_copy(update={"gateway": True})})
+    everyone = evidence()
+    everyone[MASTER] = spoiled(everyone[MASTER], "console", answers() + section)
+    found = CHECK["console"].examine(Subject(TOPOLOGY.machine(MASTER), plan, TOPOLOGY, everyone[MASTER], everyone))
+    assert (found.verdict, words in found.seen) == (verdict, True), found
+
+
+@pytest.mark.parametrize(
     ("machine", "days", "verdict", "words"),
     [
         # days left of the API server's, the kubelet's and the authority's certificate
