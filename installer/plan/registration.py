@@ -10,6 +10,7 @@ from installer.plan.change import Judge
 from installer.plan.conflict import ConflictRule
 from installer.plan.guidance import Guidance
 from installer.plan.question import Question
+from installer.plan.suggestions import Depends
 
 if TYPE_CHECKING:
     from installer.plan.fields import Part
@@ -71,3 +72,5 @@ class Registration:
     """Rules between its settings and the rest of the plan."""
     changes: Mapping[str, Judge] = field(default_factory=dict)
     """The risk of changing fields that every plan has, where this platform judges it in its own way."""
+    suggests: Depends = field(default_factory=dict)
+    """Fields for which `installer.platforms.NAME.suggestions` finds answers in an account, in a process of its own."""

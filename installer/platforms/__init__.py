@@ -1,7 +1,8 @@
 """Where machines come from: one package per platform, imported only when a plan names it.
 
 A package NAME has two modules. `platform` offers `open_platform(plan, options)`, and `steps` offers
-`steps(plan, topology)`. `installer.plan.platforms` knows what a plan says about each platform.
+`steps(plan, topology)`. A third, `suggestions`, is needed where the registration names fields that it suggests answers
+for. `installer.plan.platforms` knows what a plan says about each platform.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from installer.plan.model import InstallPlan
+    from installer.plan.question import Answers
+    from installer.plan.suggestions import Suggestions
     from installer.plan.topology import Topology
     from installer.steps.platform import Platform, RunOptions
     from installer.steps.step import Step
@@ -51,4 +54,13 @@ def platform_steps(plan: InstallPlan, topology: Topology) -> Iterable[Step]:
     The last step of each machine in the phase `machines` has the id `machines/create/<machine>`.
     """
     found: Iterable[Step] = import_module(f"{__name__}.{plan.platform}.steps").steps(plan, topology)
+    return found
+
+
+def suggestions(platform: str, field: str, answers: Answers) -> Suggestions:
+    """What the account that `answers` name has for the question about `field`. Raises InstallerError. Blocks.
+
+    Imports the cloud's libraries: for a process that draws no screen.
+    """
+    found: Suggestions = import_module(f"{__name__}.{platform}.suggestions").suggest(field, answers)
     return found

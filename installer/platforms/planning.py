@@ -21,3 +21,9 @@ def estimate(plan: InstallPlan) -> Estimate | None:
         return None
     found: Estimate | None = import_module(name).estimate(plan)
     return found
+
+
+def account_estimate(plan: InstallPlan) -> Estimate:
+    """What the plan's machines cost, by the price list of the account that it names. Blocks. Raises InstallerError."""
+    found: Estimate = import_module(f"installer.platforms.{plan.platform}.prices").of_plan(plan)
+    return found

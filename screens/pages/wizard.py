@@ -16,11 +16,14 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Static
 
 from installer.cluster import administrator
 from installer.common.errors import ExitCode
 from installer.common.text import tilde
+from installer.operations.account import AccountSuggestions
 from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import Trials
 from installer.plan import planfile
@@ -34,6 +37,7 @@ from screens.dialogs.files import FileDialog
 from screens.dialogs.preview import PreviewDialog
 from screens.dialogs.save import SaveDialog
 from screens.models.subject import Subject
+from screens.models.suggestions import PageSuggestions
 from screens.models.wizard import REVIEW, WizardState
 from screens.pages.base import CratonScreen
 from screens.place import Place
@@ -49,12 +53,18 @@ WIDE = 120
 QUIET, ROUNDS = 3, 200
 """How often in a row no message may be under way before typing counts as done, and how often to look at most."""
 
+TYPING = 0.4
+"""Seconds without another key after which the account is asked about a new answer."""
+
 _OPTIONAL = "The defaults suit most clusters: ctrl+r goes to the review."
 _REPLACED = "One answer is invalid, so the diagram shows its default."
 
 
 class WizardScreen(CratonScreen[None]):
     """Asks what a plan needs. `answers` are by plan field; `output` is the file that the plan goes to."""
+
+    class SuggestionsCame(Message):
+        """The account has answered."""
 
     HELP = "Enter takes the answer and goes on. Nothing is installed here: the wizard ends with a plan to review."
     # The diagram needs 50 columns, and a question 60 next to the trail; where there are fewer, the title has the page.
@@ -110,6 +120,9 @@ class WizardScreen(CratonScreen[None]):
         self._told = False
         self._tester = connection_tests.ConnectionTester()
         self._trials = Trials(self._tester)
+        self._suggestions = PageSuggestions(AccountSuggestions(self._suggestions_came))
+        self._quiet: Timer | None = None
+        """Runs out when nobody has typed for a moment."""
 
     @classmethod
     def editing(cls, plan: InstallPlan, path: Path | None) -> WizardScreen:
@@ -162,6 +175,7 @@ class WizardScreen(CratonScreen[None]):
 
     def on_unmount(self) -> None:
         self._trials.close()
+        self._suggestions.close()
         # Closing a jump host's connection may take a while, and nobody waits for it.
         Thread(target=self._tester.close, daemon=True).start()
 
@@ -206,6 +220,7 @@ class WizardScreen(CratonScreen[None]):
             self.set_class(any(field.editor for field in self._fields), "-machines")
             self.set_class(PAGES[page].optional, "-optional")
         self._focus(0)
+        self._look_up(again=True)
 
     @property
     def _known(self) -> dict[str, Any]:
@@ -257,6 +272,9 @@ class WizardScreen(CratonScreen[None]):
     def on_question_field_answered(self, event: QuestionField.Answered) -> None:
         self._state.answers[event.field] = event.value
         self._judge()
+        if self._quiet:
+            self._quiet.stop()
+        self._quiet = self.set_timer(TYPING, self._look_up)
         for field in self.query(QuestionField):
             if field.has_class("-current"):
                 self._explain(field)
@@ -268,6 +286,7 @@ class WizardScreen(CratonScreen[None]):
             if current:
                 self._explain(field)
                 self.call_after_refresh(field.scroll_visible, animate=False)
+        self._show_suggestions()
         self.refresh_bindings()
 
     def _explain(self, field: QuestionField) -> None:
@@ -293,6 +312,32 @@ class WizardScreen(CratonScreen[None]):
         """Open a question's page with the focus on it."""
         await self._turn_to(page)
         self._focus(next((number for number, field in enumerate(self._fields) if field.question is question), 0))
+
+    # What the account suggests
+
+    def _look_up(self, *, again: bool = False) -> None:
+        """Have the account asked what it has for the open page, and for what the next one begins with."""
+        pages = self._state.pages
+        near = pages[pages.index(self._state.page) :][:2]
+        questions = [question for page in near for question in PAGES[page].questions]
+        self._suggestions.want(questions, self._state.full, self._state.problems, again=again)
+        self._show_suggestions()
+
+    def _suggestions_came(self) -> None:
+        """Called on another thread."""
+        self.post_message(self.SuggestionsCame())
+
+    def on_wizard_screen_suggestions_came(self) -> None:
+        self._show_suggestions()
+
+    def _show_suggestions(self) -> None:
+        """Below the question that has the focus, and below no other."""
+        full = self._state.full
+        for field in self.query(QuestionField):
+            current = field.has_class("-current")
+            field.show_suggestions(self._suggestions.of(field.question, full) if current else None)
+            if current:  # what is shown below it makes it taller
+                self.call_after_refresh(field.scroll_visible, animate=False)
 
     # Keys
 

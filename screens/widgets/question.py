@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -16,9 +17,11 @@ from installer.common.text import tilde
 from installer.operations.login.connection_tests import Trials
 from installer.plan.question import Answers, Kind, Question
 from installer.plan.questions import guide, reading
+from installer.plan.suggestions import Suggestions
 from screens import theme
 from screens.widgets.choices import Answer, Choices
 from screens.widgets.inventory import InventoryEditor
+from screens.widgets.suggested import Suggested
 
 
 class _Line(Input):
@@ -48,6 +51,11 @@ class QuestionField(Vertical):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "suggest(-1)", "Previous suggestion", show=False),
+        Binding("down", "suggest(1)", "Next suggestion", show=False),
+    ]
+
     class Answered(Message):
         """The user gave another answer."""
 
@@ -62,6 +70,7 @@ class QuestionField(Vertical):
         self._control = _control(question, answers, trials, typed)
         self._said = self._control.value if isinstance(self._control, Input) else ""
         self._problem = Static(classes="problem")
+        self._suggested = Suggested() if isinstance(self._control, Input) else None
         self.set_class(self.editor is not None, "-tall")
         self.help_text = help_of(question, answers)
 
@@ -69,6 +78,8 @@ class QuestionField(Vertical):
         yield Static(Content(self.question.prompt), classes="prompt")
         yield self._control
         yield self._problem
+        if self._suggested:
+            yield self._suggested
 
     @property
     def control(self) -> Widget:
@@ -95,6 +106,22 @@ class QuestionField(Vertical):
             self._control.value = tilde(path)
             self._control.cursor_position = len(self._control.value)
 
+    def show_suggestions(self, known: Suggestions | None) -> None:
+        """Show what an account has for the answer; nothing for None, nor where there is something to choose from."""
+        if self._suggested and isinstance(self._control, Input):
+            self._suggested.show(known, self._control.value)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._suggested is not None and bool(self._suggested.fitting) if action == "suggest" else True
+
+    def action_suggest(self, lines: int) -> None:
+        """Answer with the next suggestion, as a person would type it."""
+        text = self._suggested.move(lines) if self._suggested else None
+        if text is not None and isinstance(self._control, Input):
+            self._said = self._control.value = text
+            self._control.cursor_position = len(text)
+            self.post_message(self.Answered(self.question.field, reading.parse(self.question, text)))
+
     def show_problem(self, problem: str) -> None:
         """Say what is wrong with the answer; nothing for an empty text."""
         self.set_class(bool(problem), "-wrong")
@@ -107,6 +134,8 @@ class QuestionField(Vertical):
         event.stop()
         if event.value != self._said:  # an input also tells of the default that it starts with
             self._said = event.value
+            if self._suggested:
+                self._suggested.type(event.value)
             self.post_message(self.Answered(self.question.field, reading.parse(self.question, event.value)))
 
     def on_inventory_editor_changed(self, event: InventoryEditor.Changed) -> None:

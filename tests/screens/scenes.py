@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from installer.common.paths import ClusterDirectory
 from installer.engine import process
-from installer.operations import clusters, lookup, runs
+from installer.operations import account, clusters, lookup, runs
 from installer.operations.login import connection_tests
 from installer.plan.model import InstallPlan
 from installer.plan.questions import reading
@@ -28,6 +28,7 @@ from screens.pages.progress import ProgressScreen
 from screens.pages.review import ReviewScreen
 from screens.pages.run import RunScreen
 from screens.pages.wizard import WizardScreen
+from tests.doubles.account_process import FakeAccount, suggestion
 from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.screens.stand_ins import summary, visible
 from tests.screens.watching import until
@@ -174,6 +175,19 @@ def _reached(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(connection_tests, "ConnectionTester", lambda: FakeConnectionTester(ends))
 
 
+def _account(patch: pytest.MonkeyPatch, world: World) -> None:
+    sizes = (
+        ("m7g.large", "2 vCPU · 8 GiB · ARM · 0.0979 USD an hour"),
+        ("m7i.large", "2 vCPU · 8 GiB · x86 · 0.1208 USD an hour"),
+        ("t3.large", "2 vCPU · 8 GiB · x86 · 0.0960 USD an hour"),
+        ("r7g.large", "2 vCPU · 16 GiB · ARM · 0.1293 USD an hour"),
+        ("m7i.xlarge", "4 vCPU · 16 GiB · x86 · 0.2415 USD an hour · not in eu-central-1c"),
+    )
+    source = "312 machine types of eu-central-1; prices from AWS's price list, Linux on demand"
+    offered = {"found": [suggestion(*one) for one in sizes], "source": source}
+    patch.setattr(account, "AccountProcess", lambda: FakeAccount({"aws.master_type": offered}))
+
+
 def _machines(*keys: str, then: tuple[str, ...] = (), text: str = MACHINES, **more: Any) -> Scene:
     """The page of machines, with this list on it."""
     listed = reading.parse(question_of("machines.inventory"), text)
@@ -193,6 +207,16 @@ WIZARD = {
     "wizard-dns": _page(6, "What DNS domain"),
     "wizard-access": _page(7, "Which account"),
     "wizard-networks": _page(8, "Which network", "The private network that the machines"),
+    "wizard-cloud": Scene(
+        "empty",
+        _wizard(name="demo", platform="aws"),
+        ("What is the cluster's name?",),
+        ("enter", "enter", "enter"),
+        ("312 machine types",),
+        ("screen.page(2)",),
+        looks=EVERY_LOOK,
+        prepare=_account,
+    ),
     "wizard-machines": _machines(then=("1 under way",), looks=EVERY_LOOK),
     "wizard-machines-table": _machines("tab", "down", "down", then=("authorized_keys",), looks=EVERY_LOOK),
     "wizard-machines-none": _machines(then=("Which machines should", "admin@host:2222"), text=""),

@@ -49,10 +49,10 @@ class Account:
             raise self._broken(action, error) from None
         return answer
 
-    def pages(self, service: str, operation: str, result: str, **given: Any) -> Iterator[dict[str, Any]]:
+    def pages(self, service: str, operation: str, result: str, **given: Any) -> Iterator[Any]:
         """All items of `result`, a request for each page."""
         token_name, next_name = ("NextToken", "NextToken")
-        if service == "elbv2":
+        if service in ("elbv2", "kms", "route53"):
             token_name, next_name = ("Marker", "NextMarker")
         elif service == "iam":
             token_name, next_name = ("Marker", "Marker")
@@ -130,12 +130,6 @@ class Account:
         if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
             return no_answer(action, f"no answer: {words}")
         return refusal(action, type(error).__name__, words, region=self.region, profile=self.profile)
-
-
-def _sign_in_errors() -> tuple[type[Exception], ...]:
-    from botocore import exceptions
-
-    return exceptions.TokenRetrievalError, exceptions.SSOError, exceptions.CredentialRetrievalError
 
 
 def action_of(service: str, operation: str) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 LOOK = (
     "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstances",
     "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways",
-    "ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
-    "ec2:DescribeVolumes", "ec2:DescribeVpcs", "ec2:GetConsoleOutput",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeRegions", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets", "ec2:DescribeVolumes", "ec2:DescribeVpcs", "ec2:GetConsoleOutput",
     "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers",
     "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:DescribeTargetHealth", "pricing:GetProducts", "route53:GetChange", "route53:GetHostedZone",
-    "route53:ListHostedZonesByName", "route53:ListResourceRecordSets", "servicequotas:GetServiceQuota",
-    "servicequotas:ListServiceQuotas", "sts:GetCallerIdentity",
+    "elasticloadbalancing:DescribeTargetHealth", "kms:ListAliases", "pricing:GetProducts", "route53:GetChange",
+    "route53:GetHostedZone", "route53:ListHostedZones", "route53:ListHostedZonesByName",
+    "route53:ListResourceRecordSets", "servicequotas:GetServiceQuota", "servicequotas:ListServiceQuotas",
+    "sts:GetCallerIdentity",
 )  # fmt: skip
 """What changes nothing."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -36,19 +36,43 @@ def estimate(plan: InstallPlan, account: Account) -> Estimate:
     return Estimate(hourly=machines + disks / _HOURS, monthly=machines * _HOURS + disks)
 
 
-def _price(account: Account, unit: str, wanted: dict[str, str]) -> float:
+def machines(account: Account) -> dict[str, float]:
+    """US dollars for an hour of each instance type in the region. Raises InstallerError if the list can't be read."""
+    listed = account.pages("pricing", "get_products", "PriceList", ServiceCode="AmazonEC2", MaxResults=100,
+                           Filters=_filters(account, _MACHINE))  # fmt: skip
+    found: dict[str, float] = {}
+    for product in listed:
+        if (name := _type_of(product)) and (price := min(_usable(prices(product, "Hrs")), default=0.0)):
+            found[name] = min(price, found.get(name, price))
+    return found
+
+
+def _type_of(product: str) -> str:
+    """The instance type of a product; empty for one that isn't as AWS describes it."""
+    try:
+        return str(json_reader.parse(product)["product"]["attributes"]["instanceType"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _price(account: Account, unit: str, wanted: Mapping[str, str]) -> float:
     """US dollars for a `unit` of what has all these attributes in the account's region."""
-    chosen = [
-        {"Type": "TERM_MATCH", "Field": field, "Value": value}
-        for field, value in ({"regionCode": account.region} | wanted).items()
-    ]
-    answer = account.ask("pricing", "get_products", ServiceCode="AmazonEC2", Filters=chosen)
-    listed = (price for product in answer.get("PriceList", ()) for price in prices(product, unit))
-    found = sorted(price for price in listed if isfinite(price) and price > 0)  # 0 is that of a reserved one
+    answer = account.ask("pricing", "get_products", ServiceCode="AmazonEC2", Filters=_filters(account, wanted))
+    found = sorted(price for product in answer.get("PriceList", ()) for price in _usable(prices(product, unit)))
     if not found:
         what = wanted.get("instanceType") or f"{wanted['volumeApiName']} disks"
         raise InstallerError("look up prices", f"AWS's price list has no price of {what} in {account.region}")
     return found[0]
+
+
+def _filters(account: Account, wanted: Mapping[str, str]) -> list[dict[str, str]]:
+    fields = {"regionCode": account.region, **wanted}
+    return [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in fields.items()]
+
+
+def _usable(found: Iterable[float]) -> Iterator[float]:
+    """Without those of 0: they are of reserved machines."""
+    return (price for price in found if isfinite(price) and price > 0)
 
 
 def prices(product: str, unit: str) -> Iterator[float]:
@@ -59,3 +83,13 @@ def prices(product: str, unit: str) -> Iterator[float]:
         yield from (float(one["pricePerUnit"]["USD"]) for one in dimensions if one["unit"] == unit)
     except (KeyError, TypeError, AttributeError, ValueError):
         return
+
+
+def of_plan(plan: InstallPlan) -> Estimate:
+    """As `estimate`, with the plan's own credentials."""
+    aws = plan.settings_of(Aws)
+    account = Account(aws.region, aws.profile)
+    try:
+        return estimate(plan, account)
+    finally:
+        account.close()

@@ -12,6 +12,7 @@ import botocore.session
 from moto import backends
 from moto.core.utils import method_names_from_class
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeBackend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -19,6 +20,9 @@ from tests.doubles.aws.account import Account
 from tests.doubles.aws.gate import Gate
 from tests.doubles.aws.remains import renew
 from tests.doubles.cloud.addresses import Addresses
+
+FAMILIES = ("t2", "t3", "t4g", "m5", "m7i", "m7g", "c7g", "g5")
+"""Of the instance types that AWS has: listing all 1,100 takes moto six seconds."""
 
 
 class _Handler(MotoRequestHandler):
@@ -47,14 +51,17 @@ def served() -> Iterator[tuple[Account, str]]:
     gate = Gate(account, DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=_Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    types = [one for one in InstanceTypeBackend.instance_types if one["InstanceType"].partition(".")[0] in FAMILIES]
     with (
         Addresses() as addresses,
+        patch.object(InstanceTypeBackend, "instance_types", types),
+        patch.dict(INSTANCE_TYPES, {one["InstanceType"]: one for one in types}, clear=True),
         patch.object(elastic_network_interfaces, "random_public_ip", addresses.next),
         patch.object(elastic_ip_addresses, "random_ip", addresses.next),
         # What never changes, and moto and boto3 find out again for each request and each session.
         patch.object(backends, "list_of_moto_modules", lambda: modules),
         patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
-        patch.object(botocore.session, "create_loader", lambda _search_path: loader),
+        patch.object(botocore.session, "create_loader", lambda _search_path=None: loader),
     ):
         thread.start()
         try:

@@ -47,6 +47,8 @@ def _route53(answers: Answers) -> bool:
     return str(answers.get("aws.dns", "route53")) == "route53"
 
 
+_IN_REGION = ("aws.profile", "aws.region")
+
 _machine_type = machine_type("aws", "Which instance type should the {}s have?")
 
 REGISTRATION = Registration(
@@ -181,4 +183,16 @@ REGISTRATION = Registration(
         ),
     },
     conflicts=CONFLICTS,
+    suggests={
+        "aws.profile": ("aws.profile",),
+        "aws.region": ("aws.profile",),
+        "aws.zones": _IN_REGION,
+        **dict.fromkeys(("aws.master_type", "aws.infra_type", "aws.worker_type"), (*_IN_REGION, "aws.zones")),
+        "aws.kms_key": _IN_REGION,
+        "aws.vpc": _IN_REGION,
+        "aws.subnets": (*_IN_REGION, "aws.zones", "aws.vpc"),
+        "aws.hosted_zone": ("aws.profile", "subdomain"),
+        "subdomain": ("aws.profile",),
+        "networks.user": (),
+    },
 )
