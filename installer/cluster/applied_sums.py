@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 
-from installer.cluster import masters, objects
+from installer.cluster import cluster_secrets, masters
 from installer.steps.step import Context
 
 _SPACE, _SUM = "craton-manifests", "sum"
@@ -19,13 +19,7 @@ def key_of(place: str) -> str:
 
 def read(ctx: Context, place: str) -> str:
     """The sum of what was applied from `place`; empty if nothing was."""
-    name = f"own-{key_of(place)}"
-    output = masters.kubectl(ctx, "get", "secret", name, "-n", _SPACE, "--ignore-not-found", "-o", "json")
-    data = (objects.read(output) or {}).get("data") or {}
-    try:
-        return base64.b64decode(str(data.get(_SUM, ""))).decode("ascii")
-    except ValueError:
-        return ""
+    return cluster_secrets.read(ctx, _SPACE, f"own-{key_of(place)}").get(_SUM, "")
 
 
 def record(ctx: Context, place: str, sum: str) -> None:

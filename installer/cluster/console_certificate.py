@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from installer.cluster import masters, objects
+from installer.cluster import cluster_secrets, masters
 from installer.cluster.tls import authority
 from installer.cluster.tls.given import Pair
 from installer.common.paths import ClusterDirectory
@@ -43,7 +43,7 @@ class ConsoleCertificate(Permanent):
     """What has no more than this left is signed again."""
 
     def observe(self, ctx: Context) -> Observation:
-        shown = self._shown(ctx)
+        shown = shown_certificates(ctx)
         if not shown:
             return Observation(False, f"there is no certificate for {self.plan.console_host}")
         if self.plan.certificate.source == "files":
@@ -66,20 +66,20 @@ class ConsoleCertificate(Permanent):
         masters.kubectl(ctx, "apply", *_APPLY, stdin=json.dumps(_secret(pair)))
         ctx.log(f"certificate of {self.plan.console_host}, until {pair.first.not_valid_after_utc:%Y-%m-%d}")
 
-    def _shown(self, ctx: Context) -> tuple[x509.Certificate, ...]:
-        """The chain in the cluster; empty if there is none, or nothing that can be read."""
-        from cryptography import x509
-
-        output = masters.kubectl(ctx, "get", "secret", SECRET, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
-        data = (objects.read(output) or {}).get("data") or {}
-        try:
-            return tuple(x509.load_pem_x509_certificates(base64.b64decode(str(data.get("tls.crt", "")))))
-        except ValueError:
-            return ()
-
 
 # A field manager of its own: the ingress' manifests own the namespace's labels, and one that applies none removes them.
 _APPLY = ("--server-side", "--force-conflicts", "--field-manager", "craton-certificate", "--filename", "-")
+
+
+def shown_certificates(ctx: Context) -> tuple[x509.Certificate, ...]:
+    """The chain in the cluster, which the ingress shows; empty if there is none, or nothing that can be read."""
+    from cryptography import x509
+
+    text = cluster_secrets.read(ctx, NAMESPACE, SECRET).get("tls.crt", "")
+    try:
+        return tuple(x509.load_pem_x509_certificates(text.encode()))
+    except ValueError:
+        return ()
 
 
 def issuer_certificate(plan: InstallPlan, directory: ClusterDirectory) -> str:

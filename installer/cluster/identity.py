@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from installer.plan.model import InstallPlan
+from installer.plan.oidc_names import PREFIX, PROBE_EMAIL
 
 KUBECTL_CLIENT, CONSOLE_CLIENT = "craton", "craton-console"
 """Ids of Dex's clients: `craton login` on people's computers, which can keep no secret, and the console."""
 CONSOLE_SECRET = "console"
 """Name of the Secret with which the console shows Dex that it is the console."""
-PREFIX = "oidc:"
-"""What users and groups of tokens begin with in the API."""
 
 
 def authenticator(plan: InstallPlan, certificate: str) -> dict[str, object]:
@@ -43,9 +42,20 @@ def subjects(groups: Sequence[str]) -> list[dict[str, str]]:
     return [{"apiGroup": _API, "kind": "Group", "name": f"{PREFIX}{group}"} for group in groups]
 
 
-def dex_configuration(plan: InstallPlan, hash: str, secret: str, connectors: Sequence[Mapping[str, Any]] = ()) -> str:
-    """Dex's configuration, as JSON, which is YAML. Secret."""
-    user = {"email": plan.administrator, "hash": hash, "username": "admin", "userID": "craton-administrator"}
+def dex_configuration(
+    plan: InstallPlan,
+    users: Sequence[tuple[str, str]],
+    secret: str,
+    connectors: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Dex's configuration, as JSON, which is YAML; `users` are the addresses and bcrypt hashes of who signs in with a
+    password, the administrator's first. Secret."""
+    names = {PROBE_EMAIL: ("probe", "craton-probe")}
+    passwords = [
+        {"email": email, "hash": hash, "username": name, "userID": id}
+        for email, hash in users
+        for name, id in [names.get(email, ("admin", "craton-administrator"))]
+    ]
     kubectl = {"id": KUBECTL_CLIENT, "name": "kubectl", "public": True, "redirectURIs": []}
     console = {"id": CONSOLE_CLIENT, "name": "Console", "secret": secret}
     console |= {"redirectURIs": [f"https://{plan.console_host}/oidc-callback"]}  # type: ignore[dict-item]
@@ -57,7 +67,7 @@ def dex_configuration(plan: InstallPlan, hash: str, secret: str, connectors: Seq
         "oauth2": {"skipApprovalScreen": True},
         "expiry": {"idTokens": "1h", "refreshTokens": {"absoluteLifetime": "720h", "validIfNotUsedFor": "168h"}},
         "enablePasswordDB": True,
-        "staticPasswords": [user],
+        "staticPasswords": passwords,
         "staticClients": [kubectl, console],
         **more,
     }, indent=1)  # fmt: skip

@@ -8,9 +8,8 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from installer.cluster import administrator, kubeadm, masters, objects
+from installer.cluster import administrator, cluster_secrets, kubeadm, masters, probe_account
 from installer.cluster.connectors import configurations
 from installer.cluster.console_certificate import issuer_certificate
 from installer.cluster.identity import CONSOLE_SECRET, authenticator, dex_configuration
@@ -18,10 +17,12 @@ from installer.common import json_reader
 from installer.common.paths import ClusterDirectory
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
+from installer.plan.oidc_names import PROBE_EMAIL
 from installer.steps.step import Context, Observation, Permanent
 
 _DEX = ("craton-sign-in", "dex")
 _CONSOLE = ("craton-console", CONSOLE_SECRET)
+_PROBE = ("craton-sign-in", "probe")
 _APPLY = ("--server-side", "--force-conflicts", "--field-manager", "craton-sign-in", "--filename", "-")
 
 
@@ -30,18 +31,19 @@ class SignInSecrets(Permanent):
     """Dex has the administrator's password (its bcrypt hash) and the console's secret, which the console has, too.
 
     The console's secret is made once and stays; the password is that of `craton password`, or one made at random.
+    So does the account with which `craton check` tries a sign-in, whose password no computer but the cluster has.
     """
 
     plan: InstallPlan
 
     def observe(self, ctx: Context) -> Observation:
-        found = {place: _read(ctx, *place) for place in (_DEX, _CONSOLE)}
+        found = {place: cluster_secrets.read(ctx, *place) for place in (_DEX, _CONSOLE, _PROBE)}
         wanted = self._wanted(ctx, found, make=False)
         lacking = [f"{name} in {space}" for (space, name), data in wanted.items() if found[space, name] != data]
         return Observation(not lacking, f"not as planned: {', '.join(lacking)}" if lacking else "as planned")
 
     def apply(self, ctx: Context) -> None:
-        found = {place: _read(ctx, *place) for place in (_DEX, _CONSOLE)}
+        found = {place: cluster_secrets.read(ctx, *place) for place in (_DEX, _CONSOLE, _PROBE)}
         wanted = self._wanted(ctx, found, make=True)
         masters.kubectl(ctx, "apply", *_APPLY, stdin=json.dumps(_list(wanted)))
         for (space, _), app in ((_DEX, "dex"), (_CONSOLE, "headlamp")):
@@ -52,7 +54,7 @@ class SignInSecrets(Permanent):
     def _wanted(
         self, ctx: Context, found: Mapping[tuple[str, str], Mapping[str, str]], *, make: bool
     ) -> dict[tuple[str, str], dict[str, str]]:
-        """What both Secrets should hold. Secret."""
+        """What the Secrets should hold. Secret."""
         known = found[_CONSOLE].get("secret", "")
         secret = known or (secrets.token_urlsafe(32) if make else "")
         hash = administrator.password_hash(ctx.world.directory, _hash_in(found[_DEX]), make=make)
@@ -60,7 +62,10 @@ class SignInSecrets(Permanent):
         console = {"secret": secret}
         if certificate := issuer_certificate(self.plan, ctx.world.directory):
             console["ca.crt"] = certificate
-        return {_DEX: {"config.yaml": dex_configuration(self.plan, hash, secret, connectors)}, _CONSOLE: console}
+        probe = probe_account.kept(found[_PROBE]) or (probe_account.make() if make else {})
+        users = [(self.plan.administrator, hash), *([(PROBE_EMAIL, probe["hash"])] if probe else [])]
+        dex = {"config.yaml": dex_configuration(self.plan, users, secret, connectors)}
+        return {_DEX: dex, _CONSOLE: console, _PROBE: probe or {"password": "", "hash": ""}}
 
 
 @dataclass(frozen=True)
@@ -112,16 +117,6 @@ def _hash_in(dex: Mapping[str, str]) -> str:
         return str(json_reader.parse(dex.get("config.yaml", ""))["staticPasswords"][0]["hash"])
     except (ValueError, KeyError, IndexError, TypeError):
         return ""
-
-
-def _read(ctx: Context, space: str, name: str) -> dict[str, str]:
-    """What a Secret holds; nothing if there is none, or what cannot be read."""
-    output = masters.kubectl(ctx, "get", "secret", name, "-n", space, "--ignore-not-found", "-o", "json")
-    data: Mapping[str, Any] = (objects.read(output) or {}).get("data") or {}
-    try:
-        return {key: base64.b64decode(str(value)).decode() for key, value in data.items()}
-    except ValueError:
-        return {}
 
 
 def _list(wanted: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, object]:

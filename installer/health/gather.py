@@ -40,8 +40,8 @@ Exit status 127 says that there is no such command. What each prints on a health
     requests      `system:node:NAME` per kubelet whose request for a certificate waits                 masters
     expiry        after each line `#certificate PATH` its certificate (PEM, or a line `base64 ...`)
     console       `expires Nov 29 06:35:00 2027 GMT` (where curl says it), `status 200`, `#sign-in`,       masters
-                  and Dex's description of itself (JSON); `#gateway` and `True Programmed` where Craton applied
-                  a Gateway
+                  and Dex's description of itself (JSON); `#signed-in` and `oidc:craton-probe@craton.invalid`
+                  where the cluster has that account; `#gateway` and `True Programmed` where Craton applied one
     exporter      the first of the node exporter's metrics, such as `node_arp_entries{device="cni0"} 4`
     apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters
     etcd-health   {"health":"true","reason":""}                                                        masters

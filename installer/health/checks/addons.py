@@ -14,17 +14,18 @@ from installer.health.check import LATER, Check, Judgement, Subject, Verdict
 from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
 from installer.health.parsing import brief, document, pairs
 from installer.health.probing import asset
+from installer.plan.oidc_names import PREFIX, PROBE_EMAIL
 from installer.plan.rules import Level, Role
 from installer.plan.topology import Machine, Topology
 from installer.steps.evidence import Probe, Unreadable
 
 PLACE = 4
-_SIGN_IN, _GATEWAY = "\n#sign-in\n", "\n#gateway\n"
 
 
-def _ask_console(_machine: Machine, topology: Topology) -> str:
+def _ask_console(machine: Machine, topology: Topology) -> str:
     host = next((record.name for record in topology.records if record.rule == "D2"), "")
-    return f"host={shlex.quote(host)}\n" + asset("console.sh")
+    settings = {"host": host, "server": f"https://{machine.located}:6443"}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()) + asset("console.sh")
 
 
 def _ask_exporter(machine: Machine, _topology: Topology) -> str:
@@ -32,26 +33,25 @@ def _ask_exporter(machine: Machine, _topology: Topology) -> str:
     return f"curl -sS --noproxy '*' --max-time 8 {url} 2>&1 | grep -m 1 -e '^node_' -e '^curl:'"
 
 
-CONSOLE = Probe("console", _ask_console, (Role.MASTER,), seconds=30)
+CONSOLE = Probe("console", _ask_console, (Role.MASTER,), seconds=60)
 EXPORTER = Probe("exporter", _ask_exporter)
 
 
 def _console(subject: Subject) -> Judgement:
-    """As the API server sees it: its certificate, the issuer of the tokens, and the page."""
+    """As the API server sees it: its certificate, the issuer of the tokens, the page, and a sign-in."""
     plan = subject.plan
     if not plan.addons.ingress:
         return Verdict.NOT_APPLICABLE, "the plan leaves the ingress out", ""
     if CONSOLE.id not in subject.evidence.probes:
         return Verdict.NOT_APPLICABLE, LATER, ""
-    answer, found, discovery = f"\n{subject.evidence.output(CONSOLE.id)}\n".partition(_SIGN_IN)
-    if not found:
+    answer, sections = _sections(subject.evidence.output(CONSOLE.id))
+    if "sign-in" not in sections:
         raise Unreadable(f"no answer about {plan.console_host}: {brief(answer)}")
-    discovery, _, gateway = discovery.partition(_GATEWAY)
     remedy = "kubectl get pods -A -l 'app in (traefik, dex, headlamp)' says what runs"
     status = pairs(answer, " ").get("status", "")
     if status in ("", "000"):
         return Verdict.FAIL, f"https://{plan.console_host} does not answer: {brief(_curl(answer))}", remedy
-    wrong = _issuer_trouble(discovery, plan.issuer) if plan.addons.sign_in else ""
+    wrong = _issuer_trouble(sections["sign-in"], plan.issuer) if plan.addons.sign_in else ""
     if wrong and plan.addons.console and status == "404":  # an older Craton made the cluster, which works without
         brings = f"craton resume {plan.name} installs them, unless it has done so; then {remedy}"
         return Verdict.WARN, f"https://{plan.console_host} has neither sign-in nor console", brings
@@ -59,10 +59,24 @@ def _console(subject: Subject) -> Judgement:
         return Verdict.FAIL, wrong, remedy
     if plan.addons.console and status != "200":
         return Verdict.FAIL, f"the console's page answers with status {brief(status)}, not 200", remedy
-    if plan.addons.gateway and gateway and not gateway.startswith("True"):
+    if plan.addons.sign_in and (who := sections.get("signed-in", _PROBE)) != _PROBE:
+        why = "kubectl -n craton-sign-in logs -l app=dex says what Dex saw"
+        return Verdict.FAIL, f"nobody can sign in: {brief(who)}", why
+    gateway = sections.get("gateway", "True")
+    if plan.addons.gateway and not gateway.startswith("True"):
         why = "kubectl -n craton-ingress describe gateway traefik says why"
         return Verdict.FAIL, f"the Gateway doesn't work: {brief(gateway)}", why
-    return _certificate(subject, pairs(answer, " ").get("expires", ""))
+    return _certificate(subject, pairs(answer, " ").get("expires", ""), "signed-in" in sections)
+
+
+_PROBE = f"{PREFIX}{PROBE_EMAIL}"
+"""As whom the probe signs in; an older Craton made the cluster where there is no such account, and nobody tries."""
+
+
+def _sections(output: str) -> tuple[str, dict[str, str]]:
+    """What is before the first line `#NAME`, and what is after each of them."""
+    first, *rest = re.split(r"^#([a-z-]+)$", output, flags=re.MULTILINE)
+    return first, {name: text.strip() for name, text in zip(rest[::2], rest[1::2], strict=True)}
 
 
 def _curl(answer: str) -> str:
@@ -78,9 +92,10 @@ def _issuer_trouble(discovery: str, issuer: str) -> str:
     return "" if told == issuer else f"Dex calls itself {brief(str(told))}, and the API servers believe {issuer} alone"
 
 
-def _certificate(subject: Subject, expires: str) -> Judgement:
+def _certificate(subject: Subject, expires: str, signed_in: bool) -> Judgement:
     what = [name for name in ("ingress", "gateway", "sign_in", "console") if getattr(subject.plan.addons, name)]
     seen = f"{', '.join(name.replace('_', '-') for name in what)} answer{'s' if len(what) == 1 else ''}"
+    seen += "; a probe signed in" if signed_in else ""
     ends = ends_at(expires)
     if ends is None:  # curl says it where it was built with OpenSSL
         return Verdict.PASS, seen, ""

@@ -12,8 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from installer.artifacts import kubeadm_images, published
-from installer.cluster import admin_access, administrator, applied_sums, connectors, definitions, own_manifests, sign_in
-from installer.cluster.console_certificate import ConsoleCertificate
+from installer.cluster import (
+    admin_access,
+    administrator,
+    applied_sums,
+    cluster_secrets,
+    connectors,
+    definitions,
+    own_manifests,
+    sign_in,
+)
+from installer.cluster.console_certificate import shown_certificates
 from installer.cluster.dns import zone
 from installer.cluster.masters import STATIC_PODS
 from installer.common.paths import ClusterDirectory
@@ -72,7 +81,10 @@ def in_directory(
 
 
 def _session(directory: ClusterDirectory) -> object:
-    return found.claims if (found := tokens.load(directory)) else None
+    try:
+        return found.claims if (found := tokens.load(directory)) else None
+    finally:
+        tokens.forget(directory)
 
 
 def _first_contact(directory: ClusterDirectory) -> object:
@@ -85,7 +97,7 @@ def _asked(text: str) -> Context:
 
 
 def _password(text: str) -> object:
-    return sign_in._hash_in(sign_in._read(_asked(text), "dex", "dex"))
+    return sign_in._hash_in(cluster_secrets.read(_asked(text), "dex", "dex"))
 
 
 def _surveyed(text: str) -> object:
@@ -131,7 +143,7 @@ PARSERS: tuple[Parser, ...] = (
     of_text("known kinds", lambda text: definitions.unknown(_asked(text), ("a.b", "c.d")), ("a.b True\n",)),
     of_file("published manifests", _published, encoded(_MANIFEST)),
     of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
-    of_text("Secret of a certificate", lambda text: ConsoleCertificate(PLAN)._shown(_asked(text)), (_IN_CLUSTER,)),
+    of_text("Secret of a certificate", lambda text: shown_certificates(_asked(text)), (_IN_CLUSTER,)),
     of_text("images that kubeadm names", lambda text: kubeadm_images._read(text, "v1.99.0"), (_IMAGES,)),
     of_text("survey", _surveyed, ("claim=demo/demo-master-1\n#condition\nmember=demo\nkubelet=ok\n",)),
     of_text("lease in a cloud", leases.read, (_LEASE,)),

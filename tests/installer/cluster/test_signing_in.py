@@ -24,7 +24,7 @@ from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
 FIRST = "demo-master-1"
-DEX, CONSOLE = ("craton-sign-in", "dex"), ("craton-console", "console")
+DEX, CONSOLE, PROBE = ("craton-sign-in", "dex"), ("craton-console", "console"), ("craton-sign-in", "probe")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_password_is_made_at_random_where_nobody_set_one(cluster: FakeCluster,
     assert not administrator.hash_file(directory).exists(), "looking makes nothing"
     step.apply(cluster.context())
     made = administrator.made_file(directory)
-    [user] = dex(cluster)["staticPasswords"]
+    user, _probe = dex(cluster)["staticPasswords"]
     assert user["email"] == "admin@example.test"
     assert bcrypt.checkpw(made.read_text().strip().encode(), user["hash"].encode())
     assert {path.stat().st_mode & 0o777 for path in (made, administrator.hash_file(directory))} == {0o600}
@@ -71,6 +71,23 @@ def test_a_password_that_somebody_sets_replaces_it(cluster: FakeCluster, directo
     assert bcrypt.checkpw(b"correct horse battery", dex(cluster)["staticPasswords"][0]["hash"].encode())
     assert kept(cluster, CONSOLE)["secret"] == secret, "sessions of the console go on"
     assert "master-1 kubectl delete pod --selector app=dex" in "\n".join(cluster.did())
+
+
+def test_the_checks_have_an_account_of_their_own_whose_password_is_nowhere_else(
+    cluster: FakeCluster, directory: ClusterDirectory
+) -> None:
+    SignInSecrets(PLAN).apply(cluster.context())
+    probe = kept(cluster, PROBE)
+    _administrator, account = dex(cluster)["staticPasswords"]
+    assert account["email"] == "craton-probe@craton.invalid"
+    assert bcrypt.checkpw(probe["password"].encode(), account["hash"].encode())
+    assert not [path for path in directory.path.rglob("*") if path.is_file() and probe["password"] in path.read_text()]
+    assert "craton-probe" not in manifests.manifests(PLAN, "sign-in"), "no binding names it"
+    SignInSecrets(PLAN).apply(cluster.context())
+    assert kept(cluster, PROBE) == probe
+    del cluster.secrets[PROBE]
+    seen = SignInSecrets(PLAN).observe(cluster.context()).seen
+    assert seen == "not as planned: dex in craton-sign-in, probe in craton-sign-in"
 
 
 def test_another_computer_keeps_the_password_that_the_cluster_has(
@@ -171,7 +188,7 @@ def test_a_password_chosen_before_the_install_is_the_one_that_the_install_brings
     administrator.choose(PLAN, "correct horse battery")
     assert administrator.hash_file(directory).stat().st_mode & 0o777 == 0o600
     SignInSecrets(PLAN).apply(cluster.context())
-    [user] = dex(cluster)["staticPasswords"]
+    user, _probe = dex(cluster)["staticPasswords"]
     assert bcrypt.checkpw(b"correct horse battery", user["hash"].encode())
     administrator.choose(PLAN, None)
     assert not administrator.hash_file(directory).exists()

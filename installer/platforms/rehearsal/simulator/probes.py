@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from installer.health.catalogue import CHECKS
+from installer.plan.oidc_names import PREFIX, PROBE_EMAIL
 from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry, program
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
@@ -132,8 +133,9 @@ def _console(command: Command, body: str) -> Answer:
     ends = datetime.fromtimestamp(time.time() + expiry.YEAR, UTC)
     page = 200 if "console" in known.addons else 404
     issuer = json.dumps({"issuer": f"https://{asked[1]}/dex"}) if "sign-in" in known.addons else "404 page not found"
-    gateway = "\n#gateway\nTrue Programmed" if "gateway" in known.addons else ""
-    return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}{gateway}"
+    issuer += f"\n#signed-in\n{PREFIX}{PROBE_EMAIL}" if "craton-sign-in/probe" in known.secrets else ""
+    issuer += "\n#gateway\nTrue Programmed" if "gateway" in known.addons else ""
+    return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}"
 
 
 def _exporter(command: Command, _body: str) -> Answer:

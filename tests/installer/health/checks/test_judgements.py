@@ -59,6 +59,7 @@ def answers(expires: str = "Nov 15 06:35:00 2027 GMT", status: str = "200", issu
     return f'{ends}status {status}\n#sign-in\n{{"issuer": "{issuer}"}}'
 
 
+SIGNED_IN = "\n#signed-in\noidc:craton-probe@craton.invalid"
 WORKER_NODE = TOPOLOGY.machine(WORKER)
 MASTER_NODE = TOPOLOGY.machine(MASTER)
 
@@ -81,6 +82,26 @@ TABLE = [
     ("console", MASTER, "console", answers(issuer="https://other/dex"), 0, FAIL, "Dex calls itself https://other/dex"),
     ("console", MASTER, "console", "status 200\n#sign-in\n404 page", 0, FAIL, "nobody can sign in: Dex gave no JSON"),
     ("console", MASTER, "console", "status 404\n#sign-in\n404 page", 0, WARN, "has neither sign-in nor console"),
+    ("console", MASTER, "console", answers() + SIGNED_IN, 0, PASS, "console answer; a probe signed in; certificate"),
+    (
+        "console",
+        MASTER,
+        "console",
+        answers() + "\n#signed-in\nthe form answered 401, and no code came back",
+        0,
+        FAIL,
+        "nobody can sign in: the form answered 401",
+    ),
+    (
+        "console",
+        MASTER,
+        "console",
+        answers() + "\n#signed-in\nthe API server says: Unauthorized",
+        0,
+        FAIL,
+        "Unauthorized",
+    ),
+    ("console", MASTER, "console", answers() + "\n#signed-in\n", 0, FAIL, "nobody can sign in: nothing"),
     ("console", MASTER, "console", "curl: (60) SSL certificate problem\nstatus 000\n#sign-in\n", 0, FAIL, "(60)"),
     ("console", MASTER, "console", "", 0, UNKNOWN, "no answer about demo.k8s.example.test"),
     ("exporter", WORKER, "exporter", "node_load1 0.2", 0, PASS, "9100"),
