@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,11 +13,15 @@ from installer.common.homes import expanded_by_ssh, is_openssh_home, ssh_home
 from installer.common.paths import ClusterDirectory, write_private
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh.config_answer import OPERATION, Answer, ask, credentials, first, tokens
+from installer.ssh.config_answer import OPERATION, Answer, ask, credentials, first, host_key_files, tokens
+from installer.ssh.config_answers import Answers
 from installer.ssh.endpoint import Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys as known_hosts
 from installer.ssh.host_keys.verify import jump_name
 from installer.ssh.words import file_name, included, program, word
+
+Ask = Callable[[str, Sequence[str], str], Answer]
+"""Takes a host's name, arguments of `ssh`, and the text of a configuration."""
 
 _HOPS = 8
 """Jump hosts in a row, after which a configuration goes in circles."""
@@ -42,12 +46,14 @@ class Hop:
     port: str | None
 
 
-def endpoint(host: Host, ssh: SSH) -> Endpoint:
+def endpoint(host: Host, ssh: SSH, answers: Answers | None = None) -> Endpoint:
     """Where and how `host` is reached: as the plan says of it, then ~/.ssh/config, then as the plan's `ssh` says.
 
+    `answers` are shared by the hosts of a plan, most of which OpenSSH need not be asked about one by one.
     Raises InstallerError if there is no `ssh`, if it refuses the configuration, or asks for what Craton does not do.
     """
-    return _endpoint(host.address, _options(host), _config(host, ssh) + _known_hosts(), 0)
+    asking = answers.ask if answers else ask
+    return _endpoint(host.address, _options(host), _config(host, ssh) + _known_hosts(), asking)
 
 
 def command(host: Host, ssh: SSH, machine: str, directory: ClusterDirectory) -> list[str]:
@@ -140,14 +146,14 @@ def _jump_keys(host: Host, ssh: SSH, directory: ClusterDirectory) -> str:
     return text
 
 
-def _endpoint(name: str, arguments: list[str], config: str, depth: int) -> Endpoint:
+def _endpoint(name: str, arguments: list[str], config: str, asking: Ask = ask, depth: int = 0) -> Endpoint:
     if depth > _HOPS:
         raise InstallerError(
             OPERATION,
             f"the jump hosts go in circles: {name} is the hop number {depth}",
             hint="fix ProxyJump in ~/.ssh/config; `ssh -G HOST` shows what OpenSSH reads",
         )
-    answer = ask(name, arguments, config)
+    answer = asking(name, arguments, config)
     if first(answer, "proxycommand") not in ("", "none"):
         raise InstallerError(
             OPERATION,
@@ -191,6 +197,7 @@ def _openssh(name: str, arguments: list[str], config: str, answer: Answer) -> Op
         tuple(arguments),
         config,
         algorithms=tuple(first(answer, "hostkeyalgorithms").split(",")),
+        files=host_key_files(answer),
         new_keys=_NEW_KEYS.get(first(answer, "stricthostkeychecking"), "ask"),
         check_address=first(answer, "checkhostip") in _YES and not jump,
     )
@@ -219,7 +226,7 @@ def _jump(hops: str, config: str, depth: int) -> Endpoint | None:
     before, _, last = hops.rpartition(",")
     hop = _parse_hop(last)
     arguments = _place(hop.user, hop.port, before or None)
-    return _endpoint(hop.host, arguments, config, depth + 1)
+    return _endpoint(hop.host, arguments, config, depth=depth + 1)
 
 
 def _parse_hop(text: str) -> Hop:

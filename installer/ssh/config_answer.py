@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from installer.common.errors import InstallerError
@@ -24,13 +24,29 @@ _NO_ACCOUNT = (
 _SECONDS = 15.0
 """Seconds for one `ssh -G`; a `Match exec` of the user's may take its time."""
 
+_STDIN = "/dev/stdin"
+_READ = re.compile(rb"^debug1: Reading configuration data (.*?)\r?$", re.MULTILINE)
+
 Answer = Mapping[str, tuple[str, ...]]
 """What `ssh -G` says: values by lower-case keyword."""
 
 
-def ask(name: str, arguments: list[str], config: str) -> Answer:
+def ask(name: str, arguments: Sequence[str], config: str) -> Answer:
     """What OpenSSH makes of the configuration for one host. Raises InstallerError if it can't be asked, or refuses."""
-    argv = ["ssh", "-T", "-G", "-F", "/dev/stdin", *arguments, "--", name]
+    return _answer(_run(name, arguments, config))
+
+
+def read_files(name: str, arguments: Sequence[str], config: str) -> tuple[Answer, tuple[str, ...] | None]:
+    """As `ask`, and the files that were read besides `config`; None if OpenSSH doesn't say."""
+    done = _run(name, ("-v", *arguments), config)
+    files = [os.fsdecode(file) for file in _READ.findall(done.stderr)]
+    if _STDIN not in files:
+        return _answer(done), None
+    return _answer(done), tuple(file for file in files if file != _STDIN)
+
+
+def _run(name: str, arguments: Sequence[str], config: str) -> subprocess.CompletedProcess[bytes]:
+    argv = ["ssh", "-T", "-G", "-F", _STDIN, *arguments, "--", name]
     try:
         done = subprocess.run(argv, input=os.fsencode(config), capture_output=True, timeout=_SECONDS, check=False)
     except FileNotFoundError:
@@ -42,9 +58,14 @@ def ask(name: str, arguments: list[str], config: str) -> Answer:
             hint="a Match exec in ~/.ssh/config may hang: try `ssh -G` yourself",
         ) from None
     if done.returncode != 0:
-        lines = clean(os.fsdecode(done.stderr)).strip().splitlines() or ["no message"]
+        told = clean(os.fsdecode(done.stderr)).strip().splitlines()
+        lines = [line for line in told if not line.startswith(("debug1: ", "OpenSSH_"))] or ["no message"]
         seen = f"`ssh -G {name}` ended with exit status {done.returncode}: {lines[0]}"
         raise InstallerError(OPERATION, seen, hint=_REFUSED if account_name() else _NO_ACCOUNT)
+    return done
+
+
+def _answer(done: subprocess.CompletedProcess[bytes]) -> Answer:
     answer: dict[str, tuple[str, ...]] = {}
     # Names of files are bytes, of which not all are text: the very file is to be found again.
     for line in os.fsdecode(done.stdout).split("\n"):
@@ -66,6 +87,16 @@ def credentials(answer: Answer, expand: Mapping[str, str]) -> Credentials:
         agent=_agent(first(answer, "identityagent"), expand),
         only=first(answer, "identitiesonly") == "yes",
     )
+
+
+def host_key_files(answer: Answer) -> tuple[Path, ...] | None:
+    """The files in which OpenSSH looks for host keys; None if it looks elsewhere too, or if a name isn't plain."""
+    if any(first(answer, keyword) not in ("", "none") for keyword in ("revokedhostkeys", "knownhostscommand")):
+        return None
+    names = f"{first(answer, 'userknownhostsfile')} {first(answer, 'globalknownhostsfile')}"
+    if re.search(r"[^\w./~ +@-]", names):  # quoted, or with tokens such as %h
+        return None
+    return tuple(expanded_by_ssh(name) for name in names.split() if name != "none")
 
 
 def _agent(value: str, expand: Mapping[str, str]) -> str | None:

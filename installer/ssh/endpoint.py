@@ -33,6 +33,9 @@ class OpenSSH:
     """HostKeyAlgorithms: those allowed."""
     new_keys: Literal["refuse", "ask", "accept"] = "ask"
     """StrictHostKeyChecking: what becomes of a host key that was never seen."""
+    files: tuple[Path, ...] | None = None
+    """The files of host keys that `ssh` reads; None where a command or a list of revoked keys has a say as well, or
+    where it isn't known."""
     check_address: bool = False
     """CheckHostIP: whether a key must not be another than the one known for the address."""
 

@@ -65,8 +65,9 @@ def _ports(subject: Subject) -> Judgement:
     if not subject.evidence.output(probes.SOCKETS.id).strip():
         raise Unreadable("the machine says that nothing listens, yet the port answered")
     taken: dict[Listener, Verdict] = {}
+    wants = tuple(needed(subject.machine, subject.topology))
     for one in sorted(listeners(subject.evidence), key=str):
-        for want in needed(subject.machine, subject.topology):
+        for want in wants:
             if want.protocol == one.protocol and want.first <= one.port <= want.last and not _right(one):
                 firm = want.single and want.level in (Level.MUST, Level.NEEDED)
                 taken[one] = Verdict.FAIL if firm or taken.get(one) is Verdict.FAIL else Verdict.WARN

@@ -11,6 +11,7 @@ from installer.node.program import command, read_status
 from installer.plan.model import InstallPlan
 from installer.plan.topology import FirewallRule, Topology, hosts
 from installer.ssh import config
+from installer.ssh.config_answers import Answers
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.steps.platform import Limit, Resource, RunOptions
@@ -33,6 +34,7 @@ class MachinesPlatform:
         self._plan = plan
         self._hosts = hosts(plan)
         self._endpoints: dict[str, Endpoint] = {}
+        self._answers = Answers()
 
     def located(self, topology: Topology) -> Topology:
         """As it is: the plan says every address."""
@@ -86,7 +88,7 @@ class MachinesPlatform:
     def endpoint(self, machine: str) -> Endpoint:
         found = self._endpoints.get(machine)
         if found is None:
-            found = config.endpoint(self._hosts[machine], self._plan.ssh)
+            found = config.endpoint(self._hosts[machine], self._plan.ssh, self._answers)
             self._endpoints[machine] = found
         return found
 

@@ -61,6 +61,13 @@ def about(path: Path, host: str) -> tuple[Line, ...]:
     return _contents(path).about(host)
 
 
+def revokes(path: Path) -> bool:
+    """Whether a file may revoke any key. Raises InstallerError as `read` does."""
+    if path.exists() and not path.is_file():
+        return str(path) != os.devnull  # who reads from a pipe may wait for ever
+    return _contents(path).revoking
+
+
 @dataclass(frozen=True)
 class _Contents:
     """A file's lines, by name where they name hosts plainly: each of a thousand machines looks for itself."""
@@ -70,6 +77,8 @@ class _Contents:
     """Numbers of lines, by the only names that they have, in lower case."""
     others: tuple[int, ...] = ()
     """Numbers of lines with patterns or hashes."""
+    revoking: bool = False
+    """Whether `@revoked` is anywhere in the file, on a line that can be read or not."""
 
     def about(self, host: str) -> tuple[Line, ...]:
         others = (number for number in self.others if self.lines[number].names(host))
@@ -80,7 +89,7 @@ class _Contents:
         """With more lines at the end, each of which names one host plainly."""
         numbers = enumerate(added, len(self.lines))
         plain = {line.hosts.lower(): (*self.plain.get(line.hosts.lower(), ()), number) for number, line in numbers}
-        return _Contents((*self.lines, *added), {**self.plain, **plain}, self.others)
+        return _Contents((*self.lines, *added), {**self.plain, **plain}, self.others, self.revoking)
 
 
 _Version = tuple[int, int, int]
@@ -151,8 +160,9 @@ def appended(path: Path, before: int, keys: Mapping[str, str], size: int) -> Non
 
 
 def _read(path: Path) -> _Contents:
-    content, name = path.read_bytes().split(b"\n"), tilde(path)
-    numbered = ((parse(os.fsdecode(text)), number) for number, text in enumerate(content, 1))
+    text, name = path.read_bytes(), tilde(path)
+    content = text.split(b"\n")
+    numbered = ((parse(os.fsdecode(line)), number) for number, line in enumerate(content, 1))
     lines = tuple(Line(line.marker, line.hosts, line.key, f"{name} line {number}") for line, number in numbered if line)
     plain: dict[str, tuple[int, ...]] = {}
     others = []
@@ -162,7 +172,7 @@ def _read(path: Path) -> _Contents:
             continue
         for host in dict.fromkeys(line.hosts.lower().split(",")):
             plain[host] = (*plain.get(host, ()), number)
-    return _Contents(lines, plain, tuple(others))
+    return _Contents(lines, plain, tuple(others), Marker.REVOKED.value.encode() in text)
 
 
 @lru_cache(maxsize=4096)

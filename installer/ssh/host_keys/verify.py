@@ -8,8 +8,8 @@ from typing import TypeVar
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.ssh.endpoint import Endpoint
-from installer.ssh.host_keys import pinned_keys
+from installer.ssh.endpoint import Endpoint, OpenSSH
+from installer.ssh.host_keys import known_hosts, pinned_keys
 from installer.ssh.host_keys.known_hosts import Line, Marker
 from installer.ssh.host_keys.openssh import Opinion, Verdict, algorithms, opinion
 from installer.ssh.host_keys.pinned_keys import fingerprint
@@ -169,7 +169,7 @@ class HostKeys:
     def _ask(self, shown: ShownKey, deadline: Deadline, peer: str | None) -> Opinion:
         """What OpenSSH makes of the key. It looks at the address as well only where it connects to that itself."""
         openssh = self.endpoint.openssh
-        if openssh is None:
+        if openssh is None or self._decides_alone(openssh, shown):
             return Opinion(Verdict.UNKNOWN, "")
         if not shown.is_one_key:
             return Opinion(Verdict.REFUSED, "the server shows a certificate of another key")
@@ -181,6 +181,20 @@ class HostKeys:
             if of_address.verdict is Verdict.CHANGED:
                 return of_address
         return answer
+
+    def _decides_alone(self, openssh: OpenSSH, shown: ShownKey) -> bool:
+        """Whether the pinned key is shown, and OpenSSH could only refuse it where a file revokes keys, and none does.
+
+        To ask `ssh` takes a process for each login. It refuses RSA keys for their size, and certificates for more.
+        """
+        if shown.certificate or openssh.files is None or shown.key.startswith("ssh-rsa "):
+            return False
+        if shown.key not in {line.key for line in self.expected}:
+            return False
+        try:
+            return not any(known_hosts.revokes(path) for path in openssh.files)
+        except InstallerError:
+            return False  # `ssh` says what it makes of a file that can't be read
 
     def _check_refused(self, machine: str, shown: ShownKey, answer: Opinion) -> None:
         """Raise RevokedHostKey or RefusedHostKey where it does not matter what is pinned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from installer.common.deadline import Deadline
 from installer.common.paths import ClusterDirectory
 from installer.ssh.endpoint import Endpoint, OpenSSH
 from installer.ssh.host_keys import pinned_keys, verify
+from installer.ssh.host_keys.openssh import opinion
 from installer.ssh.host_keys.pinned_keys import fingerprint
 from installer.ssh.host_keys.verify import ChangedHostKey, RefusedHostKey, RevokedHostKey, ShownKey, UnknownHostKey
 from installer.ssh.keys import wire
@@ -100,6 +102,36 @@ def test_a_revocation_list_counts_though_the_key_is_pinned(tmp_path: Path) -> No
     revoked.write_text(f"{key}\n")
     with pytest.raises(RevokedHostKey, match="revoked by file"):
         judge(verify.host_keys(asked, key), key)
+
+
+def test_openssh_is_not_asked_about_a_pinned_key_that_no_file_could_revoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, key = tmp_path / "known_hosts", make_key(tmp_path / "key")
+    asked = endpoint(files)
+    assert asked.openssh
+    asked = replace(asked, openssh=replace(asked.openssh, files=(files, tmp_path / "missing", Path("/dev/null"))))
+    times: list[bytes] = []
+
+    def asking(server: OpenSSH, blob: bytes, *given: Any, **how: Any) -> Any:
+        times.append(blob)
+        return opinion(server, blob, *given, **how)
+
+    monkeypatch.setattr(verify, "opinion", asking)
+    files.write_text("node ssh-ed25519 AAAA\n")
+    assert judge(verify.host_keys(asked, key), key) == "as pinned"
+    assert times == []
+    with pytest.raises(UnknownHostKey):
+        judge(verify.host_keys(asked), key)
+    assert len(times) == 1, "nobody else knows a key that isn't pinned"
+    files.write_text(f"# a comment\n@revoked * {key}\n")
+    with pytest.raises(RevokedHostKey, match="marked as revoked"):
+        judge(verify.host_keys(asked, key), key)
+    weak = make_key(tmp_path / "rsa", "rsa")
+    files.write_text("")
+    before = len(times)
+    judge(verify.host_keys(asked, weak), weak)
+    assert len(times) == before + 1, "OpenSSH refuses RSA keys that are too short"
 
 
 def test_keys_marked_revoked_in_the_clusters_own_file_are_refused_though_pinned(tmp_path: Path) -> None:
