@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -31,6 +32,11 @@ from screens.pages.base import CratonScreen
 from screens.palette import PLACEHOLDER, Places
 from screens.theme import DARK, LIGHT, THEMES, preferred
 from screens.visible import OnlyVisible
+
+_HAND_OVER = 0.001
+"""Seconds for which a thread may keep others from running Python, a fifth of the usual: keys come in on one thread, are
+answered on another, and painted on a third, while a fourth reads the journal.
+"""
 
 
 class CratonApp(App[int]):
@@ -164,6 +170,7 @@ class CratonApp(App[int]):
 
 def run(start: Callable[[], Screen[Any]]) -> int:
     """Show `start()` until the user leaves; returns the exit code."""
+    sys.setswitchinterval(_HAND_OVER)
     app = CratonApp(start, background.ask(os.environ))
     code = app.run()
     return code if code is not None else int(app.return_code or 0)

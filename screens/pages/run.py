@@ -29,6 +29,10 @@ FRAMES = 0.1
 LIVENESS = 2.0
 """Seconds between two looks whether the engine is alive."""
 MANY_STEPS = 3000
+_COLLECTED = (700, 10, 1000)
+"""When garbage is looked for: as usual in what is new, but a hundred times less often in all there is, which takes as
+long as a frame.
+"""
 
 
 class RunScreen(Remote):
@@ -129,6 +133,7 @@ class RunScreen(Remote):
             # Thousands of steps live as long as the screen: a collector that looks through them makes keys wait.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*_COLLECTED)
             self.engine_gone = False
         self.fleet.extend(batch.events)
         self.take_in(batch)

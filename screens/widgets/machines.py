@@ -8,14 +8,13 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.strip import Strip
 
 from installer.engine.events import StepState
 from installer.engine.progress import StepView
 from screens import theme
 from screens.models.fleet import Fleet, MachineView
 from screens.theme import Mark
-from screens.widgets.rows import Rows, Spans
+from screens.widgets.rows import Line, Rows, Spans
 from screens.words import bar, clock, duration, fit, retry_words
 
 ROLE_WIDTH = 8
@@ -149,7 +148,7 @@ class MachineGrid(Machines):
         size = Size(self.size.width, self.row_count)
         if size != self.virtual_size:
             self.virtual_size = size
-        self.refresh()
+        self.refresh_changed()
 
     def place_cursor(self, index: int) -> None:
         self.cursor = max(0, min(index, len(self.names) - 1))
@@ -175,7 +174,7 @@ class MachineGrid(Machines):
     def _mark(self, number: int) -> Mark:
         return self._fleet.machines[self.names[number]].mark
 
-    def render_line(self, y: int) -> Strip:
+    def line(self, y: int, width: int) -> Line | None:
         index, columns, pitch = y + self.scroll_offset.y, self.columns, self.pitch
         spans: Spans = [("  ", "")]
         first, last = index * columns, min((index + 1) * columns, len(self.names))
@@ -188,7 +187,7 @@ class MachineGrid(Machines):
                 spans += [(shape, f"{mark.colour} reverse"), (gap, "")]
                 own = own[before + 1 :]
             spans.append(((shape + gap) * len(own), mark.colour))
-        return self.strip(spans, self.scrollable_content_region.width)
+        return spans, ""
 
 
 def state_words(fleet: Fleet, machine: MachineView) -> str:

@@ -1,4 +1,7 @@
-"""Rows of text of which only the visible ones are drawn: the base of every table, list and grid that can be long."""
+"""Rows of text of which only the visible ones are drawn: the base of every table, list and grid that can be long.
+
+After a change, only lines that show something else than before are painted again: that is what a key waits for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive, reactive
 from textual.scroll_view import ScrollView
@@ -16,6 +19,8 @@ from textual.strip import Strip
 
 Spans = list[tuple[str, str]]
 """Pieces of one line: text, and the names of its styles, of STYLES, with blanks between."""
+Line = tuple[Spans, str]
+"""A line's pieces, and the name of the style under all of them, or nothing."""
 
 STYLES = ("faint", "primary", "success", "warning", "error", "bold", "rule", "reverse")
 
@@ -56,13 +61,17 @@ class Rows(ScrollView, can_focus=True):
 
     HEADING: ClassVar[bool] = False
 
-    cursor: reactive[int] = reactive(0, repaint=True)
+    cursor: reactive[int] = reactive(0, repaint=False)
     # Rows have the height that their container gives them: more or fewer of them are no reason for a new layout.
     virtual_size = Reactive(Size(0, 0), layout=False)
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
         self._styles: dict[str, Style] = {}
+        self._base: Style | None = None
+        """The widget's own style, while it is painted."""
+        self._painted: dict[int, tuple[int, Line | None]] = {}
+        """Width and content of the lines as they were painted last, by their place."""
 
     class Moved(Message):
         """The user moved the cursor."""
@@ -100,7 +109,18 @@ class Rows(ScrollView, can_focus=True):
         """Draw again after the data changed; the cursor stays within it."""
         self.set_reactive(Rows.cursor, max(0, min(self.cursor, self.row_count - 1)))
         self._resize()
-        self.refresh()
+        self.refresh_changed()
+
+    def refresh_changed(self) -> None:
+        """Have those lines painted again that are other ones than when they were painted last."""
+        width, across = self.scrollable_content_region.width, self.size.width
+        changed = [
+            Region(0, y, across, 1)
+            for y in range(self.size.height)
+            if self._painted.get(y) != (width, self.line(y, width))
+        ]
+        if changed:
+            self.refresh(*changed)
 
     def _resize(self) -> None:
         size = Size(self.size.width, self.row_count + self.HEADING)
@@ -124,6 +144,7 @@ class Rows(ScrollView, can_focus=True):
 
     def watch_cursor(self) -> None:
         self.show_cursor()
+        self.refresh_changed()
 
     def show_cursor(self) -> None:
         """Scroll just so far that the cursor's row is visible."""
@@ -162,19 +183,32 @@ class Rows(ScrollView, can_focus=True):
         if line < self.row_count:
             self.move_to(line)
 
-    def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
+    def line(self, y: int, width: int) -> Line | None:
+        """What line `y` of the widget shows; None where there is no row."""
         if self.HEADING and y == 0:
-            return self.strip(self.heading(width), width)
+            return self.heading(width), ""
         index = y - self.HEADING + self.scroll_offset.y
         if index >= self.row_count:
-            return Strip.blank(self.size.width, self.rich_style)
+            return None
         under_cursor = self.shows_cursor and index == self.cursor
-        return self.strip(self.row(index, width), width, "cursor" if under_cursor else "")
+        return self.row(index, width), "cursor" if under_cursor else ""
 
-    def strip(self, spans: Spans, width: int, line_style: str = "") -> Strip:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._base = self.rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._base = None
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        line = self.line(y, width)
+        self._painted[y] = width, line
+        return self._strip(*line, width) if line else Strip.blank(self.size.width, self._base or self.rich_style)
+
+    def _strip(self, spans: Spans, line_style: str, width: int) -> Strip:
         """Spans as a line of exactly `width` cells."""
-        base = self.rich_style
+        base = self._base or self.rich_style
         under = self._style(line_style) if line_style else Style.null()
         segments = [Segment(text, base + under + self._style_on(under, style)) for text, style in spans if text]
         return Strip(segments).adjust_cell_length(width, base + under)

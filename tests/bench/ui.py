@@ -33,7 +33,7 @@ from installer.steps.step import Phase
 from tests.craton import Craton
 from tests.terminal import KEYS, Terminal
 
-GOAL_MS = 50.0
+GOAL_MS = 33.0
 LINES_PER_SECOND = 10_000
 KEYS_PRESSED = 200
 LOOK = 0.15
