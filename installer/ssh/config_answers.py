@@ -50,17 +50,25 @@ class Answers:
             return ask(name, arguments, config)
         given, rest = _split(arguments)
         with self._lock:
-            kind = self._kinds.setdefault((tuple(rest), config.replace(name, _HOST)), _Kind())
+            kind = self._kinds.setdefault((tuple(rest), _renamed(name, config)), _Kind())
         with kind.lock:
             if not kind.known:
                 answer, files = read_files(name, arguments, config)
                 if not _depends(answer, files):
-                    kind.answer = _common(_stand_in(given, rest, config.replace(name, _HOST)))
+                    kind.answer = _common(_stand_in(given, rest, _renamed(name, config)))
                 kind.known = True
                 return answer
         if kind.answer is None:
             return ask(name, arguments, config)
         return {**kind.answer, "host": (name,), "hostname": (name,), **{key: (value,) for key, value in given.items()}}
+
+
+def _renamed(name: str, config: str) -> str:
+    """The configuration as it is for `_HOST`: a host is named where a `Match` asks for it, and nowhere else.
+
+    A name may also be part of any other word: `key`, `e`, `host`.
+    """
+    return re.sub(rf"(?m)^(Match !?originalhost ){re.escape(name)}$", rf"\g<1>{_HOST}", config)
 
 
 def _split(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:

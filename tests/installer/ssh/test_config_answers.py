@@ -64,6 +64,19 @@ def test_hosts_share_an_answer_where_nothing_is_said_of_one(home: Path, asked: l
         agree([Host(address="10.0.0.8"), Host(address="10.0.0.9"), Host(address="web"), *HOSTS], ssh)
 
 
+def test_a_name_that_is_part_of_other_words_of_the_configuration_changes_none_of_them(
+    home: Path, asked: list[str]
+) -> None:
+    (home / ".ssh" / "config").write_text("IdentitiesOnly no\n")
+    hosts = [Host(address=name) for name in ("host", "match", "e", "key", "ssh", "originalhost", "10.0.0.1")]
+    ssh = SSH(user="root", key="~/host.key")
+    answers = Answers()
+    for host in hosts:
+        config.endpoint(host, ssh, answers)
+    assert len(asked) == 2
+    agree(hosts, ssh)
+
+
 @pytest.mark.parametrize(
     "text",
     [
