@@ -6,6 +6,7 @@ of them would be a majority among themselves. A file of the cluster's directory 
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from installer.common.errors import InstallerError
@@ -13,6 +14,9 @@ from installer.common.paths import ClusterDirectory, write_private
 from installer.node.program import run_program
 from installer.plan.rules import Role
 from installer.steps.step import Context
+
+
+_RESETTING = threading.Lock()
 
 
 def mark(directory: ClusterDirectory, machine: str) -> None:
@@ -31,8 +35,20 @@ def forget(directory: ClusterDirectory, machine: str) -> None:
 def reset_all(ctx: Context) -> None:
     """Reset every one that can be reached, before any machine joins: by the cluster's name, requests reach them, too.
 
+    Machines join at the same time: each is reset once, or a second reset would wait for its join, and undo it.
     Raises InstallerError if one that can be reached cannot be reset.
     """
+    ctx.wait_until(
+        "masters that a restore left behind to be reset",
+        lambda: (_RESETTING.acquire(blocking=False) or None, "another step resets them"),
+    )
+    try:
+        _reset_marked(ctx)
+    finally:
+        _RESETTING.release()
+
+
+def _reset_marked(ctx: Context) -> None:
     directory = ctx.world.directory
     for machine in (machine.name for machine in ctx.world.topology.of_role(Role.MASTER)):
         if not is_marked(directory, machine):

@@ -107,12 +107,11 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         deadline=_JOIN_DEADLINE,
     )
     yield from node_ports(plan)
-    previous = init
-    for machine in others:
-        # One at a time: etcd loses its majority if two members join at once.
-        step = _join(plan, machine, Phase.CONTROL_PLANE, previous)
-        yield step
-        previous = step.id
+    # Two at a time: etcd takes one learner after the other, and kubeadm waits for its turn as long as etcdAPICall says.
+    # A third would wait for two.
+    for machine, before in zip(others, (first, first, *others), strict=False):
+        after = init if before is first else ids.joined_as_master(before.name)
+        yield _join(plan, machine, Phase.CONTROL_PLANE, after)
 
 
 def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

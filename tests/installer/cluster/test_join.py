@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -11,11 +12,13 @@ from installer.cluster.control_plane import Init
 from installer.cluster.join import Join
 from installer.cluster.kubeadm import read_payload
 from installer.common.errors import InstallerError
+from installer.node import program
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
-from installer.steps.step import Action
+from installer.steps.step import Action, Context
 from tests.doubles.node_verbs import STATIC_PODS, FakeCluster
+from tests.patience import PATIENCE
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
 FIRST, SECOND, THIRD = (f"demo-master-{number}" for number in (1, 2, 3))
@@ -83,6 +86,26 @@ def test_a_master_that_a_restore_left_behind_is_reset_before_any_machine_joins(n
     outdated.mark(cluster.context().world.directory, THIRD)
     did = run(join(name), cluster)
     assert did.index("master-3 reset") < did.index(f"{name.removeprefix('demo-')} join")
+
+
+def test_two_machines_that_join_at_once_reset_each_master_once_after_a_restore(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.founded(FIRST, SECOND, THIRD)
+    for name in (SECOND, THIRD):
+        outdated.mark(cluster.context().world.directory, name)
+    other = Thread(target=lambda: outdated.reset_all(cluster.context()))
+
+    def reset(ctx: Context, machine: str, verb: str) -> str:
+        if other.ident is None:  # the other one begins in the middle of this one
+            other.start()
+            other.join(0.5)
+        return program.run_program(ctx, machine, verb)
+
+    monkeypatch.setattr(outdated, "run_program", reset)
+    outdated.reset_all(cluster.context())
+    other.join(PATIENCE)
+    assert cluster.did() == ["master-2 reset", "master-3 reset"]
 
 
 def test_workers_join_through_the_first_master_that_works(cluster: FakeCluster) -> None:

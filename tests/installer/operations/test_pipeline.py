@@ -43,12 +43,6 @@ def test_the_same_plan_gives_the_same_steps() -> None:
     assert pipeline.install_steps(DEMO) == pipeline.install_steps(DEMO)
 
 
-def test_masters_join_one_at_a_time_so_that_etcd_keeps_its_majority() -> None:
-    steps = {step.id: step for step in pipeline.install_steps(DEMO)}
-    assert "control-plane/init/demo-master-1" in steps["control-plane/join/demo-master-2"].needs
-    assert "control-plane/join/demo-master-2" in steps["control-plane/join/demo-master-3"].needs
-
-
 @repeatable
 @given(plans())
 def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:

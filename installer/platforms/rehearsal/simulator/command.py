@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from installer.platforms.rehearsal.faults import SLOWNESS, Fault
@@ -28,6 +29,8 @@ class Stage(NamedTuple):
     title: str
     seconds: float
     lines: tuple[str, ...] = ()
+    learning: bool = False
+    """Whether the machine's etcd is a learner meanwhile. Of those etcd has one at a time (its flag max-learners)."""
 
 
 class Command:
@@ -104,9 +107,13 @@ class Command:
                 continue
             if number == (len(todo) + 1) // 2:
                 await self.strike()
-            for index, line in enumerate(stage.lines):
-                await self.pause(stage.seconds / (len(stage.lines) + 1), verb, stage.title, str(index))
-                self.say(line)
-            await self.pause(stage.seconds / (len(stage.lines) + 1), verb, stage.title)
+            async with self.site.learner if stage.learning else nullcontext():
+                await self._stage(verb, stage)
             self.machine.done.append(key)
             await self.site.store.save()
+
+    async def _stage(self, verb: str, stage: Stage) -> None:
+        for index, line in enumerate(stage.lines):
+            await self.pause(stage.seconds / (len(stage.lines) + 1), verb, stage.title, str(index))
+            self.say(line)
+        await self.pause(stage.seconds / (len(stage.lines) + 1), verb, stage.title)

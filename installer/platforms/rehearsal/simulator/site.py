@@ -23,6 +23,7 @@ class Site:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.pace = Pace()
+        self.learner = asyncio.Lock()
         self._faults: dict[tuple[str, str], Fault] = {}
         self._impaired: dict[str, str] = {}
         """Machines whose connections a fault has spoilt in this run: `refuse` or `hostkey`."""

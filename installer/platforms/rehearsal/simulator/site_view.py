@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from installer.platforms.rehearsal.faults import Fault
@@ -14,6 +15,8 @@ class SiteView(Protocol):
 
     store: Store
     pace: Pace
+    learner: asyncio.Lock
+    """Whose etcd is a learner has it."""
 
     @property
     def record(self) -> SiteRecord: ...

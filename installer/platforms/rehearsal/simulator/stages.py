@@ -64,7 +64,12 @@ JOIN_MASTER = (
     Stage("preflight", 0.6, ("[preflight] Reading configuration from the cluster",)),
     Stage("certificates", 1.0, ("[download-certs] Downloading the certificates",)),
     Stage("kubelet", 1.0, ("[kubelet-start] Starting the kubelet",)),
-    Stage("etcd member", 1.6, ("[etcd] Announced new etcd member joining", "[etcd] Waiting for it to be in sync")),
+    Stage(
+        "etcd member",
+        1.6,
+        ("[etcd] Announced new etcd member joining", "[etcd] Waiting for it to be in sync"),
+        learning=True,
+    ),
     Stage(
         "control plane",
         1.8,

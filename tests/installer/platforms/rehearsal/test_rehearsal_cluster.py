@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,7 +18,12 @@ from installer.cluster.kubeadm import Facts, Invitation, join_payload
 from installer.cluster.upgrade_images import ImagesBrought
 from installer.node.configuration import configuration
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.plan.sections import Ingress
+from installer.platforms.rehearsal.records import MachineRecord, Store
+from installer.platforms.rehearsal.simulator.command import Command
+from installer.platforms.rehearsal.simulator.site import Site
+from installer.platforms.rehearsal.simulator.stages import JOIN_MASTER
 from installer.ssh.connection import Result
 from tests.doubles.rehearsal import Rehearsal
 from tests.patience import PATIENCE
@@ -99,6 +108,30 @@ def test_a_master_that_is_lost_takes_nothing_with_it_and_two_take_the_api(cluste
     lose(cluster, "master-2")
     assert "api=etcdserver: request timed out" in ok(cluster, "master-3", "condition")
     assert "request timed out" in node(cluster, "master-3", "kubectl get nodes -o json").stderr
+
+
+def test_etcd_takes_masters_that_join_at_once_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learns: list[str] = []
+
+    async def sleep(_site: Site, _mean: float, machine: str, _verb: str, title: str, *_part: str) -> None:
+        if title == "etcd member":
+            learns.append(machine)
+            await asyncio.sleep(0.05)  # in which the other one gets as far
+
+    async def join(site: Site, name: str) -> None:
+        unused = dict.fromkeys(("firewall", "user", "host_key", "public_key"), "")
+        machine = MachineRecord(name=name, role=Role.MASTER, address="10.0.0.2", authorized_keys=[], **unused)
+        await Command(site, machine, cast("Any", Mock())).stages("join", JOIN_MASTER)
+
+    async def both() -> None:
+        site = Site(Store(tmp_path / "site.json"))
+        await asyncio.gather(join(site, "master-2"), join(site, "master-3"))
+
+    monkeypatch.setattr(Site, "sleep", sleep)
+    asyncio.run(both())
+    assert [name for name, _ in groupby(learns)] == ["master-2", "master-3"]
 
 
 def test_no_member_is_removed_below_quorum(cluster: Rehearsal) -> None:
