@@ -1,9 +1,8 @@
-# Receives a file for root in parts that survive a dropped connection; runs as: sh -c THIS sh VERB TARGET SUM MODE.
-# The parts are collected next to the target, so that the last step is a rename.
+# Receives a file for root in parts that survive a dropped connection; runs as: sh -c THIS sh VERB TARGET SUM MODE PART.
+# The parts are collected in the file PART, which becomes TARGET.
 set -eu
 umask 077
-target=$2 sum=$3 mode=$4
-part=$(dirname "$target")/.craton-part.$sum
+target=$2 sum=$3 mode=$4 part=$5
 
 matches() {
     [ -f "$1" ] && [ "$(sum_of "$1")" = "$sum" ]

@@ -15,7 +15,6 @@ from installer.node.program import run_program
 from installer.plan.rules import Role
 from installer.steps.step import Context
 
-
 _RESETTING = threading.Lock()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shlex
 from collections.abc import Callable
 from functools import cache
@@ -39,10 +40,24 @@ def upload(
     Raises InstallerError.
     """
     with _opened(source) as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _sum(file)
         if sha256 is not None and found != sha256:
             raise _changed(source, found, sha256)
-        _Upload(ctx, machine, target, found, mode).run(file)
+        _Upload(ctx, machine, source, target, found, mode).run(file)
+
+
+_sums: dict[tuple[int, int, int, int], str] = {}
+"""SHA-256 sums by device, inode, size and time of the last change: of many machines, each gets the same files."""
+
+
+def _sum(file: io.BytesIO | io.BufferedReader) -> str:
+    if isinstance(file, io.BytesIO):
+        return hashlib.sha256(file.getbuffer()).hexdigest()
+    stat = os.fstat(file.fileno())
+    key = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_ctime_ns)
+    if key not in _sums:
+        _sums[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _sums[key]
 
 
 def _opened(source: Path | bytes) -> io.BytesIO | io.BufferedReader:
@@ -63,12 +78,15 @@ def _changed(source: Path | bytes, found: str, expected: str) -> InstallerError:
 
 
 class _Upload:
-    def __init__(self, ctx: Context, machine: str, target: str, sha256: str, mode: int) -> None:
+    def __init__(self, ctx: Context, machine: str, source: Path | bytes, target: str, sha256: str, mode: int) -> None:
         self._ctx = ctx
         self._machine = machine
+        self._source = source
         self._target = target
-        self._arguments = (target, sha256, f"{mode:o}")
-        self._name = target.rpartition("/")[2]
+        directory, _, self._name = target.rpartition("/")
+        # Next to the target, so that the last step is a rename.
+        self._part = f"{directory}/.craton-part.{sha256}"
+        self._arguments = (target, sha256, f"{mode:o}", self._part)
 
     def run(self, file: BinaryIO) -> None:
         size = file.seek(0, io.SEEK_END)
@@ -88,7 +106,7 @@ class _Upload:
                 if there == "whole":
                     return True
                 done = whole_number(there) or 0
-                if done >= size:
+                if done >= size or (not done and self._copied()):
                     return False
                 stalled = 0 if done > furthest else stalled + sent
                 if stalled > _STALLED:
@@ -103,6 +121,13 @@ class _Upload:
                 if not error.retryable or stalled > _STALLED or not self._ctx.remaining():
                     raise
                 self._ctx.log(f"{self._name}: {error.observed}; going on where it stopped")
+
+    def _copied(self) -> bool:
+        """Whether the platform had a quicker way than SSH."""
+        if not isinstance(self._source, Path):
+            return False
+        copy_in = self._ctx.world.platform.copy_in
+        return bool(copy_in(self._machine, self._source, self._part, self._ctx.remaining()))
 
     def _progress(self, at: int, size: int) -> None:
         self._ctx.log(f"{self._name}: {at // 1_000_000} of {size // 1_000_000} MB sent")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from installer.plan.topology import FirewallRule, Topology
@@ -96,6 +97,12 @@ class Platform(Protocol):
         """What the machine printed on its console, as the platform keeps it: all there is to read of one without SSH.
 
         None where the platform keeps no consoles, or the machine does not exist. Raises InstallerError.
+        """
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> bool | None:
+        """Put a copy of the file `source` at the path `target` of `machine` without its network, within `deadline` s.
+
+        True if it did; None where the platform knows no such way. Raises InstallerError, also after part of a copy.
         """
 
     def close(self) -> None: ...

@@ -78,9 +78,9 @@ class Master:
 
     def _transfer(self, words: list[str], data: bytes) -> str:
         match words:
-            case ["size", target, sum, _]:
+            case ["size", target, sum, *_]:
                 return "whole" if hashlib.sha256(self.files.get(target, b"")).hexdigest() == sum else "0"
-            case ["append", target, _, _]:
+            case ["append", target, *_]:
                 self.files[target] = data
                 return ""
             case ["finish", *_]:

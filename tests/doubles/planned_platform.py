@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 from installer.plan.topology import Topology
@@ -14,6 +15,9 @@ class _Planned:
 
     def console(self, machine: str) -> None:
         """None: nobody keeps it."""
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+        """None: SSH is the only way in."""
 
 
 PLANNED = cast(Platform, cast(Any, _Planned()))

@@ -62,7 +62,7 @@ _PAGES = (
                  "3 survive the loss of one and 5 of two.",
                  kind=Kind.CHOICE, choices=choices.masters, rules=("M13",),
                  default=defaults.masters, advice=advice.masters,
-                 change=growing("masters", " one at a time, and their etcd members with them")),
+                 change=growing("masters", " two at a time, and their etcd members with them")),
         Question("schedulable_masters", "--schedulable-masters", "Workloads on masters",
                  "May your workloads run on masters?",
                  "Dedicated masters keep your workloads away from etcd. A small cluster may need the room.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from installer.common.errors import ExitCode, InstallerError
@@ -124,6 +125,9 @@ class CloudPlatform:
     def console(self, machine: str) -> str | None:
         found = self.instances.by_machine().get(machine)
         return self.console_of(found) if found else None
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+        """None: SSH is the only way in."""
 
     def placed(self, balancer: LoadBalancer, balancers: tuple[Found, ...]) -> LoadBalancer:
         """`balancer` with its address or host name, once it is among those listed."""

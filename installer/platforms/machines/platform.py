@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.node.lease import NodeLease
@@ -94,6 +95,9 @@ class MachinesPlatform:
 
     def console(self, machine: str) -> None:
         """None: whoever runs the machines keeps their consoles."""
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+        """None: SSH is the only way in."""
 
     def close(self) -> None:
         """Nothing is held open."""

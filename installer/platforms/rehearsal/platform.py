@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
@@ -145,6 +146,9 @@ class RehearsalPlatform:
 
     def console(self, machine: str) -> None:
         """None: stand-ins have none."""
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+        """None: SSH is the only way in."""
 
     def close(self) -> None:
         """Nothing is held open: every request has a connection of its own."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from installer.common.errors import InstallerError
 from installer.node.lease import NodeLease
@@ -132,6 +133,9 @@ class CloudPlatform:
 
     def console(self, machine: str) -> None:
         """None: the cloud keeps none."""
+
+    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+        """None: SSH is the only way in."""
 
     def close(self) -> None:
         """Nothing is held open."""
