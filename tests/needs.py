@@ -52,6 +52,8 @@ TOOLS = {
     # a name server that takes updates
     "named": "bind9",
     "haproxy": "haproxy",
+    # an ACME server
+    "pebble": "pebble",
     # machines on this computer
     "podman": "podman",
     "runc": "runc",

@@ -87,7 +87,7 @@ _NOT_FED = {
     "what Craton makes itself": (
         "cluster/administrator.py:_hash", "cluster/console_certificate.py:_secret",
         "cluster/kubeadm.py:new_encryption_key", "cluster/applied_sums.py:record",
-        "cluster/probe_account.py:make",
+        "cluster/acme.py:ACMEKeys.apply", "cluster/acme.py:configuration", "cluster/probe_account.py:make",
         "cluster/sign_in.py:_list", "cluster/tls/authority.py:chain_text",
         "cluster/tls/authority.py:key_text", "platforms/cloud_init.py:_written",
         "platforms/cloud_init.py:make_host_key", "common/text.py:without_unicode",

@@ -26,8 +26,9 @@ def addon_images(addon: str) -> Mapping[str, str]:
 
 
 def images_of_addons(plan: InstallPlan) -> tuple[str, ...]:
-    """The full names of the images of all addons that the plan has."""
-    return tuple(image for name in plan.addons.chosen for image in addon_images(name).values())
+    """The full names of the images of all addons that the plan has, and of what gets its certificate."""
+    names = (*plan.addons.chosen, *(["cert-manager"] if plan.by_acme else []))
+    return tuple(image for name in names for image in addon_images(name).values())
 
 
 def pinned(plan: InstallPlan, image: str) -> str:

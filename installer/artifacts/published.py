@@ -64,7 +64,7 @@ def published(name: str) -> Published:
 
 def wanted(plan: InstallPlan) -> tuple[Published, ...]:
     """All that the plan's cluster gets of them."""
-    names = ["gateway-api"] if plan.addons.gateway else []
+    names = [*(["gateway-api"] if plan.addons.gateway else []), *(["cert-manager"] if plan.by_acme else [])]
     return tuple(published(name) for name in names)
 
 

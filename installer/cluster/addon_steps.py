@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from installer.cluster.acme import ACMEKeys, CheckACME
 from installer.cluster.addons import Addon, LeftOut
 from installer.cluster.connectors import CheckConnectors
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
@@ -45,11 +46,12 @@ def node_ports(plan: InstallPlan) -> Iterator[Step]:
 def certificate_check(plan: InstallPlan) -> Iterator[Step]:
     """Files that the plan names are looked at before anything is made."""
     if plan.addons.ingress and plan.certificate.source != "craton":
+        where = f"the ACME server {plan.certificate.acme_directory}" if plan.by_acme else plan.certificate.file
         yield Step(
             id=ids.CERTIFICATE_CHECKED,
-            title=f"check the certificate in {plan.certificate.file}",
+            title=f"check {where}" if plan.by_acme else f"check the certificate in {where}",
             phase=Phase.CHECK,
-            action=CheckCertificate(plan),
+            action=CheckACME(plan) if plan.by_acme else CheckCertificate(plan),
             weight=0.1,
         )
 
@@ -121,7 +123,9 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
             deadline=_DEADLINE,
         )
-    if plan.addons.ingress:
+    if plan.by_acme:
+        yield from _acme(plan, topology, nodes)
+    elif plan.addons.ingress:
         yield Step(
             id=ids.CERTIFICATE,
             title=f"give the ingress a certificate for {plan.console_host}",
@@ -144,6 +148,44 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
             deadline=_DEADLINE,
         )
+
+
+def _acme(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iterator[Step]:
+    """cert-manager, what it needs to know, and the certificate, once the name can be asked for."""
+    yield Step(
+        id=ids.CERT_MANAGER,
+        title="bring up cert-manager, which gets and renews certificates",
+        phase=Phase.INGRESS,
+        needs=nodes,
+        action=PublishedManifests(plan, "cert-manager"),
+        weight=4.0,
+        limit="ssh",
+        deadline=_DEADLINE,
+    )
+    needed: tuple[str, ...] = (ids.CERT_MANAGER, ids.INGRESS)
+    if plan.certificate.account_key or plan.certificate.challenge == "dns-01":
+        yield Step(
+            id=ids.ACME_KEYS,
+            title="give cert-manager the keys of your files",
+            phase=Phase.INGRESS,
+            needs=(ids.CERT_MANAGER,),
+            action=ACMEKeys(plan),
+            weight=0.5,
+            limit="ssh",
+        )
+        needed += (ids.ACME_KEYS,)
+    if plan.dns.provider != "hosts":
+        needed += tuple(ids.published(record.name) for record in topology.records if record.rule == "D2")
+    yield Step(
+        id=ids.CERTIFICATE,
+        title=f"get a certificate for {plan.console_host} ({plan.certificate.challenge})",
+        phase=Phase.INGRESS,
+        needs=needed,
+        action=Addon(plan, "acme"),
+        weight=4.0,
+        limit="ssh",
+        deadline=2 * _DEADLINE,
+    )
 
 
 def _before(plan: InstallPlan, name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.artifacts.published import published
-from installer.cluster import definitions, manifests, masters, nodes, objects, pods
+from installer.cluster import acme, definitions, manifests, masters, nodes, objects, pods
 from installer.cluster.reconfigure import documents
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
@@ -49,7 +49,8 @@ class Addon(Permanent):
             seen = self._rolled_out(ctx, wanted, last)
             if seen.holds:
                 return True, seen.seen
-            return None, "; ".join([seen.seen, *pods.reasons(ctx, wanted.namespace, wanted.workload)])
+            why = acme.reasons(ctx) if self.name == "acme" else pods.reasons(ctx, wanted.namespace, wanted.workload)
+            return None, "; ".join([seen.seen, *why])
 
         ctx.wait_until(f"{wanted.shown} to be ready", probe, every=2.0)
 
@@ -103,7 +104,7 @@ class LeftOut(Permanent):
         return _last(wanted, present(ctx, wanted.text)) is not None
 
 
-_CONDITIONS = {"Gateway": "Programmed"}
+_CONDITIONS = {"Gateway": "Programmed", "Certificate": "Ready"}
 """By which of its conditions an object that runs no pods says that it works."""
 
 

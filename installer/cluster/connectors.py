@@ -14,6 +14,7 @@ from installer.steps.step import Context, Observation, Proof
 
 _LARGEST = 64 * 1024
 _LDAPS = 636
+_FIELD = "sign_in.connectors"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def _of_type(plan: InstallPlan, given: Connector) -> dict[str, Any]:
         return _ldap(given)
     config: dict[str, Any] = {
         "clientID": given.client_id,
-        "clientSecret": _read(given.secret_file),
+        "clientSecret": read_secret(given.secret_file, _FIELD),
         "redirectURI": f"{plan.issuer}/callback",
     }
     if given.type == "github":
@@ -67,9 +68,9 @@ def _ldap(given: Connector) -> dict[str, Any]:
         },
     }
     if given.bind_dn:
-        config |= {"bindDN": given.bind_dn, "bindPW": _read(given.secret_file)}
+        config |= {"bindDN": given.bind_dn, "bindPW": read_secret(given.secret_file, _FIELD)}
     if given.ca_file:
-        config["rootCAData"] = base64.b64encode(_read(given.ca_file).encode()).decode()
+        config["rootCAData"] = base64.b64encode(read_secret(given.ca_file, _FIELD).encode()).decode()
     if given.groups:
         config["groupSearch"] = {
             "baseDN": given.groups,
@@ -80,19 +81,22 @@ def _ldap(given: Connector) -> dict[str, Any]:
     return config
 
 
-def _read(place: str | None) -> str:
-    """What is in a file, without the end of its last line. Secret. Raises InstallerError (preflight)."""
+def read_secret(place: str | None, field: str) -> str:
+    """What is in a file that `field` of a plan names, without the end of its last line. Secret.
+
+    Raises InstallerError (preflight).
+    """
     assert place, "a plan without it is refused"
     try:
         with expanded(place).open(encoding="utf-8") as file:
             text = file.read(_LARGEST + 1).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused(place, getattr(error, "strerror", None) or "it is no text") from None
+        raise _refused(place, getattr(error, "strerror", None) or "it is no text", field) from None
     if not text or len(text) > _LARGEST:
-        raise _refused(place, "it is empty" if not text else "it is too long")
+        raise _refused(place, "it is empty" if not text else "it is too long", field)
     return text
 
 
-def _refused(place: str, observed: str) -> InstallerError:
-    hint = "correct sign_in.connectors in the plan, or put the secret there (chmod 600)"
-    return InstallerError("read a connector's secret", f"{place}: {observed}", hint=hint, exit_code=ExitCode.PREFLIGHT)
+def _refused(place: str, observed: str, field: str) -> InstallerError:
+    hint = f"correct {field} in the plan, or put the secret there (chmod 600)"
+    return InstallerError("read a secret", f"{place}: {observed}", hint=hint, exit_code=ExitCode.PREFLIGHT)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from installer.cluster import cluster_secrets, masters
+from installer.cluster import acme, cluster_secrets, masters
 from installer.cluster.tls import authority
 from installer.cluster.tls.given import Pair
 from installer.common.paths import ClusterDirectory
@@ -46,6 +46,8 @@ class ConsoleCertificate(Permanent):
         shown = shown_certificates(ctx)
         if not shown:
             return Observation(False, f"there is no certificate for {self.plan.console_host}")
+        if acme.is_ordered(ctx):
+            return Observation(False, "cert-manager still looks after it, for an earlier plan")
         if self.plan.certificate.source == "files":
             wanted = authority.given(self.plan)
             same = wanted is not None and shown == wanted.chain
@@ -62,6 +64,8 @@ class ConsoleCertificate(Permanent):
             assert pair is not None, "such a plan names files"
         else:
             pair = authority.issue(authority.signer(self.plan, ctx.world.directory), self.plan.console_host)
+        if acme.is_ordered(ctx):
+            acme.take_back(ctx)
         # On stdin alone: no file of the master ever holds the key.
         masters.kubectl(ctx, "apply", *_APPLY, stdin=json.dumps(_secret(pair)))
         ctx.log(f"certificate of {self.plan.console_host}, until {pair.first.not_valid_after_utc:%Y-%m-%d}")
@@ -87,6 +91,8 @@ def issuer_certificate(plan: InstallPlan, directory: ClusterDirectory) -> str:
 
     Raises InstallerError if the plan's files cannot be used.
     """
+    if plan.certificate.source == "acme":
+        return acme.trust(plan)
     signer = authority.signer(plan, directory)
     last = signer.chain[-1]
     if plan.certificate.source == "files" and len(signer.chain) == 1 and last.issuer != last.subject:

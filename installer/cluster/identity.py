@@ -82,8 +82,10 @@ def console_environment(plan: InstallPlan) -> list[dict[str, object]]:
         "HEADLAMP_CONFIG_OIDC_IDP_ISSUER_URL": plan.issuer,
         "HEADLAMP_CONFIG_OIDC_SCOPES": "openid,email,profile,groups,offline_access",
     }
-    if plan.certificate.source != "files":
+    if plan.certificate.source in ("craton", "ca"):
         values["SSL_CERT_FILE"] = "/etc/craton-trust/ca.crt"
+    else:  # besides the authorities that systems know; Go reads them from their usual file
+        values["SSL_CERT_DIR"] = "/etc/craton-trust"
     named: list[dict[str, object]] = [{"name": name, "value": value} for name, value in values.items()]
     secret = {"secretKeyRef": {"name": CONSOLE_SECRET, "key": "secret"}}
     return [*named, {"name": "HEADLAMP_CONFIG_OIDC_CLIENT_SECRET", "valueFrom": secret}]

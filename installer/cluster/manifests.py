@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from installer.artifacts.addon_images import addon_images, pinned
 from installer.artifacts.container_images import flannel_images
-from installer.cluster import identity
+from installer.cluster import acme, identity
 from installer.cluster.templates import render
 from installer.plan.model import InstallPlan
 
@@ -124,6 +124,13 @@ _RECIPES: Mapping[str, _Recipe] = {
         },
     ),
     "gateway": _Recipe("craton-ingress", lambda _: "Gateway", "traefik", lambda _: ("gateway.yaml",), lambda _: {}),
+    "acme": _Recipe(
+        "craton-ingress",
+        lambda _: "Certificate",
+        "console",
+        lambda _: ("acme.yaml",),
+        lambda plan: {"acme": acme.configuration(plan)},
+    ),
     "node-exporter": _Recipe(
         "craton-monitoring",
         lambda _: "DaemonSet",

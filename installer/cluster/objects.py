@@ -25,6 +25,7 @@ _OBJECT: dict[str, Any] = {
     "spec": {
         "nodeName": str,
         "unschedulable": bool,
+        "type": str,
         "taints": [{"key": str, "value": str, "effect": str}],
         "replicas": int,
     },
@@ -38,6 +39,8 @@ _OBJECT: dict[str, Any] = {
         "updatedReplicas": int,
         "readyReplicas": int,
         "observedGeneration": int,
+        "state": str,
+        "reason": str,
     },
     "reason": str,
     "message": str,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from installer.artifacts import published
+from installer.artifacts.addon_images import addon_images, pinned
 from installer.artifacts.published import Published
 from installer.cluster import applied_sums, definitions, masters, pods
 from installer.cluster.addons import Identity, is_current, pods_of, present
@@ -63,17 +64,21 @@ class PublishedManifests(Permanent):
     def _text(self, ctx: Context, wanted: Published) -> str:
         if self.plan.traits.stand_ins:
             return _outline(wanted)
-        return published.text(wanted, self.plan, ctx.world.artifacts)
+        text = published.text(wanted, self.plan, ctx.world.artifacts)
+        for image in addon_images(self.name).values():
+            text = text.replace(image, pinned(self.plan, image))
+        return text
 
     def _sum(self, wanted: Published) -> str:
-        """Of the manifests as the plan has them; of what stand-ins get in their place."""
+        """Of the manifests as the plan has them, and of its images; of what stand-ins get in their place."""
         if self.plan.traits.stand_ins:
             return hashlib.sha256(_outline(wanted).encode()).hexdigest()
         found = self.plan.artifacts.sums.get(wanted.path)
         if not found:
             hint = f"craton review {self.plan.name} --refresh records it"
             raise InstallerError("apply published manifests", f"the plan has no sum of {wanted.path}", hint=hint)
-        return found
+        images = [pinned(self.plan, image) for image in addon_images(self.name).values()]
+        return hashlib.sha256("\n".join([found, *images]).encode()).hexdigest() if images else found
 
 
 def _waiting(ctx: Context, wanted: Published) -> list[str]:

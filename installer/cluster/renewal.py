@@ -167,7 +167,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         limit="ssh",
     )
     yield renewed
-    if plan.addons.ingress:
+    if plan.addons.ingress and not plan.by_acme:  # cert-manager renews by itself
         yield replace(
             renewed,
             id="renew/ingress",

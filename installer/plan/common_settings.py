@@ -83,6 +83,11 @@ class CommonSettings(Part):
         return f"https://{self.console_host}/dex"
 
     @property
+    def by_acme(self) -> bool:
+        """Whether cert-manager gets the console's certificate from an ACME server, and renews it."""
+        return self.addons.ingress and self.certificate.source == "acme"
+
+    @property
     def console_host(self) -> str:
         """Contract rule D2."""
         return f"{self.name}.{self.subdomain}"

@@ -90,14 +90,35 @@ def _connectors(plan: PlanSettings) -> Iterator[Conflict]:
 def _certificate_files(plan: PlanSettings) -> Iterator[Conflict]:
     chosen = plan.certificate
     for name, given, what in (("file", chosen.file, "certificate"), ("key", chosen.key, "private key")):
-        if chosen.source != "craton" and given is None:
+        if chosen.source in ("ca", "files") and given is None:
             yield ("certificate", name), "nothing", f"Name the file of the {what}, or choose source: craton."
-        if chosen.source == "craton" and given is not None:
+        if chosen.source in ("craton", "acme") and given is not None:
+            who = "Craton makes its own CA" if chosen.source == "craton" else "The ACME server gives the certificate"
             yield (
                 ("certificate", name),
                 f"'{given}'",
-                "Craton makes its own CA and needs no file. Remove it, or choose source: ca or files.",
+                f"{who} and needs no file. Remove it, or choose source: ca or files.",
             )
+
+
+def _acme(plan: PlanSettings) -> Iterator[Conflict]:
+    chosen = plan.certificate
+    for name in ("directory", "email", "account", "account_key", "trust"):
+        given = getattr(chosen, name)
+        if chosen.source != "acme" and given is not None:
+            yield ("certificate", name), f"'{given}'", "Only ACME needs it. Remove it, or choose source: acme."
+    if chosen.source != "acme":
+        return
+    if chosen.account and not chosen.account_key:
+        yield ("certificate", "account_key"), "nothing", "Name the file with the account's HMAC key."
+    if chosen.account_key and not chosen.account:
+        yield ("certificate", "account"), "nothing", "Give the account's key id, as your CA shows it next to the key."
+    if chosen.challenge == "dns-01" and plan.dns.provider != "rfc2136":
+        message = "dns-01 changes a zone, so it needs dns.provider: rfc2136. Set that, or choose challenge: http-01."
+        yield ("certificate", "challenge"), "'dns-01'", message
+    if chosen.challenge == "dns-01" and plan.dns.algorithm == "hmac-sha384":
+        message = "cert-manager, which answers dns-01, signs with hmac-sha256 or hmac-sha512. Choose one of them."
+        yield ("dns", "algorithm"), "'hmac-sha384'", message
 
 
 def _no_balancer(plan: PlanSettings) -> Iterator[Conflict]:
@@ -174,6 +195,7 @@ _RULES = (
     ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
     ConflictRule((("ingress",),), _infra_with_balancer),
     ConflictRule((("certificate",),), _certificate_files),
+    ConflictRule((("certificate",), ("dns",)), _acme),
     ConflictRule((("addons",),), _addons_without_ingress),
     ConflictRule((("sign_in", "connectors"),), _connectors),
     ConflictRule((("dns",), ("subdomain",)), _dns_server),

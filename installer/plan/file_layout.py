@@ -30,8 +30,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Who administers the cluster by signing in. Passwords are kept outside plans.", ("sign_in",)),
     (
-        "Who signs the certificate of the console's name: craton (a CA that Craton makes), ca (yours, from files)\n"
-        "or files (your own certificate and key).",
+        "Who signs the certificate of the console's name: craton (a CA that Craton makes), ca (yours, from files),\n"
+        "files (your own certificate and key) or acme (Let's Encrypt, or another ACME server).",
         ("certificate",),
     ),
     (

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from installer.plan.connectors import Connector
+from installer.plan.connectors import Connector, valid_words
 from installer.plan.fields import (
     ClusterNetwork,
     Part,
@@ -114,12 +114,29 @@ class SignIn(Part):
 class Certificate(Part):
     """Where the certificate of the console's name (contract D2) comes from."""
 
-    source: Literal["craton", "ca", "files"] = "craton"
-    """`craton`: signed by a CA that Craton makes; `ca`: by your CA; `files`: your own certificate."""
+    source: Literal["craton", "ca", "files", "acme"] = "craton"
+    """`craton`: signed by a CA that Craton makes; `ca`: by your CA; `files`: your own certificate; `acme`: from a
+    server that speaks ACME, such as Let's Encrypt."""
     file: Annotated[str | None, BeforeValidator(valid_key_path)] = None
     """Your certificate with its issuers after it, or your CA's certificate, in PEM; a path on this computer."""
     key: Annotated[str | None, BeforeValidator(valid_key_path)] = None
     """The path of its private key, in PEM without a passphrase."""
+    directory: Annotated[str | None, BeforeValidator(valid_base_url)] = None
+    """Address of the ACME server's directory; None for Let's Encrypt's."""
+    email: Annotated[str | None, BeforeValidator(valid_email)] = None
+    """Where the ACME server writes to about the account."""
+    challenge: Literal["http-01", "dns-01"] = "http-01"
+    """How the ACME server is shown that the console's name is yours: on port 80, or in the zone of `dns`."""
+    account: Annotated[str | None, BeforeValidator(valid_words)] = None
+    """Key id of an account that the ACME server knows already (external account binding)."""
+    account_key: Annotated[str | None, BeforeValidator(valid_key_path)] = None
+    """File with that account's HMAC key, in base64url as the CA gives it."""
+    trust: Annotated[str | None, BeforeValidator(valid_key_path)] = None
+    """File with the certificates of an ACME server's own authority, in PEM, if systems don't know it."""
+
+    @property
+    def acme_directory(self) -> str:
+        return self.directory or "https://acme-v02.api.letsencrypt.org/directory"
 
 
 class Networks(Part):

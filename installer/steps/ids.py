@@ -73,6 +73,8 @@ ADDONS_LEFT_OUT = "ingress/left-out"
 
 
 GATEWAY_KINDS = "ingress/gateway-kinds"
+CERT_MANAGER = "ingress/cert-manager"
+ACME_KEYS = "ingress/acme-keys"
 
 
 def addon(name: str) -> str:

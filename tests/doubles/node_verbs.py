@@ -293,8 +293,8 @@ def _running(found: dict[str, Any]) -> dict[str, Any]:
     if found["kind"] == "Deployment":
         replicas = found["spec"]["replicas"]
         return {**found, "status": {"readyReplicas": replicas, "updatedReplicas": replicas}}
-    if found["kind"] == "Gateway":
-        return {**found, "status": {"conditions": [{"type": "Programmed", "status": "True"}]}}
+    if condition := {"Gateway": "Programmed", "Certificate": "Ready"}.get(found["kind"]):
+        return {**found, "status": {"conditions": [{"type": condition, "status": "True"}]}}
     return found
 
 

@@ -43,7 +43,7 @@ class Zone:
         assert dns.server, "a plan without a server is refused"
         assert dns.key_name, "a plan without a key is refused"
         zone = dns.zone or plan.subdomain
-        return cls(zone, dns.server, dns.port, dns.key_name, dns.algorithm, dns.ttl, plan.name, _secret(dns))
+        return cls(zone, dns.server, dns.port, dns.key_name, dns.algorithm, dns.ttl, plan.name, key_of(dns))
 
     def addresses(self, name: str) -> tuple[str, ...]:
         """The A records of `name`, sorted; empty if there are none. Raises InstallerError."""
@@ -166,7 +166,7 @@ class Zone:
         return InstallerError(where, observed, hint=hint, exit_code=ExitCode.CLUSTER, retryable=retryable)
 
 
-def _secret(dns: DNS) -> bytes:
+def key_of(dns: DNS) -> bytes:
     """The shared key: a file with its base64 alone, or BIND's `key "..." { ... };`. Raises InstallerError."""
     import re
 

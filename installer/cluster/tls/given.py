@@ -45,6 +45,11 @@ def read_pair(certificate: str, key: str) -> Pair:
     return Pair(chain, private)
 
 
+def read_certificates(place: str) -> tuple[x509.Certificate, ...]:
+    """The certificates in a PEM file. Raises InstallerError (preflight)."""
+    return _certificates(expanded(place))
+
+
 def check_server(pair: Pair, host: str, where: str, now: datetime | None = None) -> None:
     """Raises InstallerError unless servers can show `pair` at `host`: names, dates, purpose, strength and chain."""
     from cryptography import x509

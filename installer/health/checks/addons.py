@@ -9,6 +9,7 @@ import re
 import shlex
 import time
 from calendar import timegm
+from collections.abc import Mapping
 
 from installer.health.check import LATER, Check, Judgement, Subject, Verdict
 from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
@@ -66,7 +67,7 @@ def _console(subject: Subject) -> Judgement:
     if plan.addons.gateway and not gateway.startswith("True"):
         why = "kubectl -n craton-ingress describe gateway traefik says why"
         return Verdict.FAIL, f"the Gateway doesn't work: {brief(gateway)}", why
-    return _certificate(subject, pairs(answer, " ").get("expires", ""), "signed-in" in sections)
+    return _certificate(subject, pairs(answer, " "), "signed-in" in sections)
 
 
 _PROBE = f"{PREFIX}{PROBE_EMAIL}"
@@ -92,19 +93,24 @@ def _issuer_trouble(discovery: str, issuer: str) -> str:
     return "" if told == issuer else f"Dex calls itself {brief(str(told))}, and the API servers believe {issuer} alone"
 
 
-def _certificate(subject: Subject, expires: str, signed_in: bool) -> Judgement:
+def _certificate(subject: Subject, shown: Mapping[str, str], signed_in: bool) -> Judgement:
     what = [name for name in ("ingress", "gateway", "sign_in", "console") if getattr(subject.plan.addons, name)]
     seen = f"{', '.join(name.replace('_', '-') for name in what)} answer{'s' if len(what) == 1 else ''}"
     seen += "; a probe signed in" if signed_in else ""
-    ends = ends_at(expires)
+    ends = ends_at(shown.get("expires", ""))
     if ends is None:  # curl says it where it was built with OpenSSL
         return Verdict.PASS, seen, ""
     days = days_left(ends, subject.evidence.answered_at)
-    seen = f"{seen}; certificate: {left(days)}"
+    issuer = brief(shown["issuer"]) if shown.get("issuer") else ""
+    seen = f"{seen}; certificate{f' of {issuer}' if issuer else ''}: {left(days)}"
     if days >= WARN_DAYS:
         return Verdict.PASS, seen, ""
     renews = f"craton certs renew {subject.plan.name}"
-    remedy = "renew the plan's files, then resume" if subject.plan.certificate.source == "files" else renews
+    others = {
+        "files": "renew the plan's files, then resume",
+        "acme": "kubectl -n craton-ingress describe certificate console says why cert-manager doesn't renew it",
+    }
+    remedy = others.get(subject.plan.certificate.source, renews)
     return Verdict.FAIL if days < FAIL_DAYS else Verdict.WARN, seen, remedy
 
 

@@ -38,7 +38,7 @@ _POD_SECURITY = always(
 )
 _ADDON = always(Risk.CAREFUL, "what it brings is added to the running cluster, or removed from it")
 _MANIFESTS = always(Risk.CAREFUL, "what it names is applied; what it no longer names stays until you delete it")
-_CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate at once")
+_CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate as soon as there is one")
 _NAMES = always(Risk.SAFE, "the names are published there by the next run; records that an older plan made stay")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
 
@@ -207,6 +207,18 @@ _PAGES = (
                  "Which file has the private key? (PEM, no passphrase)",
                  "A path on this computer. The plan holds the path, never the key.",
                  applies=conditions.own_certificate, read=or_none, files=".", change=_CERTIFICATE),
+        Question("certificate.email", "--acme-email", "ACME e-mail",
+                 "Which e-mail address should the ACME account have? (or empty)",
+                 "Let's Encrypt needs none. Some servers write to it before certificates end.",
+                 applies=conditions.by_acme, read=or_none, change=_CERTIFICATE),
+        Question("certificate.directory", "--acme-directory", "ACME directory",
+                 "What is the ACME server's directory? (an address, or empty)",
+                 "If empty, Let's Encrypt's.",
+                 applies=conditions.by_acme, read=or_none, change=_CERTIFICATE),
+        Question("certificate.challenge", "--acme-challenge", "ACME challenge",
+                 "How is the ACME server shown that the name is yours?",
+                 "The server must reach the console's name on port 80, or the zone of the name must take updates.",
+                 kind=Kind.CHOICE, choices=choices.challenge, applies=conditions.by_acme, change=_CERTIFICATE),
     ), optional=True),
     Page("Downloads", (
         Question("artifacts.mirror", "--mirror", "Mirror",
@@ -270,6 +282,9 @@ QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question 
 UNASKED: Mapping[str, Judge] = {
     "addons.gateway": _ADDON,
     "addons.manifests": _MANIFESTS,
+    "certificate.account": _CERTIFICATE,
+    "certificate.account_key": _CERTIFICATE,
+    "certificate.trust": _CERTIFICATE,
     "sign_in.groups": _ADDON,
     "sign_in.editors": _ADDON,
     "sign_in.viewers": _ADDON,

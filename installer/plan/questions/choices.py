@@ -73,6 +73,14 @@ def certificate(_answers: Answers) -> tuple[Choice, ...]:
         Choice("craton", "A CA of Craton's", "made for this cluster; browsers trust it after you import it"),
         Choice("ca", "Your CA", "signs a certificate now and at each renewal; its key stays on this computer"),
         Choice("files", "Your certificate", "you renew it yourself"),
+        Choice("acme", "ACME", "Let's Encrypt or another ACME server; cert-manager renews it in the cluster"),
+    )
+
+
+def challenge(_answers: Answers) -> tuple[Choice, ...]:
+    return (
+        Choice("http-01", "On port 80", "the server asks the console's name (http-01)"),
+        Choice("dns-01", "In the zone", "with the key of dns.provider rfc2136 (dns-01)"),
     )
 
 

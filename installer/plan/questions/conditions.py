@@ -70,4 +70,9 @@ def with_sign_in(answers: Answers) -> bool:
 
 def own_certificate(answers: Answers) -> bool:
     """The certificate of the console's name, or its CA, is the user's."""
-    return with_ingress(answers) and answers.get("certificate.source", "craton") != "craton"
+    return with_ingress(answers) and answers.get("certificate.source") in ("ca", "files")
+
+
+def by_acme(answers: Answers) -> bool:
+    """An ACME server gives the certificate of the console's name."""
+    return with_ingress(answers) and answers.get("certificate.source") == "acme"

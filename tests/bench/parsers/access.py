@@ -13,6 +13,7 @@ from pathlib import Path
 
 from installer.artifacts import kubeadm_images, published
 from installer.cluster import (
+    acme,
     admin_access,
     administrator,
     applied_sums,
@@ -31,7 +32,7 @@ from installer.node import survey
 from installer.operations import durations
 from installer.operations.sign_in import tokens
 from installer.plan.public_keys import valid_public_key
-from installer.plan.sections import DNS, SignIn
+from installer.plan.sections import DNS, Certificate, SignIn
 from installer.platforms.clouds import host_key_proof, leases
 from installer.platforms.clouds.first_contact import FirstContact
 from installer.ssh.connection import Result
@@ -117,6 +118,11 @@ def _connector(path: Path) -> object:
     return connectors.configurations(plan)
 
 
+def _account(path: Path) -> object:
+    given = {"source": "acme", "account": "kid-1", "account_key": str(path)}
+    return acme.keys(PLAN.model_copy(update={"certificate": Certificate.model_validate(given)}))
+
+
 def _published(path: Path) -> str:
     """Whatever is in the file: it is applied only with the sum that the plan has."""
     sum = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -135,12 +141,15 @@ PARSERS: tuple[Parser, ...] = (
     in_directory("first contact", "first-contact.json", _first_contact, _LAUNCHES),
     of_file("kept kubeconfig", _kept, encoded(given_by_master(PLAN)), admin_access.AccessError),
     of_file("durations", durations._read, encoded('[{"platform": "local", "expected": 1.5, "seconds": 2}]')),
-    of_file("key of a zone", lambda path: zone._secret(DNS(provider="rfc2136", key_file=str(path))),
+    of_file("key of a zone", lambda path: zone.key_of(DNS(provider="rfc2136", key_file=str(path))),
             encoded('key "a" {\n\talgorithm hmac-sha256;\n\tsecret "' + "QUJD" * 11 + '";\n};\n', "QUJD" * 11)),
     of_text("Secret of the sign-in", _password, (_IN_CLUSTER,)),
     of_text("sums of own manifests", lambda text: applied_sums.read(_asked(text), "x"), (_IN_CLUSTER,)),
     of_file("files of a connector", _connector, encoded("s3cret\n")),
     of_text("known kinds", lambda text: definitions.unknown(_asked(text), ("a.b", "c.d")), ("a.b True\n",)),
+    of_text("directory of an ACME server", acme.read_directory,
+            ('{"newNonce": "a", "newAccount": "b", "newOrder": "c", "meta": {"externalAccountRequired": true}}',)),
+    of_file("key of an ACME account", _account, encoded("c2VjcmV0LXNlY3JldA\n")),
     of_file("published manifests", _published, encoded(_MANIFEST)),
     of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
     of_text("Secret of a certificate", lambda text: shown_certificates(_asked(text)), (_IN_CLUSTER,)),

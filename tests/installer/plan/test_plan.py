@@ -62,9 +62,15 @@ ALLOWED: dict[str, list[object]] = {
     "addons.sign_in": [True, False],
     "addons.console": [True, False],
     "addons.manifests": [[], ["~/addons/flux.yaml", "/srv/manifests"]],
-    "certificate.source": ["craton", "ca", "files"],
+    "certificate.source": ["craton", "ca", "files", "acme"],
     "certificate.file": [None, "~/console.pem"],
     "certificate.key": [None, "/keys/my key"],
+    "certificate.directory": [None, "https://acme.example.com/directory"],
+    "certificate.email": [None, "ops@example.com"],
+    "certificate.challenge": ["http-01", "dns-01"],
+    "certificate.account": [None, "kid-1"],
+    "certificate.account_key": [None, "~/eab.key"],
+    "certificate.trust": [None, "~/root.pem"],
     "sign_in.email": [None, "ada@example.com", "a+b@x.y"],
     "dns.provider": ["hosts", "manual", "rfc2136"],
     "dns.server": [None, "10.0.0.53"],
@@ -158,9 +164,15 @@ REFUSED: dict[str, list[object]] = {
     "addons.sign_in": [0, "yes", None],
     "addons.console": [0, "yes", None],
     "addons.manifests": [None, "~/addons", {"a": 1}],
-    "certificate.source": ["", "acme", None],
+    "certificate.source": ["", "letsencrypt", None],
     "certificate.file": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
     "certificate.key": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "certificate.directory": ["", 1, "acme.example.com", "https://a@b/"],
+    "certificate.email": ["", 1, "ops"],
+    "certificate.challenge": ["", "tls-alpn-01", None],
+    "certificate.account": ["", 1, "a\nb"],
+    "certificate.account_key": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
+    "certificate.trust": ["", 1, "a\nb", "-----BEGIN PRIVATE KEY-----"],
     "dns.provider": ["", "route53", None],
     "dns.server": ["", "ns.example.com", "::1", 1],
     "dns.port": [0, 65536, "53", None],
@@ -333,7 +345,8 @@ def test_missing_fields_are_told_apart_from_empty_ones() -> None:
     assert [(mistake.field, mistake.found) for mistake in found] == [(("name",), MISSING), (("subdomain",), MISSING)]
 
 
-CONFLICTS = [
+ZONE = {"provider": "rfc2136", "server": "10.0.0.53", "key_name": "k", "key_file": "f"}
+CONFLICTS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"sign_in": {"connectors": [{"type": "github", "id": "gh", "secret_file": "~/gh"}]}},
         "sign_in.connectors.0.client_id",
@@ -365,6 +378,24 @@ CONFLICTS = [
     ),
     ({"certificate": {"source": "ca", "key": "k"}}, "certificate.file", "Name the file of the certificate"),
     ({"certificate": {"file": "f"}}, "certificate.file", "Craton makes its own CA and needs no file"),
+    ({"certificate": {"source": "acme", "key": "k"}}, "certificate.key", "The ACME server gives the certificate"),
+    ({"certificate": {"email": "a@b.c"}}, "certificate.email", "Only ACME needs it"),
+    (
+        {"certificate": {"source": "acme", "account": "a"}},
+        "certificate.account_key",
+        "Name the file with the account's",
+    ),
+    ({"certificate": {"source": "acme", "account_key": "f"}}, "certificate.account", "Give the account's key id"),
+    (
+        {"certificate": {"source": "acme", "challenge": "dns-01"}},
+        "certificate.challenge",
+        "needs dns.provider: rfc2136",
+    ),
+    (
+        {"certificate": {"source": "acme", "challenge": "dns-01"}, "dns": {**ZONE, "algorithm": "hmac-sha384"}},
+        "dns.algorithm",
+        "signs with hmac-sha256 or hmac-sha512",
+    ),
     (
         {"ingress": {"kind": "load-balancer"}, "rehearsal": {"load_balancers": False}},
         "ingress.kind",

@@ -57,6 +57,10 @@ def node_line(record: SiteRecord, name: str, pace: Pace) -> str:
     return f"{name} {cluster.is_ready(record, name, pace)}{''.join(labels)}{''.join(taints)}"
 
 
+_CONTROLLED = {"Gateway": ("Programmed", "ingress"), "Certificate": ("Ready", "cert-manager")}
+"""By which condition an object says that it works, and the addon whose pods see to that."""
+
+
 def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
     """The last of an addon's objects, with the state of the pods that it runs, or what its controller says of it."""
     assert record.cluster is not None
@@ -71,8 +75,9 @@ def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
         counts = {"replicas": found.replicas, "updatedReplicas": len(where), "readyReplicas": ready}
         result |= {"apiVersion": "apps/v1", "spec": {"replicas": found.replicas}}
         result |= {"status": counts | {"observedGeneration": 1}}
-    elif found.kind == "Gateway" and "ingress" in record.cluster.addons:
-        result |= {"status": {"conditions": [{"type": "Programmed", "status": "True", "reason": "Programmed"}]}}
+    elif found.kind in _CONTROLLED and _CONTROLLED[found.kind][1] in record.cluster.addons:
+        condition = {"type": _CONTROLLED[found.kind][0], "status": "True"}
+        result |= {"status": {"conditions": [condition]}}
     return result
 
 

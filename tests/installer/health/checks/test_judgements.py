@@ -78,6 +78,7 @@ TABLE = [
     ("console", MASTER, "console", answers(""), 0, PASS, "ingress, sign-in, console answer"),
     ("console", MASTER, "console", answers("Dec 12 06:35:00 2026 GMT"), 0, WARN, "certificate: 19 days left"),
     ("console", MASTER, "console", answers("Nov 25 06:35:00 2026 GMT"), 0, FAIL, "certificate: 2 days left"),
+    ("console", MASTER, "console", "issuer C=US; CN=E5\n" + answers(), 0, PASS, "certificate of C=US; CN=E5: 35"),
     ("console", MASTER, "console", answers(status="502"), 0, FAIL, "status 502, not 200"),
     ("console", MASTER, "console", answers(issuer="https://other/dex"), 0, FAIL, "Dex calls itself https://other/dex"),
     ("console", MASTER, "console", "status 200\n#sign-in\n404 page", 0, FAIL, "nobody can sign in: Dex gave no JSON"),
