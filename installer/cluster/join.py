@@ -53,7 +53,10 @@ class Join(Permanent):
         if self._is_master:
             etcd.remove_stale(ctx, master, self.machine.name)
             etcd.wait_for_quorum(ctx, master)
-        nodes.remove(ctx, master, self.machine.name)
+        if self._is_master or seen.begun:
+            nodes.remove(ctx, master, self.machine.name)
+        else:
+            nodes.remove_listed(ctx, master, self.machine.name)
 
     def _join(self, ctx: Context, master: str) -> None:
         facts = kubeadm.facts_of(status(ctx, self.machine.name, Asked.JUST_NOW))

@@ -21,6 +21,8 @@ OUR_TAINTS = frozenset({rule.value for rule in RULES.values() if rule.kind is Ki
 _NODE = "node"
 """What a node's object is kept as while its step goes on."""
 _IN_ORDER = Observation(True, "Ready, with labels and taints")
+_LISTED = 5.0
+"""Seconds for which a list of all nodes' names is used."""
 _LOOKING = 5.0
 """Seconds between two looks at the pods of a node that is not Ready."""
 
@@ -105,6 +107,20 @@ def remove(ctx: Context, master: str, name: str) -> None:
     output = run_program(ctx, master, "kubectl", "delete", "node", name, "--ignore-not-found", secret=True)
     if output.strip():
         ctx.log(f"deleted the old Node object {name}")
+
+
+def remove_listed(ctx: Context, master: str, name: str) -> None:
+    """As `remove`, for a machine on which no join has begun: all that join at once share one list of Node objects.
+
+    None but its own kubelet makes a Node object, so that of such a machine is in the list, or there is none.
+    """
+
+    def names() -> frozenset[str]:
+        return frozenset(run_program(ctx, master, "kubectl", "get", "nodes", "-o", "name", secret=True).split())
+
+    listed = ctx.world.answers.lately("names of nodes", names, _LISTED, ctx.remaining())
+    if listed is None or f"node/{name}" in listed:
+        remove(ctx, master, name)
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:

@@ -46,12 +46,16 @@ class Answers:
 
         None once something was done, and where that thread takes longer than `patience` seconds: ask about one then.
         """
-        if not self.settled or not self._asking.acquire(timeout=patience):
+        return self.lately(what, ask, SURVEY_SECONDS, patience) if self.settled else None
+
+    def lately(self, what: str, ask: Callable[[], T], age: float, patience: float) -> T | None:
+        """As `of_all`, whatever was done since, but no more than `age` seconds old."""
+        if not self._asking.acquire(timeout=patience):
             return None
         try:
             at, known = self._of_all.get(what, (0.0, None))
             found: T = known
-            if known is None or time.monotonic() - at >= SURVEY_SECONDS:
+            if known is None or time.monotonic() - at >= age:
                 at, found = time.monotonic(), ask()
                 self._of_all[what] = (at, found)
             return found

@@ -72,6 +72,8 @@ class FakeCluster:
     sick: set[str] = field(default_factory=set)
     """Names of etcd's members that are not healthy."""
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    listed: int = 0
+    """How often somebody asked for the names of all nodes."""
     objects: dict[str, Any] = field(default_factory=dict)
     """What kubectl says, by its arguments up to the first option."""
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -259,6 +261,9 @@ class FakeCluster:
         if what[0] == "node":
             node = self.nodes.get(what[1])
             return Result(0, json.dumps(node) if node else "", "")
+        if what == ["nodes", "-o", "name"]:
+            self.listed += 1
+            return Result(0, "".join(f"node/{name}\n" for name in self.nodes), "")
         if what[0] == "nodes":
             return Result(0, json.dumps({"items": list(self.nodes.values())}), "")
         if what[0] == "certificatesigningrequests":

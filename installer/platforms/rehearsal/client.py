@@ -23,7 +23,7 @@ from installer.common.shape import shaped
 ADDRESS, LOCK = "site.json", "lock"
 """Files in a site's directory: where it listens, and what its process locks as long as it lives."""
 
-PROTOCOL = 2
+PROTOCOL = 3
 """What a site says it speaks. One that an older Craton started says less: it is started again, with its machines."""
 
 _ADDRESS = {"pid": int, "port": int, "token": str}
@@ -84,6 +84,8 @@ class SiteClient:
 
     def __init__(self, cluster: str) -> None:
         self.directory = home() / "rehearsal" / cluster
+        self._known: tuple[tuple[int, int, int], dict[str, Any]] = (0, 0, 0), {}
+        """Where the site listens, and the version of the file that says so."""
 
     def exists(self) -> bool:
         """Whether there is anything of the site: a directory, though its process may be gone."""
@@ -158,8 +160,9 @@ class SiteClient:
             raise RefusedError(method, str(reply.get("kind", "")), str(reply["refused"]))
         return reply["result"]
 
-    def machine(self, name: str) -> StandInView | None:
-        found = self.call("machine", name=name)
+    def machine(self, name: str, patience: float = 0.0) -> StandInView | None:
+        """One machine; of one that is starting, once it has started or failed, or after `patience` seconds."""
+        found = self.call("machine", name=name, patience=patience)
         return self._view(found) if found else None
 
     def machines(self) -> list[StandInView]:
@@ -175,11 +178,19 @@ class SiteClient:
             raise self._silent(_STRANGER) from None
 
     def _address(self) -> dict[str, Any]:
-        """Where the site said that it listens; empty if it said nothing."""
+        """Where the site said that it listens; empty if it said nothing. Read again when the file has changed."""
+        path = self.directory / ADDRESS
         try:
-            address: dict[str, Any] = shaped(json_reader.parse((self.directory / ADDRESS).read_bytes()), _ADDRESS)
+            status = path.stat()
+            version = status.st_mtime_ns, status.st_size, status.st_ino
+            if self._known[0] != version:
+                self._known = version, self._read_address(path)
         except (OSError, ValueError):
             return {}
+        return self._known[1]
+
+    def _read_address(self, path: Path) -> dict[str, Any]:
+        address: dict[str, Any] = shaped(json_reader.parse(path.read_bytes()), _ADDRESS)
         return address if _ADDRESS.keys() <= address.keys() and 0 < address["port"] < 65536 else {}
 
     def _await_answer(self) -> None:

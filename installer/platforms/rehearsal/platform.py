@@ -20,6 +20,8 @@ from installer.steps.work import Work
 LIMIT = "rehearsal"
 """Kind of steps that the site does."""
 _SITE = "rehearsal site"
+_PATIENCE = 1.0
+"""Seconds for which the site is asked to wait for a machine that is starting."""
 _KINDS = {"firewall": "firewall group", "load-balancer": "load balancer", "dns": "A record"}
 """Entries of a site, in the order in which they are listed, and what people call them."""
 
@@ -130,6 +132,13 @@ class RehearsalPlatform:
         """All machines, by name."""
         found = {machine.name: machine for machine in self.site().machines()}
         self._listed = dict(found)
+        return found
+
+    def started(self, name: str) -> StandInView | None:
+        """One machine, as soon as it has started, or as it is after a second. Its endpoint is known then."""
+        found = self.site().machine(name, _PATIENCE)
+        if found is not None and found.state == "running":
+            self._listed[name] = found
         return found
 
     def endpoint(self, machine: str) -> Endpoint:

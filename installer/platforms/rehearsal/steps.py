@@ -188,7 +188,7 @@ class Creation:
         ctx.log("created; waiting for it to start")
 
     def _running(self, ctx: Context) -> tuple[StandInView | None, str]:
-        found = self._find(ctx)
+        found = _platform(ctx).started(self.machine.name)
         if found is None:
             raise InstallerError("create the machine", "it is gone again", machine=self.machine.name, retryable=True)
         if found.state == "failed":

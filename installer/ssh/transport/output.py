@@ -37,9 +37,9 @@ class Output:
         """Bytes that came; short lines count for more than they have."""
 
     def feed(self, data: bytes) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        for line in lines:
-            self._add(line, "\n")
+        whole, newline, self._partial = (self._partial + data).rpartition(b"\n")
+        if newline:
+            self._add_all(whole)
         if len(self._partial) > _LONGEST:
             blank = self._partial.rfind(b" ", len(self._partial) - _WORD)
             end = len(self._partial) if blank < 0 else blank
@@ -57,12 +57,29 @@ class Output:
         cut = [f"[{self._cut} earlier lines were not kept]\n"] if self._cut else []
         return "".join([*cut, *self._lines])
 
+    def _add_all(self, raw: bytes) -> None:
+        """Take lines in, of which the last has lost its end. Most come together, and have nothing to be cleaned of."""
+        text = raw.decode("ascii") if raw.isascii() else ""
+        if not text.replace("\n", "").isprintable() or (raw and not text):
+            for line in raw.split(b"\n"):
+                self._add(line, "\n")
+            return
+        for seen in text.split("\n"):
+            if len(seen) > MAX_LINE:
+                self._add(seen.encode(), "\n")
+            else:
+                self._keep(seen, "\n", len(seen))
+
     def _add(self, raw: bytes, end: str) -> None:
-        self.taken += max(len(raw), _LINE)
         line = raw.decode("ascii") if len(raw) <= MAX_LINE and raw.isascii() else None
         if line is None or not line.isprintable():  # as few lines are not
             seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
             line = clean(seen.decode("utf-8", errors="replace"))
+        self._keep(line, end, len(raw))
+
+    def _keep(self, line: str, end: str, size: int) -> None:
+        """Keep a line that is safe to show, and had `size` bytes."""
+        self.taken += max(size, _LINE)
         self._lines.append(line + end)
         self._size += max(len(line) + len(end), _HELD)
         while self._size > self._kept:

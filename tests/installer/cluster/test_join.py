@@ -14,6 +14,7 @@ from installer.cluster.kubeadm import read_payload
 from installer.common.errors import InstallerError
 from installer.node import program
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
 from installer.steps.step import Action, Context
@@ -110,10 +111,31 @@ def test_two_machines_that_join_at_once_reset_each_master_once_after_a_restore(
 
 def test_workers_join_through_the_first_master_that_works(cluster: FakeCluster) -> None:
     cluster.founded(FIRST, SECOND).machines[FIRST].api = "connection refused"
+    assert run(join(WORKER), cluster) == ["worker-1 join"]
+
+
+def test_what_the_cluster_remembers_of_an_earlier_worker_is_taken_out_before_it_joins(cluster: FakeCluster) -> None:
+    cluster.founded(FIRST, WORKER).machines[WORKER].member = ""
     assert run(join(WORKER), cluster) == [
-        "master-2 kubectl delete node demo-worker-1 --ignore-not-found",
+        "master-1 kubectl delete node demo-worker-1 --ignore-not-found",
         "worker-1 join",
     ]
+    cluster.machines[WORKER].member, cluster.machines[WORKER].begun = "", "join"
+    assert run(join(WORKER), cluster) == [
+        "worker-1 reset",
+        "master-1 kubectl delete node demo-worker-1 --ignore-not-found",
+        "worker-1 join",
+    ]
+
+
+def test_workers_that_join_at_once_share_one_list_of_nodes(cluster: FakeCluster) -> None:
+    workers = [machine.name for machine in topology(PLAN).of_role(Role.WORKER)]
+    assert len(workers) > 1
+    context = cluster.founded(FIRST).context()
+    for name in workers:
+        join(name).apply(context)
+    assert cluster.did() == [f"{name.removeprefix('demo-')} join" for name in workers]
+    assert cluster.listed == 1
 
 
 def test_a_master_made_again_leaves_etcd_before_it_joins_again(cluster: FakeCluster) -> None:

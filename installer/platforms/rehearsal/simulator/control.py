@@ -120,6 +120,7 @@ class Control:
         await self._site.store.save()
 
     async def _machine(self, arguments: dict[str, Any]) -> Any:
+        await self._site.started(arguments["name"], arguments["patience"])
         machine = self._site.record.machines.get(arguments["name"])
         return self._view(machine) if machine else None
 

@@ -100,6 +100,10 @@ def _get_nodes(command: Command, known: ClusterRecord, names: list[str], flags: 
         for name in sorted(known.nodes):
             command.say(objects.node_line(command.site.record, name, command.site.pace))
         return
+    if flags.get("--output") == "name" and not names:
+        for name in sorted(known.nodes):
+            command.say(f"node/{name}")
+        return
     _want_json(flags)
     missing = [name for name in names if name not in known.nodes]
     if missing and "--ignore-not-found" not in flags:

@@ -120,6 +120,11 @@ class Site:
         del self.record.machines[name]
         cluster.lose(self.record, machine)
 
+    async def started(self, name: str, patience: float) -> None:
+        """Return once a machine has started or failed, or after `patience` seconds."""
+        if patience > 0 and (booting := self._booting.get(name)):
+            await asyncio.wait((booting,), timeout=patience)
+
     def _boot(self, machine: MachineRecord) -> None:
         if booting := self._booting.pop(machine.name, None):
             booting.cancel()

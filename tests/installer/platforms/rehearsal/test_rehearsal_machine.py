@@ -215,6 +215,7 @@ def test_only_masters_have_the_administrators_credentials(rehearsal: Rehearsal) 
 
 
 KUBECTL = (
+    ("get nodes -o name", 0, "node/demo-infra-1"),
     ("get node demo-worker-9 -o json", 1, 'nodes "demo-worker-9" not found'),
     ("get node demo-worker-9 --ignore-not-found -o json", 0, ""),
     ("label node demo-worker-9 a=b", 1, 'nodes "demo-worker-9" not found'),
