@@ -30,7 +30,7 @@ import hashlib, hmac, json, subprocess
 f = json.load(open("/etc/first.json"))
 d = json.load(open("/run/cloud-init/instance-data.json"))
 i = d["v1"]["instance_id"]
-n = f["base"] + str(1 + int(d["ds"]["meta_data"]["ami-launch-index"]))
+n = f["base"] + str(1 + int(d["ds"]["meta-data"]["ami-launch-index"]))
 subprocess.run(["hostnamectl", "set-hostname", n], check=True)
 k = " ".join(open("/etc/ssh/ssh_host_ed25519_key.pub").read().split()[:2])
 h = hmac.new(bytes.fromhex(f["secret"]), (i + " " + k).encode(), hashlib.sha256).hexdigest()

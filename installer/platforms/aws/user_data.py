@@ -17,7 +17,7 @@ f=json.load(open("{_FACTS}"))
 d=json.load(open("/run/cloud-init/instance-data.json"))
 i=d["v1"]["instance_id"]
 s=f["secret"]
-n=f["base"]+str(f["first"]+int(d["ds"]["meta_data"]["ami-launch-index"])*f["stride"])
+n=f["base"]+str(f["first"]+int(d["ds"]["meta-data"]["ami-launch-index"])*f["stride"])
 """,
     _FACTS,
 )

@@ -76,7 +76,7 @@ def _elsewhere(script: str, root: Path) -> str:
 def test_a_machine_takes_its_name_from_its_launch_index_and_proves_its_host_key(
     machine: Path, index: str, name: str
 ) -> None:
-    facts = {"v1": {"instance_id": "i-0123456789abcdef0"}, "ds": {"meta_data": {"ami-launch-index": index}}}
+    facts = {"v1": {"instance_id": "i-0123456789abcdef0"}, "ds": {"meta-data": {"ami-launch-index": index}}}
     (machine / "run/cloud-init/instance-data.json").write_text(json.dumps(facts))
     script = machine / "usr/local/sbin" / MARK
     path = f"{machine}/bin:/usr/bin:/bin"
