@@ -36,7 +36,7 @@ def check(
     directory = existing(cluster)
     with open_world(load(cluster), directory) as world:
         names = [machine_name(world.plan, machine) for machine in machines or ()]
-        seen = look(world.plan, world.topology, directory)
+        seen = look(world, directory)
         report = examine(world, recheck(last_report(directory), world.topology, names, checks), seen)
     report = replace(report, unfinished=clusters.unfinished(directory))
     try:

@@ -7,6 +7,8 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from installer.common.errors import InstallerError
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
     from installer.plan.model import InstallPlan
     from installer.plan.topology import Topology
+    from installer.steps.world import World
 
 _SECONDS = 3.0
 """In which a server has to answer."""
@@ -26,10 +29,12 @@ _MACHINES = 8
 _PORTS = {"D1": 6443, "D2": 443}
 
 
-def look(plan: InstallPlan, topology: Topology, directory: ClusterDirectory) -> Outside:
+def look(world: World, directory: ClusterDirectory) -> Outside:
     """What this computer sees; nothing of stand-ins, which nobody reaches."""
+    plan = world.plan
     if plan.traits.stand_ins:
         return Outside()
+    topology = _from_here(world)
     machines = [each for each in topology.machines if each.address and plan.addons.node_exporter][:_MACHINES]
     records = [record for record in topology.records if record.rule == "D1" or plan.addons.ingress]
     with ThreadPoolExecutor(max(1, len(machines) + len(records)), thread_name_prefix="outside") as pool:
@@ -41,6 +46,25 @@ def look(plan: InstallPlan, topology: Topology, directory: ClusterDirectory) -> 
             names[record.rule] = pool.submit(_name, record.name, _PORTS[record.rule], addresses, authority)
     seen = {rule: looked.result() for rule, looked in names.items()}
     return Outside(seen, tuple(name for name, answer in answers.items() if answer.result()))
+
+
+def _from_here(world: World) -> Topology:
+    """With the addresses at which this computer reaches machines: those of a cloud have other ones between themselves.
+
+    Something else may have those in this computer's own network.
+    """
+    if not world.plan.traits.assigns_addresses:
+        return world.topology
+    machines = tuple(replace(each, address=_public(world, each.name)) for each in world.topology.machines)
+    return replace(world.topology, machines=machines)
+
+
+def _public(world: World, machine: str) -> IPv4Address | None:
+    """None while the machine can't be reached, or where it is reached by a name."""
+    try:
+        return IPv4Address(world.platform.endpoint(machine).address)
+    except (InstallerError, ValueError):
+        return None
 
 
 def _authority(plan: InstallPlan, directory: ClusterDirectory, rule: str) -> str | None:

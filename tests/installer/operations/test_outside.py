@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.health.check import Verdict
 from installer.health.outside import Outside, Seen
-from installer.operations.outside import _name
+from installer.operations.outside import _name, look
+from installer.plan.model import InstallPlan
+from installer.plan.topology import Topology, topology
+from installer.ssh.endpoint import Endpoint
+from installer.steps.world import World
 from tests.doubles.certificates import HOST, Made, make
 from tests.installer.health import healthy
 
@@ -94,3 +103,34 @@ def test_the_contract_says_what_this_computer_saw() -> None:
     assert rules["W5"].observed is Verdict.WARN
     assert "port 9100 of demo-worker-1 answers this computer, too" in rules["W5"].detail
     assert rules["M4"].observed is Verdict.PASS
+
+
+class _Cloud:
+    """A platform that gives its machines addresses between themselves, and others for this computer."""
+
+    def __init__(self, public: str) -> None:
+        self._public = public
+
+    def located(self, topology: Topology) -> Topology:
+        """All have the loopback address, at which this computer has something of its own."""
+        machines = tuple(replace(each, address=IPv4Address("127.0.0.1")) for each in topology.machines)
+        return replace(topology, machines=machines)
+
+    def endpoint(self, machine: str) -> Endpoint:
+        if machine != "demo-master-1":
+            raise InstallerError("find the machine", "AWS lists no instance for it", machine=machine, retryable=True)
+        return Endpoint(self._public, 22, "craton", "")
+
+
+@pytest.mark.parametrize("open_to_us", [(), ("demo-master-1",)])
+def test_a_machine_in_a_cloud_is_looked_at_where_this_computer_reaches_it(
+    tmp_path: Path, open_to_us: tuple[str, ...]
+) -> None:
+    public = f"127.{16 + os.getpid() % 200}.4.2"
+    given = {"name": "demo", "subdomain": "example.test", "platform": "aws", "networks": {"user": "203.0.113.7/32"}}
+    plan = InstallPlan.model_validate(given)
+    platform: Any = _Cloud(public)
+    world = World(plan, topology(plan), ClusterDirectory(tmp_path), platform, None)  # type: ignore[arg-type]
+    at = public if open_to_us else "127.0.0.1"
+    with socket.create_server((at, 9100)):
+        assert look(world, ClusterDirectory(tmp_path)).open_to_us == open_to_us
