@@ -17,12 +17,15 @@ import dns.query
 from tests.needs import require
 from tests.patience import PATIENCE, eventually
 
+OPTIONS = """\
+directory "{directory}"; pid-file none; session-keyfile none; managed-keys-directory "{directory}";
+    listen-on-v6 {{ none; }}; allow-transfer {{ none; }}; dnssec-validation no; empty-zones-enable no;
+"""
+"""What every BIND of a test has among its options: it keeps to its directory, and asks nobody."""
 _CONFIGURATION = """\
 options {{
-    directory "{directory}"; pid-file none; session-keyfile none;
-    listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-    recursion no; allow-transfer {{ none; }}; dnssec-validation no; empty-zones-enable no;
-    managed-keys-directory "{directory}";
+    {options}
+    listen-on port {port} {{ 127.0.0.1; }}; recursion no;
 }};
 controls {{ }};
 key "craton" {{ algorithm hmac-sha256; secret "{secret}"; }};
@@ -64,7 +67,8 @@ def running(directory: Path) -> Iterator[Bind]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     bind = Bind(port, base64.b64encode(secrets.token_bytes(32)).decode(), directory)
-    (directory / "named.conf").write_text(_CONFIGURATION.format(directory=directory, port=port, secret=bind.secret))
+    options = OPTIONS.format(directory=directory)
+    (directory / "named.conf").write_text(_CONFIGURATION.format(options=options, port=port, secret=bind.secret))
     (directory / "example.test.db").write_text(_ZONE)
     log = (directory / "named.log").open("wb")
     process = subprocess.Popen(["named", "-g", "-n", "1", "-c", str(directory / "named.conf")], stdout=log, stderr=log)

@@ -80,7 +80,7 @@ def create(engine: Engine, spec: Spec, image: str, user_data: UserData, log: Cal
 
 
 def _create(engine: Engine, spec: Spec, image: str, user_data: UserData) -> None:
-    engine.call("volume", "create", *_labels(spec), names.volume(spec.name), machine=spec.name)
+    engine.call("volume", "create", *labels(spec), names.volume(spec.name), machine=spec.name)
     arguments = run_arguments(engine, spec, image, user_data.host_key.public)
     engine.call("create", *arguments, machine=spec.name)
     engine.call("cp", "-", f"{spec.name}:{seed.DIRECTORY}", stdin=seed.archive(user_data), machine=spec.name)
@@ -89,17 +89,22 @@ def _create(engine: Engine, spec: Spec, image: str, user_data: UserData) -> None
 
 def run_arguments(engine: Engine, spec: Spec, image: str, host_key: str) -> list[str]:
     """The arguments of the engine's `create`."""
-    host = ["--name", spec.name, "--hostname", spec.name, *_labels(spec), "--label", f"{names.HOST_KEY}={host_key}"]
+    host = ["--name", spec.name, "--hostname", spec.name, *labels(spec), "--label", f"{names.HOST_KEY}={host_key}"]
     reached = ["--network", spec.network, "--ip", str(spec.address), "--publish", "127.0.0.1::22"]
     if engine.name == "podman":
         reached += ["--mac-address", _hardware_address(spec.address)]
+    return [*host, *reached, *system_arguments(engine, spec), image]
+
+
+def system_arguments(engine: Engine, spec: Spec) -> list[str]:
+    """What makes a container a machine, whatever its network."""
     memory = ["--memory", f"{spec.memory}m"] if spec.memory else []
     # systemd wants these three fresh, and /var on a real file system: containerd's overlays do not lie on an overlay.
     storage = ["--tmpfs", "/run:exec,mode=755", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec,mode=1777"]  # noqa: S108
     storage += ["--volume", f"{names.volume(spec.name)}:/var" + (":dev,suid,exec" if engine.name == "podman" else "")]
     begin = ["--env", f"container={engine.name}", "--env", f"CRATON_NAME_SERVERS={' '.join(spec.name_servers)}"]
     begin += ["--stop-signal", "SIGRTMIN+3", "--entrypoint", f"{seed.DIRECTORY}/entrypoint"]
-    return [*host, *reached, *memory, *storage, *_powers(engine), *begin, image]
+    return [*memory, *storage, *powers(engine), *begin]
 
 
 def _hardware_address(address: IPv4Address) -> str:
@@ -107,7 +112,7 @@ def _hardware_address(address: IPv4Address) -> str:
     return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *address.packed))
 
 
-def _powers(engine: Engine) -> list[str]:
+def powers(engine: Engine) -> list[str]:
     """What lets systemd, containerd and the kubelet do their work in a container."""
     powers = ["--cgroupns=private"]
     if engine.name == "podman":
@@ -128,7 +133,7 @@ def _limits() -> list[str]:
     return ["--ulimit", f"nproc={processes}:{processes}", "--ulimit", f"nofile={files}:{files}"]
 
 
-def _labels(spec: Spec) -> list[str]:
+def labels(spec: Spec) -> list[str]:
     return ["--label", f"{names.CLUSTER}={spec.cluster}", "--label", f"{names.MACHINE}={spec.name}"]
 
 

@@ -61,6 +61,8 @@ class Account:
     """
 
     machines: Machines = field(default_factory=NoMachines)
+    next_address: Callable[[], str] = field(default=lambda: "192.0.2.1")
+    """Gives out public addresses."""
     calls: Counter[str] = field(default_factory=Counter)
     changed: list[str] = field(default_factory=list)
     quotas: dict[str, float] = field(default_factory=lambda: dict(QUOTAS))
@@ -119,7 +121,7 @@ class Account:
             self.machines.close()
             for stores in list(BackendDict._instances):  # type: ignore[misc]
                 stores.reset()
-            self.__init__(lock=self.lock)  # type: ignore[misc]
+            self.__init__(lock=self.lock, next_address=self.next_address)  # type: ignore[misc]
 
     def counted(self) -> int:
         """How many requests there were in all."""

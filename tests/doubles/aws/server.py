@@ -43,7 +43,7 @@ class _Handler(MotoRequestHandler):
 def served() -> Iterator[tuple[Account, str]]:
     """A new account, and the endpoint that boto3 finds it at, as long as the context.
 
-    Public addresses are loopback addresses that nobody else on this computer has.
+    Public addresses are loopback addresses that nobody else on this computer has, unless the account gives others.
     """
     account = Account()
     modules = tuple(backends.list_of_moto_modules())
@@ -56,13 +56,14 @@ def served() -> Iterator[tuple[Account, str]]:
         Addresses() as addresses,
         patch.object(InstanceTypeBackend, "instance_types", types),
         patch.dict(INSTANCE_TYPES, {one["InstanceType"]: one for one in types}, clear=True),
-        patch.object(elastic_network_interfaces, "random_public_ip", addresses.next),
-        patch.object(elastic_ip_addresses, "random_ip", addresses.next),
+        patch.object(elastic_network_interfaces, "random_public_ip", lambda: account.next_address()),
+        patch.object(elastic_ip_addresses, "random_ip", lambda: account.next_address()),
         # What never changes, and moto and boto3 find out again for each request and each session.
         patch.object(backends, "list_of_moto_modules", lambda: modules),
         patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
         patch.object(botocore.session, "create_loader", lambda _search_path=None: loader),
     ):
+        account.next_address = addresses.next
         thread.start()
         try:
             renew(account)

@@ -25,8 +25,6 @@ class Boot:
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     commands: tuple[tuple[str, ...], ...] = ()
     console: tuple[str, ...] = ()
-    metadata: bytes = field(default=b"", repr=False)
-    """What the cloud's metadata service answers the commands with; empty if it has none at a name of its own."""
 
 
 def read(user_data: bytes) -> Boot:

@@ -22,12 +22,23 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.step import Step
 from installer.steps.world import World
-from tests.doubles.cloud.stand_ins import StandIns
 from tests.patience import PATIENCE
 
 _SHORT = ("check/account", "network/", "machines/", "connect/", "dns/")
 TIMING = Timing(min_deadline=PATIENCE, first_wait=0.01, longest_wait=0.01)
 SPEED = 1000.0
+
+
+@dataclass(frozen=True)
+class Tempo:
+    """How fast an engine waits: for machines that take their time, looking every few milliseconds makes them slower."""
+
+    pace: float = SPEED
+    timing: Timing = TIMING
+
+
+BOOTING = Tempo(10.0, Timing(min_deadline=PATIENCE, first_wait=0.5, longest_wait=2.0))
+"""For machines that really boot."""
 
 
 class Account(Protocol):
@@ -42,20 +53,28 @@ class Account(Protocol):
     def pending_faults(self) -> object: ...
 
 
+class Behind(Protocol):
+    """The machines behind a cloud's instances, by whatever they are known."""
+
+    @property
+    def names(self) -> list[str]: ...
+
+
 @dataclass
 class CloudCluster:
     """One cluster's runs, each as a process of its own would make it."""
 
     account: Account
-    stand_ins: StandIns
+    stand_ins: Behind
     events: list[Event] = field(default_factory=list)
+    tempo: Tempo = field(default_factory=Tempo)
 
     def run(self, plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
         before = sum(1 for _ in self.recorded())
         self.account.calls.clear()
         self.account.changed.clear()
         try:
-            return carry_out(plan, steps, kind)
+            return carry_out(plan, steps, kind, self.tempo)
         finally:
             self.events = self.recorded()[before:]
 
@@ -85,7 +104,9 @@ class CloudCluster:
         return "\n".join(str((event.step, event.data)) for event in self.events if event.data.get("state") == "failed")
 
 
-def carry_out(plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL) -> ExitCode:
+def carry_out(
+    plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKind.INSTALL, tempo: Tempo = Tempo()
+) -> ExitCode:
     """One run of the real engine, with a platform and connections of its own."""
     directory = ClusterDirectory.of(plan.name)
     ensure_key(directory)
@@ -95,7 +116,7 @@ def carry_out(plan: InstallPlan, steps: tuple[Step, ...], kind: RunKind = RunKin
         with Journal(directory.journal) as journal:
             limits = platform.limits()
             return asyncio.run(
-                run(steps, world, journal, kind=kind, pace=SPEED, limits=limits, timing=TIMING, stop=Stop())
+                run(steps, world, journal, kind=kind, pace=tempo.pace, limits=limits, timing=tempo.timing, stop=Stop())
             )
     finally:
         world.close()

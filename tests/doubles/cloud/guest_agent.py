@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from tests.doubles.cloud.cloud_init import Boot
+from tests.doubles.cloud.guest_agent_program import users
 
 _SCRIPT = "/etc/startup-script"
 
@@ -20,17 +21,16 @@ def document(id: str, name: str, zone: str, attributes: Mapping[str, str]) -> by
 
 
 def read(metadata: bytes) -> Boot:
-    """The user that `ssh-keys` names, and the startup script. Where OS Login is on, `ssh-keys` counts for nothing."""
+    """The user that `ssh-keys` names, and the startup script."""
     attributes = json.loads(metadata)["attributes"]
-    if attributes.get("enable-oslogin", "").upper() == "TRUE":
-        return Boot(console=("google_guest_agent: OS Login is enabled",))
-    keys = [line.partition(":") for line in attributes.get("ssh-keys", "").splitlines() if ":" in line]
+    known = users(attributes)
+    if not known:
+        return Boot(console=("google_guest_agent: no user may log in by ssh-keys",))
     script = attributes.get("startup-script", "")
     return Boot(
-        user=keys[0][0] if keys else "",
-        authorized_keys=tuple(key for _, _, key in keys),
+        user=known[0][0],
+        authorized_keys=tuple(key for _, key in known),
         files={_SCRIPT: script} if script else {},
         commands=((_SCRIPT,),) if script else (),
         console=("google_metadata_script_runner: starting startup scripts",),
-        metadata=metadata,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Protocol
 
 
@@ -30,6 +31,11 @@ class Launch:
     tags: Mapping[str, str]
     account: str = ""
 
+    @property
+    def mac(self) -> str:
+        """The hardware address of its network interface."""
+        return ":".join(f"{octet:02x}" for octet in (0x02, 0x42, *IPv4Address(self.private).packed))
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -43,6 +49,30 @@ class Opening:
     last: int
     groups: tuple[str, ...]
     networks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A port of a load balancer. `targets` are ids of instances, each with a port."""
+
+    port: int
+    targets: tuple[tuple[str, int], ...]
+    check: int = 0
+    """The port that a health check asks; 0 for the target's own."""
+    path: str = ""
+    """What it asks for by HTTP; empty if a connection is enough."""
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A load balancer that leaves clients their addresses. `address` is empty if the back end may choose."""
+
+    host: str
+    """Its DNS name, if it has one."""
+    address: str
+    prober: str
+    """The address from which it asks after its targets' health."""
+    listeners: tuple[Listener, ...]
 
 
 class Machines(Protocol):
@@ -62,6 +92,9 @@ class Machines(Protocol):
 
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
         """These are all host names of public zones, with their addresses or the host of a load balancer."""
+
+    def balance(self, balancers: Mapping[str, Balancer]) -> None:
+        """These are all load balancers by id."""
 
     def console(self, id: str) -> str:
         """What it printed on its console so far."""
@@ -89,6 +122,9 @@ class NoMachines:
         return
 
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
+        return
+
+    def balance(self, balancers: Mapping[str, Balancer]) -> None:
         return
 
     def console(self, id: str) -> str:

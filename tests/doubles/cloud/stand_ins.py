@@ -26,7 +26,7 @@ from installer.platforms.rehearsal.simulator.pace import Pace
 from installer.platforms.rehearsal.simulator.site import Site
 from tests.doubles.cloud import cloud_init, first_boot
 from tests.doubles.cloud.cloud_init import Boot
-from tests.doubles.cloud.machines import Launch, Opening
+from tests.doubles.cloud.machines import Balancer, Launch, Opening
 from tests.patience import PATIENCE
 
 T = TypeVar("T")
@@ -153,6 +153,9 @@ class StandIns:
 
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
         self._do(self._write_names(records))
+
+    def balance(self, balancers: Mapping[str, Balancer]) -> None:
+        """A stand-in is asked itself whether it listens, and nobody connects through a balancer."""
 
     def console(self, id: str) -> str:
         machine = self._machines.get(id)

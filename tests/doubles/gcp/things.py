@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.doubles.cloud.machines import Opening
+from tests.doubles.gcp.balancers import balance
 from tests.doubles.gcp.calls import Call, handles, last
 from tests.doubles.gcp.faults import Failed, Refused
 from tests.doubles.gcp.lists import listed
@@ -59,7 +60,7 @@ def insert(project: Project, call: Call) -> dict[str, Any]:
         if finish := _MADE.get(kind):
             finish(project, made)
         project.things[key] = _printed(made)
-        _protect(project)
+        _reach(project)
 
     return project.begin(call.method, key, done, str(call.params.get("requestId") or ""))
 
@@ -76,7 +77,7 @@ def update(project: Project, call: Call) -> dict[str, Any]:
     def done() -> None:
         if key in project.things:
             project.things[key] = _printed({**project.things[key], **call.body})
-            _protect(project)
+            _reach(project)
 
     return project.begin(call.method, key, done, str(call.params.get("requestId") or ""))
 
@@ -98,7 +99,7 @@ def delete(project: Project, call: Call) -> dict[str, Any]:
             message = f"The resource '{_link(call, key[2])}' is already being used by '{user}'"
             raise Failed("RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", message)
         project.things.pop(key, None)
-        _protect(project)
+        _reach(project)
 
     return project.begin(call.method, key, done, str(call.params.get("requestId") or ""))
 
@@ -116,6 +117,7 @@ def add_instances(project: Project, call: Call) -> dict[str, Any]:
         group["members"] = [*group.get("members", ()), *names]
         card = project.thing("instances", call.scope, names[0])["networkInterfaces"][0]
         group["network"] = card["network"]
+        balance(project)
 
     return project.begin(call.method, call.key(group["name"]), done, str(call.params.get("requestId") or ""))
 
@@ -229,6 +231,12 @@ def _made_rule(project: Project, made: dict[str, Any]) -> None:
 _MADE: dict[str, Callable[[Project, dict[str, Any]], None]] = {
     "addresses": _made_address, "forwardingRules": _made_rule,
 }  # fmt: skip
+
+
+def _reach(project: Project) -> None:
+    """Rules and balancers are for the machines, too, as they now are."""
+    _protect(project)
+    balance(project)
 
 
 def _protect(project: Project) -> None:

@@ -7,11 +7,22 @@ from contextlib import ExitStack, contextmanager
 
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.call import Call
-from tests.doubles.aws.rules import dependencies, firewalls, instances, launches, lists, prices, quotas, targets, tokens
+from tests.doubles.aws.rules import (
+    balancers,
+    dependencies,
+    firewalls,
+    instances,
+    launches,
+    lists,
+    prices,
+    quotas,
+    targets,
+    tokens,
+)
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
 
-__all__ = ["Made", "answered", "check", "dependencies", "done", "firewalls", "instances", "launches", "lists",
-           "permissions", "prices", "quotas", "rewritten", "shown", "targets", "tokens"]  # fmt: skip
+__all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "instances", "launches",
+           "lists", "permissions", "prices", "quotas", "rewritten", "shown", "targets", "tokens"]  # fmt: skip
 
 
 def permissions(call: Call) -> list[str]:

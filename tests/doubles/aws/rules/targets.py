@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.call import Call, Refused
+from tests.doubles.aws.rules.balancers import checked_port
 from tests.doubles.aws.rules.instances import lives
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses
 
@@ -49,8 +50,7 @@ def health(account: Account, call: Call) -> Made | None:
     for target in group.targets.values():
         id, key = target["Id"], (arn, target["Id"])
         looks[key] = looks.get(key, 0) + 1
-        port = str(group.health_check_port or "traffic-port")
-        checked = int(target["Port"]) if port == "traffic-port" else int(port)
+        checked = checked_port(group) or int(target["Port"])
         members += _member(id, target["Port"], checked, _state(account, arn, id, checked, looks[key]))
     return Made(
         f'<DescribeTargetHealthResponse xmlns="{_SPACE}"><DescribeTargetHealthResult>'
