@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,32 +21,32 @@ if TYPE_CHECKING:
 __all__ = ["aws", "aws_server", "gcp", "gcp_server"]
 
 
-def containers(system: System) -> Containers:
+@contextmanager
+def behind(
+    account: Account | Project, system: System, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Containers]:
+    """System containers of that kind behind the account's instances."""
     from tests.doubles.cloud.containers import Containers
     from tests.doubles.machines import machine_image, the_engine
 
-    return Containers(system, the_engine(), machine_image())
+    monkeypatch.setenv("CRATON_HOME", str(home))
+    with Containers(system, the_engine(), machine_image()) as found:
+        account.machines = found
+        monkeypatch.setattr(account, "next_address", found.fabric.next_address)
+        yield found
 
 
 @pytest.fixture
 def ec2(aws: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Containers]:
-    """The containers behind the account's instances."""
     from tests.doubles.cloud.systems import EC2
 
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
-    with containers(EC2) as found:
-        aws.machines = found
-        monkeypatch.setattr(aws, "next_address", found.fabric.next_address)
+    with behind(aws, EC2, tmp_path / "home", monkeypatch) as found:
         yield found
 
 
 @pytest.fixture
 def compute(gcp: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Containers]:
-    """The containers behind the project's instances."""
     from tests.doubles.cloud.systems import GOOGLE
 
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
-    with containers(GOOGLE) as found:
-        gcp.machines = found
-        monkeypatch.setattr(gcp, "next_address", found.fabric.next_address)
+    with behind(gcp, GOOGLE, tmp_path / "home", monkeypatch) as found:
         yield found
