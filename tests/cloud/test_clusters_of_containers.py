@@ -70,6 +70,7 @@ def test_a_cluster_in_aws_on_machines_that_boot(aws: Account, ec2: Containers) -
         master, worker = ids["demo-master-1"], ids["demo-worker-1"]
         status = json.loads(said(ec2, master, "cloud-init", "status", "--format", "json"))
         assert (status["status"], status["errors"], status["recoverable_errors"]) == ("done", [], {})
+        assert "Cloud-init v. " in boto3.client("ec2").get_console_output(InstanceId=master, Latest=True)["Output"]
         balancer = boto3.client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"].lower()
         assert said(ec2, worker, "getent", "hosts", plan.console_host).split()[:1] == ec2.asked(worker, balancer)
         assert ways_in(ec2, worker, master, 6443) == (True, True)  # N1
@@ -88,6 +89,7 @@ def test_a_cluster_in_google_cloud_on_machines_that_boot(gcp: Project, compute: 
         ids = {said(compute, id, "hostname"): id for id in compute.names}
         assert set(ids) == {"demo-master-1", "demo-infra-1"}
         master, infra_1 = ids["demo-master-1"], ids["demo-infra-1"]
+        assert "google_guest_agent: " in compute.console(master)
         assert compute.asked(master, plan.console_host) == [compute.public(infra_1)]
         assert ways_in(compute, master, infra_1, 443) == (True, True)  # I1
         assert ways_in(compute, master, infra_1, 10250) == (False, True)  # N6: from masters alone
