@@ -12,6 +12,7 @@ import io
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.patience import PATIENCE, eventually
 _HEAD = """\
 global
     stats socket {socket} mode 600 level user
+    description version {version}
     hard-stop-after 10s
 defaults
     mode tcp
@@ -47,6 +49,10 @@ backend a{name}
 """
 
 
+_AGAIN = 10.0
+"""Seconds after which HAProxy is asked once more to read its configuration: a signal that comes too early is lost."""
+
+
 class LoadBalancers:
     """Runs in a fabric's router while there are any."""
 
@@ -56,6 +62,7 @@ class LoadBalancers:
         self._process: subprocess.Popen[bytes] | None = None
         self._checks: dict[tuple[str, int], tuple[str, str]] = {}
         self._text = ""
+        self._version = 0
         self._addresses: dict[str, str] = {}
 
     def address(self, host: str) -> str:
@@ -117,24 +124,34 @@ class LoadBalancers:
 
     def _run(self, text: str) -> None:
         """Have HAProxy go by this configuration; connections that are open stay so."""
+        self._version += 1
         if not text:
             self.stop()
             return
         file = self._directory / "haproxy.cfg"
-        file.write_text(_HEAD.format(socket=self._socket) + text)
+        file.write_text(_HEAD.format(socket=self._socket, version=self._version) + text)
         if self._process is None:
             log = self._directory / "haproxy.log"
             self._process = self._fabric.start("haproxy", "-W", "-f", str(file), log=log)
         else:
             self._process.send_signal(signal.SIGUSR2)
-        ports = len([line for line in text.splitlines() if line.startswith("frontend")])
-        eventually(lambda: self._serves(ports), "HAProxy to go by its new configuration")
+        asked = time.monotonic()
 
-    def _serves(self, listeners: int) -> bool:
+        def serves() -> bool:
+            nonlocal asked
+            assert self._process is not None
+            if time.monotonic() - asked > _AGAIN:
+                self._process.send_signal(signal.SIGUSR2)
+                asked = time.monotonic()
+            return self._serves()
+
+        eventually(serves, "HAProxy to go by its new configuration")
+
+    def _serves(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self._directory / "haproxy.log").read_text()[-2000:]
         with suppress(OSError):
-            return self._asked("show stat -1 1 -1").count(",FRONTEND,") == listeners
+            return f"description: version {self._version}\n" in self._asked("show info")
         return False
 
     @property

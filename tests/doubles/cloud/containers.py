@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 
-from installer.platforms.local import limits, machine, preflight
+from installer.platforms.local import limits, machine, names, preflight
 from installer.platforms.local.computer import examine
 from installer.platforms.local.engine import Engine
 from installer.platforms.local.machine import Spec
@@ -74,7 +74,7 @@ class Containers:
         remove_stale(self._engine)
         enter = self._stack.enter_context
         try:
-            self._stack.callback(limits.set_back)
+            self._stack.callback(self._lower_limits)
             enter(self.fabric)
             room = Path(enter(tempfile.TemporaryDirectory(prefix="craton-cloud-")))
             enter(self.fabric.within(lambda: self._system.metadata(self._at, METADATA, 80)))
@@ -211,6 +211,11 @@ class Containers:
         with self._lock:
             for one in preflight.shortages(examine(self._engine), 1):
                 limits.raise_to(one.name, one.enough)
+
+    def _lower_limits(self) -> None:
+        """Not while anybody else has machines here: those share them."""
+        if not self._engine.call("ps", "--all", "--quiet", "--filter", f"label={names.MACHINE}").split():
+            limits.set_back()
 
     def _remove(self, made: Machine) -> None:
         made.made.result()

@@ -170,7 +170,8 @@ route add default via {_GATEWAY} dev eth0 onlink
         self._stack.callback(forwarding.write_text, before)
         rule = f'ip saddr {self._network}.0/24 oifname != "{self.link}" masquerade'
         chain = f"chain out {{\ntype nat hook postrouting priority srcnat\n{rule}\n}}"
-        run_tool("nft", "-f", "-", stdin=f"table ip {self.link} {{\n{chain}\n}}\n")
+        again = f"table ip {self.link}\ndelete table ip {self.link}\n"  # of a process that was killed
+        run_tool("nft", "-f", "-", stdin=f"{again}table ip {self.link} {{\n{chain}\n}}\n")
         self._stack.callback(run_tool, "nft", "delete", "table", "ip", self.link)
 
     def _route(self) -> None:
