@@ -9,7 +9,7 @@ prepare_images() {
     use_proxy
     mkdir -p "$STATE/imported" || failed_write "$STATE/imported"
     while read -r path sum url; do
-        [ -n "$path" ] && [ ! -e "$STATE/imported/$sum" ] || continue
+        [ -n "$path" ] && ! was_imported "$sum" || continue
         fetch "$path" "$sum" "$url"
         change "import $(basename "$path")"
         ctr -n k8s.io images import "$fetched" >/dev/null || fail "ctr images import $(basename "$path") failed"
@@ -18,6 +18,22 @@ prepare_images() {
     done <<END
 $IMAGES
 END
+    [ -z "$IMAGES" ] || keep_images "$(cat "$STATE/kept-images" 2>/dev/null)"
+}
+
+# was_imported SUM: the archive was, and all of its images are still here.
+was_imported() {
+    [ -f "$STATE/imported/$1" ] || return 1
+    while read -r image; do
+        crictl inspecti -q "$image" >/dev/null 2>&1 </dev/null || return 1
+    done <"$STATE/imported/$1"
+}
+
+# Of the archives that the configuration names, the images, one a line.
+archived_images() {
+    if [ -n "${IMAGES+read}" ]; then printf '%s' "$IMAGES"; else kept_settings IMAGE; fi | while read -r _ sum _; do
+        cat "$STATE/imported/$sum" 2>/dev/null || :
+    done
 }
 
 # names_in ARCHIVE: of its images, one a line, whether `docker save` wrote it or it is an OCI layout.
@@ -151,15 +167,21 @@ name_image() {
 }
 
 # keep_images IMAGES: where no container uses them, the kubelet clears images away when the disk fills up, and fetches
-# them again by their names; not these, until others are kept.
+# them again by their names; not these, nor what archives brought, which no registry may have, until others are kept.
 keep_images() {
+    archived=$(archived_images)
+    keep=$(printf '%s\n' $1 $archived | awk '!seen[$0]++')
     for image in $(cat "$STATE/kept-images" 2>/dev/null); do
         # shellcheck disable=SC2086 # a list of names
-        is_among "$image" $1 || label_image "$image" ''
+        is_among "$image" $keep || label_image "$image" ''
     done
-    say "$1" >"$STATE/kept-images" || failed_write "$STATE/kept-images"
-    for image in $1; do
-        [ -z "$(digest_of "$image")" ] || label_image "$image" pinned
+    say "$keep" >"$STATE/kept-images" || failed_write "$STATE/kept-images"
+    pinned=$(ctr -n k8s.io images ls -q 'labels."io.cri-containerd.pinned"==pinned' 2>/dev/null) || :
+    for image in $keep; do
+        # shellcheck disable=SC2086
+        ! is_among "$image" $pinned || continue
+        # shellcheck disable=SC2086
+        [ -z "$(digest_of "$image")" ] && ! is_among "$image" $archived || label_image "$image" pinned
     done
 }
 

@@ -102,7 +102,7 @@ needed() {
         is_installed "$name" || is_here "$artifact_path" "$artifact_sum" || say "$artifact_path"
     done
     while read -r path sum _; do
-        [ -z "$path" ] || [ -e "$STATE/imported/$sum" ] || is_here "$path" "$sum" || say "$path"
+        [ -z "$path" ] || was_imported "$sum" || is_here "$path" "$sum" || say "$path"
     done <<END
 $IMAGES
 END
