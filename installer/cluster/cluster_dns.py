@@ -33,7 +33,8 @@ class SpreadDNS(Permanent):
                 return True, "ready"
             if len(ready) > 1:
                 masters.kubectl(ctx, "delete", "pod", min(ready), "--wait=false", *_NAMESPACE)
-            return None, "; ".join([f"ready on {_words(ready)}", *pods.explained(ctx, found)])
+            reasons = pods.explained(ctx, found) or pods.reasons(ctx, _NAMESPACE[1], "coredns-")
+            return None, "; ".join([f"ready on {_words(ready)}", *reasons])
 
         ctx.wait_until("CoreDNS to be ready on two nodes", probe, every=2.0)
 

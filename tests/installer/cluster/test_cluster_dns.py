@@ -61,6 +61,17 @@ def test_a_pod_that_cannot_pull_its_image_is_told_with_its_node(cluster: FakeClu
         SpreadDNS().apply(cluster.context(deadline=0.2))
 
 
+def test_a_pod_whose_sandbox_does_not_start_is_told_with_the_last_event(cluster: FakeCluster) -> None:
+    """Without the pause image a pod stays at ContainerCreating, and its status says nothing of the image."""
+    starting = pod("coredns-2", "demo-worker-1", ready=False)
+    starting["status"]["containerStatuses"] = [{"state": {"waiting": {"reason": "ContainerCreating"}}}]
+    cluster.objects["pods"] = {"items": [pod("coredns-1", "demo-master-1"), starting]}
+    message = 'failed to get sandbox image "registry.k8s.io/pause:3.10.2": no such host'
+    cluster.objects["events"] = {"items": [{"involvedObject": {"name": "coredns-2"}, "message": message}]}
+    with pytest.raises(InstallerError, match="ready on demo-master-1; last event: coredns-2: failed to get sandbox"):
+        SpreadDNS().apply(cluster.context(deadline=0.2))
+
+
 def test_the_last_pod_that_answers_is_never_taken_away(cluster: FakeCluster) -> None:
     cluster.objects["pods"] = {"items": [pod("p2", "demo-master-1"), pod("p3", "demo-worker-1", ready=False)]}
     with pytest.raises(InstallerError, match="ready on demo-master-1"):
