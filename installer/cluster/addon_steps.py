@@ -142,7 +142,7 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             id=ids.ADDONS_LEFT_OUT,
             title=f"make sure that what the plan leaves out is not there: {', '.join(plan.addons.left_out)}",
             phase=Phase.INGRESS,
-            needs=nodes,
+            needs=(ids.founded(topology.first_master.name),),
             action=LeftOut(plan),
             weight=0.5,
             limit="ssh",
@@ -212,7 +212,9 @@ def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Ite
             limit="ssh",
         )
     # An API server takes an issuer only once that answers, and asks again a minute later if it does not.
-    answering = (ids.addon("sign-in"), ids.CERTIFICATE) if plan.addons.sign_in else ()
+    answering = (*nodes, ids.addon("sign-in"), ids.CERTIFICATE)
+    first, *others = topology.of_role(Role.MASTER)
+    running = {first.name: ids.founded(first.name)} | {one.name: ids.joined_as_master(one.name) for one in others}
     for master in topology.of_role(Role.MASTER):
         believes = "believes those who sign in" if plan.addons.sign_in else "believes nobody's sign-in"
         yield Step(
@@ -220,7 +222,7 @@ def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Ite
             title=f"make sure that the API server of {master.name} {believes}",
             phase=Phase.INGRESS,
             machine=master.name,
-            needs=(*nodes, *answering),
+            needs=answering if plan.addons.sign_in else (running[master.name],),
             action=Trust(plan, master.name),
             weight=0.5,
             limit="ssh",

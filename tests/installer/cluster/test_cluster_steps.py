@@ -73,6 +73,15 @@ def test_what_the_plan_leaves_out_is_no_step_but_is_looked_for() -> None:
     assert "ingress, node-exporter, sign-in, console" in found["ingress/left-out"].title
 
 
+def test_what_asks_masters_alone_waits_for_no_other_node() -> None:
+    found = steps(masters=3, addons={"sign_in": False, "console": False})
+    assert found["ingress/left-out"].needs == ("control-plane/init/demo-master-1",)
+    assert [found[f"ingress/trust/demo-master-{number}"].needs for number in (1, 3)] == [
+        ("control-plane/init/demo-master-1",),
+        ("control-plane/join/demo-master-3",),
+    ]
+
+
 @pytest.mark.parametrize(("masters", "workers", "there"), [(1, 0, False), (1, 1, True), (3, 0, True)])
 def test_the_clusters_dns_is_spread_where_there_is_more_than_one_node_for_it(
     masters: int, workers: int, there: bool
