@@ -100,6 +100,14 @@ PlanOrCluster = Annotated[
         metavar="PLAN|CLUSTER", help="A plan file, or the name of a cluster.", autocompletion=_complete_cluster
     ),
 ]
+PlanOrAnyCluster = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[PLAN|CLUSTER]",
+        help="A plan file, or the name of a cluster; not needed if you have only one.",
+        autocompletion=_complete_cluster,
+    ),
+]
 Speed = Annotated[float, typer.Option(min=0.1, max=1000, help="How many times faster a rehearsal runs.")]
 Seed = Annotated[int, typer.Option(help="Seed for a rehearsal's random durations.")]
 

@@ -21,6 +21,7 @@ from installer.cli.common import (
 )
 from installer.cli.groups import STARTED
 from installer.cli.run_options import Run, starts_a_run
+from installer.cli.sign_in import ask_for_secrets
 from installer.common.console import notify
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -38,6 +39,8 @@ def apply(plan: Annotated[Path, typer.Argument(help="The plan file.")], run: Run
     if not run.yes:
         run.explain(review.overview(loaded, outlook(loaded, pipeline.install_steps(loaded))))
     run.confirm(f"Install {loaded.name} on the {loaded.platform} platform?")
+    if not run.yes:
+        ask_for_secrets(loaded)
     run.settle_access(loaded)
     run.show(lambda: runs.start_install(plan, run.options, run.notify))
 

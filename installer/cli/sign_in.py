@@ -1,18 +1,20 @@
-"""`craton login`, `logout`, `credential` and `password`: people who use a cluster."""
+"""`craton login`, `logout`, `credential`, `password` and `secret`: people who use a cluster."""
 
 from __future__ import annotations
 
 import getpass
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from installer.cli.common import AnyCluster, Cluster, pick
+from installer.cli.common import AnyCluster, Cluster, PlanOrAnyCluster, PlanOrCluster, pick
 from installer.cli.groups import RUNNING
-from installer.common.console import notify, result, result_json
+from installer.common.console import notify, result, result_json, shell_word
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 
 if TYPE_CHECKING:
     from installer.plan.model import InstallPlan
@@ -57,21 +59,59 @@ def credential(cluster: Cluster) -> None:
 
 @app.command(rich_help_panel=RUNNING)
 def password(
-    cluster: AnyCluster = None,
+    target: PlanOrAnyCluster = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
 ) -> None:
-    """Set the password with which the administrator signs in. The next `craton apply` or `resume` brings it there."""
+    """Set the password with which the administrator signs in, also for a plan that isn't installed yet."""
     from installer.cluster import administrator
-    from installer.operations import lookup
 
-    name = pick(cluster)
-    directory, plan = lookup.existing(name), lookup.load(name)
-    administrator.set_password(
-        directory, sys.stdin.readline().rstrip("\n") if password_stdin else _asked(plan.administrator)
-    )
-    result(f"{name}: kept. Now run `craton resume {name}`: {plan.administrator} signs in with it after that.")
+    plan, following = _meant(target)
+    given = _line() if password_stdin else _asked(f"New password of {plan.administrator}")
+    administrator.set_password(ClusterDirectory.of(plan.name), given)
+    result(f"{plan.name}: kept. Now run `{following}`: {plan.administrator} signs in with it after that.")
+
+
+@app.command(rich_help_panel=RUNNING)
+def secret(
+    target: PlanOrCluster,
+    connector: Annotated[str, typer.Argument(help="The connector's id in the plan.")],
+    secret_stdin: Annotated[bool, typer.Option("--secret-stdin", help="Read the secret from standard input.")] = False,
+) -> None:
+    """Set the secret of a sign-in connector, such as GitHub's, also for a plan that isn't installed yet."""
+    from installer.cluster import connectors
+
+    plan, following = _meant(target)
+    found = next((each for each in plan.sign_in.connectors if each.id == connector and each.has_secret), None)
+    if found is None or found.secret_file:
+        observed = f"it is in {found.secret_file}" if found else f"the plan has no connector {connector} with one"
+        hint = "change that file, then resume" if found else "sign_in.connectors in the plan has their ids"
+        raise InstallerError("set a connector's secret", observed, hint=hint, exit_code=ExitCode.USAGE)
+    given = _line() if secret_stdin else _asked(f"Secret of {connector}", "--secret-stdin")
+    connectors.keep(ClusterDirectory.of(plan.name), connector, given)
+    result(f"{plan.name}: kept. Now run `{following}`.")
+
+
+def ask_for_secrets(plan: InstallPlan) -> None:
+    """Ask for secrets of connectors that nobody has given; without a terminal, nothing is asked."""
+    from installer.cluster import connectors
+
+    for each in connectors.lacking(plan) if sys.stdin.isatty() else ():
+        given = getpass.getpass(f"Secret of the connector {each.name or each.id}: ")
+        connectors.keep(ClusterDirectory.of(plan.name), each.id, given)
+
+
+def _meant(target: str | None) -> tuple[InstallPlan, str]:
+    """The plan of a file or of a cluster, and the command that brings about what is set for it."""
+    from installer.operations import lookup
+    from installer.plan import planfile
+
+    if target is not None and (target.endswith((".yaml", ".yml")) or "/" in target):
+        plan = planfile.load(Path(target))
+        return plan, f"craton apply {shell_word(target)}"
+    name = pick(target)
+    return lookup.load(name), f"craton resume {name}"
 
 
 def ask_before_install(plan: InstallPlan) -> None:
@@ -95,17 +135,25 @@ def _typed_twice(email: str, problem: Callable[[str], str]) -> str | None:
         notify(wrong or "The two are not the same.")
 
 
-def _asked(email: str) -> str:
+def _line() -> str:
+    """The first line of standard input. Secret."""
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _asked(what: str, option: str = "--password-stdin") -> str:
+    """Asked for twice, unseen. Secret. Raises InstallerError (usage)."""
     if not sys.stdin.isatty():
         raise InstallerError(
-            "ask for the password",
+            "ask for a secret",
             "there is no terminal to ask on",
-            hint="give it on standard input with --password-stdin",
+            hint=f"give it on standard input with {option}",
             exit_code=ExitCode.USAGE,
         )
-    first = getpass.getpass(f"New password of {email}: ")
+    first = getpass.getpass(f"{what}: ")
     if getpass.getpass("The same again: ") != first:
-        raise InstallerError("set the password", "the two passwords differ", hint="try again", exit_code=ExitCode.USAGE)
+        raise InstallerError(
+            "set a secret", "the two that you typed differ", hint="try again", exit_code=ExitCode.USAGE
+        )
     return first
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.homes import expanded
+from installer.common.paths import ClusterDirectory, write_private
 from installer.plan.connectors import Connector
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Proof
@@ -15,6 +17,32 @@ from installer.steps.step import Context, Observation, Proof
 _LARGEST = 64 * 1024
 _LDAPS = 636
 _FIELD = "sign_in.connectors"
+
+
+def kept_file(directory: ClusterDirectory, connector: str) -> Path:
+    """Where `craton secret` keeps a connector's secret."""
+    return directory.path / "connectors" / connector
+
+
+def keep(directory: ClusterDirectory, connector: str, secret: str) -> None:
+    """Keep a secret for the next run, which brings it into the cluster. Raises InstallerError (usage)."""
+    if not secret or len(secret) > _LARGEST or not secret.isprintable():
+        hint = "type it, or give it on one line of standard input"
+        observed = "it is empty, or has characters that no secret has"
+        raise InstallerError(f"keep the secret of {connector}", observed, hint=hint, exit_code=ExitCode.USAGE)
+    write_private(kept_file(directory, connector), secret)
+
+
+def lacking(plan: InstallPlan) -> tuple[Connector, ...]:
+    """Connectors whose secret no file of the plan has, and nobody typed. Stand-ins need none."""
+    if plan.traits.stand_ins or not plan.addons.sign_in:
+        return ()
+    directory = ClusterDirectory.of(plan.name)
+    return tuple(
+        each
+        for each in plan.sign_in.connectors
+        if each.has_secret and not each.secret_file and not kept_file(directory, each.id).exists()
+    )
 
 
 @dataclass(frozen=True)
@@ -38,10 +66,10 @@ def configurations(plan: InstallPlan) -> list[dict[str, Any]]:
 
 def _of_type(plan: InstallPlan, given: Connector) -> dict[str, Any]:
     if given.type == "ldap":
-        return _ldap(given)
+        return _ldap(plan, given)
     config: dict[str, Any] = {
         "clientID": given.client_id,
-        "clientSecret": read_secret(given.secret_file, _FIELD),
+        "clientSecret": _secret(plan, given),
         "redirectURI": f"{plan.issuer}/callback",
     }
     if given.type == "github":
@@ -53,7 +81,21 @@ def _of_type(plan: InstallPlan, given: Connector) -> dict[str, Any]:
     return config | {"issuer": given.issuer, "scopes": scopes, "insecureEnableGroups": True, "getUserInfo": True}
 
 
-def _ldap(given: Connector) -> dict[str, Any]:
+def _secret(plan: InstallPlan, given: Connector) -> str:
+    """From the file that the plan names, or as somebody typed it. Secret. Raises InstallerError (preflight)."""
+    if given.secret_file:
+        return read_secret(given.secret_file, _FIELD)
+    place = kept_file(ClusterDirectory.of(plan.name), given.id)
+    if place.exists():
+        return read_secret(str(place), _FIELD)
+    if plan.traits.stand_ins:
+        return "rehearsed"
+    observed = f"nobody has given the secret of {given.id} yet"
+    hint = f"craton secret {plan.name} {given.id} (before the install, with the plan's file for {plan.name})"
+    raise InstallerError("read a connector's secret", observed, hint=hint, exit_code=ExitCode.PREFLIGHT)
+
+
+def _ldap(plan: InstallPlan, given: Connector) -> dict[str, Any]:
     host = given.host or ""
     config: dict[str, Any] = {
         "host": host if ":" in host else f"{host}:{_LDAPS}",
@@ -68,7 +110,7 @@ def _ldap(given: Connector) -> dict[str, Any]:
         },
     }
     if given.bind_dn:
-        config |= {"bindDN": given.bind_dn, "bindPW": read_secret(given.secret_file, _FIELD)}
+        config |= {"bindDN": given.bind_dn, "bindPW": _secret(plan, given)}
     if given.ca_file:
         config["rootCAData"] = base64.b64encode(read_secret(given.ca_file, _FIELD).encode()).decode()
     if given.groups:

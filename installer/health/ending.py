@@ -45,4 +45,7 @@ class Ending:
         days = days_left(self.at, now)
         if days >= WARN_DAYS:
             return ""
-        return f"certificate of {self.machine} ({self.title}): {left(days)}; `craton certs renew {cluster}` renews it"
+        # The ingress' own may be the user's file: the list says who renews it.
+        how = f"`craton certs show {cluster}` says who renews it" if self.title == "ingress" else ""
+        how = how or f"`craton certs renew {cluster}` renews it"
+        return f"certificate of {self.machine} ({self.title}): {left(days)}; {how}"

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from installer.common.errors import InstallerError
 from installer.common.text import columns
 from installer.health.ending import days_left
+from installer.operations.context import DirectContext
 from installer.operations.lookup import existing, load
 from installer.operations.session import open_world
 
 if TYPE_CHECKING:
     from installer.common.paths import ClusterDirectory
     from installer.plan.model import InstallPlan
+    from installer.steps.world import World
 
 HERE = "this computer"
 
@@ -52,6 +54,8 @@ def certificates(cluster: str) -> Table:
     rows = list(_here(directory, plan))
     with open_world(plan, directory) as world:
         evidence, errors = examine.gathered(world, dict.fromkeys(world.topology.machines, (expiry.EXPIRY,)))
+        ingress, unanswered = _ingress(world) if plan.addons.ingress else ((), "")
+    rows += ingress
     silent = {name: f"{error.operation}: {error.observed}" for name, error in errors.items()}
     for name, answer in evidence.items():
         try:
@@ -59,9 +63,36 @@ def certificates(cluster: str) -> Table:
                 rows.append(Row(one.title, name, one.path, one.ends, _RENEWED[one.kind]))
         except Unreadable as error:
             silent[name] = str(error)
+    if unanswered:
+        silent[plan.console_host] = unanswered
     return Table(tuple(sorted(rows, key=lambda row: (row.ends, row.where, row.title))), silent)
 
 
+def _ingress(world: World) -> tuple[tuple[Row, ...], str]:
+    """The certificate that the ingress shows; and why the cluster could not be asked."""
+    from installer.cluster import console_certificate
+    from installer.cluster.tls.given import subject
+
+    plan = world.plan
+    try:
+        shown = console_certificate.shown_certificates(DirectContext(world, _SECONDS))
+    except InstallerError as error:
+        return (), f"{error.operation}: {error.observed}"
+    if not shown:
+        return (), "the cluster has no certificate for it"
+    place = f"secret/{console_certificate.SECRET} in {console_certificate.NAMESPACE}"
+    ends, renewer = shown[0].not_valid_after_utc.timestamp(), _BY_SOURCE[plan.certificate.source]
+    return (Row(f"ingress ({subject(shown[0])})", plan.console_host, place, ends, renewer),), ""
+
+
+_SECONDS = 60.0
+_BY_SOURCE = {
+    "craton": "craton certs renew",
+    "ca": "craton certs renew",
+    "files": "you, then craton resume",
+    "acme": "itself (cert-manager)",
+}
+"""Who renews the ingress' certificate, by where it comes from."""
 _RENEWED = {"kubeadm": "craton certs renew", "kubelet": "itself", "authority": "nobody", "": "somebody else"}
 """Who renews what machines have, by MachineCertificate.kind."""
 

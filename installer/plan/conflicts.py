@@ -83,8 +83,6 @@ def _connectors(plan: PlanSettings) -> Iterator[Conflict]:
         for field in connectors.NEEDED[each.type]:
             if getattr(each, field) is None:
                 yield (*at, field), "nothing", f"A connector of type {each.type} needs {field}."
-        if each.bind_dn and not each.secret_file:
-            yield (*at, "secret_file"), "nothing", "Name the file with the password of bind_dn."
 
 
 def _certificate_files(plan: PlanSettings) -> Iterator[Conflict]:

@@ -13,9 +13,9 @@ _ID = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 NEEDED = {
-    "github": ("client_id", "secret_file"),
-    "google": ("client_id", "secret_file"),
-    "oidc": ("issuer", "client_id", "secret_file"),
+    "github": ("client_id",),
+    "google": ("client_id",),
+    "oidc": ("issuer", "client_id"),
     "ldap": ("host", "users"),
 }
 """Fields that a connector can't do without, by its type."""
@@ -53,7 +53,7 @@ class Connector(Part):
     client_id: _Words = None
     """Of the application that you registered there; its callback is `https://NAME.SUBDOMAIN/dex/callback`."""
     secret_file: Annotated[str | None, BeforeValidator(valid_key_path)] = None
-    """File with the client's secret; of LDAP, with the password of `bind_dn`."""
+    """File with the client's secret; of LDAP, with the password of `bind_dn`. None where `craton secret` keeps it."""
     issuer: Annotated[str | None, BeforeValidator(valid_base_url)] = None
     """Of an OpenID provider."""
     organizations: Annotated[tuple[Annotated[str, BeforeValidator(valid_words)], ...], Field(strict=False)] = ()
@@ -68,3 +68,8 @@ class Connector(Part):
     """Below which entry of LDAP people are, such as ou=people,dc=example,dc=com."""
     groups: _Words = None
     """Below which entry groups are (groupOfNames); None for no groups."""
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether Dex has to know one of it."""
+        return self.type != "ldap" or self.bind_dn is not None

@@ -195,6 +195,8 @@ def test_a_renewal_of_certificates_whose_engine_is_killed_goes_on_where_it_was(c
     assert renewed
     assert all(step.startswith("renew/") for step in renewed)
     shown = craton.json("certs", "show", "demo")
+    [ingress] = [row for row in shown["certificates"] if row["where"] == "demo.example.test"]
+    assert (ingress["title"], ingress["renewed_by"]) == ("ingress (demo.example.test)", "craton certs renew")
     days = {row["where"]: int((row["ends"] - time.time()) // 86400) for row in reversed(shown["certificates"])}
     assert min(days.values()) >= 364
     assert {"this computer", "demo-master-2", "demo-worker-1"} <= days.keys()

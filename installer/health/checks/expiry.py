@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 
 from installer.health.check import Check, Judgement, Subject, Verdict
+from installer.health.checks import addons
 from installer.health.ending import FAIL_DAYS, WARN_DAYS, Ending, days_left, left
+from installer.health.parsing import pairs
 from installer.node import machine_certificates
 from installer.node.machine_certificates import MachineCertificate
 from installer.plan.rules import Level
@@ -46,7 +48,7 @@ def certificates(evidence: Evidence) -> tuple[MachineCertificate, ...]:
 
 def first_end(topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | None:
     """The certificate that ends first, of all machines that said which they have."""
-    found = []
+    found = list(_of_ingress(topology, evidence))
     for machine in topology.machines:
         try:
             one = machine_certificates.first(certificates(evidence[machine.name]))
@@ -55,6 +57,16 @@ def first_end(topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | 
         if one is not None:
             found.append(Ending(one.title, machine.name, one.ends))
     return min(found, key=lambda each: each.at, default=None)
+
+
+def _of_ingress(topology: Topology, evidence: Mapping[str, Evidence]) -> Iterator[Ending]:
+    """That of the console's name, as far as masters saw it."""
+    host = next((record.name for record in topology.records if record.rule == "D2"), "")
+    for one in evidence.values():
+        probed = one.probes.get(addons.CONSOLE.id)
+        ends = addons.ends_at(pairs(probed.output, " ").get("expires", "")) if probed else None
+        if ends is not None:
+            yield Ending("ingress", host, ends)
 
 
 def _judge(subject: Subject) -> Judgement:

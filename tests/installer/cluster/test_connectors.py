@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from installer.cli import sign_in
+from installer.cli.sign_in import app
 from installer.cluster import identity, manifests
-from installer.cluster.connectors import CheckConnectors, configurations
+from installer.cluster.connectors import CheckConnectors, configurations, kept_file, lacking
 from installer.cluster.sign_in import SignInSecrets
 from installer.common.errors import ExitCode, InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.operations import pipeline
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
@@ -90,6 +94,79 @@ def test_a_file_without_a_secret_is_refused_before_anything_starts(
     assert caught.value.exit_code is ExitCode.PREFLIGHT
     assert "check/connectors" in {step.id for step in pipeline.install_steps(plan)}
     del secret
+
+
+def typed(*words: str, answers: str = "") -> Any:
+    return CliRunner().invoke(app, [*words], input=answers)
+
+
+def test_a_secret_is_typed_before_the_install_and_kept_for_its_owner_alone(
+    tmp_path: Path, secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del secret
+    plan = plan_with({"type": "github", "id": "gh", "client_id": "a"})
+    planfile.save(tmp_path / "plan.yaml", plan)
+    with pytest.raises(InstallerError, match="nobody has given the secret of gh yet") as caught:
+        CheckConnectors(plan).observe(FakeCluster(plan).context())
+    assert "craton secret demo gh" in str(caught.value.hint)
+    done = typed("secret", str(tmp_path / "plan.yaml"), "gh", "--secret-stdin", answers="t0p-s3cret\n")
+    assert done.exit_code == 0, done
+    assert "t0p-s3cret" not in done.output
+    assert f"craton apply {tmp_path / 'plan.yaml'}" in done.output
+    place = kept_file(ClusterDirectory.of("demo"), "gh")
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert configurations(plan)[0]["config"]["clientSecret"] == "t0p-s3cret"
+    assert lacking(plan) == ()
+
+
+def test_an_install_asks_for_what_nobody_gave_where_somebody_can_answer(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = {"type": "google", "id": "g", "client_id": "a", "secret_file": secret}
+    open_ldap = {"type": "ldap", "id": "o", "host": "h", "users": "u"}
+    plan = plan_with({"type": "github", "id": "gh", "name": "GitHub", "client_id": "a"}, file, open_ldap)
+    asked: list[str] = []
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return "t0p-s3cret"
+
+    monkeypatch.setattr("getpass.getpass", ask)
+    sign_in.ask_for_secrets(plan)
+    assert not asked, "nobody is there"
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    sign_in.ask_for_secrets(plan)
+    sign_in.ask_for_secrets(plan)
+    assert asked == ["Secret of the connector GitHub: "]
+    assert configurations(plan)[0]["config"]["clientSecret"] == "t0p-s3cret"
+
+
+@pytest.mark.parametrize(
+    ("words", "answers", "seen"),
+    [
+        (("gh", "--secret-stdin"), "\n", "it is empty"),
+        (("gh",), "", "there is no terminal to ask on"),
+        (("other", "--secret-stdin"), "x\n", "the plan has no connector other with one"),
+        (("g", "--secret-stdin"), "x\n", "it is in "),
+    ],
+)
+def test_a_secret_that_helps_nobody_is_refused(
+    words: tuple[str, ...], answers: str, seen: str, tmp_path: Path, secret: str
+) -> None:
+    google = {"type": "google", "id": "g", "client_id": "a", "secret_file": secret}
+    planfile.save(tmp_path / "plan.yaml", plan_with({"type": "github", "id": "gh", "client_id": "a"}, google))
+    refused = typed("secret", str(tmp_path / "plan.yaml"), *words, answers=answers).exception
+    assert isinstance(refused, InstallerError)
+    assert seen in refused.observed
+    assert refused.exit_code is ExitCode.USAGE
+
+
+def test_a_rehearsal_needs_no_secret(secret: str) -> None:
+    del secret
+    given = plan_with({"type": "github", "id": "gh", "client_id": "a"}).model_dump(exclude={"platform"})
+    plan = InstallPlan.model_validate(given | {"platform": "rehearsal"})
+    assert lacking(plan) == ()
+    assert configurations(plan)[0]["config"]["clientSecret"]
 
 
 def test_the_secret_goes_to_dex_alone_and_a_new_one_is_brought(secret: str) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 import bcrypt
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from installer.cli import sign_in
 from installer.cluster import administrator, identity, manifests
 from installer.cluster.sign_in import SignInSecrets, Trust
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
@@ -192,6 +194,16 @@ def test_a_password_chosen_before_the_install_is_the_one_that_the_install_brings
     assert bcrypt.checkpw(b"correct horse battery", user["hash"].encode())
     administrator.choose(PLAN, None)
     assert not administrator.hash_file(directory).exists()
+
+
+def test_a_password_can_be_set_with_the_plan_alone(cluster: FakeCluster, tmp_path: Path) -> None:
+    planfile.save(tmp_path / "plan.yaml", PLAN)
+    words = ["password", str(tmp_path / "plan.yaml"), "--password-stdin"]
+    done = CliRunner().invoke(sign_in.app, words, input="correct horse battery\n")
+    assert done.exit_code == 0, done
+    assert "craton apply" in done.output
+    SignInSecrets(PLAN).apply(cluster.context())
+    assert bcrypt.checkpw(b"correct horse battery", dex(cluster)["staticPasswords"][0]["hash"].encode())
 
 
 @pytest.mark.parametrize("change", [{"platform": "rehearsal"}, {"addons": {"sign_in": False, "console": False}}])

@@ -241,3 +241,14 @@ def test_a_list_says_which_certificate_ends_soon_until_the_next_report(directory
     loaded = last_report(directory)
     assert loaded
     assert loaded.ending == seen.ending
+
+
+def test_the_ingress_certificate_counts_among_those_that_end_soon() -> None:
+    everyone = dict(healthy.evidence())
+    spoiled = everyone["demo-master-1"].probes["console"].output.replace("Nov 20 06:35:00 2027", "Dec 5 06:35:00 2026")
+    everyone["demo-master-1"] = healthy.spoiled(everyone["demo-master-1"], "console", spoiled)
+    ending = healthy.report(everyone).ending
+    assert ending
+    warning = ending.warning("demo", healthy.NOW)
+    assert warning.startswith(f"certificate of {healthy.PLAN.console_host} (ingress): ")
+    assert warning.endswith("`craton certs show demo` says who renews it")

@@ -357,11 +357,6 @@ CONFLICTS: list[tuple[dict[str, Any], str, str]] = [
         "sign_in.connectors.1.id",
         "Another connector has this id.",
     ),
-    (
-        {"sign_in": {"connectors": [{"type": "ldap", "id": "a", "host": "h", "users": "u", "bind_dn": "cn=x"}]}},
-        "sign_in.connectors.0.secret_file",
-        "Name the file with the password of bind_dn.",
-    ),
     ({"workers": 0}, "workers", "You need at least one worker"),
     ({"ingress": {"kind": "load-balancer", "infra": 2}}, "ingress.infra", "A load balancer replaces infra nodes"),
     ({"addons": {"ingress": False, "sign_in": False}}, "addons.console", "It answers behind the ingress controller"),
