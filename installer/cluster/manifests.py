@@ -93,6 +93,19 @@ def _infra(plan: InstallPlan) -> bool:
     return plan.ingress.kind == "infra"
 
 
+def _host_ports(plan: InstallPlan) -> bool:
+    """Traefik has ports 443 and 80 of its nodes: infra nodes, or masters where a balancer changes no port."""
+    return _infra(plan) or plan.traits.passthrough
+
+
+def _ingress(plan: InstallPlan) -> tuple[str, ...]:
+    """The templates of the ingress controller."""
+    if not _host_ports(plan):
+        return "namespace.yaml", "ingress.yaml", "ingress-balancer.yaml"
+    return ("namespace.yaml", "ingress.yaml", *(["ingress-infra.yaml"] if _infra(plan) else []),
+            "ingress-host-ports.yaml")  # fmt: skip
+
+
 def _overlay(plan: InstallPlan) -> Mapping[str, object]:
     flannel, plugin = flannel_images(plan)
     return {"pods": str(plan.networks.pods), "flannel_image": flannel, "plugin_image": plugin}
@@ -107,19 +120,16 @@ _RECIPES: Mapping[str, _Recipe] = {
         lambda _: "Service",
         "traefik",
         lambda _: ("namespace.yaml", "node-ports.yaml"),
-        lambda _: {"pod_security": "restricted"},
+        lambda plan: {"pod_security": "privileged" if _host_ports(plan) else "restricted"},
     ),
     "ingress": _Recipe(
         "craton-ingress",
-        lambda plan: "DaemonSet" if _infra(plan) else "Deployment",
+        lambda plan: "DaemonSet" if _host_ports(plan) else "Deployment",
         "traefik",
-        lambda plan: (
-            "namespace.yaml",
-            "ingress.yaml",
-            "ingress-infra.yaml" if _infra(plan) else "ingress-balancer.yaml",
-        ),
+        _ingress,
         lambda plan: {
-            "pod_security": "privileged" if _infra(plan) else "restricted",
+            "pod_security": "privileged" if _host_ports(plan) else "restricted",
+            "node_label": f"node-role.kubernetes.io/{'infra' if _infra(plan) else 'control-plane'}",
             "providers": _providers(plan),
         },
     ),

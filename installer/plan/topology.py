@@ -245,7 +245,8 @@ def _load_balancer(plan: InstallPlan) -> LoadBalancer | None:
     if plan.ingress.kind != "load-balancer":
         return None
     address = None if plan.traits.assigns_addresses else plan.networks.machines[_BALANCER_ADDRESS]
-    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), (443, 32000), (80, 32001)), address)
+    web = ((443, 443), (80, 80)) if plan.traits.passthrough else ((443, 32000), (80, 32001))
+    return LoadBalancer(f"{plan.name}-lb", ((6443, 6443), *web), address)
 
 
 def _records(plan: InstallPlan, machines: tuple[Machine, ...], balancer: LoadBalancer | None) -> tuple[Record, ...]:

@@ -20,8 +20,10 @@ from installer.platforms.gcp.platform import GcpPlatform, platform_of
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation, Permanent
 
-HEALTH_PORT = 32002
-"""Where the ingress controller says that it is well."""
+_API, _WEB = 6443, 443
+"""Where masters answer that are well. Traefik has this port on each master, and nothing else answers there: a node
+port would be answered by a pod of any master, also on one that has none.
+"""
 _KINDS = ("forwarding-rule", "backend-service", "health-check", "address", "instance-group")
 
 
@@ -36,11 +38,10 @@ class Part:
 
 def parts(cluster: str, listeners: tuple[tuple[int, int], ...]) -> tuple[Part, Part]:
     """One for the API, one for web traffic: their health differs."""
-    same = tuple(port for port, behind in listeners if port == behind)
-    web = tuple(port for port, behind in listeners if port != behind)
+    web = tuple(port for port, _ in listeners if port != _API)
     return (
-        Part(f"{cluster}-api", same, {"type": "TCP", "tcpHealthCheck": {"port": same[0]}}),
-        Part(f"{cluster}-web", web, {"type": "HTTP", "httpHealthCheck": {"port": HEALTH_PORT, "requestPath": "/ping"}}),
+        Part(f"{cluster}-api", (_API,), {"type": "TCP", "tcpHealthCheck": {"port": _API}}),
+        Part(f"{cluster}-web", web, {"type": "TCP", "tcpHealthCheck": {"port": _WEB}}),
     )
 
 

@@ -25,6 +25,8 @@ from installer.platforms.clouds.firewall import (
 )
 from installer.platforms.gcp import names
 
+_API = 6443
+"""The port that a rule of its own opens (N1)."""
 PROBERS = ("35.191.0.0/16", "209.85.152.0/22", "209.85.204.0/22")
 """Where health checks of external passthrough balancers come from ("Probe IP ranges and firewall rules")."""
 
@@ -84,7 +86,7 @@ def rows(plan: InstallPlan, topology: Topology) -> tuple[Row, ...]:
         found.setdefault((rule_id, came, tuple(targets)), []).append(traffic)
     made = [(*key, tuple(traffic)) for key, traffic in found.items()]
     if topology.load_balancer:  # what reaches the masters is still addressed to the balancer's own ports
-        ports = tuple(Traffic("tcp", port, port) for port, behind in topology.load_balancer.listeners if port != behind)
+        ports = tuple(Traffic("tcp", port, port) for port, _ in topology.load_balancer.listeners if port != _API)
         made.append(("M3", (EVERYWHERE,), (names.tag(plan.name, Role.MASTER),), ports))
     return tuple(_named(plan, made))
 

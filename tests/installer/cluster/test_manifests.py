@@ -120,6 +120,21 @@ def test_traefik_has_the_infra_nodes_own_ports_where_there_are_any() -> None:
     assert {port.get("hostPort") for port in pod["containers"][0]["ports"]} == {443, 80, None}
 
 
+def test_behind_a_balancer_that_changes_no_port_traefik_has_the_masters_own() -> None:
+    """A passthrough balancer of Google Cloud: connections arrive at 443, whatever is behind it."""
+    given = {"platform": "gcp", "ingress": {"kind": "load-balancer"}, "networks": {"user": "203.0.113.0/24"}}
+    plan = InstallPlan.model_validate({"name": "demo", "subdomain": "example.test", **given})
+    found = documents(manifests.manifests(plan, "ingress"))
+    pod = found["DaemonSet"]["spec"]["template"]["spec"]
+    assert pod["nodeSelector"] == {"node-role.kubernetes.io/control-plane": ""}
+    assert {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"} in pod["tolerations"]
+    assert [port.get("hostPort") for port in pod["containers"][0]["ports"]] == [443, 80, None]
+    assert found["Namespace"]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert "Service" not in found, "that of the node ports is an addon of its own"
+    before = documents(manifests.manifests(plan, "node-ports"))
+    assert before["Namespace"] == found["Namespace"]
+
+
 def test_behind_a_load_balancer_traefik_has_the_contracts_node_ports() -> None:
     service = parts(SHAPES[4], "node-ports")[-1]
     found = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
