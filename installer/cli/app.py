@@ -17,6 +17,7 @@ from installer.cli import (
     certs,
     clusters,
     destroy,
+    gcp,
     glossary,
     install,
     local,
@@ -63,6 +64,7 @@ for _commands in (
     app.add_typer(_commands.app)
 app.add_typer(local.app, rich_help_panel=RUNNING)
 app.add_typer(aws.app, rich_help_panel=RUNNING)
+app.add_typer(gcp.app, rich_help_panel=RUNNING)
 
 
 @app.callback(invoke_without_command=True)

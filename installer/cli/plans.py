@@ -29,7 +29,8 @@ app = typer.Typer(pretty_exceptions_enable=False)
 
 
 Offline = Annotated[
-    bool, typer.Option("--offline", help="Don't read checksums from the network; show those the plan has.")
+    bool,
+    typer.Option("--offline", help="Read nothing from the network: neither checksums that the plan lacks nor prices."),
 ]
 
 
@@ -48,7 +49,7 @@ def review(
     anew: FormerRefresh = False,
 ) -> None:
     """Show what a plan means: its machines, names and downloads, every contract rule, and the steps an install runs."""
-    from installer.operations import pipeline
+    from installer.operations import account, pipeline
     from installer.operations import review as reviewing
     from installer.operations.outlook import outlook
     from installer.plan import planfile
@@ -65,7 +66,7 @@ def review(
 
         raise typer.Exit(run_review(path, offline=offline))
     steps = pipeline.install_steps(plan)
-    ahead = outlook(plan, steps)
+    ahead = outlook(plan, steps, account.costs(plan) if plan.traits.cloud and not offline else "")
     if mode is Mode.JSON:
         result_json(reviewing.review(plan, steps, ahead), indent=2)
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -171,10 +172,23 @@ class AccountSuggestions:
         self._notify()
 
 
-def ask_costs(plan: InstallPlan, ask: AccountProcess, heard: Callable[[str, str], None]) -> None:
-    """Ask what the plan's machines cost: `heard` gets the words, or "" and why that is unknown."""
+def ask_costs(plan: InstallPlan, ask: AccountProcess, heard: Callable[[str], None]) -> None:
+    """Ask the account what the plan's machines cost; `heard` gets a sentence, also where nobody can know."""
 
     def read_costs(answer: Mapping[str, Any]) -> None:
-        heard(answer.get("costs", ""), answer.get("problem", ""))
+        if costs := answer.get("costs", ""):
+            heard(f"{costs}; {plan.traits.cost} until you destroy the cluster")
+        else:
+            heard(f"unknown: {answer.get('problem', 'no answer')} {plan.traits.prices} works it out.")
 
     ask({"plan": plan.model_dump(mode="json")}, read_costs)
+
+
+def costs(plan: InstallPlan) -> str:
+    """As `ask_costs`; waits for the answer, for SECONDS at most."""
+    process, answers = AccountProcess(), queue.SimpleQueue[str]()
+    try:
+        ask_costs(plan, process, answers.put)
+        return answers.get(timeout=2 * SECONDS)
+    finally:
+        process.close()

@@ -41,9 +41,9 @@ def _suggestions(asked: Mapping[str, Any]) -> Suggestions:
 
 def _costs(plan: Mapping[str, Any]) -> str:
     from installer.plan.model import InstallPlan
-    from installer.platforms.planning import account_estimate
+    from installer.platforms.planning import account_costs
 
-    return str(account_estimate(InstallPlan.model_validate(plan)))
+    return account_costs(InstallPlan.model_validate(plan))
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:

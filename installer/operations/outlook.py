@@ -40,11 +40,13 @@ class Outlook:
         )
 
 
-def outlook(plan: InstallPlan, steps: Sequence[Step]) -> Outlook:
-    """What is known before an install of `plan`. Reads how long earlier installs took."""
-    return Outlook(
-        _takes(plan, expected(plan.platform, steps)), _needs(plan), _downloads(plan), _costs(plan), _undo(plan)
-    )
+def outlook(plan: InstallPlan, steps: Sequence[Step], costs: str = "") -> Outlook:
+    """What is known before an install of `plan`. Reads how long earlier installs took.
+
+    `costs` are what the account said of them, where it was asked (`installer.operations.account`).
+    """
+    takes = _takes(plan, expected(plan.platform, steps))
+    return Outlook(takes, _needs(plan), _downloads(plan), costs or _costs(plan), _undo(plan))
 
 
 def _takes(plan: InstallPlan, how_long: Expected) -> str:

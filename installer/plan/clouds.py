@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from installer.plan.change import Risk, always
+from installer.plan.change import Judge, Risk, always
 from installer.plan.conflict import Conflict, ConflictRule
-from installer.plan.question import Question, or_none
+from installer.plan.question import Kind, Question, or_none
 
 if TYPE_CHECKING:
     from installer.plan.common_settings import CommonSettings
@@ -39,6 +39,19 @@ def machine_type(section: str, prompt: str) -> Callable[[str, str, str], Questio
         )
 
     return question
+
+
+def private_workers(section: str, way_out: str, change: Judge) -> Question:
+    """The question whether workers are kept off the internet; `way_out` is what they reach it through."""
+    return Question(
+        f"{section}.private_workers",
+        f"--{section}-private-workers",
+        "Private workers",
+        "Should the workers have private addresses only?",
+        f"They reach the internet through {way_out}, billed by the hour. SSH to them goes through a master.",
+        kind=Kind.YES_NO,
+        change=change,
+    )
 
 
 def zones_elsewhere(section: str, region: str, zones: Sequence[str]) -> Iterator[Conflict]:

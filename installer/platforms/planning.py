@@ -23,7 +23,10 @@ def estimate(plan: InstallPlan) -> Estimate | None:
     return found
 
 
-def account_estimate(plan: InstallPlan) -> Estimate:
-    """What the plan's machines cost, by the price list of the account that it names. Blocks. Raises InstallerError."""
+def account_costs(plan: InstallPlan) -> str:
+    """What the plan's machines cost, in words, by the price list of the account that it names.
+
+    Blocks. Raises InstallerError.
+    """
     found: Estimate = import_module(f"installer.platforms.{plan.platform}.prices").of_plan(plan)
-    return found
+    return str(found)

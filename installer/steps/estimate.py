@@ -13,7 +13,10 @@ class Estimate:
     monthly: float
     currency: str = "USD"
     quota: tuple[str, ...] = ()
+    without: str = ""
+    """What comes on top, in words."""
 
     def __str__(self) -> str:
         limits = f"; your account needs a quota of {', '.join(self.quota)}" if self.quota else ""
-        return f"about {self.hourly:,.2f} {self.currency} an hour, {self.monthly:,.0f} a month{limits}"
+        more = f", before {self.without}" if self.without else ""
+        return f"about {self.hourly:,.2f} {self.currency} an hour, {self.monthly:,.0f} a month{more}{limits}"

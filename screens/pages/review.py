@@ -125,7 +125,7 @@ class ReviewScreen(CratonScreen[None]):
                 yield Static(id="warnings")
                 yield Diagram(plan)
                 yield Static(self._facts(), id="facts")
-                yield OutlookPane(plan)
+                yield OutlookPane(plan, offline=self.subject.offline)
             with TabPane(TABS["machines"], id="machines"):
                 yield Detailed(review_rows.MACHINE_COLUMNS, "Machines by role; below, what is set on each.")
             with TabPane(TABS["contract"], id="contract"):

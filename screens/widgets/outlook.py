@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Thread
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from installer.common.text import count
+from installer.operations.account import AccountProcess, ask_costs
 from installer.operations.login import connection_tests
 from installer.operations.login.connection_tests import State, Trial, Trials
 from installer.operations.outlook import Outlook
@@ -21,6 +24,7 @@ from screens import theme
 
 LOOKS = 0.2
 """Seconds between looks at what has come of the connections that are being tried."""
+_ASKING = "asking your account for its prices …"
 _NAMED = 3
 """Machines that are named; of more there is a number."""
 
@@ -28,7 +32,10 @@ Line = tuple[str, str]
 
 
 class OutlookPane(Vertical):
-    """Shows an Outlook. Of own machines it tries every connection on threads; nothing here waits for one."""
+    """Shows an Outlook. Own machines are tried on threads, and a cloud's account is asked for prices unless `offline`.
+
+    Nothing here waits for either.
+    """
 
     DEFAULT_CSS = """
     OutlookPane {
@@ -40,7 +47,14 @@ class OutlookPane(Vertical):
     }
     """
 
-    def __init__(self, plan: InstallPlan) -> None:
+    class CostsCame(Message):
+        """The account has said what the machines cost, or that nobody knows."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
+    def __init__(self, plan: InstallPlan, *, offline: bool = False) -> None:
         super().__init__()
         self._hosts: Sequence[Host] = tuple(hosts(plan).values())
         self._ssh = plan.ssh
@@ -48,6 +62,9 @@ class OutlookPane(Vertical):
         self._tester: connection_tests.ConnectionTester | None = None
         self._trials: Trials | None = None
         self._seen = -1
+        self._plan = plan
+        self._costs = _ASKING if plan.traits.cloud and not offline else ""
+        self._account: AccountProcess | None = None
 
     def compose(self) -> ComposeResult:
         yield Static("Before you install", classes="title")
@@ -62,14 +79,28 @@ class OutlookPane(Vertical):
             self._trials = Trials(self._tester)
             self._trials.want(self._hosts, self._ssh)
             self.set_interval(LOOKS, self._look)
+        if self._costs:
+            self._account = AccountProcess()
+            ask_costs(self._plan, self._account, self._costs_came)
+
+    def _costs_came(self, words: str) -> None:
+        """Called on another thread."""
+        self.post_message(self.CostsCame(words))
+
+    def on_outlook_pane_costs_came(self, event: CostsCame) -> None:
+        self._costs = event.words
+        if self._outlook:
+            self.show(self._outlook)
 
     def on_unmount(self) -> None:
+        if self._account:
+            self._account.close()
         if self._trials and self._tester:
             self._trials.close()
             Thread(target=self._tester.close, daemon=True).start()
 
     def show(self, outlook: Outlook) -> None:
-        self._outlook = outlook
+        outlook = self._outlook = replace(outlook, costs=self._costs or outlook.costs)
         for label, words in outlook.lines:
             self.query_one(f"#{label}", Static).update(Content(words))
 

@@ -32,12 +32,12 @@ CALLS_OF_BALANCERS = (
 )  # fmt: skip
 
 
-def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False) -> InstallPlan:
+def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False, **aws: Any) -> InstallPlan:
     ingress: dict[str, Any] = {"kind": "load-balancer"} if balancer else {"kind": "infra", "infra": 1}
     return InstallPlan.model_validate({
         "name": "demo", "subdomain": "example.test", "platform": "aws", "masters": masters, "workers": workers,
         "ingress": ingress, "networks": {"user": "203.0.113.0/24"},
-        "aws": {"master_type": "t3.medium", "infra_type": "t3.medium", "worker_type": "t3.medium"},
+        "aws": {"master_type": "t3.medium", "infra_type": "t3.medium", "worker_type": "t3.medium", **aws},
     })  # fmt: skip
 
 

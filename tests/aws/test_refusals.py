@@ -169,6 +169,29 @@ def _too_many(name: str, quota: str, call: Callable[[Place], object]) -> Callabl
     return use_up
 
 
+def _nat_gateway(place: Place) -> tuple[str, str]:
+    """The id of a new one, and that of its address."""
+    address = place.user.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = place.user.ec2.create_nat_gateway(SubnetId=place.subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+    return str(made), str(address)
+
+
+def _address_of_a_nat_gateway_that_is_going(place: Place) -> None:
+    gateway, address = _nat_gateway(place)
+    place.user.ec2.delete_nat_gateway(NatGatewayId=gateway)
+    place.user.ec2.release_address(AllocationId=address)
+
+
+def _subnet_of_a_nat_gateway(place: Place) -> None:
+    _nat_gateway(place)
+    place.user.ec2.delete_subnet(SubnetId=place.subnet)
+
+
+def _address_of_two_nat_gateways(place: Place) -> None:
+    _, address = _nat_gateway(place)
+    place.user.ec2.create_nat_gateway(SubnetId=place.subnet, AllocationId=address)
+
+
 def _too_many_rules(place: Place) -> None:
     ranges = [{"CidrIp": f"192.0.2.{number}/32"} for number in range(61)]
     place.user.ec2.authorize_security_group_ingress(
@@ -243,6 +266,12 @@ REFUSALS: tuple[tuple[str, str, Callable[[Place], object]], ...] = (
     ("DependencyViolation", f"{_API}API_DeleteInternetGateway.html", _attached_gateway),
     ("DependencyViolation", f"{_API}API_DeleteRouteTable.html", _used_table),
     ("InvalidIPAddress.InUse", f"{_API}API_ReleaseAddress.html", _used_address),
+    ("InvalidIPAddress.InUse", f"{_API}API_DeleteNatGateway.html", _address_of_a_nat_gateway_that_is_going),
+    ("DependencyViolation", f"{_API}API_DeleteSubnet.html", _subnet_of_a_nat_gateway),
+    ("Resource.AlreadyAssociated", f"{_API}API_CreateNatGateway.html", _address_of_two_nat_gateways),
+    ("NatGatewayNotFound", f"{_API}API_DeleteNatGateway.html",
+     lambda it: it.user.ec2.delete_nat_gateway(NatGatewayId="nat-0123456789abcdef0")),
+    ("NatGatewayLimitExceeded", _LIMITS, _too_many("NAT gateways", "L-FE5A380F", _nat_gateway)),
     ("InvalidInstanceID", f"{_API}API_AssociateAddress.html", _address_of_pending),
     ("InvalidNetworkInterface.InUse", f"{_API}API_DeleteNetworkInterface.html", _used_interface),
     ("VolumeInUse", f"{_API}API_DeleteVolume.html", _used_volume),

@@ -44,6 +44,18 @@ def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster
     assert remains(cluster.account) == []
 
 
+def test_private_workers_are_reached_through_a_master_and_leave_through_nat_gateways(cluster: Cluster) -> None:
+    given = plan(workers=2, zones=["eu-central-1a", "eu-central-1b"], private_workers=True)
+    assert cluster.install(given) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(given)
+    public = [one.id for one in cluster.account.instances() if one.public_ip]
+    assert len(public) == len(machines(given)) - 2, "all but the workers"
+    assert cluster.install(given) is ExitCode.DONE, cluster.failures
+    assert cluster.account.changed == []
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.failures
+    assert remains(cluster.account) == []
+
+
 @pytest.mark.parametrize("fault", [Fault.THROTTLING, Fault.CAPACITY])
 def test_every_call_may_fail_and_runs_after_it_make_no_twin_and_leave_nothing(cluster: Cluster, fault: Fault) -> None:
     """A sample: `make crash` has every fault, and the calls of load balancers."""

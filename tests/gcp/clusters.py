@@ -28,11 +28,12 @@ CALLS_OF_BALANCERS = (
 )  # fmt: skip
 
 
-def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False) -> InstallPlan:
+def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False, **gcp: Any) -> InstallPlan:
     ingress: dict[str, Any] = {"kind": "load-balancer"} if balancer else {"kind": "infra", "infra": 1}
     return InstallPlan.model_validate({
         "name": "demo", "subdomain": "example.test", "platform": "gcp", "masters": masters, "workers": workers,
         "ingress": ingress, "networks": {"user": "203.0.113.0/24"},
+        "gcp": gcp,
     })  # fmt: skip
 
 

@@ -42,6 +42,18 @@ def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster
     assert cluster.remains() == []
 
 
+def test_private_workers_are_reached_through_a_master_and_leave_through_cloud_nat(cluster: Cluster) -> None:
+    given = plan(workers=2, private_workers=True)
+    assert cluster.install(given) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(given)
+    without = [one["name"] for one in cluster.account.of("instances") if not one["own"]]
+    assert sorted(without) == ["demo-worker-1", "demo-worker-2"]
+    assert cluster.install(given) is ExitCode.DONE, cluster.failures
+    assert cluster.account.changed == []
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.failures
+    assert cluster.remains() == []
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.QUOTA])
 def test_every_call_may_fail_and_runs_after_it_make_no_twin_and_leave_nothing(cluster: Cluster, fault: Fault) -> None:
     """A sample: `make crash` has every fault, and the calls of load balancers."""

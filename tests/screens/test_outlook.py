@@ -12,6 +12,8 @@ from installer.plan.model import InstallPlan
 from screens.app import CratonApp
 from screens.models.subject import Subject
 from screens.pages.review import ReviewScreen
+from screens.widgets import outlook
+from tests.doubles.account_process import FakeAccount
 from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.screens.watching import shows
 
@@ -59,3 +61,29 @@ async def test_the_install_dialog_follows_what_comes_of_the_machines(
         await shows(pilot, "Install demo: 3 machines", "reachable: ✕ 2 of 3")
         await pilot.press("t")
         await shows(pilot, "Install demo: 3 machines", "reachable: ● 3 of 3 machines can be logged in to")
+
+
+CLOUD = InstallPlan.model_validate(
+    {"name": "demo", "subdomain": "example.test", "platform": "aws", "networks": {"user": "203.0.113.0/24"}}
+)
+
+
+async def test_what_a_cloud_costs_comes_from_the_account_and_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    cloud = FakeAccount({"plan": {"costs": "about 0.75 USD an hour"}}, slow=True)
+    monkeypatch.setattr(outlook, "AccountProcess", lambda: cloud)
+    async with CratonApp(lambda: ReviewScreen(Subject(CLOUD))).run_test(size=(140, 60)) as pilot:
+        await shows(pilot, "asking your account for its prices")
+        cloud.catch_up()
+        await shows(pilot, "about 0.75 USD an hour; billed by AWS until you destroy the cluster")
+
+
+async def test_an_offline_review_asks_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path))
+    cloud = FakeAccount()
+    monkeypatch.setattr(outlook, "AccountProcess", lambda: cloud)
+    async with CratonApp(lambda: ReviewScreen(Subject(CLOUD, offline=True))).run_test(size=(140, 60)) as pilot:
+        await shows(pilot, "calculator.aws")
+    assert cloud.asked == []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from installer.common.errors import ExitCode, InstallerError
-from installer.platforms.aws.errors import no_answer, no_credentials, refusal
+from installer.platforms.aws.errors import AwsError, no_credentials, refusal
 
 _CONNECTING, _ANSWERING, _ATTEMPTS = 5, 30, 4
 """Seconds to connect, seconds until an answer, and attempts of one request within botocore."""
@@ -128,7 +128,7 @@ class Account:
         ):
             return no_credentials(self.profile, f"can't get credentials: {words}")
         if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-            return no_answer(action, f"no answer: {words}")
+            return AwsError.no_answer(action, f"no answer: {words}")
         return refusal(action, type(error).__name__, words, region=self.region, profile=self.profile)
 
 

@@ -13,6 +13,8 @@ from installer.platforms.clouds.errors import CloudError
 class AwsError(CloudError):
     """A request that AWS refused, or that never got an answer."""
 
+    cloud = "AWS"
+
     @property
     def missing(self) -> bool:
         return self.code in _MISSING or self.code.endswith((".NotFound", ".Malformed"))
@@ -67,6 +69,7 @@ _QUOTAS = {
     "InternetGatewayLimitExceeded": Quota("internet gateways in the region", "vpc", "L-A4707A72"),
     "RouteTableLimitExceeded": Quota("route tables in the VPC", "vpc", "L-589F43AA"),
     "AddressLimitExceeded": Quota("elastic IP addresses in the region", "ec2", "L-0263D0A3"),
+    "NatGatewayLimitExceeded": Quota("NAT gateways in the zone", "vpc", "L-FE5A380F"),
     "SecurityGroupLimitExceeded": Quota("security groups in the region", "vpc", "L-E79EC296"),
     "RulesPerSecurityGroupLimitExceeded": Quota("rules in a security group", "vpc", "L-0EA8095F"),
     "SecurityGroupsPerInterfaceLimitExceeded": Quota("security groups on a network interface", "vpc", "L-2AFB9258"),
@@ -120,16 +123,6 @@ def refusal(action: str, code: str, message: str, *, region: str, profile: str |
     if error.missing:
         error.retryable = True  # what was just made may not be known everywhere yet
     return error
-
-
-def no_answer(action: str, seen: str) -> AwsError:
-    """A request that broke off: nobody knows whether it took effect."""
-    return AwsError(
-        f"ask AWS for {action}",
-        seen,
-        hint="Check this computer's connection to the internet, then resume.",
-        retryable=True,
-    )
 
 
 def no_credentials(profile: str | None, seen: str) -> AwsError:

@@ -37,6 +37,7 @@ EC2 = {
         Kind("gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
         Kind("route-table", "describe_route_tables", "RouteTables", "RouteTableId", 100),
         Kind("security-group", "describe_security_groups", "SecurityGroups", "GroupId"),
+        Kind("nat-gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
         Kind("address", "describe_addresses", "Addresses", "AllocationId", None),
         Kind("volume", "describe_volumes", "Volumes", "VolumeId", 500),
         Kind("network-interface", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
@@ -78,7 +79,9 @@ class Listing:
 
     def _listed(self, kind: Kind) -> tuple[Found, ...]:
         more = {"MaxResults": kind.most} if kind.most else {}
-        return tuple(self._account.pages("ec2", kind.operation, kind.result, Filters=self.filter, **more))
+        chosen = "Filter" if kind.name == "nat-gateway" else "Filters"  # EC2's own inconsistency
+        found = self._account.pages("ec2", kind.operation, kind.result, **{chosen: self.filter}, **more)
+        return tuple(one for one in found if one.get("State") != "deleted")  # a NAT gateway is listed for an hour
 
     def _instances(self) -> tuple[Instance, ...]:
         asked = self._account.pages("ec2", "describe_instances", "Reservations", Filters=self.filter, MaxResults=_PAGE)

@@ -64,6 +64,7 @@ class Ec2Machines(Machines[AwsPlatform]):
         plan, batch = ctx.world.plan, launch.batch
         aws, secret = plan.settings_of(Aws), platform.first_contact.secret
         assert secret is not None, "a launch is recorded with the secret"
+        private = aws.private_workers and self.role is Role.WORKER
         keys = tuple(key for key in (ensure_key(ctx.world.directory), plan.ssh.public_key) if key)
         birth = Birth(f"{plan.name}-{self.role}-", batch.first, batch.stride, plan.ssh.user, keys, secret)
         tags = names.tags(plan, f"{plan.name}-{self.role}", {names.ROLE: self.role, names.BATCH: batch.tag})
@@ -76,9 +77,9 @@ class Ec2Machines(Machines[AwsPlatform]):
         }
         card = {
             "DeviceIndex": 0,
-            "SubnetId": subnet_id(ctx, launch.zone),
+            "SubnetId": subnet_id(ctx, launch.zone, private=private),
             "Groups": [platform.groups()[self.role]],
-            "AssociatePublicIpAddress": True,
+            "AssociatePublicIpAddress": not private,
             "DeleteOnTermination": True,
         }
         return {

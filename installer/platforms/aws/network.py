@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -82,11 +83,12 @@ class Subnet(Thing[AwsPlatform]):
 
 @dataclass(frozen=True)
 class Routes(Thing[AwsPlatform]):
-    """The route table of all subnets, with the way out through the internet gateway."""
+    """The route table of some subnets, with their way out through the internet gateway or a NAT gateway."""
 
     vpc: str
     gateway: str
     subnets: tuple[str, ...]
+    nat: bool = False
 
     def create(self, ctx: Context, platform: AwsPlatform) -> Found:
         vpc = needed(ctx, "vpc", self.vpc)
@@ -107,11 +109,10 @@ class Routes(Thing[AwsPlatform]):
     def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:
         table = found["RouteTableId"]
         if not _leads_out(found):
-            gateway = needed(ctx, "gateway", self.gateway)
+            kind, field = ("nat-gateway", "NatGatewayId") if self.nat else ("gateway", "GatewayId")
+            way = {field: needed(ctx, kind, self.gateway)}
             try:
-                platform.account.ask(
-                    "ec2", "create_route", RouteTableId=table, DestinationCidrBlock=_EVERYWHERE, GatewayId=gateway
-                )
+                platform.account.ask("ec2", "create_route", RouteTableId=table, DestinationCidrBlock=_EVERYWHERE, **way)
             except AwsError as error:
                 if not error.exists:
                     raise
@@ -126,27 +127,46 @@ class Routes(Thing[AwsPlatform]):
 
 def _leads_out(found: Found) -> bool:
     routes = found.get("Routes") or ()
-    return any(route.get("DestinationCidrBlock") == _EVERYWHERE and route.get("GatewayId") for route in routes)
+    return any(
+        route.get("DestinationCidrBlock") == _EVERYWHERE and (route.get("GatewayId") or route.get("NatGatewayId"))
+        for route in routes
+    )
 
 
-def subnet_name(plan: InstallPlan, zone: str) -> str:
-    return f"{plan.name}-{zone}"
+def subnet_name(plan: InstallPlan, zone: str, *, private: bool = False) -> str:
+    return f"{plan.name}-private-{zone}" if private else f"{plan.name}-{zone}"
 
 
-def subnet_networks(plan: InstallPlan) -> dict[str, IPv4Network]:
-    """The network of each zone's subnet: a quarter of the machines' network."""
+def subnet_networks(plan: InstallPlan, *, private: bool = False) -> dict[str, IPv4Network]:
+    """The network of each zone's subnet: a quarter of the machines' network; half of it where workers are private."""
+    aws = plan.settings_of(Aws)
     quarters = plan.networks.machines.subnets(prefixlen_diff=(MAX_ZONES - 1).bit_length())
-    return dict(zip(plan.settings_of(Aws).spread, quarters, strict=False))
+    found = dict(zip(aws.spread, quarters, strict=False))
+    if aws.private_workers:
+        found = {zone: list(network.subnets())[int(private)] for zone, network in found.items()}
+    return found
 
 
-def subnet_id(ctx: Context, zone: str) -> str:
+def subnet_id(ctx: Context, zone: str, *, private: bool = False) -> str:
     """The id of a zone's subnet: the cluster's own, or the one that the plan names."""
     aws = ctx.world.plan.settings_of(Aws)
     if aws.vpc:
-        return aws.subnets[aws.spread.index(zone)]
-    return needed(ctx, "subnet", subnet_name(ctx.world.plan, zone))
+        return (aws.private_subnets if private else aws.subnets)[aws.spread.index(zone)]
+    return needed(ctx, "subnet", subnet_name(ctx.world.plan, zone, private=private))
 
 
 def vpc_id(ctx: Context) -> str:
     """The id of the VPC: the cluster's own, or the one that the plan names."""
     return ctx.world.plan.settings_of(Aws).vpc or needed(ctx, "vpc", ctx.world.plan.name)
+
+
+def leads_out(subnet: str, tables: Iterable[Found], way: str) -> bool:
+    """Whether a subnet's route table, its own or the VPC's main one, leads out through a gateway of this kind."""
+    used = {
+        str(link.get("SubnetId", "main" if link.get("Main") else "")): table
+        for table in tables
+        for link in table.get("Associations") or ()
+    }
+    table = used.get(subnet) or used.get("main") or {}
+    gateways = (str(route.get("GatewayId") or route.get("NatGatewayId") or "") for route in table.get("Routes") or ())
+    return any(one.startswith(way) for one in gateways)

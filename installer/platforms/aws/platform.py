@@ -79,9 +79,12 @@ class AwsPlatform(CloudPlatform):
         return str(found[EC2[kind].id])
 
     def words(self, kind: str) -> str:
-        return {"vpc": "VPC", "gateway": "internet gateway", "address": "elastic address"}.get(kind) or super().words(
-            kind
-        )
+        return {
+            "vpc": "VPC",
+            "gateway": "internet gateway",
+            "address": "elastic address",
+            "nat-gateway": "NAT gateway",
+        }.get(kind) or super().words(kind)
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (AWS knows it all)
         """Everything in the region with the cluster's tag, its roles, and its records."""

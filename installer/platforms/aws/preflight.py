@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.platforms.aws import names, prices
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import Quota, quota_page
+from installer.platforms.aws.errors import quota_page
 from installer.platforms.aws.machines import instance_type
+from installer.platforms.aws.network import leads_out
 from installer.platforms.aws.permissions import missing
 from installer.platforms.aws.platform import AwsPlatform
-from installer.platforms.clouds.preflight import AccountCheck, Problem, roles, taken_names
+from installer.platforms.aws.quotas import limit, wanted
+from installer.platforms.clouds import listing
+from installer.platforms.clouds.preflight import AccountCheck, Found, Problem, names_in_zone, overlaps, roles
 from installer.steps.estimate import Estimate
-
-_STANDARD = "acdhimrtz"
-"""Families that share the quota of standard instances ("Amazon EC2 instance type quotas")."""
-_VCPUS = Quota("vCPUs of standard instances", "ec2", "L-1216C47A")
-_VPCS = Quota("VPCs in the region", "vpc", "L-F678F1CE")
-_ADDRESSES = Quota("elastic addresses in the region", "ec2", "L-0263D0A3")
-_BALANCERS = Quota("network load balancers in the region", "elasticloadbalancing", "L-69A177A2")
 
 
 @dataclass(frozen=True)
@@ -33,8 +28,8 @@ class AwsCheck(AccountCheck[AwsPlatform]):
         caller = platform.account.caller()
         return f"account {caller['Account']}, as {caller['Arn']}", caller["method"] or "unknown"
 
-    def checks(self) -> tuple[Callable[[InstallPlan, AwsPlatform], Iterator[Problem]], ...]:
-        return permissions, zones, images, quotas, same_name, existing_network, hosted_zone
+    def checks(self) -> tuple[Callable[[InstallPlan, AwsPlatform], Iterator[Found]], ...]:
+        return permissions, zones, images, quotas, same_name, network, hosted_zone
 
     def estimate(self, plan: InstallPlan, platform: AwsPlatform) -> Estimate:
         return prices.estimate(plan, platform.account)
@@ -94,54 +89,16 @@ def images(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
 
 
 def quotas(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
-    """What is still to be made fits in the account's quotas, as far as Craton can count what is used."""
-    account, region = platform.account, platform.account.region
-    for quota, used, wanted in _wanted(plan, platform):
-        limit = _limit(account, quota) if wanted else None
-        if limit is not None and used + wanted > limit:
+    """What is still to be made fits in the account's quotas."""
+    account = platform.account
+    for quota, used, more in wanted(plan, platform):
+        allowed = limit(account, quota) if more else None
+        if allowed is not None and used + more > allowed:
             had = f", {used} are in use" if used else ""
             yield Problem(
-                f"the plan needs {wanted} more {quota.what}, and the quota is {limit:g}{had}",
-                f"Raise it at {quota_page(quota, region)}.",
+                f"the plan needs {more} {'more ' if used else ''}{quota.what}, and the quota is {allowed:g}{had}",
+                f"Raise it at {quota_page(quota, account.region)}.",
             )
-
-
-def _wanted(plan: InstallPlan, platform: AwsPlatform) -> Iterator[tuple[Quota, int, int]]:
-    """Quotas with what is used of them, and what the plan adds."""
-    account, listing, aws = platform.account, platform.listing, plan.settings_of(Aws)
-    there = Counter(machine.rpartition("-")[0] for machine in platform.instances.by_machine())
-    standard = {
-        type for type in _types(plan) if type[0] in _STANDARD and not type.startswith(("inf", "trn", "dl", "hpc"))
-    }
-    sizes = {
-        str(one["InstanceType"]): int(one["VCpuInfo"]["DefaultVCpus"])
-        for one in account.pages("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=sorted(_types(plan)))
-    }
-    missing_vcpus = sum(
-        (number - there[f"{plan.name}-{role}"]) * sizes.get(type, 0)
-        for role, number in roles(plan).items()
-        if (type := instance_type(aws, role)) in standard
-    )
-    yield _VCPUS, 0, max(0, missing_vcpus)
-    if not aws.vpc and not listing.things("vpc"):
-        yield _VPCS, sum(1 for _ in account.pages("ec2", "describe_vpcs", "Vpcs")), 1
-    if plan.infra:
-        every = len(account.ask("ec2", "describe_addresses").get("Addresses", ()))
-        yield _ADDRESSES, every, max(0, plan.infra - len(listing.things("address")))
-    elif not listing.balancers.value():
-        every_balancer = account.pages("elbv2", "describe_load_balancers", "LoadBalancers")
-        yield _BALANCERS, sum(one.get("Type") == "network" for one in every_balancer), 1
-
-
-def _limit(account: Account, quota: Quota) -> float | None:
-    """The quota's value; None where nobody may ask for it."""
-    try:
-        answer = account.ask("service-quotas", "get_service_quota", ServiceCode=quota.service, QuotaCode=quota.code)
-    except InstallerError as error:
-        if error.retryable:
-            raise
-        return None
-    return float(answer["Quota"]["Value"])
 
 
 def same_name(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
@@ -156,28 +113,56 @@ def same_name(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
             return
 
 
-def existing_network(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
-    """The VPC and the subnets that the plan names are there, and as it says."""
-    aws = plan.settings_of(Aws)
-    if not aws.vpc:
+def network(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
+    """The VPC and the subnets that the plan names are as it says; a new VPC's network is nobody else's."""
+    if plan.settings_of(Aws).vpc:
+        yield from _existing_network(plan, platform)
         return
+    own = {str(one["VpcId"]) for one in platform.listing.things("vpc")}
+    for vpc in platform.account.pages("ec2", "describe_vpcs", "Vpcs"):
+        for block in _blocks(vpc):
+            if str(vpc["VpcId"]) not in own and block.overlaps(plan.networks.machines):
+                yield Problem(
+                    f"{vpc['VpcId']} has the network {block}, which overlaps {plan.networks.machines}",
+                    "Choose another networks.machines if the two VPCs should ever be connected.",
+                    stops=False,
+                )
+
+
+def _blocks(vpc: listing.Found) -> list[IPv4Network]:
+    """All networks of a VPC."""
+    linked = [one for one in vpc.get("CidrBlockAssociationSet") or () if one["CidrBlockState"]["State"] == "associated"]
+    return [IPv4Network(one["CidrBlock"]) for one in linked] or [IPv4Network(vpc["CidrBlock"])]
+
+
+def _existing_network(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
+    aws = plan.settings_of(Aws)
     try:
         (vpc,) = platform.account.ask("ec2", "describe_vpcs", VpcIds=[aws.vpc])["Vpcs"]
-        found = platform.account.ask("ec2", "describe_subnets", SubnetIds=list(aws.subnets))["Subnets"]
+        found = platform.account.ask("ec2", "describe_subnets", SubnetIds=[*aws.subnets, *aws.private_subnets])[
+            "Subnets"
+        ]
     except InstallerError as error:
         yield Problem(error.observed, "Correct aws.vpc and aws.subnets.")
         return
     if vpc["CidrBlock"] != str(plan.networks.machines):
         remedy = f"Set networks.machines to {vpc['CidrBlock']}."
         yield Problem(f"{aws.vpc} has the network {vpc['CidrBlock']}, not {plan.networks.machines}", remedy)
+    yield from overlaps(plan, str(aws.vpc), _blocks(vpc))
     by_id = {str(subnet["SubnetId"]): subnet for subnet in found}
-    for id, zone in zip(aws.subnets, aws.zones, strict=True):
-        subnet = by_id[id]
-        if (subnet["VpcId"], subnet["AvailabilityZone"]) != (aws.vpc, zone):
-            where = f"{subnet['AvailabilityZone']} of {subnet['VpcId']}"
-            yield Problem(f"{id} is in {where}, not in {zone} of {aws.vpc}", "Correct aws.subnets.")
+    within = [{"Name": "vpc-id", "Values": [aws.vpc]}]
+    tables = list(platform.account.pages("ec2", "describe_route_tables", "RouteTables", Filters=within))
+    for field, ids, way in (("subnets", aws.subnets, "igw-"), ("private_subnets", aws.private_subnets, "nat-")):
+        for id, zone in zip(ids, aws.zones, strict=bool(ids)):
+            subnet = by_id[id]
+            if (subnet["VpcId"], subnet["AvailabilityZone"]) != (aws.vpc, zone):
+                where = f"{subnet['AvailabilityZone']} of {subnet['VpcId']}"
+                yield Problem(f"{id} is in {where}, not in {zone} of {aws.vpc}", f"Correct aws.{field}.")
+            elif not leads_out(id, tables, way):
+                gateway = "an internet gateway" if way == "igw-" else "a NAT gateway"
+                yield Problem(f"{id} has no way out through {gateway}", f"Add a route, or correct aws.{field}.")
 
 
-def hosted_zone(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Problem]:
+def hosted_zone(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Found]:
     if plan.settings_of(Aws).dns == "route53":
-        yield from taken_names(plan, platform)
+        yield from names_in_zone(plan, platform)

@@ -13,10 +13,9 @@ from installer.plan.platforms.aws.settings import Aws
 from installer.platforms.aws.account import Account
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.clouds.preflight import roles
+from installer.platforms.clouds.prices import HOURS, WITHOUT
 from installer.steps.estimate import Estimate
 
-_HOURS = 730
-"""Hours of a month, as AWS counts them in its own estimates."""
 _MACHINE = {"operatingSystem": "Linux", "tenancy": "Shared", "capacitystatus": "Used", "preInstalledSw": "NA",
             "marketoption": "OnDemand"}  # fmt: skip
 _DISK = {"productFamily": "Storage", "volumeApiName": "gp3"}
@@ -33,7 +32,7 @@ def estimate(plan: InstallPlan, account: Account) -> Estimate:
     hourly = {type: _price(account, "Hrs", _MACHINE | {"instanceType": type}) for type in sorted(types)}
     machines = sum(number * hourly[instance_type(aws, role)] for role, number in counts.items())
     disks = plan.machine_count * aws.disk_size * _price(account, "GB-Mo", _DISK)
-    return Estimate(hourly=machines + disks / _HOURS, monthly=machines * _HOURS + disks)
+    return Estimate(hourly=machines + disks / HOURS, monthly=machines * HOURS + disks, without=WITHOUT)
 
 
 def machines(account: Account) -> dict[str, float]:

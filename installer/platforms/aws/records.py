@@ -126,6 +126,17 @@ class Route53:
     def zone(self) -> str:
         return zone_of(self._account, self._plan)
 
+    def delegation(self) -> tuple[str, tuple[str, ...]]:
+        found = self._account.ask("route53", "get_hosted_zone", Id=self.zone())
+        zone = found["HostedZone"]
+        if (zone.get("Config") or {}).get("PrivateZone"):
+            raise InstallerError(
+                "look at the hosted zone",
+                f"the hosted zone {self.zone()} is private: only its VPCs see it",
+                hint="Set aws.hosted_zone to a public zone, or aws.dns: manual.",
+            )
+        return str(zone["Name"]).rstrip("."), tuple(found["DelegationSet"]["NameServers"])
+
     def read(self, name: str) -> Written:
         return read(self._account, self._plan, self.zone(), name)
 

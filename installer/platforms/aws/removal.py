@@ -21,8 +21,8 @@ from installer.steps.work import Work
 _AT_ONCE = 500
 _LOOK_EVERY = 5.0
 ORDER = (
-    "record", "instance", "load-balancer", "target-group", "address", "volume", "network-interface", "security-group",
-    "route-table", "gateway", "subnet", "vpc", "profile",
+    "record", "instance", "load-balancer", "target-group", "nat-gateway", "address", "volume", "network-interface",
+    "security-group", "route-table", "gateway", "subnet", "vpc", "profile",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
@@ -202,6 +202,18 @@ class _Remover:
             self._tolerant("ec2", "disassociate_address", AssociationId=listed["AssociationId"])
         self.account.ask("ec2", "release_address", AllocationId=one.id)
 
+    def nat_gateway(self, one: Resource) -> None:
+        """Gone once it is deleted: until then it keeps its address, its subnet and the internet gateway in use."""
+        self._tolerant("ec2", "delete_nat_gateway", NatGatewayId=one.id)
+
+        def gone() -> tuple[bool | None, str]:
+            self.listing.changed("nat-gateway")
+            left = [found for found in self.listing.things("nat-gateway") if found["NatGatewayId"] == one.id]
+            return (None, f"{one.name} is {left[0]['State']}") if left else (True, "deleted")
+
+        self.work.wait_until(f"the NAT gateway {one.name} to go", gone, _LOOK_EVERY)
+        self.listing.changed("address", "network-interface")
+
     def volume(self, one: Resource) -> None:
         self.account.ask("ec2", "delete_volume", VolumeId=one.id)
 
@@ -264,6 +276,7 @@ def _naming(found: Found, group: str) -> Iterator[dict[str, Any]]:
 _DELETIONS: dict[str, Callable[[_Remover, Resource], None]] = {
     "load-balancer": _Remover.balancer,
     "target-group": _Remover.target_group,
+    "nat-gateway": _Remover.nat_gateway,
     "address": _Remover.address,
     "volume": _Remover.volume,
     "network-interface": _Remover.interface,

@@ -15,10 +15,11 @@ from installer.platforms.aws.balancer import Balancer, Targets
 from installer.platforms.aws.groups import Group, Rules
 from installer.platforms.aws.machines import Ec2Machines
 from installer.platforms.aws.names import group_name
+from installer.platforms.aws.nat import NatAddress, NatGateway
 from installer.platforms.aws.network import Gateway, Routes, Subnet, Vpc, subnet_name, subnet_networks
 from installer.platforms.aws.platform import LIMIT
 from installer.platforms.aws.preflight import AwsCheck
-from installer.platforms.clouds.steps import BALANCER, CHECK, Steps, access_step, rules_step
+from installer.platforms.clouds.steps import BALANCER, BALANCING, CHECK, Steps, access_step, rules_step
 from installer.steps.step import Phase, Step
 
 _VPC, _GATEWAY, _ROUTES = "network/vpc", "network/gateway", "network/routes"
@@ -53,7 +54,14 @@ def _network(plan: InstallPlan) -> Iterator[Step]:
     name = plan.name
     yield _AWS.step(_VPC, "create the VPC", Phase.NETWORK, Vpc("vpc", name), CHECK)
     yield _AWS.step(_GATEWAY, "create the internet gateway", Phase.NETWORK, Gateway("gateway", name, name), _VPC)
-    subnets = []
+    yield from _public(plan)
+    if plan.settings_of(Aws).private_workers:
+        yield from _private(plan)
+
+
+def _public(plan: InstallPlan) -> Iterator[Step]:
+    """A subnet in each zone, and their common way out."""
+    name, subnets = plan.name, []
     for zone, network in subnet_networks(plan).items():
         action = Subnet("subnet", subnet_name(plan, zone), name, zone, str(network))
         subnets.append(_AWS.step(f"network/subnet/{zone}", f"create the subnet of {zone}", Phase.NETWORK, action, _VPC))
@@ -61,6 +69,24 @@ def _network(plan: InstallPlan) -> Iterator[Step]:
     routes = Routes("route-table", name, name, name, tuple(subnet_name(plan, zone) for zone in subnet_networks(plan)))
     needs = (_GATEWAY, *(step.id for step in subnets))
     yield _AWS.step(_ROUTES, "give the subnets a way out", Phase.NETWORK, routes, *needs)
+
+
+def _private(plan: InstallPlan) -> Iterator[Step]:
+    """In each zone a subnet for workers, a NAT gateway with its address, and the way out through it."""
+    name = plan.name
+    for zone, network in subnet_networks(plan, private=True).items():
+        nat, subnet = f"{name}-nat-{zone}", subnet_name(plan, zone, private=True)
+        made, address, gateway = (f"network/{what}/{zone}" for what in ("private-subnet", "nat-address", "nat-gateway"))
+        title = f"create the private subnet of {zone}"
+        yield _AWS.step(made, title, Phase.NETWORK, Subnet("subnet", subnet, name, zone, str(network)), _VPC)
+        title = f"allocate the NAT gateway's address in {zone}"
+        yield _AWS.step(address, title, Phase.NETWORK, NatAddress("address", nat), CHECK)
+        yield _AWS.step(gateway, f"create the NAT gateway of {zone}", Phase.NETWORK,
+                        NatGateway("nat-gateway", nat, zone), _ROUTES, address, weight=30.0,
+                        deadline=BALANCING)  # fmt: skip
+        routes = Routes("route-table", subnet, name, nat, (subnet,), nat=True)
+        title = f"give the private subnet of {zone} a way out"
+        yield _AWS.step(f"network/private-routes/{zone}", title, Phase.NETWORK, routes, gateway, made)
 
 
 def _of_role(plan: InstallPlan, topology: Topology, role: Role, roles: tuple[Role, ...]) -> Iterator[Step]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,14 +13,13 @@ from installer.plan.question import Answers
 from installer.plan.suggestions import Suggestion, Suggestions
 from installer.platforms.aws import names, prices
 from installer.platforms.aws.account import Account
+from installer.platforms.aws.network import leads_out
+from installer.platforms.clouds import suggestions as shared
 from installer.platforms.clouds.listing import Found
-from installer.platforms.clouds.suggestions import MachineType, Suggests, hosted_zones, machine_types, own_network
-from installer.platforms.clouds.suggestions import zones as spread_zones
 
 _CURRENT = [{"Name": "current-generation", "Values": ["true"]}, {"Name": "bare-metal", "Values": ["false"]}]
 
-_lock = threading.Lock()
-_accounts: dict[tuple[str, str | None], Account] = {}
+_ACCOUNTS = shared.Accounts(Account)
 
 
 def suggest(field: str, answers: Answers) -> Suggestions:
@@ -30,13 +28,7 @@ def suggest(field: str, answers: Answers) -> Suggestions:
 
 
 def _account(answers: Answers) -> Account:
-    """The account of these answers: its clients are made once."""
-    default = settings.Aws()
-    place = str(answers.get("aws.region", default.region)), answers.get("aws.profile")
-    with _lock:
-        if place not in _accounts:
-            _accounts[place] = Account(*place)
-        return _accounts[place]
+    return _ACCOUNTS.of(str(answers.get("aws.region", settings.Aws().region)), answers.get("aws.profile"))
 
 
 def _zones_in_use(answers: Answers) -> tuple[str, ...]:
@@ -87,7 +79,7 @@ def zones(answers: Answers) -> Suggestions:
     account = _account(answers)
     listed = account.ask("ec2", "describe_availability_zones")["AvailabilityZones"]
     ids = {str(one["ZoneName"]): str(one.get("ZoneId", "")) for one in listed if _plain_zone(one)}
-    return spread_zones(sorted(ids), ids, f"{account.region} that your account has")
+    return shared.spread_zones(sorted(ids), ids, f"{account.region} that your account has")
 
 
 def _plain_zone(zone: Found) -> bool:
@@ -112,14 +104,14 @@ def types(answers: Answers) -> Suggestions:
     except InstallerError as error:
         hourly, told = {}, f"prices unknown: {error.observed}"
     found = (_type(one, [zone for zone in places if (one["InstanceType"], zone) not in have], hourly) for one in listed)
-    return machine_types((one for one in found if len(one.absent) < len(places)), account.region, told)
+    return shared.machine_types((one for one in found if len(one.absent) < len(places)), account.region, told)
 
 
-def _type(one: Found, absent: Iterable[str], hourly: dict[str, float]) -> MachineType:
+def _type(one: Found, absent: Iterable[str], hourly: dict[str, float]) -> shared.MachineType:
     name = str(one["InstanceType"])
     processor = "ARM" if architecture(name) == "arm64" else "x86"
     memory = one["MemoryInfo"]["SizeInMiB"] / 1024
-    return MachineType(name, one["VCpuInfo"]["DefaultVCpus"], memory, processor, tuple(absent), hourly.get(name))
+    return shared.MachineType(name, one["VCpuInfo"]["DefaultVCpus"], memory, processor, tuple(absent), hourly.get(name))
 
 
 def keys(answers: Answers) -> Suggestions:
@@ -136,48 +128,40 @@ def keys(answers: Answers) -> Suggestions:
 def vpcs(answers: Answers) -> Suggestions:
     account = _account(answers)
     found = [
-        Suggestion(str(one["VpcId"]), _words(names.read_tags(one).get("Name"), one["CidrBlock"]))
+        Suggestion(str(one["VpcId"]), shared.words(names.read_tags(one).get("Name"), one["CidrBlock"]))
         for one in account.pages("ec2", "describe_vpcs", "Vpcs")
     ]
     return Suggestions(tuple(found), f"{count(len(found), 'VPC')} of {account.region}")
 
 
-def subnets(answers: Answers) -> Suggestions:
-    """The VPC's public subnets: one for each zone together, then each."""
+def public_subnets(answers: Answers) -> Suggestions:
+    return _subnets(answers, "public", "igw-")
+
+
+def private_subnets(answers: Answers) -> Suggestions:
+    return _subnets(answers, "private", "nat-")
+
+
+def _subnets(answers: Answers, kind: str, way: str) -> Suggestions:
+    """The VPC's subnets with this way out: one for each zone together, then each."""
     account, places = _account(answers), _zones_in_use(answers)
     within = [{"Name": "vpc-id", "Values": [str(answers.get("aws.vpc"))]}]
     listed = sorted(
         account.pages("ec2", "describe_subnets", "Subnets", Filters=within), key=lambda one: one["SubnetId"]
     )
     tables = list(account.pages("ec2", "describe_route_tables", "RouteTables", Filters=within))
-    public = [one for one in listed if leads_out(str(one["SubnetId"]), tables, "igw-")]
-    each = [Suggestion(str(one["SubnetId"]), _subnet(one)) for one in public if one["AvailabilityZone"] in places]
-    first = [next((one for one in public if one["AvailabilityZone"] == zone), None) for zone in places]
+    fitting = [one for one in listed if leads_out(str(one["SubnetId"]), tables, way)]
+    each = [Suggestion(str(one["SubnetId"]), _subnet(one)) for one in fitting if one["AvailabilityZone"] in places]
+    first = [next((one for one in fitting if one["AvailabilityZone"] == zone), None) for zone in places]
     together = ", ".join(str(one["SubnetId"]) for one in first if one)
     every = [Suggestion(together, "one for each zone")] if len(places) > 1 and all(first) else []
-    source = f"{count(len(each), 'public subnet')} of {answers.get('aws.vpc')} in {', '.join(places)}"
+    source = f"{count(len(each), f'{kind} subnet')} of {answers.get('aws.vpc')} in {', '.join(places)}"
     return Suggestions((*every, *each), source, several=True)
-
-
-def leads_out(subnet: str, tables: Iterable[Found], way: str) -> bool:
-    """Whether a subnet's route table, its own or the VPC's main one, leads out through a gateway of this kind."""
-    used = {
-        str(link.get("SubnetId", "main" if link.get("Main") else "")): table
-        for table in tables
-        for link in table.get("Associations") or ()
-    }
-    table = used.get(subnet) or used.get("main") or {}
-    gateways = (str(route.get("GatewayId") or route.get("NatGatewayId") or "") for route in table.get("Routes") or ())
-    return any(one.startswith(way) for one in gateways)
 
 
 def _subnet(one: Found) -> str:
     free = f"{one.get('AvailableIpAddressCount', 0)} addresses free"
-    return _words(names.read_tags(one).get("Name"), one["AvailabilityZone"], one["CidrBlock"], free)
-
-
-def _words(*parts: object) -> str:
-    return " · ".join(str(part) for part in parts if part)
+    return shared.words(names.read_tags(one).get("Name"), one["AvailabilityZone"], one["CidrBlock"], free)
 
 
 def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
@@ -187,7 +171,7 @@ def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
         (
             str(one["Id"]).rpartition("/")[2],
             str(one["Name"]).rstrip("."),
-            f" · {one.get('ResourceRecordSetCount', 0)} records",
+            f"{one.get('ResourceRecordSetCount', 0)} records",
         )
         for one in listed
         if not (one.get("Config") or {}).get("PrivateZone")
@@ -195,18 +179,14 @@ def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
 
 
 def zones_for(answers: Answers) -> Suggestions:
-    return hosted_zones(_public_zones(answers), str(answers.get("subdomain", "")), "your account", "hosted zone")
+    return shared.hosted_zones(_public_zones(answers), str(answers.get("subdomain", "")), "your account", "hosted zone")
 
 
 def subdomains(answers: Answers) -> Suggestions:
-    """The domains that the account's hosted zones answer for."""
-    found = sorted({name for _, name, _ in _public_zones(answers)})
-    return Suggestions(
-        tuple(Suggestion(name) for name in found), f"{count(len(found), 'public hosted zone')} of your account"
-    )
+    return shared.domains(_public_zones(answers), "your account", "hosted zone")
 
 
-_OF: Suggests = {
+_OF: shared.Suggests = {
     "aws.profile": profiles,
     "aws.region": regions,
     "aws.zones": zones,
@@ -215,8 +195,9 @@ _OF: Suggests = {
     "aws.worker_type": types,
     "aws.kms_key": keys,
     "aws.vpc": vpcs,
-    "aws.subnets": subnets,
+    "aws.subnets": public_subnets,
+    "aws.private_subnets": private_subnets,
     "aws.hosted_zone": zones_for,
     "subdomain": subdomains,
-    "networks.user": lambda _answers: own_network(),
+    "networks.user": lambda _answers: shared.own_network(),
 }

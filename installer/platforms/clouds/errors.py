@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Self
+
 from installer.common.errors import InstallerError
 
 
 class CloudError(InstallerError):
     """A request that a cloud refused, or that never got an answer; `code` is the cloud's word for it, or empty."""
 
+    cloud: ClassVar[str]
+    """Its name, for people."""
     code: str = ""
+
+    @classmethod
+    def no_answer(cls, action: str, seen: str) -> Self:
+        """A request that broke off: nobody knows whether it took effect."""
+        hint = "Check this computer's connection to the internet, then resume."
+        return cls(f"ask {cls.cloud} for {action}", seen, hint=hint, retryable=True)
 
     @property
     def missing(self) -> bool:

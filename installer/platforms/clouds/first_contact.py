@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.files import write_private
+from installer.common.paths import ClusterDirectory
 from installer.platforms.clouds.batches import Batch, token
 from installer.platforms.clouds.host_key_proof import MARK, proves
 from installer.ssh.endpoint import Endpoint
@@ -103,7 +104,16 @@ class FirstContact:
         return found
 
 
-def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None, *, cloud: str, console: str) -> str:
+def host_key(
+    machine: str,
+    instance: str,
+    endpoint: Endpoint,
+    secret: str | None,
+    directory: ClusterDirectory,
+    *,
+    cloud: str,
+    console: str,
+) -> str:
     """The host key of a machine that nobody has logged in to yet, as `TYPE BASE64`, once it has proved it.
 
     `cloud` is the cloud's name, and `console` the command that shows the console of the machine. Raises InstallerError,
@@ -118,7 +128,7 @@ def host_key(machine: str, instance: str, endpoint: Endpoint, secret: str | None
             machine=machine,
             hint=f"Delete the instance {instance}, then resume: Craton makes it again.",
         )
-    shown, banner = look(machine, endpoint, Deadline(_LOOKING))
+    shown, banner = look(machine, endpoint, directory, Deadline(_LOOKING))
     if proves(secret, instance, shown, banner):
         return shown
     if MARK not in banner:

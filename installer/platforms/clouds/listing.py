@@ -52,11 +52,6 @@ class Instance:
     reason: str = ""
     """Why it ended, as the cloud has it."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether it runs and can be found from outside."""
-        return self.runs and bool(self.public) and self.private is not None
-
 
 class Instances(Shared[tuple[Instance, ...]]):
     """The instances of a cluster."""

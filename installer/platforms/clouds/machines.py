@@ -83,8 +83,9 @@ class Machines(Generic[P]):
         return [name for name in self._names(ctx) if name not in known]
 
     def _waiting(self, ctx: Context) -> list[str]:
-        known = self.platform(ctx).instances.by_machine()
-        return [name for name in self._names(ctx) if not ((found := known.get(name)) and found.ready)]
+        platform = self.platform(ctx)
+        known = platform.instances.by_machine()
+        return [name for name in self._names(ctx) if not ((found := known.get(name)) and platform.reachable(found))]
 
     def _repeat(self, ctx: Context, platform: P) -> set[str]:
         """Make requests again whose machines are not listed yet. Returns the machines that they did make.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,14 @@ from installer.steps.work import Work
 _FRESH = 120.0
 """Seconds for which a list of instances says where they are."""
 _SSH = 22
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where a machine's SSH server listens, and the host through which it is reached."""
+
+    address: str
+    jump: Endpoint | None = None
 
 
 class CloudPlatform:
@@ -53,6 +62,8 @@ class CloudPlatform:
         self.balancers = balancers
         self.first_contact = FirstContact(ClusterDirectory.of(plan.name).path)
         self._located: tuple[Topology, Mapping[str, Instance], tuple[Found, ...], Topology] | None = None
+        self._turns = itertools.count()
+        """Counts ways through masters: a master that doesn't answer is not tried again and again."""
         self._seen = (0, 0.0)
         """Version of the instances' list, and when it was seen first."""
 
@@ -76,12 +87,42 @@ class CloudPlatform:
         """At the instance's public address. A machine that nobody knows yet proves its host key first."""
         found = self._where(machine)
         directory = ClusterDirectory.of(self.plan.name)
-        endpoint = Endpoint(found.public, _SSH, self.plan.ssh.user, pinned_keys.pinned(directory, machine))
+        way = self._way_to(found)
+        endpoint = Endpoint(
+            way.address, _SSH, self.plan.ssh.user, pinned_keys.pinned(directory, machine), jump=way.jump
+        )
         if endpoint.host_key:
             return endpoint
         secret, console = self.first_contact.secret, self.console_command(found)
-        shown = host_key(machine, found.id, endpoint, secret, cloud=self.cloud, console=console)
+        shown = host_key(machine, found.id, endpoint, secret, directory, cloud=self.cloud, console=console)
         return replace(endpoint, host_key=shown)
+
+    def is_private(self, machine: str | None) -> bool:
+        """Whether a machine has no address of its own on the internet: a worker, if the plan says so."""
+        workers = f"{self.plan.name}-{Role.WORKER}-"
+        return bool(machine and machine.startswith(workers) and getattr(self.plan.settings, "private_workers", False))
+
+    def reachable(self, found: Instance) -> bool:
+        """Whether an instance runs and has the address that it is reached at."""
+        return found.runs and found.private is not None and (bool(found.public) or self.is_private(found.machine))
+
+    def _way_to(self, found: Instance) -> _Way:
+        """Straight to a public address; to a private one through a master, another one each time it is asked for."""
+        if not self.is_private(found.machine):
+            return _Way(found.public)
+        known = self.instances.by_machine()
+        masters = sorted(name for name in known if name.startswith(f"{self.plan.name}-{Role.MASTER}-"))
+        up = [name for name in masters if self.reachable(known[name])]
+        if not up:
+            raise InstallerError(
+                "reach the machine",
+                "no master runs that leads to it",
+                machine=found.machine,
+                hint="Start the masters, or resume.",
+                retryable=True,
+            )
+        jump = self.endpoint(up[next(self._turns) % len(up)])  # with its host key, which vouches for it on the way
+        return _Way(str(found.private), jump)
 
     def _where(self, machine: str) -> Instance:
         """The machine's instance, from a list that is not too old. Raises InstallerError (retryable) without one."""
@@ -93,7 +134,7 @@ class CloudPlatform:
             self.instances.value(version)
             self._seen = (self.instances.version, now)
         found = self.instances.by_machine().get(machine)
-        if found and found.ready:
+        if found and self.reachable(found):
             return found
         seen = f"the instance {found.id} is {found.state}" if found else f"{self.cloud} lists no instance for it"
         raise InstallerError(

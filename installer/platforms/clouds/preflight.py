@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic
+from ipaddress import IPv4Network
+from typing import Generic, TypeAlias
 
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
+from installer.platforms.clouds.delegation import doubt
 from installer.platforms.clouds.platform import cloud_of
 from installer.platforms.clouds.things import P
 from installer.steps.estimate import Estimate
@@ -22,6 +24,18 @@ class Problem:
 
     seen: str
     remedy: str
+    stops: bool = True
+    """Whether an install can't work like this; otherwise it is a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know, with which nothing is wrong."""
+
+    seen: str
+
+
+Found: TypeAlias = Problem | Note
 
 
 @dataclass(frozen=True)
@@ -36,9 +50,10 @@ class AccountCheck(Proof, Generic[P]):
         if all(machine.name in there for machine in ctx.world.shape.machines):
             return Observation(True, f"{who}; all machines exist")
         checks = self.checks()
-        problems = [problem for check in checks for problem in check(ctx.world.plan, platform)]
-        for problem in problems:
-            ctx.log(f"missing: {problem.seen}. {problem.remedy}")
+        found = [one for check in checks for one in check(ctx.world.plan, platform)]
+        problems = [one for one in found if isinstance(one, Problem) and one.stops]
+        for one in found:
+            ctx.log(_words(one))
         if problems:
             raise InstallerError(
                 f"check the {platform.cloud} account",
@@ -48,27 +63,32 @@ class AccountCheck(Proof, Generic[P]):
             )
         costs = self._costs(ctx.world.plan, platform)
         ctx.log(costs)
-        return Observation(True, f"{who}; {count(len(checks), 'check')} passed; {costs}")
+        warnings = "".join(f"; warning: {one.seen}" for one in found if isinstance(one, Problem))
+        return Observation(True, f"{who}; {count(len(checks), 'check')} passed{warnings}; {costs}")
 
     def _costs(self, plan: InstallPlan, platform: P) -> str:
         try:
             found = self.estimate(plan, platform)
         except InstallerError as error:
             return f"what the machines cost is unknown: {error.observed}"
-        if found is None:
-            return f"what the machines cost is unknown: see {platform.cloud}'s own calculator"
-        return f"the machines and their disks cost {found}, before addresses, balancers and traffic"
+        return f"the machines and their disks cost {found}"
 
-    def estimate(self, plan: InstallPlan, platform: P) -> Estimate | None:  # noqa: ARG002 (a cloud's own)
-        """What machines and disks cost; None where the cloud has no price list to ask. Raises InstallerError."""
-        return None
+    def estimate(self, plan: InstallPlan, platform: P) -> Estimate:
+        """What machines and disks cost. Raises InstallerError where the price list can't be read."""
+        raise NotImplementedError
 
     def caller(self, platform: P) -> tuple[str, str]:
         """Who the credentials are, and how they were found. Raises InstallerError."""
         raise NotImplementedError
 
-    def checks(self) -> tuple[Callable[[InstallPlan, P], Iterator[Problem]], ...]:
+    def checks(self) -> tuple[Callable[[InstallPlan, P], Iterator[Found]], ...]:
         raise NotImplementedError
+
+
+def _words(found: Found) -> str:
+    if isinstance(found, Note):
+        return found.seen
+    return f"{'missing' if found.stops else 'warning'}: {found.seen}. {found.remedy}"
 
 
 def roles(plan: InstallPlan) -> dict[Role, int]:
@@ -77,11 +97,21 @@ def roles(plan: InstallPlan) -> dict[Role, int]:
     return {role: number for role, number in counts.items() if number}
 
 
-def taken_names(plan: InstallPlan, platform: P) -> Iterator[Problem]:
-    """There is a zone for the names, and nobody else has records at them."""
+def overlaps(plan: InstallPlan, name: str, networks: Iterable[IPv4Network]) -> Iterator[Problem]:
+    """Networks of an existing one, called `name`, that pods and services mustn't be in: nobody would reach them."""
+    for network in networks:
+        for field, ours in (("pods", plan.networks.pods), ("services", plan.networks.services)):
+            if network.overlaps(ours):
+                yield Problem(f"{name} has the network {network}, which overlaps networks.{field} ({ours})",
+                              f"Choose another networks.{field}.")  # fmt: skip
+
+
+def names_in_zone(plan: InstallPlan, platform: P) -> Iterator[Found]:
+    """There is a public zone for the names that the world is sent to, and nobody else has records at them."""
     records = platform.records
     try:
         zone = records.zone()
+        domain, servers = records.delegation()
         taken = [name for name in (plan.api_host, plan.console_host) if records.read(name).taken]
     except InstallerError as error:
         if error.retryable and not getattr(error, "missing", False):
@@ -91,3 +121,11 @@ def taken_names(plan: InstallPlan, platform: P) -> Iterator[Problem]:
     for name in taken:
         remedy = "Delete the records there, or give the cluster another name or subdomain."
         yield Problem(f"the zone {zone} has records at {name} that Craton didn't make", remedy)
+    why, seen = doubt(domain, servers)
+    if why:
+        remedy = (
+            f"Have the zone above it name {', '.join(sorted(servers))}; until then nobody finds the cluster's names."
+        )
+        yield Problem(why, remedy, stops=False)
+    else:
+        yield Note(seen)

@@ -41,6 +41,9 @@ class Records(Protocol):
     def zone(self) -> str:
         """The zone that the names are in. Raises InstallerError if there is none."""
 
+    def delegation(self) -> tuple[str, tuple[str, ...]]:
+        """The zone's domain, and the servers that answer for it. Raises InstallerError if it isn't a public zone."""
+
     def read(self, name: str) -> Written:
         """What is at `name`."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
+from typing import Generic, TypeVar
 
 from installer.common.text import count
 from installer.plan.question import Answers
@@ -17,8 +19,25 @@ _LEAST_VCPUS, _LEAST_MEMORY = 2, 2
 """Smaller machine types aren't suggested: kubeadm asks for two processors and 2 GiB."""
 _SPREAD = 3
 """Zones that masters are spread over where there are as many."""
+A = TypeVar("A")
+
 Suggests = Mapping[str, Callable[[Answers], Suggestions]]
 """What looks up the answers of a field."""
+
+
+class Accounts(Generic[A]):
+    """Accounts, each opened once by what answers say of it: making its clients takes longer than asking."""
+
+    def __init__(self, opened: Callable[..., A]) -> None:
+        self._opened = opened
+        self._lock = threading.Lock()
+        self._known: dict[tuple[object, ...], A] = {}
+
+    def of(self, *place: object) -> A:
+        with self._lock:
+            if place not in self._known:
+                self._known[place] = self._opened(*place)
+            return self._known[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +55,9 @@ class MachineType:
 
     @property
     def detail(self) -> str:
-        words = [f"{self.vcpus:g} vCPU", f"{self.memory:g} GiB", self.architecture]
-        words += [f"{self.hourly:.4f} USD an hour"] if self.hourly is not None else []
-        words += [f"not in {', '.join(self.absent)}"] if self.absent else []
-        return " · ".join(words)
+        price = f"{self.hourly:.4f} USD an hour" if self.hourly is not None else ""
+        absent = f"not in {', '.join(self.absent)}" if self.absent else ""
+        return words(f"{self.vcpus:g} vCPU", f"{self.memory:g} GiB", self.architecture, price, absent)
 
 
 def machine_types(found: Iterable[MachineType], place: str, prices: str) -> Suggestions:
@@ -52,7 +70,7 @@ def machine_types(found: Iterable[MachineType], place: str, prices: str) -> Sugg
     )
 
 
-def zones(names: Sequence[str], details: Mapping[str, str], place: str) -> Suggestions:
+def spread_zones(names: Sequence[str], details: Mapping[str, str], place: str) -> Suggestions:
     """Zones, and before them the first three together: what masters need to survive the loss of one."""
     together = ", ".join(names[:_SPREAD])
     spread = [Suggestion(together, "masters survive the loss of one")] if len(names) >= _SPREAD else []
@@ -60,12 +78,23 @@ def zones(names: Sequence[str], details: Mapping[str, str], place: str) -> Sugge
     return Suggestions((*spread, *each), f"{count(len(names), 'zone')} of {place}", several=True)
 
 
+def words(*parts: object) -> str:
+    """What is known of something, in one line."""
+    return " · ".join(str(part) for part in parts if part)
+
+
+def domains(found: Iterable[tuple[str, str, str]], place: str, noun: str) -> Suggestions:
+    """The domains of public DNS zones. `found` is as for `hosted_zones`."""
+    names = sorted({name for _, name, _ in found})
+    return Suggestions(tuple(Suggestion(name) for name in names), f"{count(len(names), f'public {noun}')} of {place}")
+
+
 def hosted_zones(found: Iterable[tuple[str, str, str]], subdomain: str, place: str, noun: str) -> Suggestions:
     """DNS zones that the subdomain is in, the most specific first. `found` has id, domain and detail of public ones."""
     wanted = f".{subdomain}"
     fitting = sorted((one for one in found if wanted.endswith(f".{one[1]}")), key=lambda one: -len(one[1]))
     source = f"{count(len(fitting), f'public {noun}')} of {place} for {subdomain}"
-    return Suggestions(tuple(Suggestion(id, f"{name}{detail}") for id, name, detail in fitting), source)
+    return Suggestions(tuple(Suggestion(id, words(name, detail)) for id, name, detail in fitting), source)
 
 
 def own_network(url: str = CHECK_IP) -> Suggestions:

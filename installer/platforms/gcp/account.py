@@ -7,7 +7,6 @@ are written here as Google's documentation of the API has them: `instances`, `bu
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
@@ -21,14 +20,14 @@ from typing import Any
 from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.clouds.listing import Found
-from installer.platforms.gcp.credentials import SignedIn, missing_library, sign_in
-from installer.platforms.gcp.errors import GcpError, failed_operation, http_refusal, no_answer, no_credentials, refused
+from installer.platforms.gcp.credentials import SignedIn, endpoint, missing_library, sign_in
+from installer.platforms.gcp.errors import GcpError, failed_operation, http_refusal, no_credentials, refused
 
 _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
 _ATTEMPTS, _PAUSE = 4, 0.25
 """Attempts of one request, and seconds before the second; twice as long before each further one."""
-_VERSIONS = {"dns": "v1", "iam": "v1", "cloudresourcemanager": "v1", "serviceusage": "v1"}
+_VERSIONS = dict.fromkeys(("cloudbilling", "cloudkms", "cloudresourcemanager", "dns", "iam", "serviceusage"), "v1")
 _SCOPES = ("zone", "region")
 
 
@@ -186,9 +185,9 @@ class Account:
             message = str(error.message or "")
             raise refused(action, self.project, error.code or 0, message, error.errors, error.details) from None
         except GoogleAuthError as error:
-            raise _not_signed_in(action, error) from None
+            raise self._not_signed_in(action, error) from None
         except (RequestException, exceptions.RetryError, ConnectionError) as error:
-            raise no_answer(action, f"no answer: {' '.join(str(error).split())}") from None
+            raise GcpError.no_answer(action, f"no answer: {' '.join(str(error).split())}") from None
         found: dict[str, Any] = json_reader.parse(
             type(answer).to_json(answer, use_integers_for_enums=False, always_print_fields_with_no_presence=False)
         )
@@ -206,10 +205,20 @@ class Account:
         except HttpError as error:
             raise http_refusal(action, self.project, int(error.resp.status), error.content) from None
         except GoogleAuthError as error:
-            raise _not_signed_in(action, error) from None
+            raise self._not_signed_in(action, error) from None
         except (RequestException, ConnectionError) as error:
-            raise no_answer(action, f"no answer: {' '.join(str(error).split())}") from None
+            raise GcpError.no_answer(action, f"no answer: {' '.join(str(error).split())}") from None
         return found or {}
+
+    def _not_signed_in(self, action: str, error: Exception) -> GcpError:
+        words = " ".join(str(error).split())[:300]
+        if getattr(error, "retryable", False):
+            return GcpError.no_answer(action, f"no answer of the sign-in: {words}")
+        found = no_credentials(f"the credentials can't be used: {words}")
+        if self._impersonate:
+            role = "Service Account Token Creator"
+            found.hint = f"Have somebody give you the role {role} on {self._impersonate}, or leave gcp.impersonate out."
+        return found
 
     def _client(self, collection: str) -> Any:
         """The client of a collection: making one is slow and not safe from two threads, using one is."""
@@ -222,7 +231,7 @@ class Account:
                 except ImportError:
                     raise missing_library("google-cloud-compute") from None
                 made = getattr(compute_v1, f"{collection[0].upper()}{collection[1:]}Client")
-                options = ClientOptions(api_endpoint=_endpoint("compute"))
+                options = ClientOptions(api_endpoint=endpoint("compute"))
                 self._clients[collection] = made(credentials=credentials, transport="rest", client_options=options)
             return self._clients[collection]
 
@@ -249,7 +258,7 @@ class Account:
                     name,
                     _VERSIONS[name],
                     http=_Http(credentials),
-                    client_options=ClientOptions(api_endpoint=_endpoint(name)),
+                    client_options=ClientOptions(api_endpoint=endpoint(name)),
                     static_discovery=True,
                     cache_discovery=False,
                 )
@@ -279,15 +288,3 @@ class _Http:
 def last(link: object) -> str:
     """The name of a thing that an answer names by its whole address."""
     return str(link).rpartition("/")[2]
-
-
-def _endpoint(service: str) -> str | None:
-    """Where gcloud, too, is told to find a service: a private endpoint, or a test's."""
-    return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service.upper()}") or None
-
-
-def _not_signed_in(action: str, error: Exception) -> GcpError:
-    words = " ".join(str(error).split())[:300]
-    if getattr(error, "retryable", False):
-        return no_answer(action, f"no answer of the sign-in: {words}")
-    return no_credentials(f"the credentials can't be used: {words}")

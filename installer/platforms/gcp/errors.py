@@ -17,6 +17,8 @@ from installer.platforms.clouds.errors import CloudError
 class GcpError(CloudError):
     """A request that Google Cloud refused, or that never got an answer. `code` is its reason, in capitals."""
 
+    cloud = "Google Cloud"
+
     @property
     def missing(self) -> bool:
         return self.code in _MISSING
@@ -64,7 +66,7 @@ SIGN_IN = (
     "Run `gcloud auth application-default login`, or let GOOGLE_APPLICATION_CREDENTIALS name the file of a service "
     "account or of a workload identity federation."
 )
-_WHAT = {
+WHAT = {
     "constraints/compute.vmExternalIpAccess": "external addresses of machines",
     "constraints/compute.requireOsLogin": "logins without OS Login",
     "constraints/iam.disableServiceAccountCreation": "new service accounts",
@@ -75,6 +77,7 @@ _WHAT = {
     "constraints/compute.restrictVpcPeering": "peered networks",
     "constraints/gcp.resourceLocations": "resources in this region",
 }
+"""What constraints of an organisation forbid, as people say it."""
 
 
 def spelled(reason: str) -> str:
@@ -95,7 +98,7 @@ def refusal(action: str, reason: str, message: str, *, project: str, status: int
     said = f"{' '.join(message.split()).rstrip('.')} ({code})"
     retryable, hint = False, "Correct what Google says, then resume."
     if constraint := _CONSTRAINT.search(message):
-        what = _WHAT.get(constraint.group(), "this")
+        what = WHAT.get(constraint.group(), "this")
         said = f"an organisation policy forbids {what} in the project {project} ({constraint.group()})"
         hint = "Ask whoever manages the organisation for an exception, or use another project."
         code = "ORGANISATION_POLICY"
@@ -134,16 +137,6 @@ def failed_operation(action: str, operation: Mapping[str, Any], *, project: str)
     if status := int(operation.get("httpErrorStatusCode") or 0):
         return refusal(action, "", str(operation.get("httpErrorMessage", "")), project=project, status=status)
     return None
-
-
-def no_answer(action: str, seen: str) -> GcpError:
-    """A request that broke off: nobody knows whether it took effect."""
-    return GcpError(
-        f"ask Google Cloud for {action}",
-        seen,
-        hint="Check this computer's connection to the internet, then resume.",
-        retryable=True,
-    )
 
 
 def no_credentials(seen: str) -> GcpError:

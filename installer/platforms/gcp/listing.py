@@ -33,6 +33,7 @@ KINDS = {
         Kind("network", "networks", "global", networking=True),
         Kind("subnetwork", "subnetworks", networking=True),
         Kind("firewall-rule", "firewalls", "global", networking=True),
+        Kind("router", "routers", networking=True),
         Kind("address", "addresses"),
         Kind("forwarding-rule", "forwardingRules"),
         Kind("backend-service", "regionBackendServices"),

@@ -76,6 +76,7 @@ class Instances(Machines[GcpPlatform]):
     def _body(self, ctx: Context, platform: GcpPlatform, launch: Launch, secret: str) -> dict[str, Any]:
         plan, batch = ctx.world.plan, launch.batch
         gcp = plan.settings_of(Gcp)
+        private = gcp.private_workers and self.role is Role.WORKER
         keys = tuple(key for key in (ensure_key(ctx.world.directory), plan.ssh.public_key) if key)
         disk: dict[str, Any] = {
             "boot": True,
@@ -90,7 +91,7 @@ class Instances(Machines[GcpPlatform]):
         }
         card = {
             "subnetwork": subnetwork(plan, platform),
-            "accessConfigs": [{"name": names.WAY_OUT, "type": "ONE_TO_ONE_NAT"}],
+            **({} if private else {"accessConfigs": [{"name": names.WAY_OUT, "type": "ONE_TO_ONE_NAT"}]}),
         }
         scopes = ["https://www.googleapis.com/auth/cloud-platform"]
         return {

@@ -52,6 +52,26 @@ class Subnetwork(Thing[GcpPlatform]):
         )
 
 
+@dataclass(frozen=True)
+class Router(Thing[GcpPlatform]):
+    """The router with Cloud NAT, through which machines without an external address reach the internet."""
+
+    def create(self, ctx: Context, platform: GcpPlatform) -> Found:
+        nat = {
+            "name": self.name,
+            "natIpAllocateOption": "AUTO_ONLY",
+            "sourceSubnetworkIpRangesToNat": "ALL_SUBNETWORKS_ALL_IP_RANGES",
+        }
+        body = {
+            "name": self.name,
+            "description": names.described(ctx.world.plan),
+            "network": network(ctx.world.plan, platform),
+            "nats": [nat],
+        }
+        platform.account.change("routers", "insert", body, region=platform.account.region)
+        return body
+
+
 def network(plan: InstallPlan, platform: GcpPlatform) -> str:
     """The address of the network: the cluster's own, or the one that the plan names."""
     gcp = plan.settings_of(Gcp)

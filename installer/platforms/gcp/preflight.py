@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from installer.common.errors import InstallerError
@@ -13,16 +14,27 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import topology
-from installer.platforms.clouds.preflight import AccountCheck, Problem, roles, taken_names
+from installer.platforms.clouds.preflight import AccountCheck, Found, Problem, names_in_zone, overlaps, roles
+from installer.platforms.gcp import prices, services
 from installer.platforms.gcp.account import last
-from installer.platforms.gcp.errors import GcpError, quota_page
+from installer.platforms.gcp.errors import WHAT, GcpError, quota_page
 from installer.platforms.gcp.firewall_rules import rows
 from installer.platforms.gcp.machines import machine_type
 from installer.platforms.gcp.names import mark_of
 from installer.platforms.gcp.platform import GcpPlatform
+from installer.steps.estimate import Estimate
 
 _SHARED_CPUS = {"e2", "n1", "f1", "g1", "custom"}
 """Series whose vCPUs count against the quota CPUS; the others have one of their own."""
+_POLICIES = {
+    name: WHAT[name]
+    for name in (
+        "constraints/compute.vmExternalIpAccess",
+        "constraints/compute.requireOsLogin",
+        "constraints/iam.disableServiceAccountCreation",
+    )
+}
+"""Constraints that a cluster runs into, and what each forbids."""
 _NEEDED = (
     "compute.addresses.create", "compute.disks.create", "compute.firewalls.create", "compute.instances.create",
     "compute.instances.setMetadata", "compute.subnetworks.useExternalIp", "iam.serviceAccounts.actAs",
@@ -36,20 +48,43 @@ class GcpCheck(AccountCheck[GcpPlatform]):
         identity = platform.account.identity
         return f"project {platform.account.project}, as {identity.who}", identity.how
 
-    def checks(self) -> tuple[Callable[[InstallPlan, GcpPlatform], Iterator[Problem]], ...]:
-        return apis, permissions, zones_and_types, images, quotas, same_name, existing_network, managed_zone
+    def estimate(self, plan: InstallPlan, platform: GcpPlatform) -> Estimate:
+        return prices.estimate(plan, platform.account)
+
+    def checks(self) -> tuple[Callable[[InstallPlan, GcpPlatform], Iterator[Found]], ...]:
+        return apis, policies, permissions, zones_and_types, images, quotas, same_name, existing_network, managed_zone
 
 
 def apis(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
     """The services that a cluster is made with are switched on in the project."""
+    if off := services.switched_off(platform.account, plan):
+        yield Problem(
+            f"the project {platform.account.project} has not enabled {', '.join(off)}",
+            "`craton gcp enable PLAN` enables them, after it has asked you.",
+        )
+
+
+def policies(_plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
+    """No policy of the organisation forbids what a cluster is made of, as far as the caller may see them."""
     project = platform.account.project
-    wanted = ["compute", "iam", "cloudresourcemanager", *(["dns"] if plan.settings_of(Gcp).dns == "cloud-dns" else [])]
-    services = [f"projects/{project}/services/{name}.googleapis.com" for name in wanted]
-    listed = platform.account.ask("serviceusage", "services.batchGet", parent=f"projects/{project}", names=services)
-    off = [last(one["name"]) for one in listed.get("services") or () if one.get("state") != "ENABLED"]
-    if off:
-        command = f"gcloud services enable {' '.join(off)} --project {project}"
-        yield Problem(f"the project {project} has not enabled {', '.join(off)}", f"Enable them: {command}.")
+    for constraint, forbids in _POLICIES.items():
+        try:
+            found = platform.account.ask(
+                "cloudresourcemanager",
+                "projects.getEffectiveOrgPolicy",
+                resource=f"projects/{project}",
+                body={"constraint": constraint},
+            )
+        except GcpError as error:
+            if error.retryable:
+                raise
+            return  # who may not read policies meets them when they refuse something
+        listed, enforced = found.get("listPolicy") or {}, (found.get("booleanPolicy") or {}).get("enforced")
+        if enforced or listed.get("allValues") == "DENY":
+            yield Problem(
+                f"an organisation policy forbids {forbids} in the project {project} ({constraint})",
+                "Ask whoever manages the organisation for an exception, or use another project.",
+            )
 
 
 def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
@@ -129,7 +164,7 @@ def _wanted(plan: InstallPlan, platform: GcpPlatform) -> Counter[str]:
         metric = "CPUS" if series in _SHARED_CPUS else f"{series.upper()}_CPUS"
         found[metric] += missing * max((cpus for (_, name), cpus in offered.items() if name == kind), default=0)
         found["INSTANCES"] += missing
-        found["IN_USE_ADDRESSES"] += missing
+        found["IN_USE_ADDRESSES"] += 0 if gcp.private_workers and role is Role.WORKER else missing
         found["SSD_TOTAL_GB"] += missing * gcp.disk_size
         if role is Role.INFRA:
             found["STATIC_ADDRESSES"] += missing
@@ -188,8 +223,20 @@ def existing_network(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Probl
     if found["ipCidrRange"] != str(plan.networks.machines):
         remedy = f"Set networks.machines to {found['ipCidrRange']}."
         yield Problem(f"{gcp.subnetwork} has the range {found['ipCidrRange']}, not {plan.networks.machines}", remedy)
+    every = platform.account.pages("subnetworks", "aggregatedList", project=platform.network_project)
+    inside = [one for one in every if last(one["network"]) == gcp.network]
+    ranges = [str(one["ipCidrRange"]) for one in inside]
+    ranges += [str(more["ipCidrRange"]) for one in inside for more in one.get("secondaryIpRanges") or ()]
+    yield from overlaps(plan, str(gcp.network), map(IPv4Network, ranges))
+    if gcp.private_workers:
+        routers = platform.account.pages("routers", project=platform.network_project, region=gcp.region)
+        if not any(one.get("nats") and last(one["network"]) == gcp.network for one in routers):
+            yield Problem(
+                f"{gcp.network} has no Cloud NAT in {gcp.region}, and private workers have no other way out",
+                "Add a router with Cloud NAT to it, or leave gcp.private_workers out.",
+            )
 
 
-def managed_zone(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
+def managed_zone(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Found]:
     if plan.settings_of(Gcp).dns == "cloud-dns":
-        yield from taken_names(plan, platform)
+        yield from names_in_zone(plan, platform)

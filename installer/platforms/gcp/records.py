@@ -31,6 +31,16 @@ class CloudDns:
             self._found = self._gcp.managed_zone or self._fitting()
         return self._found
 
+    def delegation(self) -> tuple[str, tuple[str, ...]]:
+        found = self._ask("managedZones.get")
+        if found.get("visibility", "public") != "public":
+            raise InstallerError(
+                "look at the managed zone",
+                f"the managed zone {self.zone()} is private: only its networks see it",
+                hint="Set gcp.managed_zone to a public zone, or gcp.dns: manual.",
+            )
+        return str(found["dnsName"]).rstrip("."), tuple(found.get("nameServers") or ())
+
     def read(self, name: str) -> Written:
         sets = list(self._sets(name))
         targets = frozenset(

@@ -23,7 +23,7 @@ from installer.steps.work import Work
 _LOOK_EVERY = 5.0
 ORDER = (
     "record", "forwarding-rule", "backend-service", "health-check", "instance-group", "instance", "address", "disk",
-    "firewall-rule", "subnetwork", "network", "service-account",
+    "firewall-rule", "router", "subnetwork", "network", "service-account",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
@@ -160,7 +160,7 @@ class Remover:
 _SINGULAR = {
     "forwarding-rule": "forwardingRule", "backend-service": "backendService", "health-check": "healthCheck",
     "instance-group": "instanceGroup", "address": "address", "disk": "disk", "firewall-rule": "firewall",
-    "subnetwork": "subnetwork", "network": "network",
+    "router": "router", "subnetwork": "subnetwork", "network": "network",
 }  # fmt: skip
 """How requests name one thing of a kind."""
 

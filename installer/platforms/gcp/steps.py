@@ -16,12 +16,13 @@ from installer.platforms.gcp.balancer import Balancer, Targets
 from installer.platforms.gcp.firewall import Rules
 from installer.platforms.gcp.firewall_rules import rows
 from installer.platforms.gcp.machines import Instances
-from installer.platforms.gcp.network import Network, Subnetwork
+from installer.platforms.gcp.network import Network, Router, Subnetwork
 from installer.platforms.gcp.platform import LIMIT
 from installer.platforms.gcp.preflight import GcpCheck
 from installer.steps.step import Phase, Step
 
 _NETWORK, _SUBNETWORK, _RULES = "network/network", "network/subnetwork", "network/rules"
+_ROUTER = "network/router"
 _GCP = Steps(LIMIT)
 
 
@@ -36,6 +37,9 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         subnetwork = Subnetwork("subnetwork", plan.name, str(plan.networks.machines))
         yield _GCP.step(_SUBNETWORK, "create the subnetwork", Phase.NETWORK, subnetwork, _NETWORK, weight=5.0,
                         deadline=300.0)  # fmt: skip
+    if own and gcp.private_workers:
+        yield _GCP.step(_ROUTER, "create the router with Cloud NAT", Phase.NETWORK, Router("router", plan.name),
+                        _SUBNETWORK, weight=5.0, deadline=300.0)  # fmt: skip
     yield _GCP.step(_RULES, "open the machines' ports as the contract says", Phase.NETWORK,
                     Rules(rows(plan, topology)), _NETWORK if own else CHECK, weight=5.0, deadline=300.0)  # fmt: skip
     if balancer := topology.load_balancer:
@@ -44,7 +48,8 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     for role in (role for role in Role if topology.of_role(role)):
         yield _GCP.step(access_step(role), f"give the {role}s a service account (M12)", Phase.NETWORK, Access(role),
                         CHECK)  # fmt: skip
-        needs = (*((_SUBNETWORK,) if own else ()), _RULES, access_step(role))
+        network = (_SUBNETWORK, *((_ROUTER,) if gcp.private_workers else ())) if own else ()
+        needs = (*network, _RULES, access_step(role))
         yield from _GCP.machines(topology, role, gcp.spread, Instances, partial(Address, "address"), *needs)
     yield from _GCP.balanced(topology, Targets)
     yield from _GCP.names(topology, "Cloud DNS" if gcp.dns == "cloud-dns" else "")

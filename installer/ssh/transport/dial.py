@@ -11,10 +11,11 @@ import paramiko
 
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.ssh.diagnosis import OnStage, passed, unheard
 from installer.ssh.endpoint import Endpoint
-from installer.ssh.host_keys.verify import HostKeyError, HostKeys, ShownKey
-from installer.ssh.keys.identities import Keyring
+from installer.ssh.host_keys.verify import HostKeyError, HostKeys, ShownKey, known
+from installer.ssh.keys.identities import Keyring, keyring
 from installer.ssh.transport.login import log_in
 from installer.ssh.transport.packetizer import OrderlyPacketizer
 from installer.ssh.transport.pool import Pool
@@ -105,12 +106,22 @@ def dial(
     return Dialled(transport, endpoint.user, shown, way)
 
 
-def look(machine: str, endpoint: Endpoint, deadline: Deadline) -> tuple[str, str]:
+def look(machine: str, endpoint: Endpoint, directory: ClusterDirectory, deadline: Deadline) -> tuple[str, str]:
     """The ed25519 host key that a server shows and proves to have, as `TYPE BASE64`, and its banner. Nobody logs in.
 
-    Neither was judged: whoever asks has a way of their own to tell whose they are. Raises InstallerError.
+    Neither was judged: whoever asks has a way of their own to tell whose they are. A jump host on the way is one of
+    the cluster's, logged in to and checked as ever. Raises InstallerError.
     """
-    stream = connect(machine, endpoint, resolve(machine, endpoint, deadline), deadline)
+    jumps = Jumps()
+    try:
+        trust, keys = known(directory, machine, endpoint), keyring(endpoint, directory)
+        stream = _reach(machine, endpoint, trust, keys, deadline, unheard, jumps)
+        return _looked(machine, endpoint, stream, deadline)
+    finally:
+        jumps.close()
+
+
+def _looked(machine: str, endpoint: Endpoint, stream: Stream, deadline: Deadline) -> tuple[str, str]:
     try:
         transport = _Transport(Replay(stream, await_banner(machine, stream, deadline)), ("ssh-ed25519",))
     except BaseException:

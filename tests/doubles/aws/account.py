@@ -29,6 +29,7 @@ QUOTAS = {
     "L-0EA8095F": 60.0,  # rules of a security group, inbound and outbound each
     "L-E79EC296": 2500.0,  # security groups
     "L-69A177A2": 50.0,  # network load balancers
+    "L-FE5A380F": 5.0,  # NAT gateways of a zone
     "L-407747CB": 200.0,  # subnets of a VPC
 }
 """AWS's defaults for a new account, by the codes that Service Quotas gives them."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.doubles.cloud.delegation import delegate
+
 if TYPE_CHECKING:
     from tests.doubles.aws.account import Account
 
@@ -32,6 +34,7 @@ def aws(aws_server: tuple[Account, str], tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     for name, value in environment(endpoint, tmp_path).items():
         monkeypatch.setenv(name, value)
+    delegate(monkeypatch)
     renew(account)
     yield account
     errors = list(account.errors)

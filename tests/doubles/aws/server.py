@@ -21,7 +21,7 @@ from tests.doubles.aws.gate import Gate
 from tests.doubles.aws.remains import renew
 from tests.doubles.cloud.addresses import Addresses
 
-FAMILIES = ("t2", "t3", "t4g", "m5", "m7i", "m7g", "c7g", "g5")
+FAMILIES = ("m1", "t2", "t3", "t4g", "m5", "m7i", "m7g", "c7g", "g4dn", "g5")
 """Of the instance types that AWS has: listing all 1,100 takes moto six seconds."""
 
 

@@ -30,6 +30,8 @@ from tests.doubles.cloud.machines import Balancer, Launch, Opening
 from tests.patience import PATIENCE
 
 T = TypeVar("T")
+Forward = Callable[[MachineRecord, str, int], "int | None"]
+"""The port on loopback behind an address and port that a machine asks for; None where it doesn't get there."""
 SPEED = 1000.0
 _PORT = 22
 _PEERS = {Role.MASTER: Peer.MASTERS, Role.INFRA: Peer.INFRA, Role.WORKER: Peer.WORKERS}
@@ -49,28 +51,38 @@ class Machine:
 class Server(StandIn):
     """The SSH server of a machine, at port 22 of the address that it has at the time."""
 
-    def __init__(self, site: Site, record: MachineRecord, banner: str) -> None:
+    def __init__(self, site: Site, record: MachineRecord, banner: str, forward: Forward) -> None:
         super().__init__(site, record)
-        self._banner = banner
+        self._banner, self._forward = banner, forward
+        self.inside = 0
+        """The port on loopback of a machine without a public address: only other stand-ins connect to it."""
+
+    def hide(self) -> None:
+        """Listen where only other machines get to."""
+        self.inside = self._listen("127.0.0.1", 0)
 
     def move(self, address: str) -> None:
         """Listen at `address` from now on; nowhere if it is empty."""
         self.close()
-        if not address:
-            return
+        if address:
+            self._listen(address, _PORT)
+
+    def _listen(self, address: str, port: int) -> int:
+        """The port that it is."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, _PORT))
+        listener.bind((address, port))
         listener.setblocking(False)
         listener.listen(100)
         self._listener = listener
         self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
+        return int(listener.getsockname()[1])
 
     async def _serve(self, connection: socket.socket, key: asyncssh.SSHKey) -> None:
         banner = "" if self._record.done else self._banner  # it goes once craton-node is there
         await asyncssh.run_server(
             connection,
-            server_factory=lambda: _Login(self._record.user, self._keys, self._connections, banner),
+            server_factory=lambda: _Login(self._record, self._keys, self._connections, banner, self._forward),
             process_factory=lambda process: shell.serve(self._site, self._record, process),
             server_host_keys=[key],
             server_version="stand-in",
@@ -85,8 +97,11 @@ class Server(StandIn):
 class _Login(asyncssh.SSHServer):
     """Lets one user in by key, and shows a banner before anybody has logged in."""
 
-    def __init__(self, user: str, keys: Collection[bytes], connections: set[Any], banner: str) -> None:
-        self._user, self._keys, self._connections, self._banner = user, keys, connections, banner
+    def __init__(
+        self, record: MachineRecord, keys: Collection[bytes], connections: set[Any], banner: str, forward: Forward
+    ) -> None:
+        self._record, self._keys, self._connections, self._banner = record, keys, connections, banner
+        self._forward = forward
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -105,7 +120,28 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == self._user and key.public_data in self._keys
+        return username == self._record.user and key.public_data in self._keys
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
+        """A jump: to another machine's port, if that machine's firewall lets this one in."""
+        port = self._forward(self._record, dest_host, dest_port)
+        if port is None:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection timed out")
+
+        async def pipe(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(_copy(reader, back), _copy(there, writer), return_exceptions=True)
+
+        return pipe
+
+
+async def _copy(source: Any, target: Any) -> None:
+    try:
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+    finally:
+        target.close()
 
 
 class StandIns:
@@ -215,9 +251,22 @@ class StandIns:
             machine.console.append(f"{name}: another machine has this name")
         self._site.record.machines[name] = record
         self._site.record.creations[name] = self._site.record.creations.get(name, 0) + 1
-        machine.server = Server(self._site, record, banner)
+        machine.server = Server(self._site, record, banner, self._forwarded)
         await self._write_rules()
-        machine.server.move(machine.public)
+        if machine.public:
+            machine.server.move(machine.public)
+        else:
+            machine.server.hide()
+
+    def _forwarded(self, source: MachineRecord, address: str, port: int) -> int | None:
+        for machine in self._machines.values():
+            if machine.launch.private == address and machine.server and port == _PORT:
+                for group in machine.launch.groups:
+                    for one in self._groups.get(group, ()):
+                        fits = one.protocol in ("tcp", "all") and one.first <= port <= one.last
+                        if fits and source.firewall in one.groups:
+                            return machine.server.inside or None
+        return None
 
     async def _end(self, machine: Machine) -> None:
         if machine.server is not None:

@@ -16,7 +16,8 @@ from urllib.parse import unquote
 
 import googleapiclient
 
-SERVICES = ("compute.v1", "dns.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1")
+SERVICES = ("compute.v1", "dns.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1",
+            "cloudbilling.v1", "cloudkms.v1", "iamcredentials.v1", "sts.v1")  # fmt: skip
 _DOCUMENTS = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
 _WHOLE = re.compile(r"-?[0-9]+")
 _OUTPUT = ("[Output Only]", "Output only.")
@@ -158,6 +159,8 @@ def _check_object(schema: Mapping[str, Any], value: Any, method: Method, where: 
         raise NotAllowed(f"{where} is no object")
     known, others = schema.get("properties", {}), schema.get("additionalProperties")
     for name, one in value.items():
+        if one is None:  # as if it were not there (https://protobuf.dev/programming-guides/json/)
+            continue
         inner = known.get(name, others)
         if inner is None:
             raise NotAllowed(f"{where} has no field {name}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.doubles.cloud.delegation import delegate
+
 if TYPE_CHECKING:
     from tests.doubles.gcp.project import Project
 
@@ -31,6 +33,7 @@ def gcp(gcp_server: tuple[Project, str], tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     for name, value in environment(endpoint, tmp_path).items():
         monkeypatch.setenv(name, value)
+    delegate(monkeypatch)
     renew(project)
     yield project
     refused = list(project.refused)

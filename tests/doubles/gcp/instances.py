@@ -25,7 +25,8 @@ def list_instances(project: Project, call: Call) -> dict[str, Any]:
         one["looks"] = one.get("looks", 0) + 1
         if one["status"] == "STAGING" and one["looks"] > project.lag.staging:
             one["status"] = "RUNNING"
-            one["networkInterfaces"][0]["accessConfigs"][0]["natIP"] = one["own"]
+            for way in one["networkInterfaces"][0].get("accessConfigs") or ():
+                way["natIP"] = one["own"]
         elif one["status"] == "STOPPING" and one["looks"] > project.lag.stopping:
             _end(project, one)
     return listed(call, [_shown(one) for one in project.of("instances")])
@@ -43,7 +44,7 @@ def bulk_insert(project: Project, call: Call) -> dict[str, Any]:
             raise Refused(409, "alreadyExists", f"The resource 'projects/{PROJECT}/{key}' already exists")
     subnet = project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
     _check_account(project, properties["serviceAccounts"][0]["email"])
-    if "compute.vmExternalIpAccess" in project.policies:
+    if ways(properties) and "compute.vmExternalIpAccess" in project.policies:
         words = f"Constraint constraints/compute.vmExternalIpAccess violated for project {PROJECT}. Add instance to it"
         raise Refused(412, "conditionNotMet", words)
     keys = {("instances", zone, name) for name in names}
@@ -129,7 +130,10 @@ def _check_room(project: Project, zone: str, properties: dict[str, Any], number:
         raise Failed("ZONE_RESOURCE_POOL_EXHAUSTED", words)
     metric = "C4A_CPUS" if kind.startswith("c4a") else "CPUS"
     used = sum(TYPES[last(one["machineType"])] for one in project.of("instances"))
-    wanted = {metric: used + number * TYPES[kind], "IN_USE_ADDRESSES": len(project.of("instances")) + number}
+    wanted = {
+        metric: used + number * TYPES[kind],
+        "IN_USE_ADDRESSES": sum(bool(one["own"]) for one in project.of("instances")) + number * bool(ways(properties)),
+    }
     for name, total in wanted.items():
         if total > project.quotas[name]:
             limit = project.quotas[name]
@@ -141,14 +145,14 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
     hosts = iter(ipaddress.ip_network(subnet["ipCidrRange"]).hosts())
     next(hosts)  # the gateway's
     private = next(str(one) for one in hosts if str(one) not in taken)
-    id, public = project.number(), project.next_address()
+    id, public = project.number(), project.next_address() if ways(properties) else ""
     disk = properties["disks"][0]
     made = {
         "id": id, "name": name, "status": "STAGING", "own": public, "labels": properties.get("labels") or {},
         "zone": f"{_HOST}/{PROJECT}/zones/{zone}", "machineType": f"machineTypes/{properties['machineType']}",
         "networkInterfaces": [{
             "network": subnet["network"], "subnetwork": subnet["selfLink"], "networkIP": private,
-            "accessConfigs": [{"name": "external-nat", "type": "ONE_TO_ONE_NAT"}],
+            **({"accessConfigs": [{"name": "external-nat", "type": "ONE_TO_ONE_NAT"}]} if public else {}),
         }],
     }  # fmt: skip
     project.things["instances", zone, name] = made
@@ -165,6 +169,11 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
             made["labels"],  # type: ignore[arg-type]
         )
     )  # fmt: skip
+
+
+def ways(properties: dict[str, Any]) -> list[Any]:
+    """How machines of these properties are reached from outside; empty for those with internal addresses alone."""
+    return list(properties["networkInterfaces"][0].get("accessConfigs") or ())
 
 
 def _end(project: Project, found: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ QUOTAS = {
 }  # fmt: skip
 """Some of Google's defaults for a project with a billing account that has been there for a while."""
 TYPES = {"e2-standard-2": 2, "e2-standard-4": 4, "n2-standard-2": 2, "c4a-standard-1": 1}
-SERVICES = ("compute", "dns", "iam", "cloudresourcemanager", "serviceusage")
+SERVICES = ("compute", "dns", "iam", "cloudresourcemanager", "serviceusage", "cloudbilling", "cloudkms",
+            "iamcredentials")  # fmt: skip
 Key = tuple[str, str, str]
 """Collection, scope (`global`, a region or a zone) and name of a thing."""
 
@@ -79,6 +80,12 @@ class Project:
     permissions: tuple[str, ...] = ("*",)
     policies: set[str] = field(default_factory=set)
     """Constraints of the organisation in force, such as compute.vmExternalIpAccess."""
+    creators: set[str] = field(default_factory=set)
+    """Service accounts that the credentials may act as."""
+    host: str = ""
+    """The host project of a shared VPC that the project is attached to."""
+    enabling: list[Any] = field(default_factory=list)
+    """How many more looks an operation takes that enables APIs, and which."""
     after: Callable[[str], None] = lambda _name: None
     lock: threading.RLock = field(default_factory=threading.RLock)
     things: dict[Key, dict[str, Any]] = field(default_factory=dict)

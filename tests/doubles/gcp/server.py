@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 import threading
 import traceback
@@ -15,13 +16,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.cloud.addresses import Addresses
-from tests.doubles.gcp import faults, instances, services, things
+from tests.doubles.gcp import catalogue, faults, instances, services, things, tokens
 from tests.doubles.gcp.calls import Call, handler
 from tests.doubles.gcp.documents import NotAllowed, check_body, find
 from tests.doubles.gcp.faults import Failed, Fault, Lost, Refused
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 
-__all__ = ["instances", "served", "services", "things"]  # they bring their handlers
+__all__ = ["catalogue", "instances", "served", "services", "things", "tokens"]  # they bring their handlers
 ACCOUNT = f"tests@{PROJECT}.iam.gserviceaccount.com"
 TOKEN = "token-of-the-double"
 _OTHERS = ("debian-cloud", "ubuntu-os-cloud")
@@ -59,14 +60,15 @@ class Gate:
         project = self.project
         method, params = find(http, path, query)
         project.calls[method.id] += 1
-        _check_signature(str(headers.get("Authorization", "")))
-        body = json.loads(sent) if sent else None
+        if method.id != "sts.token":  # what is exchanged there is the proof
+            _check_signature(str(headers.get("Authorization", "")))
+        body = _body(headers, sent)
         check_body(method, body)
         call = Call(method, params, body or {})
         if params.get("project", PROJECT) not in (PROJECT, *_OTHERS):
             raise Refused(404, "notFound", f"The resource 'projects/{params['project']}' was not found")
         service = method.id.partition(".")[0]
-        if service not in project.services:
+        if service != "sts" and service not in project.services:
             raise Refused(403, "accessNotConfigured", f"{service} has not been used in project {PROJECT} before.")
         fault = project.next_fault(method.id)
         operation = service == "compute" and method.changes
@@ -112,7 +114,7 @@ class Gate:
 def _check_signature(header: str) -> None:
     """A token that the double gave, or one that the test's service account signed itself."""
     kind, _, token = header.partition(" ")
-    if kind == "Bearer" and token == TOKEN:
+    if kind == "Bearer" and (token == TOKEN or token.startswith(tokens.BEGINS)):
         return
     parts = token.split(".")
     if len(parts) == 3:
@@ -120,6 +122,16 @@ def _check_signature(header: str) -> None:
         if claims.get("iss") == ACCOUNT:
             return
     raise Refused(401, "required", "Login Required.")
+
+
+def _body(headers: Any, sent: bytes) -> Any:
+    """A form (RFC 8693) is spelled with underscores, and in the document as JSON is."""
+    if not sent:
+        return None
+    if "x-www-form-urlencoded" not in str(headers.get("Content-Type", "")):
+        return json.loads(sent)
+    given = {name: values[0] for name, values in parse_qs(sent.decode()).items()}
+    return {re.sub("_([a-z])", lambda found: found.group(1).upper(), name): value for name, value in given.items()}
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,8 +7,7 @@ from typing import Any
 
 from tests.doubles.gcp.calls import Call, handles, last
 from tests.doubles.gcp.faults import Refused
-from tests.doubles.gcp.lists import listed
-from tests.doubles.gcp.project import PROJECT, REGION, TYPES, ZONES, Project
+from tests.doubles.gcp.project import PROJECT, REGION, ZONES, Project
 
 _HOST = "https://www.googleapis.com/compute/v1/projects"
 _IMAGES = {("debian-cloud", "debian-13"), ("debian-cloud", "debian-13-arm64"),
@@ -42,14 +41,6 @@ def _quotas(project: Project, *names: str) -> list[dict[str, Any]]:
     used = {"NETWORKS": len(project.of("networks")), "FIREWALLS": len(project.of("firewalls")),
             "INSTANCES": len(project.of("instances"))}  # fmt: skip
     return [{"metric": name, "limit": project.quotas[name], "usage": float(used.get(name, 0))} for name in names]
-
-
-@handles("compute.machineTypes.aggregatedList")
-def machine_types(project: Project, call: Call) -> dict[str, Any]:
-    every = [
-        {"name": name, "guestCpus": cpus, "zone": f"zones/{zone}"} for zone in ZONES for name, cpus in TYPES.items()
-    ]
-    return listed(call, every)
 
 
 @handles("compute.images.getFromFamily")
@@ -136,6 +127,13 @@ def zones(project: Project, call: Call) -> dict[str, Any]:
         if wanted in (None, one["dnsName"])
     ]
     return {"managedZones": found}
+
+
+@handles("dns.managedZones.get")
+def get_zone(project: Project, call: Call) -> dict[str, Any]:
+    found = _zone(project, call)
+    return {"name": call.params["managedZone"], "dnsName": found["dnsName"], "visibility": "public",
+            "nameServers": [f"ns-cloud-e{number}.googledomains.com." for number in range(1, 5)]}  # fmt: skip
 
 
 @handles("dns.resourceRecordSets.list")

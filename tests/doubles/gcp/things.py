@@ -20,7 +20,7 @@ from tests.doubles.gcp.lists import listed
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 
 SIMPLE = ("networks", "subnetworks", "firewalls", "addresses", "forwardingRules", "regionBackendServices",
-          "regionHealthChecks", "instanceGroups", "networkFirewallPolicies", "disks")  # fmt: skip
+          "regionHealthChecks", "instanceGroups", "routers", "networkFirewallPolicies", "disks")  # fmt: skip
 _QUOTA = {"networks": "NETWORKS", "firewalls": "FIREWALLS", "addresses": "STATIC_ADDRESSES",
           "forwardingRules": "FORWARDING_RULES"}  # fmt: skip
 _HOST = "https://www.googleapis.com/compute/v1/projects"
@@ -147,7 +147,7 @@ def _users(project: Project, kind: str, found: dict[str, Any]) -> Iterator[str]:
     """What keeps a thing from being deleted."""
     name = found["name"]
     if kind == "networks":
-        for other in ("subnetworks", "firewalls", "instanceGroups"):
+        for other in ("subnetworks", "firewalls", "instanceGroups", "routers"):
             yield from (one["name"] for one in project.of(other) if last(one.get("network")) == name)
     if kind in ("networks", "subnetworks"):
         field = kind[:-1]
@@ -213,9 +213,21 @@ def _check_backend(project: Project, call: Call) -> None:
         project.thing("regionHealthChecks", REGION, last(check))
 
 
+def _check_router(project: Project, call: Call) -> None:
+    """A subnetwork's ranges are translated by one NAT alone (https://cloud.google.com/nat/docs/nat-product-interactions)."""
+    network = last(call.body["network"])
+    project.thing("networks", "global", network)
+    others = (one for one in project.of("routers") if last(one["network"]) == network)
+    if call.body.get("nats") and any(one.get("nats") for one in others):
+        raise Refused(
+            400, "invalid", "Invalid value for field 'resource.nats': the subnetworks are in use by another NAT."
+        )
+
+
 _INSERTS: dict[str, Callable[[Project, Call], None]] = {
     "subnetworks": _check_subnetwork, "firewalls": _check_firewall, "addresses": _check_address,
     "forwardingRules": _check_rule, "regionBackendServices": _check_backend,
+    "routers": _check_router,
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from installer.operations import account
 from installer.operations.account import AccountProcess, AccountSuggestions
+from installer.plan.model import InstallPlan
 from installer.plan.platforms import PLATFORMS
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.fixtures import aws, aws_server
@@ -17,6 +18,10 @@ from tests.patience import PATIENCE, eventually
 
 __all__ = ["aws", "aws_server"]
 
+PLAN = InstallPlan.model_validate({
+    "name": "demo", "subdomain": "example.com", "platform": "aws", "masters": 1, "workers": 1,
+    "ingress": {"kind": "load-balancer"}, "networks": {"user": "203.0.113.0/24"},
+})  # fmt: skip
 DEPENDS = PLATFORMS["aws"].suggests
 
 
@@ -96,6 +101,18 @@ def test_the_process_ends_with_whoever_asked() -> None:
     assert child is not None
     process.close()
     eventually(lambda: child.poll() is not None, "the end of the process")
+
+
+def test_a_review_says_what_the_accounts_price_list_says(aws: Account) -> None:
+    said = account.costs(PLAN)
+    assert said.startswith("about 0.17 USD an hour, 126 a month, before addresses, load balancers, NAT gateways and")
+    assert said.endswith("; billed by AWS until you destroy the cluster")
+
+
+def test_costs_that_nobody_knows_are_said_to_be_unknown_and_why() -> None:
+    said = account.costs(PLAN)
+    assert said.startswith("unknown: no credentials were found.")
+    assert said.endswith("https://calculator.aws works it out.")
 
 
 @pytest.mark.parametrize("line", ["", "{", "[]", '{"id": "1"}', '{"found": []}', '{"id": 1, "found": [{"value": 2}]}'])

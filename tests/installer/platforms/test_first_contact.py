@@ -12,6 +12,7 @@ import asyncssh
 import pytest
 
 from installer.common.errors import InstallerError
+from installer.common.paths import ClusterDirectory
 from installer.plan.rules import Role
 from installer.platforms.clouds.batches import Batch
 from installer.platforms.clouds.first_contact import FirstContact, host_key
@@ -21,6 +22,7 @@ from tests.patience import PATIENCE
 
 INSTANCE = "i-0123456789abcdef0"
 SECRET = "5e" * 32
+NOWHERE = ClusterDirectory(Path("/nonexistent/demo"))
 SHOWN = {"cloud": "AWS", "console": "show the console"}
 BATCH = Batch(Role.WORKER, 1, 3, 2)
 
@@ -76,7 +78,9 @@ def keys() -> tuple[asyncssh.SSHKey, str]:
 def seen(banner: str, key: asyncssh.SSHKey, secret: str | None = SECRET) -> str:
     tried: list[str] = []
     with server(banner, key, tried) as port:
-        return host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), secret, **SHOWN)
+        return host_key(
+            "demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), secret, NOWHERE, **SHOWN
+        )
 
 
 def test_a_machine_that_knows_the_secret_proves_its_host_key(keys: tuple[asyncssh.SSHKey, str]) -> None:
@@ -106,7 +110,7 @@ def test_without_the_secret_nothing_is_trusted(keys: tuple[asyncssh.SSHKey, str]
 def test_nobody_offers_a_key_before_the_proof(keys: tuple[asyncssh.SSHKey, str]) -> None:
     tried: list[str] = []
     with server(proof(SECRET, INSTANCE, keys[1]), keys[0], tried) as port:
-        host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), SECRET, **SHOWN)
+        host_key("demo-worker-1", INSTANCE, Endpoint("127.0.0.1", port, "craton", None), SECRET, NOWHERE, **SHOWN)
     assert tried[0] == "craton"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, words
+from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, private_workers, words
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.aws.conflicts import CONFLICTS
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
@@ -41,6 +41,10 @@ def _dns(_answers: Answers) -> tuple[Choice, ...]:
 
 def _existing_vpc(answers: Answers) -> bool:
     return bool(answers.get("aws.vpc"))
+
+
+def _own_private_subnets(answers: Answers) -> bool:
+    return bool(answers.get("aws.vpc") and answers.get("aws.private_workers"))
 
 
 def _route53(answers: Answers) -> bool:
@@ -158,6 +162,17 @@ REGISTRATION = Registration(
                 read=words,
                 change=_PLACED,
             ),
+            private_workers("aws", "a NAT gateway in each zone", _PLACED),
+            Question(
+                "aws.private_subnets",
+                "--aws-private-subnets",
+                "Private subnets",
+                "Which of its subnets should the workers be in? (one for each zone, in the zones' order)",
+                "Their route table has to lead out through a NAT gateway of yours.",
+                applies=_own_private_subnets,
+                read=words,
+                change=_PLACED,
+            ),
         ),
         "DNS": (
             Question(
@@ -191,6 +206,7 @@ REGISTRATION = Registration(
         "aws.kms_key": _IN_REGION,
         "aws.vpc": _IN_REGION,
         "aws.subnets": (*_IN_REGION, "aws.zones", "aws.vpc"),
+        "aws.private_subnets": (*_IN_REGION, "aws.zones", "aws.vpc"),
         "aws.hosted_zone": ("aws.profile", "subdomain"),
         "subdomain": ("aws.profile",),
         "networks.user": (),

@@ -32,24 +32,39 @@ def _existing(_plan: CommonSettings, aws: Aws) -> Iterator[Conflict]:
         yield ("aws", "subnets"), f"a list of {len(aws.subnets)}", message
 
 
+def _private(_plan: CommonSettings, aws: Aws) -> Iterator[Conflict]:
+    wanted = len(aws.zones) if aws.vpc and aws.private_workers else 0
+    if len(aws.private_subnets) != wanted:
+        message = "List one private subnet for each zone, in the same order."
+        if not wanted:
+            message = "Private subnets are for private workers in an existing VPC. Leave them out."
+        yield ("aws", "private_subnets"), f"a list of {len(aws.private_subnets)}", message
+
+
 def _network_size(plan: CommonSettings, aws: Aws) -> Iterator[Conflict]:
     network = plan.networks.machines
     if not 16 <= network.prefixlen <= 24:
         yield _MACHINES, f"'{network}'", f"A VPC can't have the network {network}. Use one from /16 to /24."
         return
     zones = len(aws.spread)
-    room = network.num_addresses // _SUBNETS - _RESERVED
-    fullest = sum(-(-number // zones) for number in (plan.masters, plan.infra, plan.workers)) + 1  # the balancer's
+    share = _SUBNETS * (2 if aws.private_workers else 1)
+    room = network.num_addresses // share - _RESERVED
+    masters, infra, workers = (-(-number // zones) for number in (plan.masters, plan.infra, plan.workers))
+    public = masters + infra + 1  # the balancer's, or the NAT gateway's
+    fullest = max(public, workers) if aws.private_workers else public + workers
     if aws.vpc is None and fullest > room:
-        message = (
-            f"A quarter of {network} has room for {room} machines; one zone would hold {fullest}. Use a larger one."
-        )
+        part = "An eighth" if aws.private_workers else "A quarter"
+        message = f"{part} of {network} has room for {room} machines; one zone would hold {fullest}. Use a larger one."
         yield _MACHINES, f"'{network}'", message
 
 
 CONFLICTS = (
     ConflictRule((("aws", "zones"), ("aws", "region")), _zones),
     ConflictRule((("aws", "vpc"), ("aws", "subnets"), ("aws", "zones")), _existing),
-    ConflictRule((_MACHINES, ("masters",), ("workers",), ("ingress",), ("aws", "zones")), _network_size),
+    ConflictRule((("aws", "private_subnets"), ("aws", "private_workers"), ("aws", "vpc"), ("aws", "zones")), _private),
+    ConflictRule(
+        (_MACHINES, ("masters",), ("workers",), ("ingress",), ("aws", "zones"), ("aws", "private_workers")),
+        _network_size,
+    ),
     *conflicts("aws", "AWS"),
 )

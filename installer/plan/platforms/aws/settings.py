@@ -48,6 +48,10 @@ class Aws(Part):
     """An existing VPC; None for one of the cluster's own."""
     subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
     """Public subnets of that VPC, one for each of `zones`, in their order."""
+    private_workers: bool = False
+    """Workers have private addresses alone, and reach the internet through a NAT gateway in each zone."""
+    private_subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
+    """The workers' subnets in an existing VPC, one for each of `zones`, in their order."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
     hosted_zone: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, words
+from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, private_workers, words
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.gcp.conflicts import CONFLICTS
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
@@ -56,6 +56,9 @@ def _cloud_dns(answers: Answers) -> bool:
     return str(answers.get("gcp.dns", "cloud-dns")) == "cloud-dns"
 
 
+_PROJECT = ("gcp.project", "gcp.impersonate")
+_IN_REGION = (*_PROJECT, "gcp.region")
+
 _machine_type = machine_type("gcp", "Which machine type should the {}s have?")
 
 REGISTRATION = Registration(
@@ -65,6 +68,7 @@ REGISTRATION = Registration(
         "machines, network, load balancer and names in your Google Cloud project",
         cloud=True,
         assigns_addresses=True,
+        passthrough=True,
         keeps_keys=True,
         cost="billed by Google",
         prices="https://cloud.google.com/products/calculator",
@@ -178,6 +182,7 @@ REGISTRATION = Registration(
                 read=or_none,
                 change=_PLACED,
             ),
+            private_workers("gcp", "Cloud NAT", _PLACED),
         ),
         "DNS": (
             Question(
@@ -204,4 +209,18 @@ REGISTRATION = Registration(
     },
     changes={"ssh.public_key": _KEYS},
     conflicts=CONFLICTS,
+    suggests={
+        "gcp.project": ("gcp.impersonate",),
+        "gcp.impersonate": ("gcp.project",),
+        "gcp.region": _PROJECT,
+        "gcp.zones": _IN_REGION,
+        **dict.fromkeys(("gcp.master_type", "gcp.infra_type", "gcp.worker_type"), (*_IN_REGION, "gcp.zones")),
+        "gcp.kms_key": _IN_REGION,
+        "gcp.network": (*_IN_REGION, "gcp.network_project"),
+        "gcp.subnetwork": (*_IN_REGION, "gcp.network_project", "gcp.network"),
+        "gcp.network_project": _PROJECT,
+        "gcp.managed_zone": (*_PROJECT, "subdomain"),
+        "subdomain": _PROJECT,
+        "networks.user": (),
+    },
 )

@@ -58,6 +58,8 @@ class Gcp(Part):
     """The subnetwork of that network in the region."""
     network_project: Annotated[str | None, matching(_PROJECT, _PROJECT_ID, optional=True)] = None
     """The host project of a shared VPC; None if the network is in the cluster's project."""
+    private_workers: bool = False
+    """Workers have internal addresses alone, and reach the internet through Cloud NAT."""
     dns: Literal["cloud-dns", "manual"] = "cloud-dns"
     """Who makes the records of the contract's names."""
     managed_zone: Annotated[str | None, matching(_NAME, "Enter the name of a managed zone.", optional=True)] = None

@@ -11,6 +11,7 @@ from tests.doubles.aws.rules import (
     balancers,
     dependencies,
     firewalls,
+    gateways,
     instances,
     launches,
     lists,
@@ -21,8 +22,9 @@ from tests.doubles.aws.rules import (
 )
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
 
-__all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "instances", "launches",
-           "lists", "permissions", "prices", "quotas", "rewritten", "shown", "targets", "tokens"]  # fmt: skip
+__all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "gateways", "instances",
+           "launches", "lists", "permissions", "prices", "quotas", "rewritten", "shown", "targets",
+           "tokens"]  # fmt: skip
 
 
 def permissions(call: Call) -> list[str]:

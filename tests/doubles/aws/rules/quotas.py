@@ -21,6 +21,7 @@ _NAMES = {
     "L-0EA8095F": ("vpc", "Inbound or outbound rules per security group"),
     "L-E79EC296": ("vpc", "VPC security groups per Region"),
     "L-407747CB": ("vpc", "Subnets per VPC"),
+    "L-FE5A380F": ("vpc", "NAT gateways per Availability Zone"),
     "L-69A177A2": ("elasticloadbalancing", "Network Load Balancers per Region"),
 }
 

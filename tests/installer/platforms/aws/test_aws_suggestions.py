@@ -14,7 +14,8 @@ from installer.plan.platforms import PLATFORMS
 from installer.plan.suggestions import Suggestions
 from installer.platforms import suggestions
 from installer.platforms.aws import suggestions as of_aws
-from installer.platforms.clouds.suggestions import own_network
+from installer.platforms.aws.account import Account as Boto
+from installer.platforms.clouds.suggestions import Accounts, own_network
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.raw_http import answering, said
@@ -22,7 +23,7 @@ from tests.doubles.raw_http import answering, said
 
 @pytest.fixture(autouse=True)
 def _no_client_of_an_earlier_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(of_aws, "_accounts", {})
+    monkeypatch.setattr(of_aws, "_ACCOUNTS", Accounts(Boto))
 
 
 def found(field: str, **answers: Any) -> dict[str, str]:

@@ -18,7 +18,7 @@ from installer.platforms.gcp.platform import GcpPlatform
 from installer.steps.step import Phase
 from tests.doubles.cloud.machines import Printing
 from tests.doubles.gcp.faults import Fault
-from tests.doubles.gcp.project import PROJECT, Project
+from tests.doubles.gcp.project import PROJECT, REGION, Project
 from tests.installer.platforms.cloud_runs import Cluster
 from tests.installer.platforms.gcp.plans import plan
 
@@ -167,16 +167,32 @@ def test_what_the_project_lacks_is_said_at_once_and_before_anything_is_made(gcp:
     assert cluster.make(plan(dns="cloud-dns")) is ExitCode.PREFLIGHT
     (error,) = cluster.errors
     assert "has not enabled iam.googleapis.com, dns.googleapis.com" in error
-    assert "gcloud services enable iam.googleapis.com dns.googleapis.com --project craton-test-1" in error
+    assert "`craton gcp enable PLAN` enables them" in error
     assert "don't allow dns.resourceRecordSets.create" in error
     assert gcp.remains() == []
 
 
 def test_a_policy_of_the_organisation_is_named(gcp: Project, cluster: Cluster) -> None:
     gcp.policies.add("compute.vmExternalIpAccess")
-    assert cluster.make(plan()) is ExitCode.MACHINES
     words = "an organisation policy forbids external addresses of machines in the project craton-test-1"
+    assert cluster.make(plan()) is ExitCode.PREFLIGHT
+    assert words in cluster.errors[0]
+    gcp.permissions = ("compute.*", "resourcemanager.*", "iam.*")  # who may not read policies meets them later
+    assert cluster.make(plan()) is ExitCode.MACHINES
     assert any(words in error and "Ask whoever manages" in error for error in cluster.errors), cluster.errors
+
+
+def test_an_existing_network_has_to_lead_out_and_leave_room_for_pods(gcp: Project, cluster: Cluster) -> None:
+    given = plan(network="office", subnetwork="floor", private_workers=True)
+    ranges = [{"ipCidrRange": str(given.networks.pods)}]
+    gcp.things["networks", "global", "office"] = {"name": "office"}
+    gcp.things["subnetworks", REGION, "floor"] = {
+        "name": "floor", "network": "x/office", "region": f"x/regions/{REGION}",
+        "ipCidrRange": str(given.networks.machines), "secondaryIpRanges": ranges,
+    }  # fmt: skip
+    assert cluster.make(given, Phase.CHECK) is ExitCode.PREFLIGHT
+    assert f"office has the network {given.networks.pods}, which overlaps networks.pods" in cluster.errors[0]
+    assert "office has no Cloud NAT in europe-west3, and private workers have no other way out" in cluster.errors[0]
 
 
 def test_machines_come_from_the_next_zone_where_one_is_full(gcp: Project, cluster: Cluster) -> None:

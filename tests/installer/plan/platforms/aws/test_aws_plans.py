@@ -16,6 +16,7 @@ from installer.plan.platforms.aws.settings import Aws
 from installer.plan.questions.catalogue import question_of
 from installer.plan.questions.defaults import user_network
 from installer.plan.topology import topology
+from installer.platforms.aws.network import subnet_networks
 
 ZONES = ("eu-central-1a", "eu-central-1b")
 SUBNETS = ("subnet-0123456789abcdef0", "subnet-0123456789abcdef1")
@@ -44,6 +45,14 @@ def plan(aws: dict[str, Any] | None = None, **more: Any) -> InstallPlan:
             "You listed 1 subnet and 2 zones. In an existing VPC, list the zones, and one subnet for each in the same "
             "order.",
         ),
+        (
+            {"vpc": "vpc-0123456789abcdef0", "zones": ZONES, "subnets": SUBNETS, "private_workers": True},
+            "List one private subnet for each zone, in the same order.",
+        ),
+        (
+            {"private_workers": True, "private_subnets": SUBNETS},
+            "Private subnets are for private workers in an existing VPC. Leave them out.",
+        ),
         ({"hosted_zone": "example.com"}, "Enter a hosted zone id such as Z0123456789ABC."),
         ({"kms_key": "my key"}, "Enter the id, alias or ARN of a KMS key."),
     ],
@@ -70,6 +79,17 @@ def test_networks_have_to_suit_a_vpc(networks: dict[str, str], workers: int, mes
     with pytest.raises(ValidationError) as raised:
         plan(networks={**networks, "pods": "10.128.0.0/14"}, workers=workers)
     assert message in str(raised.value)
+
+
+def test_private_workers_have_half_of_each_zones_network() -> None:
+    networks = {"user": "203.0.113.0/24", "machines": "10.20.0.0/23", "pods": "10.128.0.0/14"}
+    with pytest.raises(ValidationError) as raised:
+        plan({"private_workers": True}, networks=networks, workers=180)
+    assert "An eighth of 10.20.0.0/23 has room for 59 machines; one zone would hold 60." in str(raised.value)
+    given = plan({"private_workers": True})
+    public, private = (list(subnet_networks(given, private=private).values()) for private in (False, True))
+    assert not any(one.overlaps(other) for one in public for other in private)
+    assert all(one.subnet_of(given.networks.machines) for one in (*public, *private))
 
 
 def test_machines_have_no_addresses_before_aws_gives_them() -> None:

@@ -1,0 +1,107 @@
+"""NAT gateways: they take a while before they carry traffic, and to go, and keep what they use until they are gone.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
+https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.doubles.aws.account import Account
+from tests.doubles.aws.call import Call, Refused
+from tests.doubles.aws.rules.registry import follows, refuses, views
+
+_QUOTA = "L-FE5A380F"
+
+
+@dataclass
+class Life:
+    """How often a gateway was looked at, and since it was deleted."""
+
+    looks: int = 0
+    ended: int | None = None
+
+
+@refuses("ec2:CreateNatGateway")
+def check_quota(account: Account, call: Call) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html: NAT gateways per Availability Zone."""
+    store = account.store("ec2", call.region)
+    zone = store.get_subnet(call.params["SubnetId"]).availability_zone
+    there = [one for one in store.nat_gateways.values() if one.state in ("pending", "available", "deleting")]
+    if sum(store.get_subnet(one.subnet_id).availability_zone == zone for one in there) + 1 > account.quotas[_QUOTA]:
+        raise Refused("NatGatewayLimitExceeded", f"The maximum number of NAT gateways of {zone} has been reached.")
+
+
+@follows("ec2:CreateNatGateway")
+def begin(account: Account, call: Call, body: bytes) -> bytes:
+    for id, gateway in _gateways(account, call).items():
+        if id not in _lives(account):
+            _lives(account)[id] = Life()
+            gateway.state = "pending"
+    return body.replace(b"<state>available</state>", b"<state>pending</state>")
+
+
+@refuses("ec2:DeleteNatGateway")
+def check_there(account: Account, call: Call) -> None:
+    id = call.params["NatGatewayId"]
+    if id not in _gateways(account, call):
+        raise Refused("NatGatewayNotFound", f"The Nat Gateway {id} was not found")
+
+
+@follows("ec2:DeleteNatGateway")
+def end(account: Account, call: Call, _body: bytes) -> None:
+    id = call.params["NatGatewayId"]
+    life = _lives(account)[id]
+    if life.ended is None:
+        life.ended = 0
+        _gateways(account, call)[id].state = "deleting"
+
+
+@views("ec2:DescribeNatGateways")
+@contextmanager
+def look(account: Account, call: Call) -> Iterator[None]:
+    """Let time pass, and show those that the filters leave: moto knows no filter by tags."""
+    store = account.store("ec2", call.region)
+    for id, gateway in store.nat_gateways.items():
+        _pass_time(account, store, gateway, _lives(account)[id])
+    every = store.nat_gateways
+    store.nat_gateways = {id: one for id, one in every.items() if _chosen(one, call.params.get("Filter") or ())}
+    try:
+        yield
+    finally:
+        store.nat_gateways = every
+
+
+def _chosen(gateway: Any, filters: Any) -> bool:
+    tags = {tag["key"]: tag["value"] for tag in gateway.get_tags()}
+    wanted = {one["Name"].removeprefix("tag:"): one["Values"] for one in filters if one["Name"].startswith("tag:")}
+    return all(tags.get(key) in values for key, values in wanted.items())
+
+
+def _pass_time(account: Account, store: Any, gateway: Any, life: Life) -> None:
+    if life.ended is not None:
+        life.ended += 1
+        if life.ended > account.lag.deleting and gateway.state == "deleting":
+            gateway.state = "deleted"
+            address = store.address_by_allocation([gateway.address_set[0]["allocationId"]])[0]
+            address.eni = address.association_id = address.instance = None
+            del store.enis[gateway._eni.id]
+        return
+    life.looks += 1
+    if life.looks > account.lag.pending and gateway.state == "pending":
+        ways = [one for one in store.internet_gateways.values() if one.vpc and one.vpc.id == gateway.vpc_id]
+        gateway.state = "available" if ways else "failed"
+
+
+def _gateways(account: Account, call: Call) -> dict[str, Any]:
+    found: dict[str, Any] = account.store("ec2", call.region).nat_gateways
+    return found
+
+
+def _lives(account: Account) -> dict[str, Life]:
+    found: dict[str, Life] = account.note("nat gateways", dict)
+    return found

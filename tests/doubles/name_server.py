@@ -1,0 +1,58 @@
+"""A DNS server on loopback that is everybody: the resolver, the servers of a zone, and those of the zone above it."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.resolver
+import dns.rrset
+
+ABOVE, MINE = "ns.above.test.", "ns1.mine.test."
+
+
+@contextmanager
+def name_server(zone: str, delegated: tuple[str, ...]) -> Iterator[dns.resolver.Resolver]:
+    """A resolver of a world in which the zone above `zone` sends people to the servers `delegated`."""
+    above = zone.partition(".")[2]
+
+    def answer(query: dns.message.Message) -> dns.message.Message:
+        question = query.question[0]
+        name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
+        made = dns.message.make_response(query)
+        soa = "SOA ns.{0} hostmaster.{0} 1 3600 600 86400 300"
+        if kind == "A":
+            made.answer.append(dns.rrset.from_text(name, 60, "IN", "A", "127.0.0.1"))
+        elif (name, kind) == (f"{above}.", "SOA"):
+            made.answer.append(dns.rrset.from_text(name, 3600, "IN", *soa.format(name).split(" ", 1)))
+        elif (name, kind) == (f"{above}.", "NS"):
+            made.answer.append(dns.rrset.from_text(name, 3600, "IN", "NS", ABOVE))
+        elif (name, kind) == (f"{zone}.", "NS") and not query.flags & dns.flags.RD:
+            if delegated:
+                made.authority.append(dns.rrset.from_text(name, 3600, "IN", "NS", *delegated))
+            else:
+                made.set_rcode(dns.rcode.NXDOMAIN)
+        elif (name, kind) == (f"{zone}.", "SOA") and delegated:
+            made.answer.append(dns.rrset.from_text(name, 900, "IN", *soa.format(name).split(" ", 1)))
+        else:
+            made.set_rcode(dns.rcode.NXDOMAIN)
+        return made
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            sent, socket = self.request
+            socket.sendto(answer(dns.message.from_wire(sent)).to_wire(), self.client_address)
+
+    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], server.server_address[1]
+        try:
+            yield resolver
+        finally:
+            server.shutdown()
