@@ -101,7 +101,7 @@ _NOT_FED = {
         "platforms/local/computer.py:_available_memory", "platforms/local/engine.py:_can_raise_limits",
     ),
     "bytes that are copied or compared and not read": (
-        "artifacts/kubeadm_images.py:_copy",
+        "artifacts/charts.py:_sum_of", "artifacts/charts.py:content", "artifacts/kubeadm_images.py:_copy",
         "cluster/kubeconfig.py:Kubeconfig.observe", "node/waiting.py:greeted", "operations/backup.py:_pack",
         "operations/clusters.py:_plan_row",
         "operations/kubeconfig.py:save", "operations/lease.py:own_holder", "operations/lookup.py:adopt",
@@ -115,7 +115,7 @@ _NOT_FED = {
         "platforms/rehearsal/client.py:SiteClient.start", "ssh/transport/end_commands.py:end_commands",
     ),
     "a stream, of which another function in the table reads the text": (
-        "artifacts/kubeadm_images.py:_ask", "cli/sign_in.py:password",
+        "artifacts/charts.py:_helm", "artifacts/kubeadm_images.py:_ask", "cli/sign_in.py:_line",
         "common/console.py:ask_line", "operations/kubeconfig.py:change",
         "platforms/local/network.py:_read_routes",
         "platforms/local/network.py:host_name_servers", "platforms/local/process.py:_end",

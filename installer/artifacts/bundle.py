@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from installer.artifacts import charts, published
 from installer.artifacts import images as bundled_images
-from installer.artifacts import published
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     IMAGE_SUMS,
@@ -96,6 +96,7 @@ def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: S
         kept = _archives(plan, directory)
         _collect_sums(plan, artifacts, directory)
         _collect_files(plan, artifacts, kept, directory, work, notify)
+        charts.collect(plan, directory)
         archives = {path: plan.artifacts.sums[path] for path in kept}
         digests = plan.artifacts.digests
         lookup = Lookup(tuple(chosen), plan.artifacts.mirror, directory / _WORK, digests)
@@ -105,7 +106,7 @@ def collect(plan: InstallPlan, directory: Path, chosen: Sequence[str], images: S
         bundled_images.write_sums(directory, archives)
         shutil.rmtree(directory / _WORK, ignore_errors=True)
     paths = {path for artifact in artifacts for path in (artifact.path, artifact.sums)} | archives.keys()
-    paths.update(one.path for one in published.wanted(plan))
+    paths.update((*(one.path for one in published.wanted(plan)), *(one.file for one in charts.fetched(plan))))
     files = (*sorted(paths), IMAGE_SUMS)
     size = sum((directory / path).stat().st_size for path in files)
     stale = tuple(path for path in image_archives(plan) if archives.get(path) != plan.artifacts.sums[path])
@@ -278,6 +279,7 @@ def missing(plan: InstallPlan, directory: Path, images: Sequence[str]) -> tuple[
     chosen = present or ARCHITECTURES[:1]
     paths = [artifact.path for architecture in chosen for artifact in wanted(plan, architecture)]
     paths += [*image_archives(plan), *(one.path for one in published.wanted(plan))]
+    paths += [one.file for one in charts.fetched(plan)]
     return (*(path for path in paths if not (directory / path).exists()), *_missing_images(directory, chosen, images))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer.artifacts import digests, kubeadm_images, published
+from installer.artifacts import charts, digests, kubeadm_images, published
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     image_archives,
@@ -75,7 +75,7 @@ def lacks(plan: InstallPlan, directory: Path | None = None) -> bool:
         return False
     if plan.artifacts.sums_from != plan.artifacts.mirror or kubeadm_images.lacks(plan):
         return True
-    if _incomplete(plan) or published.lacking(plan) or digests.lacking(plan):
+    if _incomplete(plan) or published.lacking(plan) or charts.lacking(plan) or digests.lacking(plan):
         return True
     return directory is not None and bool(read_image_sums(directory).keys() - plan.artifacts.sums.keys())
 
@@ -139,7 +139,7 @@ def read(
     before = plan.artifacts
     refresh = refresh or before.sums_from != before.mirror
     sums = _now(plan, directory, deadline, refresh=refresh) | published.sums(plan, directory, refresh=refresh)
-    sums = dict(sorted(sums.items()))
+    sums = dict(sorted((sums | charts.sums(plan, directory, refresh=refresh)).items()))
     artifacts = before.model_copy(update={"sums": sums, "sums_from": before.mirror})
     artifacts = _named_by_kubeadm(plan.model_copy(update={"artifacts": artifacts}), directory, refresh=refresh)
     images = digests.current(plan.model_copy(update={"artifacts": artifacts}), directory, refresh=refresh)

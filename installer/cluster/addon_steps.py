@@ -8,6 +8,7 @@ from installer.cluster.acme import ACMEKeys, CheckACME
 from installer.cluster.addons import Addon, LeftOut
 from installer.cluster.connectors import CheckConnectors
 from installer.cluster.console_certificate import CheckCertificate, ConsoleCertificate
+from installer.cluster.own_charts import ChartRemoved, CheckCharts, OwnChart
 from installer.cluster.own_manifests import CheckManifests, OwnManifests
 from installer.cluster.published_manifests import PublishedManifests
 from installer.cluster.sign_in import SignInSecrets, Trust
@@ -80,6 +81,18 @@ def manifests_check(plan: InstallPlan) -> Iterator[Step]:
         )
 
 
+def charts_check(plan: InstallPlan) -> Iterator[Step]:
+    """The user's own charts are rendered before anything is made."""
+    if any(not each.remove for each in plan.addons.charts):
+        yield Step(
+            id=ids.CHARTS_CHECKED,
+            title="render your own charts",
+            phase=Phase.CHECK,
+            action=CheckCharts(plan),
+            weight=0.5,
+        )
+
+
 def _own(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each place that the plan names, one after the other: a later one may need an earlier one."""
     before = tuple(ids.roles_set(machine.name) for machine in topology.machines)
@@ -96,6 +109,18 @@ def _own(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             deadline=_DEADLINE,
         )
         before = (ids.own_manifests(number),)
+    for chart in plan.addons.charts:
+        yield Step(
+            id=ids.own_chart(chart.name),
+            title=f"take your chart {chart.name} out" if chart.remove else f"apply your chart {chart.name}",
+            phase=Phase.INGRESS,
+            needs=before,
+            action=ChartRemoved(chart) if chart.remove else OwnChart.of(plan, chart),
+            weight=4.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
+        before = (ids.own_chart(chart.name),)
 
 
 def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from typing import Any
 from installer.artifacts.published import published
 from installer.cluster import acme, definitions, manifests, masters, nodes, objects, pods
 from installer.cluster.reconfigure import documents
+from installer.common.errors import InstallerError
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
 from installer.steps.step import Context, Observation, Permanent
@@ -40,7 +41,11 @@ class Addon(Permanent):
         wanted = manifests.addon(self.plan, self.name)
         if self.name == "ingress" and not self.plan.addons.gateway:
             _remove_gateway(ctx, self.plan)
-        run_program(ctx, masters.reachable_master(ctx), "addon", self.name, stdin=wanted.text)
+        master = masters.reachable_master(ctx)
+        if wanted.kind in _CONDITIONS:  # a webhook or the API itself may know the kind only in a moment
+            ctx.wait_until(f"the API to take the {wanted.shown}", lambda: self._tried(ctx, master, wanted), every=2.0)
+        else:
+            run_program(ctx, master, "addon", self.name, stdin=wanted.text)
 
         def probe() -> tuple[bool | None, str]:
             last = _last(wanted, present(ctx, wanted.text))
@@ -53,6 +58,15 @@ class Addon(Permanent):
             return None, "; ".join([seen.seen, *why])
 
         ctx.wait_until(f"{wanted.shown} to be ready", probe, every=2.0)
+
+    def _tried(self, ctx: Context, master: str, wanted: manifests.Addon) -> tuple[bool | None, str]:
+        try:
+            run_program(ctx, master, "addon", self.name, stdin=wanted.text)
+        except InstallerError as error:
+            if error.retryable:
+                raise
+            return None, error.observed
+        return True, "applied"
 
     def _rolled_out(self, ctx: Context, wanted: manifests.Addon, last: Mapping[str, Any]) -> Observation:
         """Whether the pods of the addon's last object run as it was applied."""

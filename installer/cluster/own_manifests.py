@@ -14,6 +14,7 @@ from typing import Any
 
 from installer.cluster import applied_sums, masters, pods
 from installer.cluster.addons import Identity, identity_of, is_current, pods_of, present
+from installer.cluster.applied_sums import Reference
 from installer.cluster.reconfigure import documents
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.homes import expanded
@@ -33,7 +34,11 @@ class Given:
     """The manifests at one place of a plan, as one text."""
 
     text: str
-    identities: tuple[Identity, ...]
+    references: tuple[Reference, ...]
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        return tuple((kind, space, name) for _, kind, space, name in self.references)
 
     @property
     def sum(self) -> str:
@@ -57,8 +62,16 @@ class OwnManifests(Permanent):
 
     path: str
 
+    def given(self, ctx: Context) -> Given:  # noqa: ARG002 (others ask the cluster's directory)
+        """What is there now. Raises InstallerError (preflight)."""
+        return read(self.path)
+
+    def applied(self, ctx: Context, given: Given) -> None:
+        """Called once all of it was applied."""
+        applied_sums.record(ctx, self.path, given.sum)
+
     def observe(self, ctx: Context) -> Observation:
-        given = read(self.path)
+        given = self.given(ctx)
         if applied_sums.read(ctx, self.path) != given.sum:
             return Observation(False, "not applied yet, or changed since")
         found = present(ctx, given.text)
@@ -68,11 +81,11 @@ class OwnManifests(Permanent):
         return Observation(not waiting, "; ".join(words for words, _ in waiting[:_SHOWN]) or "all of it is there")
 
     def apply(self, ctx: Context) -> None:
-        given = read(self.path)
+        given = self.given(ctx)
         master = masters.reachable_master(ctx)
         # What a file defines may be unknown to the API for a moment after it was applied.
         ctx.wait_until(f"the API to take {self.path}", lambda: self._tried(ctx, master, given), every=3.0)
-        applied_sums.record(ctx, self.path, given.sum)
+        self.applied(ctx, given)
 
         def probe() -> tuple[bool | None, str]:
             waiting = list(_waiting(present(ctx, given.text)))
@@ -96,9 +109,13 @@ class OwnManifests(Permanent):
 
 def read(place: str) -> Given:
     """The manifests of a file, or of those in a directory by name. Raises InstallerError (preflight)."""
-    text = _text(place)
+    return parsed(place, _text(place))
+
+
+def parsed(place: str, text: str) -> Given:
+    """The objects in manifests. Raises InstallerError (preflight)."""
     try:
-        return Given(text, _identities(text))
+        return Given(text, _references(text))
     except ValueError as error:
         raise _refused(place, str(error), "Compare it with `kubectl apply --dry-run=client -f`.") from None
 
@@ -137,7 +154,7 @@ def _bounded_depth(text: str) -> int:
 
 
 @lru_cache(16)  # a file of a megabyte takes seconds to read
-def _identities(text: str) -> tuple[Identity, ...]:
+def _references(text: str) -> tuple[Reference, ...]:
     """Raises ValueError unless each document is an object with a name."""
     found = []
     for each in documents(text, _bounded_depth(text)):
@@ -150,7 +167,7 @@ def _identities(text: str) -> tuple[Identity, ...]:
             kind, space, name = identity_of(one)
             if not (kind and name and one.get("apiVersion")):
                 raise ValueError(f"an object has no kind, apiVersion or name: {kind} {name}".strip())
-            found.append((kind, space, name))
+            found.append((str(one["apiVersion"]), kind, space, name))
     if not found:
         raise ValueError("there is nothing in it")
     return tuple(found)

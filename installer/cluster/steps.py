@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from installer.cluster.addon_steps import addon_steps, certificate_check, connectors_check, manifests_check, node_ports
+from installer.cluster.addon_steps import (
+    addon_steps,
+    certificate_check,
+    charts_check,
+    connectors_check,
+    manifests_check,
+    node_ports,
+)
 from installer.cluster.addons import Addon
 from installer.cluster.certificates import ServingCertificate
 from installer.cluster.cluster_dns import SpreadDNS
@@ -30,6 +37,7 @@ def checks(plan: InstallPlan) -> Iterator[Step]:
     yield from certificate_check(plan)
     yield from connectors_check(plan)
     yield from manifests_check(plan)
+    yield from charts_check(plan)
     yield from dns_check(plan)
 
 

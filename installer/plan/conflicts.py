@@ -66,6 +66,22 @@ def _dns_server(plan: PlanSettings) -> Iterator[Conflict]:
             yield ("dns", "zone"), f"'{zone}'", f"{plan.subdomain} is not in the zone {zone}. Choose the zone above it."
 
 
+def _charts(plan: PlanSettings) -> Iterator[Conflict]:
+    seen: set[str] = set()
+    for number, each in enumerate(plan.addons.charts):
+        at = ("addons", "charts", number)
+        if each.name in seen:
+            yield (*at, "name"), f"'{each.name}'", "Another chart has this name. Choose one of its own."
+        seen.add(each.name)
+        bare = not each.is_local and not each.chart.startswith("oci://")
+        if bare and each.repository is None:
+            yield (*at, "repository"), "nothing", "Name the repository that has the chart, or give a path or oci://."
+        if not bare and each.repository is not None:
+            yield (*at, "repository"), f"'{each.repository}'", "The chart says itself where it is. Remove this."
+        if not each.is_local and each.version is None:
+            yield (*at, "version"), "nothing", "Give the exact version: what is installed is what was reviewed."
+
+
 def _addons_without_ingress(plan: PlanSettings) -> Iterator[Conflict]:
     for name in ("gateway", "sign_in", "console"):
         if getattr(plan.addons, name) and not plan.addons.ingress:
@@ -195,6 +211,7 @@ _RULES = (
     ConflictRule((("certificate",),), _certificate_files),
     ConflictRule((("certificate",), ("dns",)), _acme),
     ConflictRule((("addons",),), _addons_without_ingress),
+    ConflictRule((("addons", "charts"),), _charts),
     ConflictRule((("sign_in", "connectors"),), _connectors),
     ConflictRule((("dns",), ("subdomain",)), _dns_server),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),

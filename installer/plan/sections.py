@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from installer.plan.charts import Chart
 from installer.plan.connectors import Connector, valid_words
 from installer.plan.fields import (
     ClusterNetwork,
@@ -64,6 +65,8 @@ class Addons(Part):
     """Headlamp, at the console's name (contract D2)."""
     manifests: Annotated[tuple[Annotated[str, BeforeValidator(valid_manifests)], ...], Field(strict=False)] = ()
     """Manifests of your own: files and directories on this computer, applied in this order."""
+    charts: tuple[Chart, ...] = Field(default=(), strict=False)
+    """Helm charts of your own, applied after the manifests in this order."""
 
     @property
     def chosen(self) -> tuple[str, ...]:

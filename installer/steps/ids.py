@@ -67,6 +67,7 @@ ZONE_CHECKED = "check/zone"
 CERTIFICATE_CHECKED = "check/certificate"
 CONNECTORS_CHECKED = "check/connectors"
 MANIFESTS_CHECKED = "check/manifests"
+CHARTS_CHECKED = "check/charts"
 CERTIFICATE = "ingress/certificate"
 SIGN_IN_SECRETS = "ingress/sign-in-secrets"
 ADDONS_LEFT_OUT = "ingress/left-out"
@@ -85,6 +86,11 @@ def addon(name: str) -> str:
 def own_manifests(number: int) -> str:
     """What the plan's `addons.manifests` names at this place, counted from 1, is applied."""
     return f"ingress/own/{number}"
+
+
+def own_chart(name: str) -> str:
+    """A chart of the plan's `addons.charts` is applied, or taken out again."""
+    return f"ingress/chart/{name}"
 
 
 def named(name: str) -> str:

@@ -13,14 +13,33 @@ def test_a_certificate_from_acme_is_brought_and_another_source_takes_it_back(
     plan = installed(masters=1, workers=2)
     before = plan.read_text()
     plan.write_text(before.replace("  source: craton\n", "  source: acme\n"))
-    brought = craton.events("apply", str(plan), "--yes", *SPEED)
-    assert {"ingress/cert-manager", "ingress/certificate"} < set(steps_of(brought, "applying"))
-    assert brought[-1]["outcome"] == "done"
+    failed = craton.events("apply", str(plan), "--yes", *SPEED, "--fault", "master-1:ingress:exit", expect=6)
+    assert set(steps_of(failed, "failed")) == {"ingress/cert-manager"}
+    assert "ingress/certificate" in steps_of(failed, "blocked")
+    brought = craton.events("resume", "demo", *SPEED)
+    assert {"ingress/cert-manager", "ingress/certificate"} <= set(steps_of(brought, "applying"))
     again = craton.events("apply", str(plan), "--yes", *SPEED)
     assert steps_of(again, "applying") == []
     plan.write_text(before)
     back = craton.events("apply", str(plan), "--yes", *SPEED)
     assert "ingress/certificate" in steps_of(back, "applying")
+    assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == []
+
+
+def test_a_chart_that_failed_on_the_way_is_resumed_applied_once_and_taken_out_again(
+    craton: Craton, installed: Installed
+) -> None:
+    plan = installed(masters=1, workers=2)
+    before = plan.read_text()
+    chart = "  charts:\n    - {name: shop, chart: 'oci://charts.example.com/shop', version: 1.2.3}\n"
+    plan.write_text(before.replace("  ingress: true\n", "  ingress: true\n" + chart))
+    failed = craton.events("apply", str(plan), "--yes", *SPEED, "--fault", "master-1:ingress:exit", expect=6)
+    assert steps_of(failed, "failed") == ["ingress/chart/shop"]
+    resumed = craton.events("resume", "demo", *SPEED)
+    assert steps_of(resumed, "done") == ["ingress/chart/shop"]
+    assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == []
+    plan.write_text(plan.read_text().replace("version: 1.2.3", "version: 1.2.3, remove: true"))
+    assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == ["ingress/chart/shop"]
     assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == []
 
 

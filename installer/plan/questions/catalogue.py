@@ -38,6 +38,7 @@ _POD_SECURITY = always(
 )
 _ADDON = always(Risk.CAREFUL, "what it brings is added to the running cluster, or removed from it")
 _MANIFESTS = always(Risk.CAREFUL, "what it names is applied; what it no longer names stays until you delete it")
+_CHARTS = always(Risk.CAREFUL, "charts are applied as they are now; one with remove: true is taken out of the cluster")
 _CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate as soon as there is one")
 _NAMES = always(Risk.SAFE, "the names are published there by the next run; records that an older plan made stay")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
@@ -282,6 +283,7 @@ QUESTIONS: tuple[Question, ...] = tuple(question for page in PAGES for question 
 UNASKED: Mapping[str, Judge] = {
     "addons.gateway": _ADDON,
     "addons.manifests": _MANIFESTS,
+    "addons.charts": _CHARTS,
     "certificate.account": _CERTIFICATE,
     "certificate.account_key": _CERTIFICATE,
     "certificate.trust": _CERTIFICATE,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
-from installer.artifacts import kubeadm_images, published
+from installer.artifacts import charts, kubeadm_images, published
 from installer.cluster import (
     acme,
     admin_access,
@@ -31,6 +33,7 @@ from installer.health.report import glance
 from installer.node import survey
 from installer.operations import durations
 from installer.operations.sign_in import tokens
+from installer.plan.charts import Chart
 from installer.plan.public_keys import valid_public_key
 from installer.plan.sections import DNS, Certificate, SignIn
 from installer.platforms.clouds import host_key_proof, leases
@@ -56,6 +59,7 @@ _DEX = json.dumps({"staticPasswords": [{"hash": "$2b$12$abc"}]})
 _IN_CLUSTER = json.dumps({
     "data": {"config.yaml": base64.b64encode(_DEX.encode()).decode(), "tls.crt": base64.b64encode(b"-----").decode()}
 })  # fmt: skip
+_CHART = Chart(name="a", chart="/a", namespace="b")
 _MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n---\nkind: List\nitems: []\n"
 _IMAGES = "registry.k8s.io/coredns/coredns:v1.14.6\nregistry.k8s.io/pause:3.10.2\nregistry.k8s.io/etcd:3.7.0-0\n"
 _LEASE = json.dumps({"id": "a", "owner": "ada on laptop", "since": 1.0, "renewed": 2.0})
@@ -123,6 +127,23 @@ def _account(path: Path) -> object:
     return acme.keys(PLAN.model_copy(update={"certificate": Certificate.model_validate(given)}))
 
 
+def _chart(path: Path) -> object:
+    """Whatever is in the chart's archive, and in the file that keeps its rendering."""
+    given = {"name": "a", "chart": "oci://r.test/a", "version": "1.2.3", "namespace": "b"}
+    chart = Chart.model_validate(given)
+    sum = hashlib.sha256(path.read_bytes()).hexdigest()
+    artifacts = PLAN.artifacts.model_copy(update={"sums": {chart.file: sum}})
+    addons = PLAN.addons.model_copy(update={"charts": (chart,)})
+    plan = PLAN.model_copy(update={"artifacts": artifacts, "addons": addons})
+    (path.parent / "charts").mkdir(exist_ok=True)
+    for place in (path.parent / chart.file, path.parent / "charts" / "a.yaml"):
+        place.write_bytes(path.read_bytes())
+    charts.collect(plan, path.parent)
+    charts.sums(plan, path.parent, refresh=True)
+    with patch.dict(os.environ, PATH="/nowhere"):
+        return charts.rendered(chart, plan, ClusterDirectory(path.parent), path.parent)
+
+
 def _published(path: Path) -> str:
     """Whatever is in the file: it is applied only with the sum that the plan has."""
     sum = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -150,6 +171,9 @@ PARSERS: tuple[Parser, ...] = (
     of_text("directory of an ACME server", acme.read_directory,
             ('{"newNonce": "a", "newAccount": "b", "newOrder": "c", "meta": {"externalAccountRequired": true}}',)),
     of_file("key of an ACME account", _account, encoded("c2VjcmV0LXNlY3JldA\n")),
+    of_text("objects of a chart", lambda text: applied_sums.objects_of(_asked(text), "x"), (_IN_CLUSTER,)),
+    of_text("manifests of a chart", lambda text: charts.placed(text, _CHART), (_MANIFEST.replace("---", "---\n# a"),)),
+    of_file("chart, and its rendering", _chart, encoded(_MANIFEST)),
     of_file("published manifests", _published, encoded(_MANIFEST)),
     of_file("own manifests", lambda path: own_manifests.read(str(path)), encoded(_MANIFEST)),
     of_text("Secret of a certificate", lambda text: shown_certificates(_asked(text)), (_IN_CLUSTER,)),

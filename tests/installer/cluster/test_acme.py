@@ -21,6 +21,7 @@ from installer.cluster.published_manifests import PublishedManifests
 from installer.common.errors import ExitCode, InstallerError
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
+from installer.ssh.connection import Result
 from tests.doubles import pebble
 from tests.doubles.certificates import make
 from tests.doubles.node_verbs import FakeCluster
@@ -183,6 +184,14 @@ def test_cert_manager_that_does_not_run_is_named(cluster: FakeCluster, tmp_path:
     cluster.applied["Deployment", "cert-manager", "cert-manager-webhook"]["status"] = {}
     seen = PublishedManifests(PLAN, "cert-manager").observe(cluster.context())
     assert (seen.holds, seen.seen) == (False, "Deployment cert-manager-webhook: 0 of 1 pods are ready")
+
+
+def test_a_webhook_that_does_not_answer_yet_is_asked_again(cluster: FakeCluster, tmp_path: Path) -> None:
+    bring_manager(cluster, tmp_path)
+    refused = 'failed calling webhook "webhook.cert-manager.io": x509: certificate signed by unknown authority'
+    cluster.fails[f"{FIRST} addon acme"] = Result(1, "", refused)
+    Addon(PLAN, "acme").apply(cluster.context())
+    assert ("Certificate", "craton-ingress", "console") in cluster.applied
 
 
 def test_a_certificate_that_does_not_come_says_what_it_waits_for(cluster: FakeCluster, tmp_path: Path) -> None:
