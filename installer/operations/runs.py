@@ -260,7 +260,7 @@ def _launch_settled(assignment: Assignment, directory: ClusterDirectory, settled
 def _hand_over(assignment: Assignment, directory: ClusterDirectory) -> None:
     from installer.ssh.keys import identities
 
-    argv = [sys.executable, "-m", "installer.operations.worker", assignment.to_json()]
+    argv = [sys.executable, "-P", "-m", "installer.operations.worker", assignment.to_json()]
     process.launch(argv, directory, secrets=identities.passphrases)
 
 

@@ -68,7 +68,7 @@ def launch(directory: Path, output: IO[bytes]) -> int:
     inherited = os.environ.get("PYTHONPATH")
     path = os.pathsep.join([str(Path(installer.__file__).parent.parent), *([inherited] if inherited else [])])
     started = subprocess.run(
-        [sys.executable, "-m", f"{__package__}.simulator", str(directory)],
+        [sys.executable, "-P", "-m", f"{__package__}.simulator", str(directory)],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from installer.plan.planfile import dump
 from installer.ssh.keys import identities
 from installer.steps.platform import RunOptions
 from tests.doubles.actions import Effects, fake_step
+from tests.patience import PATIENCE
 
 KEPT = {"speed": 40.0, "seed": 7, "artifacts": "/srv/artifacts"}
 NOTHING = {"machines": [], "force": False, "upgrade_from": None, "upgrade_to": None, "take_over": False}
@@ -66,6 +67,24 @@ def test_passphrases_that_were_typed_here_are_handed_to_the_engine(
     identities.remember(key, "hunter2 is long")
     runs.start_resume("demo", RunOptions())
     assert handed[0][str(key)] == "hunter2 is long"
+
+
+def test_the_engine_runs_no_program_of_the_directory_where_a_command_was_given(
+    directory: ClusterDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`python -m` looks for a module there first: in a directory of somebody else's, or of another Craton."""
+    started: list[Sequence[str]] = []
+    monkeypatch.setattr(process, "launch", lambda argv, *_, **__: started.append(argv))
+    runs.start_resume("demo", RunOptions())
+    foreign = tmp_path / "there" / "installer"
+    foreign.mkdir(parents=True)
+    (foreign / "__init__.py").write_text("print('foreign code')")
+    ended = subprocess.run(
+        [*started[0][:-1], "{}"], cwd=foreign.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert ended.stdout == ""
+    assert "from_json" in ended.stderr, "the engine's own program refuses an empty assignment"
 
 
 def test_a_cluster_that_never_ran_is_installed(directory: ClusterDirectory, launched: list[dict[str, Any]]) -> None:
