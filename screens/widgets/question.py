@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -25,7 +25,31 @@ from screens.widgets.suggested import Suggested
 
 
 class _Line(Input):
-    """An input in which `?` asks for help: no answer has one, and a key that is pasted keeps its own."""
+    """An input in which `?` asks for help: no answer has one, and a key that is pasted keeps its own.
+
+    Up and down are handled here, not by a binding: those wait for the application, which Enter has busy.
+    """
+
+    suggested: Suggested | None = None
+    """What the arrows move through."""
+
+    class Moved(Message):
+        """An arrow was pressed."""
+
+        def __init__(self, lines: int) -> None:
+            super().__init__()
+            self.lines = lines
+
+    def key_up(self, event: events.Key) -> None:
+        self._move(event, -1)
+
+    def key_down(self, event: events.Key) -> None:
+        self._move(event, 1)
+
+    def _move(self, event: events.Key, lines: int) -> None:
+        if self.suggested and self.suggested.fitting:
+            event.stop()
+            self.post_message(self.Moved(lines))
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         return character != "?" and super().check_consume_key(key, character)
@@ -51,11 +75,6 @@ class QuestionField(Vertical):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "suggest(-1)", "Previous suggestion", show=False),
-        Binding("down", "suggest(1)", "Next suggestion", show=False),
-    ]
-
     class Answered(Message):
         """The user gave another answer."""
 
@@ -70,7 +89,9 @@ class QuestionField(Vertical):
         self._control = _control(question, answers, trials, typed)
         self._said = self._control.value if isinstance(self._control, Input) else ""
         self._problem = Static(classes="problem")
-        self._suggested = Suggested() if isinstance(self._control, Input) else None
+        self._suggested = None
+        if isinstance(self._control, _Line):
+            self._suggested = self._control.suggested = Suggested()
         self.set_class(self.editor is not None, "-tall")
         self.help_text = help_of(question, answers)
 
@@ -111,12 +132,10 @@ class QuestionField(Vertical):
         if self._suggested and isinstance(self._control, Input):
             self._suggested.show(known, self._control.value)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._suggested is not None and bool(self._suggested.fitting) if action == "suggest" else True
-
-    def action_suggest(self, lines: int) -> None:
+    def on__line_moved(self, event: _Line.Moved) -> None:
         """Answer with the next suggestion, as a person would type it."""
-        text = self._suggested.move(lines) if self._suggested else None
+        event.stop()
+        text = self._suggested.move(event.lines) if self._suggested else None
         if text is not None and isinstance(self._control, Input):
             self._said = self._control.value = text
             self._control.cursor_position = len(text)
