@@ -9,6 +9,7 @@ images at `images/NAME.tar` with their sums in `images/SHA256SUMS`. It may be a 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -56,8 +57,17 @@ class Artifact:
         return f"{mirror or self.publisher}/{self.sums}"
 
 
-@cache
+_reading = threading.Lock()
+"""Held by whoever asks for the versions: steps of many machines do at once, and reading them takes 20 ms."""
+
+
 def _versions() -> Mapping[str, Mapping[str, str]]:
+    with _reading:
+        return _read_versions()
+
+
+@cache
+def _read_versions() -> Mapping[str, Mapping[str, str]]:
     from ruamel.yaml import YAML
 
     text = (resources.files("assets") / "node" / "versions.yaml").read_text(encoding="utf-8")

@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from installer.artifacts import checksum_files, http
+from installer.artifacts import catalogue, checksum_files, http
 from installer.artifacts.catalogue import (
     ARCHITECTURES,
     IMAGE_SUMS,
@@ -253,3 +254,10 @@ def test_a_directory_has_a_mirrors_layout(mirror: Mirror, tmp_path: Path) -> Non
     assert read_sums(PLAN, tmp_path) == read_sums(plan_with(mirror=mirror.url))
     with pytest.raises(InstallerError, match=r"kubectl\.sha256 does not exist"):
         read_sums(PLAN, tmp_path / "empty")
+
+
+def test_the_table_of_versions_is_read_once_however_many_ask_at_once() -> None:
+    catalogue._read_versions.cache_clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert len({frozenset(found.items()) for found in pool.map(versions, [PLAN] * 32)}) == 1
+    assert catalogue._read_versions.cache_info().misses == 1
