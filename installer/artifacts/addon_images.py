@@ -12,23 +12,30 @@ from installer.plan.model import InstallPlan
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, str]]:
+def _table() -> Mapping[str, Mapping[str, str | Mapping[str, str]]]:
     from ruamel.yaml import YAML
 
     text = (resources.files("assets") / "manifests" / "versions.yaml").read_text(encoding="utf-8")
-    table: dict[str, dict[str, str]] = YAML(typ="safe", pure=True).load(text)
+    table: dict[str, dict[str, str | dict[str, str]]] = YAML(typ="safe", pure=True).load(text)
     return table
 
 
-def addon_images(addon: str) -> Mapping[str, str]:
+def addon_images(plan: InstallPlan, addon: str) -> Mapping[str, str]:
     """The full names of an addon's images, by what they are there; none of an addon without pods of its own."""
-    return _table().get(addon, {})
+    return {image: _of_release(named, plan.kubernetes) for image, named in _table().get(addon, {}).items()}
+
+
+def _of_release(named: str | Mapping[str, str], kubernetes: str) -> str:
+    """The image that goes with a release of Kubernetes; of a release newer than all in the table, the newest."""
+    if isinstance(named, str):
+        return named
+    return named.get(kubernetes.rpartition(".")[0], list(named.values())[-1])
 
 
 def images_of_addons(plan: InstallPlan) -> tuple[str, ...]:
     """The full names of the images of all addons that the plan has, and of what gets its certificate."""
-    names = (*plan.addons.chosen, *(["cert-manager"] if plan.by_acme else []))
-    return tuple(image for name in names for image in addon_images(name).values())
+    names = (*plan.addon_names, *(["cert-manager"] if plan.by_acme else []))
+    return tuple(dict.fromkeys(image for name in names for image in addon_images(plan, name).values()))
 
 
 def pinned(plan: InstallPlan, image: str) -> str:

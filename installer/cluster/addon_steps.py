@@ -30,6 +30,21 @@ _TITLES = {
 }
 
 
+def cloud_controller(plan: InstallPlan, after: str) -> Iterator[Step]:
+    """The platform's controller, before any node is Ready: no pod runs on a node that it has not looked at."""
+    if integration := plan.integration:
+        yield Step(
+            id=ids.CLOUD_CONTROLLER,
+            title=integration.controller.title,
+            phase=Phase.CONTROL_PLANE,
+            needs=(after,),
+            action=Addon(plan, integration.controller.name),
+            weight=3.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
+
+
 def node_ports(plan: InstallPlan) -> Iterator[Step]:
     """The node ports behind a load balancer (contract M3), before anything else can get one of them."""
     if plan.addons.ingress and plan.ingress.kind == "load-balancer":
@@ -134,6 +149,17 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             needs=nodes,
             action=PublishedManifests(plan, "gateway-api"),
             weight=2.0,
+            limit="ssh",
+            deadline=_DEADLINE,
+        )
+    if integration := plan.integration:
+        yield Step(
+            id=ids.addon(integration.volumes.name),
+            title=integration.volumes.title,
+            phase=Phase.INGRESS,
+            needs=nodes,
+            action=Addon(plan, integration.volumes.name),
+            weight=4.0,
             limit="ssh",
             deadline=_DEADLINE,
         )

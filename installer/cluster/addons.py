@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Addon(Permanent):
             return Observation(False, f"the {wanted.shown} is not as planned")
         if missing := [identity for identity in _identities(wanted) if identity not in found]:
             return Observation(False, f"there is no {missing[0][0]} {missing[0][2]}")
-        return self._rolled_out(ctx, wanted, last)
+        return self._all_rolled_out(ctx, wanted, found)
 
     def apply(self, ctx: Context) -> None:
         wanted = manifests.addon(self.plan, self.name)
@@ -48,14 +48,13 @@ class Addon(Permanent):
             run_program(ctx, master, "addon", self.name, stdin=wanted.text)
 
         def probe() -> tuple[bool | None, str]:
-            last = _last(wanted, present(ctx, wanted.text))
-            if last is None:
+            found = present(ctx, wanted.text)
+            if _last(wanted, found) is None:
                 return None, f"there is no {wanted.shown}"
-            seen = self._rolled_out(ctx, wanted, last)
+            seen = self._all_rolled_out(ctx, wanted, found)
             if seen.holds:
                 return True, seen.seen
-            why = acme.reasons(ctx) if self.name == "acme" else pods.reasons(ctx, wanted.namespace, wanted.workload)
-            return None, "; ".join([seen.seen, *why])
+            return None, "; ".join([seen.seen, *self._reasons(ctx, wanted)])
 
         ctx.wait_until(f"{wanted.shown} to be ready", probe, every=2.0)
 
@@ -68,25 +67,42 @@ class Addon(Permanent):
             return None, error.observed
         return True, "applied"
 
-    def _rolled_out(self, ctx: Context, wanted: manifests.Addon, last: Mapping[str, Any]) -> Observation:
-        """Whether the pods of the addon's last object run as it was applied."""
+    def _reasons(self, ctx: Context, wanted: manifests.Addon) -> Iterable[str]:
+        if self.name == "acme":
+            return acme.reasons(ctx)
+        return (line for one in _workloads(wanted) for line in pods.reasons(ctx, wanted.namespace, one[2]))
+
+    def _all_rolled_out(
+        self, ctx: Context, wanted: manifests.Addon, found: Mapping[Identity, Mapping[str, Any]]
+    ) -> Observation:
+        """Whether all pods of the addon run as it was applied: what is said is of the first that don't, or the last."""
         if wanted.kind == "Service":
             return Observation(True, f"the {wanted.shown} is there")
         if wanted.kind in _CONDITIONS:
-            return _by_condition(wanted, last)
-        ready, desired = pods_of(last)
+            return _by_condition(wanted, found[wanted.kind, wanted.namespace, wanted.workload])
+        seen = Observation(False, f"there is no {wanted.shown}")
+        for identity in _workloads(wanted):
+            seen = self._rolled_out(ctx, identity, found[identity]) if identity in found else seen
+            if not seen.holds:
+                return seen
+        return seen
+
+    def _rolled_out(self, ctx: Context, identity: Identity, found: Mapping[str, Any]) -> Observation:
+        """Whether the pods of one DaemonSet or Deployment run as it was applied."""
+        kind, _, workload = identity
+        ready, desired = pods_of(found)
         if not desired:
-            return Observation(False, f"no node has been given a pod of {wanted.workload} yet")
-        counts = f"{ready} of {desired} pods of {wanted.workload} are ready"
-        if ready >= desired or wanted.kind != "DaemonSet":
-            return Observation(is_current(last) and ready >= desired, counts)
+            return Observation(False, f"no node has been given a pod of {workload} yet")
+        counts = f"{ready} of {desired} pods of {workload} are ready"
+        if ready >= desired or kind != "DaemonSet":
+            return Observation(is_current(found) and ready >= desired, counts)
         # A node that is not Ready has a step of its own, which says why.
-        found = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
-        able = sum(nodes.is_ready(node) for node in found.get("items") or [])
+        listed = objects.read(masters.kubectl(ctx, "get", "nodes", "-o", "json")) or {}
+        able = sum(nodes.is_ready(node) for node in listed.get("items") or [])
         if not able:
-            return Observation(False, "; ".join([f"no node is Ready, and {counts}", *_unready(found)]))
-        seen = f"{ready} of {min(desired, able)} pods of {wanted.workload} are ready"
-        return Observation(is_current(last) and ready >= able, seen)
+            return Observation(False, "; ".join([f"no node is Ready, and {counts}", *_unready(listed)]))
+        seen = f"{ready} of {min(desired, able)} pods of {workload} are ready"
+        return Observation(is_current(found) and ready >= able, seen)
 
 
 @dataclass(frozen=True)
@@ -157,6 +173,11 @@ def present(ctx: Context, text: str) -> dict[Identity, Mapping[str, Any]]:
 
 def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return present.get((wanted.kind, wanted.namespace, wanted.workload))
+
+
+def _workloads(wanted: manifests.Addon) -> list[Identity]:
+    """The objects of an addon that run its pods."""
+    return [identity for identity in _identities(wanted) if identity[0] in ("DaemonSet", "Deployment")]
 
 
 def _identities(wanted: manifests.Addon) -> Iterator[Identity]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from installer.cluster import masters, overview
+from installer.cluster import masters, nodes, overview
 from installer.node.program import Asked
 from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
@@ -30,9 +32,10 @@ _GROUPS = frozenset({_GROUP, "system:authenticated"})
 _EXTENSIONS = "1.2.840.113549.1.9.14"
 """The one PKCS#10 attribute that a kubelet sends: the extensions it asks for."""
 _API = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_WAITS = "{{if not .status.conditions}}"
 _TEMPLATE = (
-    '{{range .items}}{{if eq .spec.username "NODE"}}{{if not .status.conditions}}'
-    '{{println "name" .metadata.name}}{{println "uid" .metadata.uid}}{{println "version" .metadata.resourceVersion}}'
+    '{{range .items}}{{if eq .spec.username "NODE"}}' + _WAITS + '{{println "name" .metadata.name}}'
+    '{{println "uid" .metadata.uid}}{{println "version" .metadata.resourceVersion}}'
     '{{println "signer" .spec.signerName}}{{println "user" .spec.username}}'
     '{{range .spec.groups}}{{println "group" .}}{{end}}{{range .spec.usages}}{{println "usage" .}}{{end}}'
     '{{println "document" .spec.request}}{{end}}{{end}}{{end}}'
@@ -74,10 +77,23 @@ class ServingCertificate(Permanent):
                 ctx.log(f"approved {request.name}")
             serving = masters.own_condition(ctx, self.machine).serving
             if serving in (masters.OK, OWN):
-                return True, _words(serving)
+                awaited = self._awaited(ctx)
+                return (None, f"its kubelet hasn't asked for {awaited} yet") if awaited else (True, _words(serving))
             return None, "; ".join([_words(serving), *refused[:2]])
 
         ctx.wait_until(f"the kubelet of {self.machine} to have its certificate", probe, every=1.0)
+
+    def _awaited(self, ctx: Context) -> str:
+        """The first of the node's names and addresses that its kubelet has asked no certificate for; empty without.
+
+        A cloud's controller adds some to the node, and the kubelet notices with its next report, within 5 minutes.
+        """
+        if ctx.world.plan.integration is None:
+            return ""
+        node = nodes.node_of(ctx, self.machine) or {}
+        known = [str(one["address"]) for one in node.get("status", {}).get("addresses") or []]
+        asked = {name for request in of_kubelet(ctx, self.machine) for name in request.names}
+        return next((name for name in known if name not in asked), "")
 
     def _waiting(self, ctx: Context, refused: list[str]) -> list[Request]:
         """The machine's requests that wait and may be approved; those that may not are logged, once."""
@@ -105,6 +121,18 @@ class Request:
     groups: tuple[str, ...]
     usages: frozenset[str]
     document: bytes
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The DNS names and addresses that it asks for; none of a document that can't be read."""
+        from cryptography import x509
+
+        try:
+            parsed = x509.load_pem_x509_csr(self.document)
+            found = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (ValueError, x509.ExtensionNotFound):
+            return frozenset()
+        return frozenset(str(name.value) for name in found)
 
 
 def refusal(request: Request, machine: Machine) -> str:
@@ -147,12 +175,24 @@ def _document_refusal(document: bytes, node: str, machine: Machine) -> str:
         names = list(parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
         return "it asks for no name and no address"
-    allowed = (x509.DNSName(machine.name), x509.IPAddress(machine.located))
+    allowed = {x509.DNSName(machine.name), x509.IPAddress(machine.located), *_named(machine.aliases)}
     surplus = [name for name in names if name not in allowed]
     if surplus:
         value = str(getattr(surplus[0], "value", surplus[0]))
-        return f"it asks for {value}, but the plan gives {machine.name} only its own name and {machine.located}"
+        known = " and ".join([str(machine.located), *machine.aliases])
+        return f"it asks for {value}, but the plan gives {machine.name} only its own name and {known}"
     return "" if names else "it asks for no name and no address"
+
+
+def _named(names: Iterable[str]) -> Iterator[x509.GeneralName]:
+    """DNS names and addresses as a certificate has them."""
+    from cryptography import x509
+
+    for name in names:
+        try:
+            yield x509.IPAddress(ip_address(name))
+        except ValueError:
+            yield x509.DNSName(name)
 
 
 def subject(parsed: x509.CertificateSigningRequest) -> set[tuple[str, str]]:
@@ -165,7 +205,16 @@ def waiting(ctx: Context, machine: str) -> tuple[Request, ...]:
 
     kubectl picks them out on the master: of a thousand kubelets that join at once, each step hears of one.
     """
-    template = _TEMPLATE.replace("NODE", f"system:node:{machine}")
+    return _requests(ctx, machine, _TEMPLATE)
+
+
+def of_kubelet(ctx: Context, machine: str) -> tuple[Request, ...]:
+    """All requests of a machine's kubelet for its server that Kubernetes still knows, whatever became of them."""
+    return _requests(ctx, machine, _TEMPLATE.replace(_WAITS, "{{if true}}"))
+
+
+def _requests(ctx: Context, machine: str, template: str) -> tuple[Request, ...]:
+    template = template.replace("NODE", f"system:node:{machine}")
     of_signer = f"--field-selector=spec.signerName={SIGNER}"
     output = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={template}")
     return read_requests(output)

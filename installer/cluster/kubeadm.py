@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from installer.cluster.templates import render
@@ -72,7 +72,8 @@ def init_payload(plan: InstallPlan, topology: Topology, machine: Machine, facts:
 def _init_payload(plan: InstallPlan, topology: Topology, machine: Machine, facts: Facts, encryption_key: str) -> str:
     init = render(
         "kubeadm/init.yaml",
-        **_registration(machine, facts),
+        **_registration(plan, machine, facts),
+        address=_shown_address(machine),
         cluster=plan.name,
         kubernetes=plan.kubernetes,
         endpoint=_endpoint(plan),
@@ -92,7 +93,7 @@ def join_payload(plan: InstallPlan, machine: Machine, facts: Facts, invitation: 
     _ = machine.located
     join = render(
         "kubeadm/join.yaml",
-        **_registration(machine, facts),
+        **_registration(plan, machine, facts),
         endpoint=_endpoint(plan),
         token=invitation.token,
         ca_hash=invitation.ca_hash,
@@ -150,14 +151,22 @@ def _endpoint(plan: InstallPlan) -> str:
     return f"{plan.api_host}:6443"
 
 
-def _registration(machine: Machine, facts: Facts) -> dict[str, object]:
+def _registration(plan: InstallPlan, machine: Machine, facts: Facts) -> dict[str, object]:
     """What both init.yaml and join.yaml say of the machine."""
     return {
         "node": machine.name,
-        "address": _shown_address(machine),
+        "kubelet_arguments": [{"name": name, "value": value} for name, value in _kubelet(plan, machine)],
         "taints": [_taint(taint) for taint in machine.taints],
         "ignored_checks": _ignored_checks(facts),
     }
+
+
+def _kubelet(plan: InstallPlan, machine: Machine) -> Iterator[tuple[str, str]]:
+    """The kubelet's arguments. One that has a cloud bears a taint until the cloud's controller has seen its node."""
+    yield "node-ip", _shown_address(machine)
+    if plan.integration:
+        yield "cloud-provider", "external"
+        yield "provider-id", machine.provider_id or f"<provider id of {machine.name}>"
 
 
 def _ignored_checks(facts: Facts) -> list[str]:

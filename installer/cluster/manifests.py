@@ -52,9 +52,9 @@ class _Recipe:
 
 def addon(plan: InstallPlan, name: str) -> Addon:
     """The addon of this name, whether the plan has it or not. Raises KeyError if there is none."""
-    recipe = _RECIPES[name]
+    recipe = _RECIPES.get(name) or _of_cloud(plan, name)
     values: dict[str, object] = {
-        image.replace("-", "_"): pinned(plan, full) for image, full in addon_images(name).items()
+        image.replace("-", "_"): pinned(plan, full) for image, full in addon_images(plan, name).items()
     }
     values |= {"namespace": recipe.namespace, "replicas": _replicas(plan, name), "console_host": plan.console_host}
     values["service_address"] = str(plan.networks.services[_INGRESS_ADDRESS])
@@ -67,6 +67,20 @@ def addon(plan: InstallPlan, name: str) -> Addon:
     return Addon(name, recipe.namespace, recipe.kind(plan), recipe.workload, text(sum), sum)
 
 
+def _of_cloud(plan: InstallPlan, name: str) -> _Recipe:
+    """What the platform's own addon is made of. Raises KeyError if the plan has none of this name."""
+    found = plan.integration
+    addons = {one.name: one for one in (found.controller, found.volumes)} if found else {}
+    one = addons[name]
+    return _Recipe(
+        "kube-system",
+        lambda _: one.kind,
+        one.workload,
+        lambda _: one.templates,
+        lambda plan: found.values(plan, plan.settings) if found else {},
+    )
+
+
 def manifests(plan: InstallPlan, name: str) -> str:
     """The text of an addon's manifests. Raises KeyError as `addon` does."""
     return addon(plan, name).text
@@ -74,8 +88,9 @@ def manifests(plan: InstallPlan, name: str) -> str:
 
 def _replicas(plan: InstallPlan, name: str) -> int:
     """Two where two nodes can take them, so that the loss of one leaves the other."""
-    masters = plan.masters if name == "metrics-server" or plan.schedulable_masters else 0
-    workers = 0 if name == "metrics-server" else plan.workers
+    of_masters = name == "metrics-server" or name not in _RECIPES  # only masters may call a cloud's API
+    masters = plan.masters if of_masters or plan.schedulable_masters else 0
+    workers = 0 if of_masters else plan.workers
     return min(2, masters + workers)
 
 

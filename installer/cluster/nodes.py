@@ -18,6 +18,8 @@ ROLE_LABELS = frozenset(
     for label in (INFRA_LABEL, *(rule.value for rule in RULES.values() if rule.kind is Kind.LABEL))
 )
 OUR_TAINTS = frozenset({rule.value for rule in RULES.values() if rule.kind is Kind.TAINT} | {MASTER_TAINT})
+_UNINITIALISED = "node.cloudprovider.kubernetes.io/uninitialized"
+"""The taint of a kubelet with `--cloud-provider=external`, until the controller removes it."""
 _NODE = "node"
 """What a node's object is kept as while its step goes on."""
 _IN_ORDER = Observation(True, "Ready, with labels and taints")
@@ -52,6 +54,7 @@ class Roles(Permanent):
         """What isn't as planned, in words."""
         changes = [*label_changes(node, self.machine), *taint_changes(node, self.machine)]
         changes += [] if is_ready(node) else ["Ready"]
+        changes += [] if is_initialised(node) else ["initialised by the cloud's controller"]
         changes += ["uncordon"] if drain.is_marked(node) else []
         return changes
 
@@ -80,16 +83,19 @@ class _Look:
 
     def __call__(self) -> tuple[dict[str, Any] | None, str]:
         node, self._known = self._known or node_of(self._ctx, self._name), None
-        if node is not None and is_ready(node):
+        if node is not None and is_ready(node) and is_initialised(node):
             return node, "Ready"
         if time.monotonic() >= self._next:
             self._troubles = "; ".join(self._deeper(node))
             self._next = time.monotonic() + _LOOKING
-        seen = "not registered" if node is None else ready_message(node)
+        seen = "not registered" if node is None else _message(node)
         return None, f"{seen}; {self._troubles}" if self._troubles else seen
 
     def _deeper(self, node: Mapping[str, Any] | None) -> Iterator[str]:
         if node is not None:
+            if is_ready(node) and (cloud := self._ctx.world.plan.integration):
+                yield from pods.reasons(self._ctx, "kube-system", cloud.controller.workload)
+                return
             yield from pods.troubles_on(self._ctx, self._name)
             return
         kubelet = masters.condition(self._ctx, self._name).kubelet
@@ -125,6 +131,16 @@ def remove_listed(ctx: Context, master: str, name: str) -> None:
 
 def is_ready(node: Mapping[str, Any]) -> bool:
     return _ready_condition(node).get("status") == "True"
+
+
+def is_initialised(node: Mapping[str, Any]) -> bool:
+    """Whether no cloud's controller has yet to look at the node: until then no pod may run there."""
+    taints = node.get("spec", {}).get("taints") or []
+    return all(taint.get("key") != _UNINITIALISED for taint in taints)
+
+
+def _message(node: Mapping[str, Any]) -> str:
+    return ready_message(node) if not is_ready(node) else "Ready; the cloud's controller hasn't initialised it yet"
 
 
 def ready_message(node: Mapping[str, Any]) -> str:

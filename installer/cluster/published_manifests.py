@@ -65,7 +65,7 @@ class PublishedManifests(Permanent):
         if self.plan.traits.stand_ins:
             return _outline(wanted)
         text = published.text(wanted, self.plan, ctx.world.artifacts)
-        for image in addon_images(self.name).values():
+        for image in addon_images(self.plan, self.name).values():
             text = text.replace(image, pinned(self.plan, image))
         return text
 
@@ -77,7 +77,7 @@ class PublishedManifests(Permanent):
         if not found:
             hint = f"craton review {self.plan.name} --refresh records it"
             raise InstallerError("apply published manifests", f"the plan has no sum of {wanted.path}", hint=hint)
-        images = [pinned(self.plan, image) for image in addon_images(self.name).values()]
+        images = [pinned(self.plan, image) for image in addon_images(self.plan, self.name).values()]
         return hashlib.sha256("\n".join([found, *images]).encode()).hexdigest() if images else found
 
 

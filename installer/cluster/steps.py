@@ -8,6 +8,7 @@ from installer.cluster.addon_steps import (
     addon_steps,
     certificate_check,
     charts_check,
+    cloud_controller,
     connectors_check,
     manifests_check,
     node_ports,
@@ -30,6 +31,8 @@ from installer.steps.step import Phase, Step
 _INIT_DEADLINE, _JOIN_DEADLINE = 900.0, 600.0
 """Seconds that suffice although images are downloaded meanwhile."""
 _CERTIFICATE_DEADLINE = 180.0
+_REPORTING = 300.0
+"""Seconds after which a kubelet that has nothing to report looks at its node all the same."""
 
 
 def checks(plan: InstallPlan) -> Iterator[Step]:
@@ -104,11 +107,13 @@ def _control_plane(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         weight=0.5,
         limit="ssh",
     )
+    clouds = tuple(cloud_controller(plan, init))
+    yield from clouds
     yield Step(
         id=ids.OVERLAY,
         title="bring up the pod network (flannel, VXLAN on udp 4789)",
         phase=Phase.CONTROL_PLANE,
-        needs=(init,),
+        needs=(init, *(step.id for step in clouds)),
         action=Addon(plan, "overlay"),
         weight=3.0,
         limit="ssh",
@@ -148,11 +153,12 @@ def _joins(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             title=f"approve the certificate of {machine.name}'s kubelet",
             phase=Phase.JOIN,
             machine=machine.name,
-            needs=(joined[machine.name],),
+            # A cloud's controller adds names and addresses to the node, and its kubelet asks for all of them.
+            needs=(ids.roles_set(machine.name) if plan.integration else joined[machine.name],),
             action=ServingCertificate(machine.name),
             weight=0.5,
             limit="ssh",
-            deadline=_CERTIFICATE_DEADLINE,
+            deadline=_CERTIFICATE_DEADLINE + (_REPORTING if plan.integration else 0.0),
         )
 
 

@@ -60,7 +60,8 @@ def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
     """The steps of an install that leave something of their own to undo, then a sweep, then a second look.
 
     A run that destroys undoes a step after all that need it: so machines that no step of the plan made, which need
-    everything, go first; the sweep, which only the steps of the plan need, comes after all of them.
+    everything, go first; the sweep, which only the steps of the plan need, comes after all of them. In a cloud, what
+    Kubernetes made there goes once no machine is left that would make it again, and before the network that it is in.
     """
     kept: list[Step] = []
     needs: dict[str, tuple[str, ...]] = {}
@@ -71,6 +72,7 @@ def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
         else:
             needs[step.id] = (step.id,)
             kept.append(replace(step, needs=own or (ids.SWEEP,), title=f"undo: {step.title}"))
+    kept = list(_around_what_is_inside(kept)) if plan.traits.cloud else kept
     every = tuple(step.id for step in kept) or (ids.SWEEP,)
     return (
         Step(ids.NOTHING_LEFT, "look again: nothing is left", Phase.CHECK, NothingLeft()),
@@ -80,6 +82,18 @@ def destroy_steps(plan: InstallPlan) -> tuple[Step, ...]:
         Step(ids.OTHER_MACHINES, "remove machines that the plan no longer names", Phase.VERIFY, OtherMachines(),
              needs=every, deadline=_SWEEPING),
     )  # fmt: skip
+
+
+def _around_what_is_inside(steps: Sequence[Step]) -> Iterator[Step]:
+    """`steps` of a destroy, and between those of machines and those of the network one more."""
+    network = [step for step in steps if step.phase in (Phase.CHECK, Phase.NETWORK)]
+    yield from network
+    needs = tuple(step.id for step in network) or (ids.SWEEP,)
+    yield Step(ids.MADE_INSIDE, "remove what Kubernetes made: load balancers, volumes and the like", Phase.NETWORK,
+               MadeInside(), needs=needs, deadline=_SWEEPING)  # fmt: skip
+    for step in steps:
+        if step not in network:
+            yield _after(step, (ids.MADE_INSIDE,))
 
 
 def upgrade_steps(plan: InstallPlan, before: str | None) -> tuple[Step, ...]:
@@ -151,6 +165,21 @@ class OtherMachines(_Destroys):
         if balancer := ctx.world.shape.load_balancer:
             planned.add(balancer.name)
         return [resource for resource in found if resource.machine is not None and resource.machine not in planned]
+
+
+@dataclass(frozen=True)
+class MadeInside(_Destroys):
+    """What the cluster's own Kubernetes made in a cloud, for its Services and volumes."""
+
+    def observe(self, ctx: Context) -> Observation:
+        found = self._found(ctx)
+        return Observation(bool(found), f"Kubernetes made {count(len(found), 'thing')}")
+
+    def undo(self, ctx: Context) -> None:
+        _remove(ctx, self._found(ctx))
+
+    def _found(self, ctx: Context) -> list[Resource]:
+        return [one for one in ctx.world.platform.find(ctx.world.connections) if one.inner]
 
 
 @dataclass(frozen=True)

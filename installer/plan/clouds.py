@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from installer.plan.change import Judge, Risk, always
 from installer.plan.conflict import Conflict, ConflictRule
 from installer.plan.question import Kind, Question, or_none
+from installer.plan.registration import CloudAddon
 
 if TYPE_CHECKING:
     from installer.plan.common_settings import CommonSettings
@@ -52,6 +53,40 @@ def private_workers(section: str, way_out: str, change: Judge) -> Question:
         kind=Kind.YES_NO,
         change=change,
     )
+
+
+def integration_question(section: str, cloud: str, volumes: str) -> Question:
+    """The question whether Kubernetes uses the cloud, called `cloud`, itself; `volumes` are what it makes there."""
+    return Question(
+        f"{section}.integration",
+        f"--{section}-integration",
+        "Integration",
+        f"Should Kubernetes make load balancers and volumes in {cloud}?",
+        f"For Services of type LoadBalancer and PersistentVolumes ({volumes}). It's untested in {cloud} itself.",
+        kind=Kind.YES_NO,
+        change=always(Risk.REFUSED, "kubelets learn it when they join; another choice means another cluster"),
+    )
+
+
+def controller_arguments(plan: CommonSettings, provider: str, *more: str) -> list[str]:
+    """The arguments of a cloud's controller manager. flannel is the network, and gets its parts from Kubernetes."""
+    return [
+        f"--cloud-provider={provider}",
+        f"--cluster-name={plan.name}",
+        "--configure-cloud-routes=false",
+        "--allocate-node-cidrs=false",
+        "--use-service-account-credentials=false",
+        "--bind-address=127.0.0.1",
+        "--profiling=false",
+        "--v=2",
+        *more,
+    ]
+
+
+def controller(name: str, cloud: str, *more: str) -> CloudAddon:
+    """The controller manager of the cloud called `cloud`; `more` are manifests of its own."""
+    title = f"bring up the controller manager of {cloud}"
+    return CloudAddon(name, title, (*more, "cloud-controller.yaml"), "DaemonSet", "cloud-controller-manager")
 
 
 def zones_elsewhere(section: str, region: str, zones: Sequence[str]) -> Iterator[Conflict]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from installer.plan.change import Judge
 from installer.plan.conflict import ConflictRule
@@ -59,6 +59,30 @@ class PlatformTraits:
         return f"{self.name}.inventory"
 
 
+@dataclass(frozen=True, slots=True)
+class CloudAddon:
+    """What Kubernetes runs to use a cloud: manifests below `assets/manifests`, and the last of their objects."""
+
+    name: str
+    title: str
+    """Of its step."""
+    templates: tuple[str, ...]
+    kind: Literal["DaemonSet", "Deployment"]
+    workload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """How Kubernetes uses a cloud's API, where the platform's setting `integration` asks for it."""
+
+    controller: CloudAddon
+    """The cloud-controller-manager: no pod runs on a node before it has looked at that."""
+    volumes: CloudAddon
+    """The CSI driver, with the default StorageClass."""
+    values: Callable[[Any, Any], Mapping[str, object]]
+    """From a plan and its settings of the platform to what the manifests need to know of it, besides their images."""
+
+
 @dataclass(frozen=True)
 class Registration:
     """One platform. It is read for `craton --help`, too: pydantic and clients are imported in functions alone."""
@@ -72,6 +96,8 @@ class Registration:
     """By the page of the wizard that they come last on; another title is a page of its own, after "Platform"."""
     conflicts: tuple[ConflictRule, ...] = ()
     """Rules between its settings and the rest of the plan."""
+    integration: Integration | None = None
+    """None where Kubernetes has no way to use the platform."""
     changes: Mapping[str, Judge] = field(default_factory=dict)
     """The risk of changing fields that every plan has, where this platform judges it in its own way."""
     suggests: Depends = field(default_factory=dict)

@@ -3,7 +3,7 @@
 A section has the platform's name as its key. That of the platform which the plan names is validated by the platform's
 own model, and the others are passed over: a plan can be rehearsed, and keep in its file what the real platform needs.
 
-Three settings mean the same wherever a platform has them: `inventory`, `firewall` and `load_balancers`.
+Four settings mean the same wherever a platform has them: `inventory`, `firewall`, `integration` and `load_balancers`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from installer.plan.common_settings import CommonSettings
 from installer.plan.fields import Part, refuse
 from installer.plan.host import Host
 from installer.plan.platforms import DEFAULT, PLATFORMS
-from installer.plan.registration import PlatformTraits, Registration
+from installer.plan.registration import Integration, PlatformTraits, Registration
 
 Settings = TypeVar("Settings", bound=Part)
 
@@ -94,6 +94,17 @@ class PlanSettings(CommonSettings):
     def firewall(self) -> bool:
         """Whether the machines themselves keep the contract's rules, by a table of Craton's own."""
         return getattr(self.settings, "firewall", False)
+
+    @property
+    def integration(self) -> Integration | None:
+        """How Kubernetes uses the platform's own API; None unless the plan asks for it."""
+        return self.registration.integration if getattr(self.settings, "integration", False) else None
+
+    @property
+    def addon_names(self) -> tuple[str, ...]:
+        """Names of all addons, as manifests and steps use them, those of the platform first."""
+        found = self.integration
+        return (*((found.controller.name, found.volumes.name) if found else ()), *self.addons.chosen)
 
     @property
     def inventory(self) -> tuple[Host, ...]:

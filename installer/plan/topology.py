@@ -69,6 +69,10 @@ class Machine:
     firewall: tuple[FirewallRule, ...]
     zone: str = ""
     """The platform's failure domain that it runs in, where the platform has any."""
+    provider_id: str = ""
+    """What Kubernetes calls it where a cloud controller looks after nodes, once the platform knows."""
+    aliases: tuple[str, ...] = ()
+    """Further names and addresses of it, which that controller adds to its node."""
 
     @property
     def located(self) -> IPv4Address:

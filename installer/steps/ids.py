@@ -39,6 +39,7 @@ def founded(machine: str) -> str:
 
 KUBECONFIG = "control-plane/kubeconfig"
 OVERLAY = "control-plane/overlay"
+CLOUD_CONTROLLER = "control-plane/cloud-controller"
 
 
 def joined_as_master(machine: str) -> str:
@@ -109,6 +110,7 @@ def verified(machine: str) -> str:
 
 CONTRACT = "verify/contract"
 
+MADE_INSIDE = "destroy/made-inside"
 OTHER_MACHINES = "destroy/other-machines"
 SWEEP = "destroy/sweep"
 NOTHING_LEFT = "destroy/nothing-left"

@@ -28,6 +28,8 @@ class Resource:
     zone: str = ""
     machine: str | None = None
     """The machine that it is, or that it belongs to alone."""
+    inner: bool = False
+    """Whether the cluster's own Kubernetes made it, for its Services and volumes, and not Craton."""
 
 
 @dataclass(frozen=True, slots=True)

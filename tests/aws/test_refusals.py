@@ -84,6 +84,17 @@ def _subnet_of_a_balancer(place: Place) -> None:
     place.user.ec2.delete_subnet(SubnetId=place.subnet)
 
 
+def _subnet_of_a_classic_balancer(place: Place) -> None:
+    _classic(place, "web")
+    place.user.client("elb").delete_load_balancer(LoadBalancerName="web")
+    place.user.ec2.delete_subnet(SubnetId=place.subnet)
+
+
+def _classic(place: Place, name: str) -> None:
+    listener = {"Protocol": "TCP", "LoadBalancerPort": 80, "InstanceProtocol": "TCP", "InstancePort": 30080}
+    place.user.client("elb").create_load_balancer(LoadBalancerName=name, Listeners=[listener], Subnets=[place.subnet])
+
+
 def _group_in_a_rule(place: Place) -> None:
     other = place.user.group(place.vpc, "other")
     source = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": place.group}]}]
@@ -257,6 +268,9 @@ REFUSALS: tuple[tuple[str, str, Callable[[Place], object]], ...] = (
     ("DependencyViolation", f"{_API}API_DeleteSubnet.html", _subnet_of_ending_instances),
     ("DependencyViolation", "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-delete.html",
      _subnet_of_a_balancer),
+    ("DependencyViolation",
+     "https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-getting-started.html#delete-load-balancer",
+     _subnet_of_a_classic_balancer),
     ("DependencyViolation", f"{_API}API_DeleteSecurityGroup.html", _group_of_ending_instances),
     ("DependencyViolation", f"{_API}API_DeleteSecurityGroup.html", _group_in_a_rule),
     ("DependencyViolation", f"{_API}API_DeleteVpc.html", _vpc_with_gateway),

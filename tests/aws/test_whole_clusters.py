@@ -12,7 +12,7 @@ from tests.aws.user import User
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault
 from tests.doubles.aws.remains import keep, remains
-from tests.doubles.cloud.clusters import machines
+from tests.doubles.cloud.clusters import machines, provided
 from tests.doubles.cloud.stand_ins import StandIns
 
 pytestmark = pytest.mark.needs("low ports")
@@ -29,9 +29,11 @@ def cluster(aws: Account, user: User, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("balancer", [False, True])
 def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster: Cluster, balancer: bool) -> None:
-    small = plan(masters=3 if balancer else 1, balancer=balancer)
+    small = plan(masters=3 if balancer else 1, balancer=balancer, integration=balancer)
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
     assert cluster.stand_ins.names == machines(small)
+    assert isinstance(cluster.stand_ins, StandIns)
+    assert cluster.stand_ins.provider_ids() == (provided(small) if balancer else {})
     assert cluster.account.counted() <= 150
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
     assert cluster.account.changed == []

@@ -8,7 +8,7 @@ import pytest
 
 from installer.common.errors import ExitCode
 from tests.doubles.cloud import guest_agent
-from tests.doubles.cloud.clusters import machines
+from tests.doubles.cloud.clusters import machines, provided
 from tests.doubles.cloud.stand_ins import StandIns
 from tests.doubles.gcp.faults import Fault
 from tests.doubles.gcp.project import Project
@@ -27,9 +27,11 @@ def cluster(gcp: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cl
 
 @pytest.mark.parametrize("balancer", [False, True])
 def test_a_cluster_is_installed_scaled_and_destroyed_and_nothing_remains(cluster: Cluster, balancer: bool) -> None:
-    small = plan(masters=3 if balancer else 1, balancer=balancer)
+    small = plan(masters=3 if balancer else 1, balancer=balancer, integration=balancer)
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
     assert cluster.stand_ins.names == machines(small)
+    assert isinstance(cluster.stand_ins, StandIns)
+    assert cluster.stand_ins.provider_ids() == (provided(small) if balancer else {})
     assert cluster.account.counted() <= 150
     assert cluster.install(small) is ExitCode.DONE, cluster.failures
     assert cluster.account.changed == []

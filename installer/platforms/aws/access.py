@@ -20,44 +20,72 @@ _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-# From "Prerequisites" of cloud-provider-aws and "Set up driver permissions" of aws-ebs-csi-driver. What can name a
-# resource is limited to the cluster's own, by its tag.
+# What cloud-provider-aws v1.36 and aws-ebs-csi-driver v1.64 ask AWS for, by their sources and their own policies. What
+# can name a resource is limited to the cluster's own, by its tag. No route tables are changed: flannel is the network.
 _LOOK = (
-    "autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeTags", "ec2:DescribeAvailabilityZones",
-    "ec2:DescribeInstances", "ec2:DescribeInstanceTopology", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
-    "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes", "ec2:DescribeVolumesModifications",
-    "ec2:DescribeVpcs", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers",
-    "elasticloadbalancing:DescribeLoadBalancerAttributes", "elasticloadbalancing:DescribeLoadBalancerPolicies",
-    "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+    "ec2:DescribeAvailabilityZones", "ec2:DescribeInstances", "ec2:DescribeInstanceTopology", "ec2:DescribeRegions",
+    "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
+    "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancerAttributes",
+    "elasticloadbalancing:DescribeLoadBalancerPolicies", "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetGroupAttributes", "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
 )  # fmt: skip
 _MAKE = (
-    "ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:CreateVolume", "elasticloadbalancing:AddTags",
-    "elasticloadbalancing:CreateListener", "elasticloadbalancing:CreateLoadBalancer",
-    "elasticloadbalancing:CreateTargetGroup",
+    "elasticloadbalancing:AddTags", "elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:CreateTargetGroup",
 )  # fmt: skip
 _CHANGE = (
-    "ec2:AttachVolume", "ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup", "ec2:DeleteVolume",
-    "ec2:DetachVolume", "ec2:ModifyInstanceAttribute", "ec2:ModifyVolume", "ec2:RevokeSecurityGroupIngress",
+    "ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteSecurityGroup", "ec2:RevokeSecurityGroupIngress",
+    "elasticloadbalancing:ApplySecurityGroupsToLoadBalancer", "elasticloadbalancing:AttachLoadBalancerToSubnets",
+    "elasticloadbalancing:ConfigureHealthCheck", "elasticloadbalancing:CreateListener",
+    "elasticloadbalancing:CreateLoadBalancerListeners", "elasticloadbalancing:CreateLoadBalancerPolicy",
     "elasticloadbalancing:DeleteListener", "elasticloadbalancing:DeleteLoadBalancer",
-    "elasticloadbalancing:DeleteTargetGroup", "elasticloadbalancing:DeregisterTargets",
-    "elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyLoadBalancerAttributes",
-    "elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:RegisterTargets",
+    "elasticloadbalancing:DeleteLoadBalancerListeners", "elasticloadbalancing:DeleteTargetGroup",
+    "elasticloadbalancing:DeregisterInstancesFromLoadBalancer", "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:DetachLoadBalancerFromSubnets", "elasticloadbalancing:ModifyListener",
+    "elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:ModifyTargetGroup",
+    "elasticloadbalancing:ModifyTargetGroupAttributes", "elasticloadbalancing:RegisterInstancesWithLoadBalancer",
+    "elasticloadbalancing:RegisterTargets", "elasticloadbalancing:SetLoadBalancerPoliciesForBackendServer",
+    "elasticloadbalancing:SetLoadBalancerPoliciesOfListener", "elasticloadbalancing:SetSecurityGroups",
 )  # fmt: skip
-_NODE_LOOK = ("ec2:DescribeInstances", "ec2:DescribeRegions")
+_LOOK_AT_VOLUMES = (
+    "ec2:DescribeInstanceTypes", "ec2:DescribeSnapshots", "ec2:DescribeTags", "ec2:DescribeVolumes",
+    "ec2:DescribeVolumesModifications", "ec2:DescribeVolumeStatus",
+)  # fmt: skip
+_CHANGE_VOLUMES = ("ec2:AttachVolume", "ec2:DeleteVolume", "ec2:DetachVolume", "ec2:ModifyVolume")
 
 
-def policy(role: Role, cluster: str, region: str) -> dict[str, Any]:
-    """The policy of a role's machines: masters run the cloud plugin, the others look themselves up."""
+def policy(role: Role, cluster: str, region: str, *, volumes: bool) -> dict[str, Any] | None:
+    """What a role's machines may do: masters run the cloud plugin, others may do nothing (None).
+
+    `volumes`: the CSI driver runs on the masters, too.
+    """
+    if role is not Role.MASTER:
+        return None
+    tag = names.kubernetes_tag(cluster)
     within = {"StringEquals": {"aws:RequestedRegion": region}}
-    statements = [_allow("Look", _LOOK if role is Role.MASTER else _NODE_LOOK, within)]
-    if role is Role.MASTER:
-        own = {"StringEquals": {f"aws:ResourceTag/{names.kubernetes_tag(cluster)}": "owned"}}
-        statements += [_allow("Make", _MAKE, within), _allow("Change", _CHANGE, own)]
+    own = {"StringEquals": {f"aws:ResourceTag/{tag}": "owned"}}
+    made = {"StringEquals": {f"aws:RequestTag/{tag}": "owned", "aws:RequestedRegion": region}}
+    creating = {"StringEquals": {"ec2:CreateAction": ["CreateSecurityGroup", *(["CreateVolume"] if volumes else [])],
+                                 "aws:RequestedRegion": region}}  # fmt: skip
+    first = {"StringEquals": {"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}
+    statements = [
+        _allow("Look", _LOOK + (_LOOK_AT_VOLUMES if volumes else ()), within),
+        _allow("Make", _MAKE, within),
+        # A group is made in a VPC, which no request tags.
+        _allow("MakeGroup", ("ec2:CreateSecurityGroup",), made, "arn:*:ec2:*:*:security-group/*"),
+        _allow("MakeGroupIn", ("ec2:CreateSecurityGroup",), within, "arn:*:ec2:*:*:vpc/*"),
+        _allow("Tag", ("ec2:CreateTags",), creating),
+        _allow("Change", _CHANGE + (_CHANGE_VOLUMES if volumes else ()), own),
+        # An account that never had a balancer gets the role with which the service works there.
+        _allow("FirstBalancer", ("iam:CreateServiceLinkedRole",), first),
+    ]
+    if volumes:
+        statements.append(_allow("MakeVolume", ("ec2:CreateVolume",), made, "arn:*:ec2:*:*:volume/*"))
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _allow(id: str, actions: tuple[str, ...], condition: Mapping[str, Any]) -> dict[str, Any]:
-    return {"Sid": id, "Effect": "Allow", "Action": list(actions), "Resource": "*", "Condition": dict(condition)}
+def _allow(id: str, actions: tuple[str, ...], condition: Mapping[str, Any], resource: str = "*") -> dict[str, Any]:
+    return {"Sid": id, "Effect": "Allow", "Action": list(actions), "Resource": resource, "Condition": dict(condition)}
 
 
 @dataclass(frozen=True)
@@ -78,8 +106,10 @@ class Access:
         account, name = platform_of(ctx).account, self._name(ctx)
         tags = names.tags(ctx.world.plan, name)
         _unless_there(account, "create_role", RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST), Tags=tags)
-        document = policy(self.role, ctx.world.plan.name, account.region)
-        account.ask("iam", "put_role_policy", RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(document))
+        volumes = ctx.world.plan.integration is not None
+        if document := policy(self.role, ctx.world.plan.name, account.region, volumes=volumes):
+            text = json.dumps(document)
+            account.ask("iam", "put_role_policy", RoleName=name, PolicyName=_POLICY, PolicyDocument=text)
         _unless_there(account, "create_instance_profile", InstanceProfileName=name, Tags=tags)
         found = profile(account, name)
         if not (found and found.get("Roles")):

@@ -16,7 +16,7 @@ _CONNECTING, _ANSWERING, _ATTEMPTS = 5, 30, 4
 _ONCE = ("create_", "allocate_")
 """Requests that make something, without a token: if an answer is lost, whoever asked looks first, then asks again."""
 
-_SERVICE_OF_ACTION = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+_SERVICE_OF_ACTION = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """Services whose IAM actions begin otherwise than boto3 calls them."""
 
 
@@ -52,7 +52,7 @@ class Account:
     def pages(self, service: str, operation: str, result: str, **given: Any) -> Iterator[Any]:
         """All items of `result`, a request for each page."""
         token_name, next_name = ("NextToken", "NextToken")
-        if service in ("elbv2", "kms", "route53"):
+        if service in ("elb", "elbv2", "kms", "route53"):
             token_name, next_name = ("Marker", "NextMarker")
         elif service == "iam":
             token_name, next_name = ("Marker", "Marker")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
@@ -14,7 +15,7 @@ from installer.platforms.clouds.listing import Found, Instance, Instances, Share
 LIVE = ("pending", "running", "stopping", "stopped")
 _PAGE = 1000
 _TAGS_AT_ONCE = 20
-"""ARNs that DescribeTags of Elastic Load Balancing takes."""
+"""ARNs or names that DescribeTags of Elastic Load Balancing takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,16 @@ class Listing:
     def _target_groups(self) -> tuple[Found, ...]:
         return self._tagged("describe_target_groups", "TargetGroups", "TargetGroupArn")
 
+    def classic_balancers(self) -> Iterator[str]:
+        """The names of Classic Load Balancers, of which only the cluster's Kubernetes makes any."""
+        listed = self._account.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
+        every, key = [str(one["LoadBalancerName"]) for one in listed], names.kubernetes_tag(self._cluster)
+        for start in range(0, len(every), _TAGS_AT_ONCE):
+            some = every[start : start + _TAGS_AT_ONCE]
+            for one in self._account.ask("elb", "describe_tags", LoadBalancerNames=some)["TagDescriptions"]:
+                if names.read_tags(one).get(key) == "owned":
+                    yield str(one["LoadBalancerName"])
+
     def _tagged(self, operation: str, result: str, arn: str) -> tuple[Found, ...]:
         """Those of the region that are the cluster's: balancers can't be listed by tag, and a region has few."""
         listed = {str(one[arn]): one for one in self._account.pages("elbv2", operation, result)}
@@ -117,4 +128,5 @@ def _instance(found: Found) -> Instance:
         private=IPv4Address(private) if private else None,
         public=str(found.get("PublicIpAddress") or ""),
         reason=str((found.get("StateReason") or {}).get("Message", "")),
+        names=tuple(str(found[key]) for key in ("PrivateDnsName", "PublicDnsName") if found.get(key)),
     )

@@ -53,6 +53,9 @@ class AwsPlatform(CloudPlatform):
                 return Alias(str(found["DNSName"]).lower(), str(found["CanonicalHostedZoneId"]))
         raise InstallerError("name the cluster", "AWS lists no load balancer for it", retryable=True)
 
+    def provider_id(self, instance: Instance) -> str:
+        return f"aws:///{instance.zone}/{instance.id}"
+
     @property
     def records(self) -> Route53:
         return Route53(self.account, self.plan)

@@ -21,8 +21,8 @@ from installer.steps.work import Work
 _AT_ONCE = 500
 _LOOK_EVERY = 5.0
 ORDER = (
-    "record", "instance", "load-balancer", "target-group", "nat-gateway", "address", "volume", "network-interface",
-    "security-group", "route-table", "gateway", "subnet", "vpc", "profile",
+    "record", "instance", "load-balancer", "classic-load-balancer", "target-group", "nat-gateway", "address", "volume",
+    "network-interface", "security-group", "route-table", "gateway", "subnet", "vpc", "profile",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
@@ -34,12 +34,13 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
     listing.balancers.changed()
     listing.target_groups.changed()
     found = [
-        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine)
+        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine, inner=not one.machine)
         for one in listing.instances.value()
         if one.lives or one.state == "shutting-down"
     ]
-    found += [_balancer(one, "load-balancer", "LoadBalancer") for one in listing.balancers.value()]
-    found += [_balancer(one, "target-group", "TargetGroup") for one in listing.target_groups.value()]
+    found += [_balancer(one, "load-balancer", "LoadBalancer", plan) for one in listing.balancers.value()]
+    found += [Resource("classic-load-balancer", one, id=one, inner=True) for one in listing.classic_balancers()]
+    found += [_balancer(one, "target-group", "TargetGroup", plan) for one in listing.target_groups.value()]
     attached = {one.id for one in listing.instances.value() if one.lives}
     for kind in EC2:
         for one in listing.things(kind):
@@ -49,17 +50,18 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
     return found + list(_profiles(account, plan))
 
 
-def _balancer(found: Found, kind: str, word: str) -> Resource:
-    return Resource(kind, str(found[f"{word}Name"]), id=str(found[f"{word}Arn"]))
+def _balancer(found: Found, kind: str, word: str, plan: InstallPlan) -> Resource:
+    """Craton's own are called NAME-lb, and NAME-PORT."""
+    name = str(found[f"{word}Name"])
+    return Resource(kind, name, id=str(found[f"{word}Arn"]), inner=name.rpartition("-")[0] != plan.name)
 
 
 def _thing(kind: str, found: Found) -> Resource:
     tagged = names.read_tags(found if kind != "network-interface" else {"Tags": found.get("TagSet")})
     id = str(found[EC2[kind].id])
     machine = tagged.get(names.MACHINE)
-    return Resource(
-        kind, tagged.get("Name") or id, id=id, zone=str(found.get("AvailabilityZone") or ""), machine=machine
-    )
+    zone, inner = str(found.get("AvailabilityZone") or ""), names.CLUSTER not in tagged
+    return Resource(kind, tagged.get("Name") or id, id=id, zone=zone, machine=machine, inner=inner)
 
 
 def _goes_with_machine(kind: str, found: Found, alive: set[str]) -> bool:
@@ -193,6 +195,9 @@ class _Remover:
     def balancer(self, one: Resource) -> None:
         self.account.ask("elbv2", "delete_load_balancer", LoadBalancerArn=one.id)
 
+    def classic_balancer(self, one: Resource) -> None:
+        self.account.ask("elb", "delete_load_balancer", LoadBalancerName=one.id)
+
     def target_group(self, one: Resource) -> None:
         self.account.ask("elbv2", "delete_target_group", TargetGroupArn=one.id)
 
@@ -275,6 +280,7 @@ def _naming(found: Found, group: str) -> Iterator[dict[str, Any]]:
 
 _DELETIONS: dict[str, Callable[[_Remover, Resource], None]] = {
     "load-balancer": _Remover.balancer,
+    "classic-load-balancer": _Remover.classic_balancer,
     "target-group": _Remover.target_group,
     "nat-gateway": _Remover.nat_gateway,
     "address": _Remover.address,

@@ -51,6 +51,8 @@ class Instance:
     public: str
     reason: str = ""
     """Why it ended, as the cloud has it."""
+    names: tuple[str, ...] = ()
+    """DNS names that the cloud has given it."""
 
 
 class Instances(Shared[tuple[Instance, ...]]):

@@ -13,7 +13,7 @@ from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
-from installer.plan.topology import FirewallRule, LoadBalancer, Topology
+from installer.plan.topology import FirewallRule, LoadBalancer, Machine, Topology
 from installer.platforms.clouds.first_contact import FirstContact, host_key
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 from installer.platforms.clouds.records import Records, Target
@@ -75,13 +75,21 @@ class CloudPlatform:
         if last and last[0] is topology and last[1] is known and last[2] is balancers:
             return last[3]
         machines = tuple(
-            replace(machine, address=found.private, zone=found.zone) if (found := known.get(machine.name)) else machine
+            self._machine(machine, found) if (found := known.get(machine.name)) else machine
             for machine in topology.machines
         )
         balancer = topology.load_balancer
         now = replace(topology, machines=machines, load_balancer=balancer and self.placed(balancer, balancers))
         self._located = (topology, known, balancers, now)
         return now
+
+    def _machine(self, machine: Machine, found: Instance) -> Machine:
+        """Where a machine is; and what a cloud controller says of it, where there is one."""
+        placed = replace(machine, address=found.private, zone=found.zone)
+        if self.plan.integration is None:
+            return placed
+        aliases = tuple(one for one in (found.public, *found.names) if one)
+        return replace(placed, provider_id=self.provider_id(found), aliases=aliases)
 
     def endpoint(self, machine: str) -> Endpoint:
         """At the instance's public address. A machine that nobody knows yet proves its host key first."""
@@ -176,6 +184,10 @@ class CloudPlatform:
 
     def balancer_target(self, name: str) -> Target:
         """Where a record of the balancer leads. Raises InstallerError (retryable) while it has no address."""
+        raise NotImplementedError
+
+    def provider_id(self, instance: Instance) -> str:
+        """What the cloud's controller in Kubernetes calls an instance."""
         raise NotImplementedError
 
     @property

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from installer.plan.rules import Role
-from installer.platforms.gcp import names
+from installer.platforms.gcp import custom_role, names
 from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.platform import platform_of
-from installer.platforms.gcp.service_accounts import ROLES, bind, email, lacking, service_account
+from installer.platforms.gcp.service_accounts import (
+    bind,
+    email,
+    lacking,
+    let_use,
+    project_roles,
+    service_account,
+    usable,
+)
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation
 
@@ -25,7 +33,9 @@ class Access:
         found = service_account(account, mail)
         if found is None:
             return Observation(False, f"there is no service account {mail}")
-        missing = lacking(account, mail, ROLES[self.role])
+        missing = lacking(account, mail, project_roles(plan, account.project, self.role))
+        if plan.integration and not usable(account, mail, self._master(ctx)):
+            missing.append("the masters' right to attach disks")
         seen = f"{mail} lacks {', '.join(missing)}" if missing else mail
         return Observation(not missing, seen, remains=True)
 
@@ -38,8 +48,16 @@ class Access:
         except GcpError as error:
             if not error.exists:
                 raise
-        if wanted := ROLES[self.role]:
-            bind(account, email(plan, account.project, self.role), wanted)
+        mail = email(plan, account.project, self.role)
+        if plan.integration and self.role is Role.MASTER:
+            custom_role.ensure(account)
+        if wanted := project_roles(plan, account.project, self.role):
+            bind(account, mail, wanted)
+        if plan.integration:
+            let_use(account, mail, self._master(ctx))
+
+    def _master(self, ctx: Context) -> str:
+        return email(ctx.world.plan, platform_of(ctx).account.project, Role.MASTER)
 
     def undo(self, ctx: Context) -> None:
         platform = platform_of(ctx)

@@ -20,15 +20,18 @@ from typing import Any
 from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.platforms.clouds.listing import Found
-from installer.platforms.gcp.credentials import SignedIn, endpoint, missing_library, sign_in
+from installer.platforms.gcp.credentials import SignedIn, endpoint, missing_library, root, sign_in
 from installer.platforms.gcp.errors import GcpError, failed_operation, http_refusal, no_credentials, refused
 
 _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
 _ATTEMPTS, _PAUSE = 4, 0.25
 """Attempts of one request, and seconds before the second; twice as long before each further one."""
-_VERSIONS = dict.fromkeys(("cloudbilling", "cloudkms", "cloudresourcemanager", "dns", "iam", "serviceusage"), "v1")
+_SERVICES = ("cloudbilling", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "serviceusage")
+_VERSIONS = dict.fromkeys(_SERVICES, "v1")
 _SCOPES = ("zone", "region")
+_LEGACY = frozenset({"httpHealthChecks"})
+"""Collections of Compute Engine that google-cloud-compute doesn't have."""
 
 
 class Account:
@@ -168,6 +171,9 @@ class Account:
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
+        if collection in _LEGACY:
+            given = {"project": self.project, **params, **({} if body is None else {"body": body})}
+            return self._other("compute", f"{collection}.{method}", given)
         action = f"compute.{collection}.{method}"
         client = self._client(collection)
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", method).lower()
@@ -258,7 +264,7 @@ class Account:
                     name,
                     _VERSIONS[name],
                     http=_Http(credentials),
-                    client_options=ClientOptions(api_endpoint=endpoint(name)),
+                    client_options=ClientOptions(api_endpoint=root(name)),
                     static_discovery=True,
                     cache_discovery=False,
                 )

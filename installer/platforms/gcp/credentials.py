@@ -65,3 +65,9 @@ def missing_library(name: str) -> InstallerError:
         hint="Install Craton with it: uv tool install 'craton[gcp]'.",
         exit_code=ExitCode.USAGE,
     )
+
+
+def root(service: str) -> str | None:
+    """As google-api-python-client takes it: with the path of Compute Engine, whose methods have none."""
+    found = endpoint(service)
+    return f"{found.rstrip('/')}/compute/v1/" if found and service == "compute" else found

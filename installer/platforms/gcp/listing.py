@@ -25,6 +25,8 @@ class Kind:
     labelled: bool = False
     """Whether labels say whose it is, and no description does."""
     networking: bool = False
+    inner: bool = False
+    """Whether Kubernetes alone makes such things: `made_inside` finds them."""
 
 
 KINDS = {
@@ -40,6 +42,9 @@ KINDS = {
         Kind("health-check", "regionHealthChecks"),
         Kind("instance-group", "instanceGroups", "every"),
         Kind("disk", "disks", "every", labelled=True),
+        Kind("target-pool", "targetPools", inner=True),
+        Kind("http-health-check", "httpHealthChecks", "global", inner=True),
+        Kind("global-health-check", "healthChecks", "global", inner=True),
     )
 }
 

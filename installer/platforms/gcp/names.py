@@ -9,12 +9,13 @@ import re
 from dataclasses import dataclass
 
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.gcp.integration import LABEL
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 
 WAY_OUT = "external-nat"
 """Name of the way out of a machine's first network interface."""
-CLUSTER, ROLE = "craton-cluster", "craton-role"
+CLUSTER, ROLE = LABEL, "craton-role"
 _MARK = re.compile(r"craton cluster=([a-z0-9-]+) region=([a-z0-9-]+) subdomain=([a-z0-9.-]+)$")
 
 

@@ -74,6 +74,9 @@ class GcpPlatform(CloudPlatform):
             raise InstallerError("name the cluster", "Google lists no load balancer for it", retryable=True)
         return addresses
 
+    def provider_id(self, instance: Instance) -> str:
+        return f"gce://{self.account.project}/{instance.zone}/{instance.machine}"
+
     @property
     def records(self) -> CloudDns:
         return self._records

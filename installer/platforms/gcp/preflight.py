@@ -94,6 +94,8 @@ def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
         wanted += ["compute.networks.create", "compute.subnetworks.create"]
     if not plan.infra:
         wanted += ["compute.forwardingRules.create", "compute.regionBackendServices.create"]
+    if plan.integration:
+        wanted += ["iam.roles.create", "iam.roles.get", "iam.serviceAccounts.setIamPolicy"]
     if plan.settings_of(Gcp).dns == "cloud-dns":
         wanted += ["dns.changes.create", "dns.resourceRecordSets.create"]
     account = platform.account

@@ -11,10 +11,12 @@ from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
-from installer.platforms.gcp import service_accounts
-from installer.platforms.gcp.account import Account, last
+from installer.platforms.clouds.listing import Found
+from installer.platforms.gcp import names, service_accounts
+from installer.platforms.gcp.account import Account
 from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.listing import KINDS, Listing
+from installer.platforms.gcp.made_inside import made_inside, resource, shared_firewall
 from installer.platforms.gcp.names import WAY_OUT
 from installer.platforms.gcp.records import CloudDns
 from installer.steps.platform import Resource
@@ -22,8 +24,9 @@ from installer.steps.work import Work
 
 _LOOK_EVERY = 5.0
 ORDER = (
-    "record", "forwarding-rule", "backend-service", "health-check", "instance-group", "instance", "address", "disk",
-    "firewall-rule", "router", "subnetwork", "network", "service-account",
+    "record", "forwarding-rule", "target-pool", "backend-service", "health-check", "http-health-check",
+    "global-health-check", "instance-group", "instance", "address", "disk", "firewall-rule", "router", "subnetwork",
+    "network", "service-account",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
@@ -36,15 +39,29 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
         Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine)
         for one in listing.instances.value()
     ]
-    for kind in KINDS:
+    for kind in (name for name, known in KINDS.items() if not known.inner):
         for one in listing.things(kind):
-            if kind != "disk" or not one.get("users"):  # a machine's disk goes with it
-                found.append(Resource(kind, str(one["name"]), id=str(one["id"]), zone=last(one.get("zone", ""))))
+            inner = _inner(kind, one)
+            if kind != "disk" or inner or not one.get("users"):  # a machine's own disk goes with it
+                found.append(resource(kind, one, inner=inner))
+    firewall = listing.things("firewall-rule")
+    if plan.settings_of(Gcp).network:  # whose rules are listed by the cluster's mark, and these have none
+        others = shared_firewall(account, plan)
+        found += [resource("firewall-rule", one, inner=True) for one in others]
+        firewall = (*firewall, *others)
+    found += made_inside(account, plan, firewall)
     if plan.settings_of(Gcp).dns == "cloud-dns":
         found += [Resource("record", name) for name in CloudDns(account, plan).own()]
     mails = (service_accounts.email(plan, account.project, role) for role in Role)
     found += [Resource("service-account", mail) for mail in mails if service_accounts.service_account(account, mail)]
     return found
+
+
+def _inner(kind: str, found: Found) -> bool:
+    """Whether Kubernetes made it: a disk that was no machine's first, a firewall rule without the cluster's mark."""
+    if kind == "disk":
+        return names.ROLE not in (found.get("labels") or {})
+    return kind == "firewall-rule" and names.mark_of(str(found.get("description") or "")) is None
 
 
 class Remover:
@@ -143,6 +160,8 @@ class Remover:
     def _begin(self, kind: str, one: Resource) -> dict[str, Any]:
         known = KINDS[kind]
         where: dict[str, Any] = {_SINGULAR[kind]: one.name, **self._listing.place(kind)}
+        if kind == "disk" and not one.zone:  # in two zones at once
+            return self._account.begin("regionDisks", "delete", disk=one.name, region=self._account.region)
         if known.scope == "every":
             where["zone"] = one.zone
         return self._account.begin(known.collection, "delete", **where)
@@ -160,7 +179,8 @@ class Remover:
 _SINGULAR = {
     "forwarding-rule": "forwardingRule", "backend-service": "backendService", "health-check": "healthCheck",
     "instance-group": "instanceGroup", "address": "address", "disk": "disk", "firewall-rule": "firewall",
-    "router": "router", "subnetwork": "subnetwork", "network": "network",
+    "router": "router", "subnetwork": "subnetwork", "network": "network", "target-pool": "targetPool",
+    "http-health-check": "httpHealthCheck", "global-health-check": "healthCheck",
 }  # fmt: skip
 """How requests name one thing of a kind."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
-from installer.platforms.gcp import names
+from installer.platforms.gcp import custom_role, names
 from installer.platforms.gcp.account import Account
 from installer.platforms.gcp.errors import GcpError
 
@@ -19,7 +19,32 @@ ROLES = {
 }
 """The fewest of Google's own roles that Kubernetes' cloud-provider-gcp gets by with: machines and zones looked at,
 services of type LoadBalancer made, with their firewall rules. Infra nodes and workers may ask for nothing."""
+_USER = "roles/iam.serviceAccountUser"
 _ATTEMPTS = 5
+
+
+def project_roles(plan: InstallPlan, project: str, role: Role) -> tuple[str, ...]:
+    """What a role's machines are in the project: masters run the CSI driver where the plan has one."""
+    volumes = role is Role.MASTER and plan.integration is not None
+    return (*ROLES[role], *([custom_role.name(project)] if volumes else ()))
+
+
+def usable(account: Account, mail: str, master: str) -> bool:
+    """Whether masters may attach disks to machines that act as `mail`."""
+    policy = account.ask("iam", "projects.serviceAccounts.getIamPolicy", resource=_path(account, mail))
+    return _USER in _held(policy, master)
+
+
+def let_use(account: Account, mail: str, master: str) -> None:
+    """Let masters attach disks to machines that act as `mail`: changing those needs the right to act so, too."""
+    path = _path(account, mail)
+    policy = account.ask("iam", "projects.serviceAccounts.getIamPolicy", resource=path)
+    policy["bindings"] = _rebound(policy.get("bindings") or [], master, (_USER,))
+    account.ask("iam", "projects.serviceAccounts.setIamPolicy", resource=path, body={"policy": policy})
+
+
+def _path(account: Account, mail: str) -> str:
+    return f"projects/{account.project}/serviceAccounts/{mail}"
 
 
 def email(plan: InstallPlan, project: str, role: Role) -> str:
@@ -31,9 +56,7 @@ def email(plan: InstallPlan, project: str, role: Role) -> str:
 def service_account(account: Account, mail: str) -> dict[str, Any] | None:
     """A service account by its address."""
     try:
-        return account.ask(
-            "iam", "projects.serviceAccounts.get", name=f"projects/{account.project}/serviceAccounts/{mail}"
-        )
+        return account.ask("iam", "projects.serviceAccounts.get", name=_path(account, mail))
     except GcpError as error:
         if not error.missing:
             raise
@@ -44,7 +67,7 @@ def remove(account: Account, mail: str) -> None:
     """Take its roles away, then delete it: roles of what is gone would stay in the project's policy."""
     bind(account, mail, ())
     try:
-        account.ask("iam", "projects.serviceAccounts.delete", name=f"projects/{account.project}/serviceAccounts/{mail}")
+        account.ask("iam", "projects.serviceAccounts.delete", name=_path(account, mail))
     except GcpError as error:
         if not error.missing:
             raise

@@ -46,8 +46,9 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         yield _GCP.step(BALANCER, "create the load balancer", Phase.NETWORK,
                         Balancer(balancer.name, balancer.listeners), CHECK, weight=5.0, deadline=300.0)  # fmt: skip
     for role in (role for role in Role if topology.of_role(role)):
+        first = access_step(Role.MASTER) if plan.integration and role is not Role.MASTER else CHECK
         yield _GCP.step(access_step(role), f"give the {role}s a service account (M12)", Phase.NETWORK, Access(role),
-                        CHECK)  # fmt: skip
+                        first)  # fmt: skip
         network = (_SUBNETWORK, *((_ROUTER,) if gcp.private_workers else ())) if own else ()
         needs = (*network, _RULES, access_step(role))
         yield from _GCP.machines(topology, role, gcp.spread, Instances, partial(Address, "address"), *needs)

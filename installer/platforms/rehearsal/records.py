@@ -101,6 +101,8 @@ class NodeRecord(_Record):
     version: str
     joined: float
     cordoned: bool = False
+    provider_id: str = ""
+    """What a cloud calls it; such a node is initialised by the cloud's controller."""
 
 
 class MemberRecord(_Record):
@@ -122,6 +124,10 @@ class AddonRecord(_Record):
     """Of a Deployment."""
     infra: bool = False
     """It selects infra nodes."""
+    masters: bool = False
+    """It selects masters."""
+    host_network: bool = False
+    """Its pods need no pod network."""
     objects: list[tuple[str, str, str]] = []
     """Kind, namespace (empty where the kind has none) and name of every object."""
 
@@ -152,6 +158,8 @@ class ClusterRecord(_Record):
     nodes: dict[str, NodeRecord] = {}
     requests: dict[str, RequestRecord] = {}
     """By name."""
+    granted: dict[str, RequestRecord] = {}
+    """Those that were approved."""
     configuration: dict[str, Any] = {}
     """kubeadm's ClusterConfiguration, as the ConfigMap kubeadm-config has it."""
     kubelet: dict[str, Any] = {}

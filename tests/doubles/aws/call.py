@@ -17,8 +17,10 @@ from werkzeug.exceptions import NotFound
 
 _SERVICES = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas", "monitoring": "cloudwatch"}
 """boto3's names of services that sign requests with another."""
-IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
+IAM_PREFIXES = {"elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 """What a policy calls a service, where that is not boto3's name."""
+_CLASSIC = b"Version=2012-06-01"
+"""How a request to Elastic Load Balancing says that it is about Classic Load Balancers."""
 _READS = ("Describe", "Get", "List", "Search", "Simulate")
 
 
@@ -79,6 +81,8 @@ def read(environ: dict[str, Any]) -> Call:
     except (IndexError, ValueError):
         raise Refused("MissingAuthenticationToken", "Request is missing Authentication Token", 403) from None
     service = _SERVICES.get(signed, signed)
+    if service == "elbv2" and _CLASSIC in environ["wsgi.input"].getvalue():
+        service = "elb"
     try:
         model = get_service_model(service)
         request = Request(environ)

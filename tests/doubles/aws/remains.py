@@ -45,6 +45,7 @@ def exist(account: Account, region: str = REGION) -> Iterator[str]:
     yield from (f"address {one.allocation_id}" for one in ec2.addresses)
     balancing = account.store("elbv2", region)
     yield from (f"load balancer {arn}" for arn in balancing.load_balancers)
+    yield from (f"classic load balancer {name}" for name in account.store("elb", region).load_balancers)
     yield from (f"target group {arn}" for arn in balancing.target_groups)
     yield from (f"auto scaling group {name}" for name in account.store("autoscaling", region).autoscaling_groups)
     yield from (f"parameter {name}" for name in _parameters(account, region))

@@ -129,6 +129,15 @@ def short(plan: InstallPlan) -> tuple[Step, ...]:
     return tuple(replace(step, needs=tuple(need for need in step.needs if need in ids)) for step in steps)
 
 
+def provided(plan: InstallPlan) -> dict[str, str]:
+    """The provider ids of the machines of a plan, as the cloud lists them."""
+    platform = open_platform(plan)
+    try:
+        return {one.name: one.provider_id for one in platform.located(topology(plan)).machines}
+    finally:
+        platform.close()
+
+
 def machines(plan: InstallPlan) -> list[str]:
     return sorted(machine.name for machine in topology(plan).machines)
 

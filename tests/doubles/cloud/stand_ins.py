@@ -167,6 +167,12 @@ class StandIns:
         """Host names of the machines that are up."""
         return sorted(self._site.record.machines)
 
+    def provider_ids(self) -> dict[str, str]:
+        """What nodes of the cluster say that their cloud calls them, once its controller has looked at them."""
+        known = self._site.record.cluster
+        found = {name: node.provider_id for name, node in known.nodes.items()} if known else {}
+        return {name: id for name, id in found.items() if id and cluster.is_initialised(self._site.record, name)}
+
     def start(self, launch: Launch) -> None:
         machine = self._machines[launch.id] = Machine(launch, launch.public)
         if launch.id not in self.deaf:

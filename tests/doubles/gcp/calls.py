@@ -10,6 +10,9 @@ from tests.doubles.gcp.documents import Method
 from tests.doubles.gcp.faults import Refused
 from tests.doubles.gcp.project import Key
 
+_STORED = {"regionDisks": "disks"}
+"""Collections that are lists of another's things: disks in two zones of a region."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -23,7 +26,7 @@ class Call:
         return str(self.params.get("zone") or self.params.get("region") or "global")
 
     def key(self, name: str) -> Key:
-        return self.method.collection, self.scope, name
+        return _STORED.get(self.method.collection, self.method.collection), self.scope, name
 
     @property
     def named(self) -> str:

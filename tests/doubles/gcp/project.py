@@ -98,6 +98,8 @@ class Project:
     """Service accounts by their address."""
     bindings: list[dict[str, Any]] = field(default_factory=list)
     """Of the project's IAM policy."""
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The project's own, by their ids, those that were deleted included."""
     etag: int = 0
     zones: dict[str, dict[str, Any]] = field(default_factory=dict)
     """DNS zones by name: `dnsName`, `rrsets` by name and type, and `changes`."""

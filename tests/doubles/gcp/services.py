@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -83,6 +84,76 @@ def accounts(project: Project, call: Call) -> dict[str, Any]:
     return {"accounts": list(project.accounts.values())}
 
 
+@handles("iam.projects.serviceAccounts.getIamPolicy")
+def get_account_policy(project: Project, call: Call) -> dict[str, Any]:
+    """Who may use a service account. https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts"""
+    found = _account(project, call.params["resource"])
+    return {"version": 1, "etag": "BwA", "bindings": found.get("bindings", [])}
+
+
+@handles("iam.projects.serviceAccounts.setIamPolicy")
+def set_account_policy(project: Project, call: Call) -> dict[str, Any]:
+    found = _account(project, call.params["resource"])
+    _check_members(project, call.body["policy"]["bindings"])
+    found["bindings"] = call.body["policy"]["bindings"]
+    return get_account_policy(project, call)
+
+
+def _account(project: Project, resource: str) -> dict[str, Any]:
+    if (mail := last(resource)) not in project.accounts:
+        raise Refused(404, "notFound", f"Unknown service account {mail}")
+    return project.accounts[mail]
+
+
+def _check_members(project: Project, bindings: list[dict[str, Any]]) -> None:
+    """https://cloud.google.com/iam/docs/reference/rest/v1/Policy: members exist, and so do the project's own roles."""
+    for binding in bindings:
+        if binding["role"].startswith("projects/") and not _usable(project.roles.get(last(binding["role"]))):
+            raise Refused(400, "badRequest", f"Role {binding['role']} does not exist in the resource's hierarchy.")
+        for member in binding["members"]:
+            kind, _, mail = member.partition(":")
+            if kind == "serviceAccount" and mail not in project.accounts:
+                raise Refused(400, "badRequest", f"Service account {mail} does not exist.")
+
+
+def _usable(role: dict[str, Any] | None) -> bool:
+    return role is not None and not role.get("deleted")
+
+
+@handles("iam.projects.roles.get")
+def get_role(project: Project, call: Call) -> dict[str, Any]:
+    found = project.roles.get(last(call.params["name"]))
+    if found is None:
+        raise Refused(404, "notFound", f"The role named {call.params['name']} was not found.")
+    return {"name": call.params["name"], **found}
+
+
+@handles("iam.projects.roles.create")
+def create_role(project: Project, call: Call) -> dict[str, Any]:
+    """The name of a role that was deleted stays taken: https://cloud.google.com/iam/docs/creating-custom-roles."""
+    id = str(call.body["roleId"])
+    if not re.fullmatch(r"[A-Za-z0-9_.]{3,64}", id):
+        raise Refused(400, "badRequest", f"The role_id ({id}) must match [a-zA-Z0-9_.]{{3,64}}.")
+    if (found := project.roles.get(id)) is not None:
+        state = " in a deleted state" if found.get("deleted") else ""
+        code, reason = (400, "failedPrecondition") if state else (409, "alreadyExists")
+        raise Refused(code, reason, f"A role named {id} in projects/{PROJECT} already exists{state}.")
+    project.roles[id] = dict(call.body["role"])
+    return {"name": f"projects/{PROJECT}/roles/{id}", **project.roles[id]}
+
+
+@handles("iam.projects.roles.undelete", "iam.projects.roles.patch")
+def change_role(project: Project, call: Call) -> dict[str, Any]:
+    found = get_role(project, call)
+    if call.method.verb == "undelete":
+        project.roles[last(found["name"])].pop("deleted", None)
+    elif found.get("deleted"):
+        raise Refused(400, "failedPrecondition", f"You can't update role_id ({last(found['name'])}): it is deleted.")
+    else:
+        project.roles[last(found["name"])] |= call.body
+    return get_role(project, call)
+
+
 @handles("cloudresourcemanager.projects.getIamPolicy")
 def get_policy(project: Project, call: Call) -> dict[str, Any]:
     return {"version": 1, "etag": f"BwX{project.etag:05d}", "bindings": project.bindings}
@@ -93,11 +164,7 @@ def set_policy(project: Project, call: Call) -> dict[str, Any]:
     policy = call.body["policy"]
     if policy.get("etag") != f"BwX{project.etag:05d}":
         raise Refused(409, "aborted", "There were concurrent policy changes. Please retry the whole read-modify-write.")
-    for binding in policy["bindings"]:
-        for member in binding["members"]:
-            kind, _, mail = member.partition(":")
-            if kind == "serviceAccount" and mail not in project.accounts:
-                raise Refused(400, "badRequest", f"Service account {mail} does not exist.")
+    _check_members(project, policy["bindings"])
     project.bindings, project.etag = policy["bindings"], project.etag + 1
     return get_policy(project, call)
 

@@ -20,7 +20,8 @@ from tests.doubles.gcp.lists import listed
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 
 SIMPLE = ("networks", "subnetworks", "firewalls", "addresses", "forwardingRules", "regionBackendServices",
-          "regionHealthChecks", "instanceGroups", "routers", "networkFirewallPolicies", "disks")  # fmt: skip
+          "regionHealthChecks", "instanceGroups", "routers", "networkFirewallPolicies", "disks", "targetPools",
+          "httpHealthChecks", "healthChecks")  # fmt: skip
 _QUOTA = {"networks": "NETWORKS", "firewalls": "FIREWALLS", "addresses": "STATIC_ADDRESSES",
           "forwardingRules": "FORWARDING_RULES"}  # fmt: skip
 _HOST = "https://www.googleapis.com/compute/v1/projects"
@@ -82,7 +83,7 @@ def update(project: Project, call: Call) -> dict[str, Any]:
     return project.begin(call.method, key, done, str(call.params.get("requestId") or ""))
 
 
-@handles(*(f"compute.{kind}.delete" for kind in SIMPLE))
+@handles(*(f"compute.{kind}.delete" for kind in SIMPLE), "compute.regionDisks.delete")
 def delete(project: Project, call: Call) -> dict[str, Any]:
     key = call.key(call.named)
     found = project.thing(*key)
@@ -158,8 +159,13 @@ def _users(project: Project, kind: str, found: dict[str, Any]) -> Iterator[str]:
         yield from (one["name"] for one in project.of("forwardingRules") if one.get("IPAddress") == found["address"])
         yield from (one["name"] for one in project.of("instances") if _public(one) == found["address"])
     if kind == "regionBackendServices":
-        yield from (one["name"] for one in project.of("forwardingRules") if last(one["backendService"]) == name)
-    if kind == "regionHealthChecks":
+        yield from (one["name"] for one in project.of("forwardingRules") if last(one.get("backendService")) == name)
+    if kind == "targetPools":
+        yield from (one["name"] for one in project.of("forwardingRules") if last(one.get("target")) == name)
+    if kind == "httpHealthChecks":
+        pools = project.of("targetPools")
+        yield from (one["name"] for one in pools if name in map(last, one.get("healthChecks") or ()))
+    if kind in ("regionHealthChecks", "healthChecks"):
         services = project.of("regionBackendServices")
         yield from (one["name"] for one in services if name in map(last, one["healthChecks"]))
     if kind == "instanceGroups":

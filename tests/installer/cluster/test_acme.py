@@ -28,7 +28,8 @@ from tests.doubles.node_verbs import FakeCluster
 
 FIRST = "demo-master-1"
 MANAGER = published("cert-manager")
-CONTROLLER = addon_images("cert-manager")["controller"]
+ANY = InstallPlan(name="demo", subdomain="example.test")
+CONTROLLER = addon_images(ANY, "cert-manager")["controller"]
 KEY = base64.b64encode(b"0123456789abcdef").decode()
 DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: %s, namespace: %s}\nspec: {replicas: 1}\n"
 TEXT = "---\n".join(
@@ -175,8 +176,8 @@ def test_cert_manager_comes_with_the_images_that_were_reviewed(cluster: FakeClus
     assert f"{CONTROLLER}@{digest}" in cluster.sent[f"{FIRST} addon"]
     assert PublishedManifests(plan, "cert-manager").observe(cluster.context()).holds
     assert PublishedManifests(PLAN, "cert-manager").observe(cluster.context()).seen == "cert-manager is not as planned"
-    assert set(addon_images("cert-manager").values()) < set(images(PLAN))
-    assert not set(addon_images("cert-manager").values()) & set(images(plan_of({"source": "craton"})))
+    assert set(addon_images(PLAN, "cert-manager").values()) < set(images(PLAN))
+    assert not set(addon_images(PLAN, "cert-manager").values()) & set(images(plan_of({"source": "craton"})))
 
 
 def test_cert_manager_that_does_not_run_is_named(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -140,6 +140,15 @@ def test_a_request_for_anything_else_is_refused_with_what_is_wrong(case: str) ->
     assert words in refusal(made(), WORKER)
 
 
+def test_a_cloud_gives_a_machine_more_names_and_addresses_that_its_kubelet_may_ask_for() -> None:
+    known = replace(WORKER, aliases=("203.0.113.9", "ip-10-10-0-101.eu-central-1.compute.internal"))
+    asked = request(document(dns=(known.aliases[1],), addresses=(str(WORKER.address), known.aliases[0])))
+    assert refusal(asked, known) == ""
+    assert asked.names == {str(WORKER.address), *known.aliases}
+    assert known.aliases[1] in refusal(asked, WORKER)
+    assert "203.0.113.10" in refusal(request(document(addresses=("203.0.113.10",))), known)
+
+
 def waiting(name: str, made: bytes) -> str:
     """A request that waits, as kubectl shows it."""
     lines = (f"name {name}", f"uid uid-of-{name}", "version 7", "signer kubernetes.io/kubelet-serving", f"user {NODE}")

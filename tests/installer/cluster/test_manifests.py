@@ -189,7 +189,7 @@ def test_what_two_nodes_can_take_runs_twice(masters: Literal[1, 3, 5], workers: 
 
 
 def test_an_addons_image_goes_by_digest_unless_it_comes_in_an_archive() -> None:
-    name = addon_images("node-exporter")["node-exporter"]
+    name = addon_images(PLAN, "node-exporter")["node-exporter"]
     digest = f"sha256:{'a' * 64}"
 
     def image(**artifacts: object) -> str:
@@ -244,4 +244,4 @@ def test_the_images_are_those_that_kubeadm_lists(release: str, coredns: str, etc
         f"registry.k8s.io/etcd:{etcd}",
     )
     assert all(image.startswith("ghcr.io/flannel-io/") for image in listed[7:9])
-    assert listed[9:] == tuple(image for name in PLAN.addons.chosen for image in addon_images(name).values())
+    assert listed[9:] == tuple(image for name in PLAN.addon_names for image in addon_images(PLAN, name).values())

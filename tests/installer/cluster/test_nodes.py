@@ -91,6 +91,16 @@ def test_a_node_that_is_not_ready_says_why_with_its_pods(cluster: FakeCluster) -
     )
 
 
+def test_a_node_that_its_cloud_has_not_looked_at_waits_for_the_clouds_controller(cluster: FakeCluster) -> None:
+    cluster.admit(WORKER)
+    taint = {"key": "node.cloudprovider.kubernetes.io/uninitialized", "value": "true", "effect": "NoSchedule"}
+    cluster.nodes[WORKER]["spec"]["taints"] = [taint]
+    roles = Roles(MACHINES[WORKER])
+    assert "initialised by the cloud's controller" in roles.observe(cluster.context()).seen
+    with pytest.raises(InstallerError, match="Ready; the cloud's controller hasn't initialised it yet"):
+        roles.apply(cluster.context(deadline=0.3))
+
+
 def test_a_node_that_does_not_register_says_what_its_kubelet_says(cluster: FakeCluster) -> None:
     with pytest.raises(InstallerError, match="not registered; its kubelet: connection refused"):
         Roles(MACHINES[WORKER]).apply(cluster.context(deadline=0.3))

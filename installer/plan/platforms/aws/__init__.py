@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, private_workers, words
+from installer.plan.clouds import DNS, LATER, SIGN_IN, integration_question, machine_type, private_workers, words
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.aws.conflicts import CONFLICTS
+from installer.plan.platforms.aws.integration import INTEGRATION
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
 from installer.plan.registration import PlatformTraits, Registration
 
@@ -143,6 +144,7 @@ REGISTRATION = Registration(
                 kind=Kind.YES_NO,
                 change=LATER,
             ),
+            integration_question("aws", "AWS", "EBS volumes"),
             Question(
                 "aws.vpc",
                 "--aws-vpc",
@@ -211,4 +213,5 @@ REGISTRATION = Registration(
         "subdomain": ("aws.profile",),
         "networks.user": (),
     },
+    integration=INTEGRATION,
 )

@@ -58,6 +58,8 @@ class Aws(Part):
         str | None, matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)
     ] = None
     """Id of the Route 53 zone; None for the public zone that fits the subdomain best."""
+    integration: bool = False
+    """Kubernetes uses AWS itself: load balancers for Services, EBS volumes, and nodes that know their zone."""
     termination_protection: bool = False
     """Refuse to terminate the machines through anything but `craton destroy`, which lifts the protection first."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, machine_type, private_workers, words
+from installer.plan.clouds import DNS, LATER, SIGN_IN, integration_question, machine_type, private_workers, words
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.gcp.conflicts import CONFLICTS
+from installer.plan.platforms.gcp.integration import INTEGRATION
 from installer.plan.question import Answers, Choice, Kind, Question, or_none
 from installer.plan.registration import PlatformTraits, Registration
 
@@ -153,6 +154,7 @@ REGISTRATION = Registration(
                 read=or_none,
                 change=LATER,
             ),
+            integration_question("gcp", "Google Cloud", "persistent disks"),
             Question(
                 "gcp.network",
                 "--gcp-network",
@@ -223,4 +225,5 @@ REGISTRATION = Registration(
         "subdomain": _PROJECT,
         "networks.user": (),
     },
+    integration=INTEGRATION,
 )

@@ -65,6 +65,9 @@ class Gcp(Part):
     managed_zone: Annotated[str | None, matching(_NAME, "Enter the name of a managed zone.", optional=True)] = None
     """Name of the Cloud DNS zone; None for the public zone that fits the subdomain best."""
 
+    integration: bool = False
+    """Kubernetes uses Google Cloud itself: load balancers for Services, disks, and nodes that know their zone."""
+
     @property
     def spread(self) -> tuple[str, ...]:
         """The zones in use. Without any in the plan, the region's first three."""

@@ -15,11 +15,11 @@ from installer.platforms.rehearsal.simulator.documents import documents
 
 _WITHOUT_NAMESPACE = frozenset({
     "Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass", "APIService", "PriorityClass",
-    "CustomResourceDefinition", "GatewayClass", "ClusterIssuer",
+    "CustomResourceDefinition", "GatewayClass", "ClusterIssuer", "StorageClass", "CSIDriver",
 })  # fmt: skip
 _DEFINED = (".gateway.networking.k8s.io", ".cert-manager.io")
 """Ends of the names of definitions without which a stand-in's API has no such kinds; it takes any other kind."""
-_INFRA = "node-role.kubernetes.io/infra"
+_INFRA, _MASTERS = "node-role.kubernetes.io/infra", "node-role.kubernetes.io/control-plane"
 
 Identity = tuple[str, str, str]
 
@@ -38,6 +38,8 @@ async def apply(command: Command, known: ClusterRecord, name: str) -> None:
     before, last = known.addons.get(name), manifests[-1]
     kind, namespace, workload = found[-1]
     spec = last.get("spec") or {}
+    pod = (spec.get("template") or {}).get("spec") or {}
+    where = pod.get("nodeSelector") or {}
     known.addons[name] = AddonRecord(
         applied=before.applied if before else time.time(),
         namespace=namespace,
@@ -45,7 +47,9 @@ async def apply(command: Command, known: ClusterRecord, name: str) -> None:
         workload=workload,
         annotations=last["metadata"].get("annotations", {}),
         replicas=spec.get("replicas", 0),
-        infra=_INFRA in (((spec.get("template") or {}).get("spec") or {}).get("nodeSelector") or {}),
+        infra=_INFRA in where,
+        masters=_MASTERS in where,
+        host_network=bool(pod.get("hostNetwork")),
         objects=found,
     )
     await _save(command, known)
@@ -91,7 +95,10 @@ def _object(command: Command, known: ClusterRecord, identity: Identity, addon: s
     record = known.addons[addon]
     if identity == (record.kind, record.namespace, record.workload):
         return objects.workload(command.site.record, addon, command.site.pace)
-    return {"kind": kind, "metadata": {"name": name} | ({"namespace": namespace} if namespace else {})}
+    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+    if kind in ("DaemonSet", "Deployment"):
+        return objects.companion(command.site.record, kind, metadata, command.site.pace)
+    return {"kind": kind, "metadata": metadata}
 
 
 def _identity(manifest: Mapping[str, Any]) -> Identity:

@@ -65,14 +65,15 @@ def approve(known: ClusterRecord, machines: Mapping[str, MachineRecord], name: s
         )
     if [one.get("type") for one in changed.get("status", {}).get("conditions", [])] != ["Approved"]:
         raise Exit(1, f'CertificateSigningRequest "{name}" is invalid: status.conditions')
-    machine = machines.get(known.requests.pop(name).machine)
+    known.granted[name] = known.requests.pop(name)
+    machine = machines.get(known.granted[name].machine)
     if machine is not None:
         machine.certified = True
 
 
-def lines(known: ClusterRecord, username: str) -> Iterator[str]:
-    """The requests of one user that wait, as the template of installer.cluster.certificates has them."""
-    for name, found in known.requests.items():
+def lines(known: ClusterRecord, username: str, *, waiting: bool) -> Iterator[str]:
+    """The requests of one user, or those that wait, as the template of installer.cluster.certificates has them."""
+    for name, found in (known.requests if waiting else known.granted | known.requests).items():
         if f"system:node:{found.machine}" == username:
             yield from (
                 f"name {name}",

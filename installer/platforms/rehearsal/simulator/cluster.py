@@ -38,7 +38,7 @@ def invite(cluster: ClusterRecord) -> str:
     return token
 
 
-def admit(cluster: ClusterRecord, machine: MachineRecord, taints: list[str]) -> None:
+def admit(cluster: ClusterRecord, machine: MachineRecord, taints: list[str], provider_id: str = "") -> None:
     """`machine` becomes a node; a master becomes a member of etcd too. Labels of an earlier membership are lost."""
     labels = {
         "kubernetes.io/arch": "amd64",
@@ -49,7 +49,9 @@ def admit(cluster: ClusterRecord, machine: MachineRecord, taints: list[str]) -> 
         labels |= _CONTROL_PLANE
         cluster.members[machine.name] = new_member(machine)
         machine.release = cluster.kubernetes
-    cluster.nodes[machine.name] = NodeRecord(labels=labels, taints=taints, version=machine.prepared, joined=time.time())
+    cluster.nodes[machine.name] = NodeRecord(
+        labels=labels, taints=taints, version=machine.prepared, joined=time.time(), provider_id=provider_id
+    )
     cluster.revision += 1
     machine.member = cluster.name
 
@@ -124,7 +126,22 @@ def taints(record: SiteRecord, name: str, pace: Pace) -> list[str]:
     assert record.cluster is not None
     node = record.cluster.nodes[name]
     own = [*node.taints, *(["node.kubernetes.io/unschedulable=:NoSchedule"] if node.cordoned else [])]
+    own += [] if is_initialised(record, name) else ["node.cloudprovider.kubernetes.io/uninitialized=true:NoSchedule"]
     return own if is_ready(record, name, pace) else [*own, "node.kubernetes.io/not-ready=:NoSchedule"]
+
+
+def is_initialised(record: SiteRecord, name: str) -> bool:
+    """Whether a cloud's controller has looked at node `name`, if it has a cloud."""
+    assert record.cluster is not None
+    running = any(addon.endswith("-cloud-controller") for addon in record.cluster.addons)
+    return running or not record.cluster.nodes[name].provider_id
+
+
+def zone(record: SiteRecord, name: str) -> dict[str, str]:
+    """The label by which that controller says where a node is: the part of its provider id before the last."""
+    assert record.cluster is not None
+    id = record.cluster.nodes[name].provider_id
+    return {"topology.kubernetes.io/zone": id.split("/")[-2]} if id and is_initialised(record, name) else {}
 
 
 def minor(release: str) -> int:

@@ -135,7 +135,8 @@ def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:
     asked = _OF_USER.fullmatch(flags.get("--output", ""))
     if asked is None or flags.get("--field-selector") != "spec.signerName=kubernetes.io/kubelet-serving":
         raise Exit(1, "error: a stand-in knows kubelets' requests for their servers, by user")
-    for line in certificates.lines(known, asked["user"]):
+    waiting = ".status.conditions" in flags["--output"]
+    for line in certificates.lines(known, asked["user"], waiting=waiting):
         command.say(line)
 
 

@@ -118,11 +118,19 @@ async def _begin(command: Command, verb: str, todo: tuple[Stage, ...]) -> None:
 async def _end(command: Command, known: ClusterRecord, configuration: dict[str, Any]) -> None:
     registration = configuration.get("nodeRegistration", {})
     taints = [objects.taint_text(taint) for taint in registration.get("taints") or []]
-    cluster.admit(known, command.machine, taints)
+    given = {str(one.get("name")): str(one.get("value")) for one in registration.get("kubeletExtraArgs") or []}
+    cluster.admit(known, command.machine, taints, _provider_id(given))
     certificates.configure(known, command.machine)
     expiry.made(command.machine, expiring=command.expiring)
     command.machine.begun = ""
     await command.site.store.save()
+
+
+def _provider_id(given: dict[str, str]) -> str:
+    """What a cloud calls the machine, if the kubelet has one. Raises Exit as the kubelet would end."""
+    if given.get("cloud-provider", "") not in ("", "external"):
+        raise Exit(1, f"error: kubelet: unknown cloud provider {given['cloud-provider']!r}")
+    return given.get("provider-id", "") if given.get("cloud-provider") else ""
 
 
 def _check_machine(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from installer.plan.rules import Role
-from installer.platforms.rehearsal.records import SiteRecord
+from installer.platforms.rehearsal.records import AddonRecord, SiteRecord
 from installer.platforms.rehearsal.simulator import cluster
 from installer.platforms.rehearsal.simulator.pace import Pace
 
@@ -26,11 +26,12 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": dict(sorted(found.labels.items())),
+            "labels": dict(sorted((found.labels | cluster.zone(record, name)).items())),
             "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.joined)),
         },
         "spec": {"taints": [taint_object(taint) for taint in cluster.taints(record, name, pace)]}
-        | ({"unschedulable": True} if found.cordoned else {}),
+        | ({"unschedulable": True} if found.cordoned else {})
+        | ({"providerID": found.provider_id} if found.provider_id else {}),
         "status": {
             "addresses": [
                 {"type": "InternalIP", "address": machine.address if machine else ""},
@@ -52,7 +53,8 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
 def node_line(record: SiteRecord, name: str, pace: Pace) -> str:
     """A node as the template of installer.cluster.overview prints it."""
     assert record.cluster is not None
-    labels = [f" label {key}={value}" for key, value in sorted(record.cluster.nodes[name].labels.items())]
+    found = record.cluster.nodes[name].labels | cluster.zone(record, name)
+    labels = [f" label {key}={value}" for key, value in sorted(found.items())]
     taints = [f" taint {taint}" for taint in cluster.taints(record, name, pace)]
     return f"{name} {cluster.is_ready(record, name, pace)}{''.join(labels)}{''.join(taints)}"
 
@@ -65,7 +67,7 @@ def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
     """The last of an addon's objects, with the state of the pods that it runs, or what its controller says of it."""
     assert record.cluster is not None
     found, where = record.cluster.addons[addon], _nodes_of(record, addon, pace)
-    ready = sum(cluster.is_ready(record, name, pace) for name in where)
+    ready = sum(_runs(record, found, name, pace) for name in where)
     metadata = {"name": found.workload, "namespace": found.namespace, "annotations": found.annotations, "generation": 1}
     result: dict[str, Any] = {"kind": found.kind, "metadata": metadata}
     if found.kind == "DaemonSet":
@@ -86,10 +88,31 @@ def _nodes_of(record: SiteRecord, addon: str, pace: Pace) -> list[str]:
     assert record.cluster is not None
     found, nodes = record.cluster.addons[addon], list(record.cluster.nodes)
     if found.kind == "DaemonSet":
-        infra = [name for name in nodes if name in record.machines and record.machines[name].role is Role.INFRA]
-        return infra if found.infra else nodes
+        role = Role.INFRA if found.infra else Role.MASTER if found.masters else None
+        return [name for name in nodes if role is None or _role(record, name) is role]
     open_nodes = [name for name in nodes if _is_open(record, name, pace)]
     return [open_nodes[number % len(open_nodes)] for number in range(found.replicas)] if open_nodes else []
+
+
+def _role(record: SiteRecord, name: str) -> Role | None:
+    return record.machines[name].role if name in record.machines else None
+
+
+def _runs(record: SiteRecord, addon: AddonRecord, name: str, pace: Pace) -> bool:
+    return cluster.is_up(record, name) if addon.host_network else cluster.is_ready(record, name, pace)
+
+
+def companion(record: SiteRecord, kind: str, metadata: dict[str, str], pace: Pace) -> dict[str, Any]:
+    """A workload of an addon besides its last: a DaemonSet has a pod on every node, a Deployment one."""
+    assert record.cluster is not None
+    nodes = record.cluster.nodes
+    ready = sum(cluster.is_ready(record, name, pace) for name in nodes)
+    if kind == "Deployment":
+        one = min(ready, 1)
+        return {"kind": kind, "metadata": metadata, "spec": {"replicas": 1},
+                "status": {"updatedReplicas": one, "readyReplicas": one}}  # fmt: skip
+    counts = {"desiredNumberScheduled": len(nodes), "numberReady": ready, "updatedNumberScheduled": len(nodes)}
+    return {"kind": kind, "metadata": metadata, "status": counts}
 
 
 def pods(record: SiteRecord, pace: Pace) -> list[dict[str, Any]]:

@@ -116,4 +116,5 @@ def addon(name: str, applied: Sequence[str]) -> tuple[Stage, ...]:
 
 def addon_phase(name: str) -> str:
     """The phase of the install to which an addon belongs."""
-    return "control-plane" if name in ("overlay", "node-ports") else "ingress"
+    early = name in ("overlay", "node-ports") or name.endswith("-cloud-controller")
+    return "control-plane" if early else "ingress"

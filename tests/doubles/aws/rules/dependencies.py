@@ -114,6 +114,22 @@ def keep_interfaces(account: Account, call: Call, _body: bytes) -> None:
     account.note("going balancers", dict)[arn] = [tuple(subnets), account.lag.deleting]
 
 
+@follows("elb:DeleteLoadBalancer")
+def keep_classic_interfaces(account: Account, call: Call, _body: bytes) -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_DeleteLoadBalancer.html: no error
+    for one that is gone.
+    """
+    name = call.params["LoadBalancerName"]
+    subnets = account.note("balancers", dict).pop(name, None)
+    if subnets is not None:
+        account.note("going balancers", dict)[name] = [tuple(subnets), account.lag.deleting]
+
+
+@follows("elb:CreateLoadBalancer")
+def note_classic_interfaces(account: Account, call: Call, _body: bytes) -> None:
+    account.note("balancers", dict)[call.params["LoadBalancerName"]] = tuple(call.params.get("Subnets") or ())
+
+
 @follows("elbv2:CreateLoadBalancer")
 def note_interfaces(account: Account, call: Call, _body: bytes) -> None:
     known = account.note("balancers", dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from typing import Any
 
 from installer.plan.rules import Role
 from installer.platforms.aws.access import policy
@@ -22,7 +23,7 @@ def requests() -> set[str]:
                 continue
             words = [part.value for part in node.args if isinstance(part, ast.Constant)]
             strings = [word for word in words if isinstance(word, str)]
-            if len(strings) >= 2 and strings[0] in ("ec2", "elbv2", "iam", "route53", "ssm", "sts", "pricing",
+            if len(strings) >= 2 and strings[0] in ("ec2", "elb", "elbv2", "iam", "route53", "ssm", "sts", "pricing",
                                                     "service-quotas"):  # fmt: skip
                 found.add(action_of(strings[0], strings[1]))
     return found
@@ -41,10 +42,32 @@ def test_the_policy_is_one_that_iam_takes() -> None:
 
 
 def test_machines_change_only_what_has_the_clusters_tag() -> None:
-    master = policy(Role.MASTER, "demo", "eu-central-1")
-    by_id = {statement["Sid"]: statement for statement in master["Statement"]}
-    assert by_id["Change"]["Condition"] == {"StringEquals": {"aws:ResourceTag/kubernetes.io/cluster/demo": "owned"}}
-    assert not any(action.startswith("iam:") for one in master["Statement"] for action in one["Action"])
+    tag = "kubernetes.io/cluster/demo"
+    for volumes in (False, True):
+        by_id = statements(volumes=volumes)
+        assert by_id["Change"]["Condition"] == {"StringEquals": {f"aws:ResourceTag/{tag}": "owned"}}
+        for made in ("MakeGroup", *(["MakeVolume"] if volumes else [])):
+            assert by_id[made]["Condition"]["StringEquals"][f"aws:RequestTag/{tag}"] == "owned"
+        iam = {action for one in by_id.values() for action in one["Action"] if action.startswith("iam:")}
+        assert iam == {"iam:CreateServiceLinkedRole"}
+        assert by_id["FirstBalancer"]["Condition"]["StringEquals"] == {
+            "iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"
+        }
     for role in (Role.INFRA, Role.WORKER):
-        (look,) = policy(role, "demo", "eu-central-1")["Statement"]
-        assert look["Action"] == ["ec2:DescribeInstances", "ec2:DescribeRegions"]
+        assert policy(role, "demo", "eu-central-1", volumes=True) is None
+
+
+def statements(*, volumes: bool) -> dict[str, Any]:
+    found = policy(Role.MASTER, "demo", "eu-central-1", volumes=volumes)
+    assert found is not None
+    assert len(json.dumps(found).replace(" ", "")) < 10_240, "IAM's limit of a role's own policies"
+    return {statement["Sid"]: statement for statement in found["Statement"]}
+
+
+def test_masters_may_touch_volumes_only_where_the_csi_driver_runs() -> None:
+    def of_volumes(*, volumes: bool) -> set[str]:
+        every = (action for one in statements(volumes=volumes).values() for action in one["Action"])
+        return {action for action in every if "Volume" in action}
+
+    assert of_volumes(volumes=False) == set()
+    assert {"ec2:AttachVolume", "ec2:CreateVolume", "ec2:DeleteVolume"} < of_volumes(volumes=True)

@@ -1,0 +1,74 @@
+"""The double refuses what Google refuses. Each case names the page of Google's documentation that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from installer.platforms.gcp.account import Account
+from installer.platforms.gcp.errors import GcpError
+from tests.doubles.gcp.project import PROJECT, REGION, Project
+
+_AT = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
+_REFERENCE = "https://cloud.google.com/compute/docs/reference/rest/v1"
+_IAM = "https://cloud.google.com/iam/docs"
+MAIL = f"demo-master@{PROJECT}.iam.gserviceaccount.com"
+
+
+def _ask(method: str, **given: Any) -> Callable[[Account], object]:
+    return lambda account: account.ask("iam", method, **given)
+
+
+def _delete(collection: str, **where: Any) -> Callable[[Account], object]:
+    return lambda account: account.change(collection, "delete", **where)
+
+
+REFUSALS: tuple[tuple[str, str, Callable[[Account], object]], ...] = (
+    ("already being used by 'web'", f"{_REFERENCE}/targetPools/delete",
+     _delete("targetPools", region=REGION, targetPool="web")),
+    ("already being used by 'web'", f"{_REFERENCE}/httpHealthChecks/delete",
+     _delete("httpHealthChecks", httpHealthCheck="k8s-1-node")),
+    ("already being used by 'inner'", f"{_REFERENCE}/healthChecks/delete",
+     _delete("healthChecks", healthCheck="k8s-1-node")),
+    ("deleted state", f"{_IAM}/creating-custom-roles#deleting-custom-role",
+     _ask("projects.roles.create", parent=f"projects/{PROJECT}", body={"roleId": "gone", "role": {"title": "Gone"}})),
+    ("already exists", f"{_IAM}/creating-custom-roles#creating",
+     _ask("projects.roles.create", parent=f"projects/{PROJECT}", body={"roleId": "here", "role": {"title": "Here"}})),
+    ("must match", f"{_IAM}/creating-custom-roles#creating",
+     _ask("projects.roles.create", parent=f"projects/{PROJECT}", body={"roleId": "a-b", "role": {"title": "No"}})),
+    ("it is deleted", f"{_IAM}/creating-custom-roles#undeleting",
+     _ask("projects.roles.patch", name=f"projects/{PROJECT}/roles/gone", body={"title": "Gone"})),
+    ("does not exist", f"{_IAM}/reference/rest/v1/Policy",
+     _ask("projects.serviceAccounts.setIamPolicy", resource=f"projects/{PROJECT}/serviceAccounts/{MAIL}", body={
+         "policy": {"bindings": [{"role": f"projects/{PROJECT}/roles/gone", "members": [f"serviceAccount:{MAIL}"]}]}})),
+    ("does not exist", f"{_IAM}/reference/rest/v1/Policy",
+     _ask("projects.serviceAccounts.setIamPolicy", resource=f"projects/{PROJECT}/serviceAccounts/{MAIL}", body={
+         "policy": {"bindings": [{"role": "roles/iam.serviceAccountUser", "members": ["serviceAccount:no@a.test"]}]}})),
+)  # fmt: skip
+"""Words of the refusal, the page that has it, and what is refused."""
+
+
+@pytest.fixture
+def account(gcp: Project) -> Account:
+    for kind, scope, name, more in (
+        ("httpHealthChecks", "global", "k8s-1-node", {}),
+        ("healthChecks", "global", "k8s-1-node", {}),
+        ("targetPools", REGION, "web", {"healthChecks": [f"{_AT}/global/httpHealthChecks/k8s-1-node"]}),
+        ("forwardingRules", REGION, "web", {"target": f"{_AT}/regions/{REGION}/targetPools/web"}),
+        ("regionBackendServices", REGION, "inner", {"healthChecks": [f"{_AT}/global/healthChecks/k8s-1-node"]}),
+    ):
+        gcp.things[kind, scope, name] = {"name": name, "id": gcp.number(), **more}
+    gcp.roles |= {"gone": {"deleted": True}, "here": {}}
+    gcp.accounts[MAIL] = {"email": MAIL}
+    return Account(PROJECT, REGION)
+
+
+@pytest.mark.parametrize(("words", "page", "asks"), REFUSALS, ids=[f"{n}-{one[0]}" for n, one in enumerate(REFUSALS)])
+def test_what_google_refuses_is_refused(
+    account: Account, words: str, page: str, asks: Callable[[Account], object]
+) -> None:
+    with pytest.raises(GcpError) as error:
+        asks(account)
+    assert words in error.value.observed, page
