@@ -14,7 +14,7 @@ def test_a_certificate_from_acme_is_brought_and_another_source_takes_it_back(
     before = plan.read_text()
     plan.write_text(before.replace("  source: craton\n", "  source: acme\n"))
     failed = craton.events("apply", str(plan), "--yes", *SPEED, "--fault", "master-1:ingress:exit", expect=6)
-    assert set(steps_of(failed, "failed")) == {"ingress/cert-manager"}
+    assert "ingress/cert-manager" in steps_of(failed, "failed")
     assert "ingress/certificate" in steps_of(failed, "blocked")
     brought = craton.events("resume", "demo", *SPEED)
     assert {"ingress/cert-manager", "ingress/certificate"} <= set(steps_of(brought, "applying"))
@@ -36,7 +36,7 @@ def test_a_chart_that_failed_on_the_way_is_resumed_applied_once_and_taken_out_ag
     failed = craton.events("apply", str(plan), "--yes", *SPEED, "--fault", "master-1:ingress:exit", expect=6)
     assert steps_of(failed, "failed") == ["ingress/chart/shop"]
     resumed = craton.events("resume", "demo", *SPEED)
-    assert steps_of(resumed, "done") == ["ingress/chart/shop"]
+    assert steps_of(resumed, "applying") == ["ingress/chart/shop"]
     assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == []
     plan.write_text(plan.read_text().replace("version: 1.2.3", "version: 1.2.3, remove: true"))
     assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == ["ingress/chart/shop"]
