@@ -19,6 +19,7 @@ CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(NO_AWS)
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # nobody's own keyring is touched
     for name in CREDENTIALS:
         os.environ.pop(name, None)
     text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"

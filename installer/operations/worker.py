@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -199,6 +200,10 @@ def _refuse_changes(kind: RunKind, path: Path, plan: InstallPlan, directory: Clu
 
 def forget(directory: ClusterDirectory) -> None:
     """Remove the cluster's directory: renamed first, so that it is whole or gone for whoever looks."""
+    from installer.operations.sign_in import tokens
+
+    with suppress(InstallerError):  # tokens of a cluster that is gone open nothing
+        tokens.forget(directory)
     aside = directory.path.with_name(f".{directory.cluster}.destroyed")
     shutil.rmtree(aside, ignore_errors=True)
     directory.path.rename(aside)

@@ -1,8 +1,9 @@
-"""The tokens of somebody who signed in, kept in the cluster's directory, mode 0600."""
+"""The tokens of somebody who signed in, kept in the user's keyring, or in the cluster's directory, mode 0600."""
 
 from __future__ import annotations
 
 import base64
+import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,11 @@ from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
 from installer.common.shape import NUMBER, shaped
+from installer.operations.sign_in import keyrings
 
 _SHAPE = {"id_token": str, "refresh_token": str, "issuer": str, "expires": NUMBER}
+_ELSEWHERE = {"kept_in": "keyring"}
+"""What the file says where the keyring has the tokens, so that nobody asks a keyring that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,24 @@ def place(directory: ClusterDirectory) -> Path:
 
 
 def save(directory: ClusterDirectory, tokens: Tokens) -> None:
-    import json
-
+    """Keep them in the user's keyring; where there is none, or it refuses, in the file."""
     kept = {"issuer": tokens.issuer, "id_token": tokens.id_token, "refresh_token": tokens.refresh_token}
-    write_private(place(directory), json.dumps(kept | {"expires": tokens.expires}))
+    text = json.dumps(kept | {"expires": tokens.expires})
+    in_keyring = keyrings.usable() and keyrings.put(_key(directory), text)
+    write_private(place(directory), json.dumps(_ELSEWHERE) if in_keyring else text)
 
 
 def load(directory: ClusterDirectory) -> Tokens | None:
-    """None if nobody is signed in. Raises InstallerError if the file cannot be read."""
+    """None if nobody is signed in. Raises InstallerError if file or keyring cannot be read."""
     path = place(directory)
     try:
-        found = shaped(json_reader.parse(path.read_text(encoding="utf-8")), _SHAPE)
+        text = path.read_text(encoding="utf-8")
+        if json_reader.parse(text) == _ELSEWHERE:
+            kept = keyrings.get(_key(directory))
+            if kept is None:
+                return None
+            text = kept
+        found = shaped(json_reader.parse(text), _SHAPE)
         return Tokens(found["issuer"], found["id_token"], found["refresh_token"], float(found["expires"]))
     except FileNotFoundError:
         return None
@@ -68,7 +79,20 @@ def load(directory: ClusterDirectory) -> Tokens | None:
 
 
 def forget(directory: ClusterDirectory) -> bool:
-    """Remove the tokens; whether there were any."""
-    existed = place(directory).exists()
-    place(directory).unlink(missing_ok=True)
-    return existed
+    """Remove the tokens; whether there were any. Raises InstallerError if the keyring keeps them."""
+    path = place(directory)
+    try:
+        in_keyring = json_reader.parse(path.read_text(encoding="utf-8")) == _ELSEWHERE
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        in_keyring = False
+    if in_keyring:
+        keyrings.remove(_key(directory))
+    path.unlink(missing_ok=True)
+    return True
+
+
+def _key(directory: ClusterDirectory) -> str:
+    """By which the keyring knows a cluster's tokens: two homes may have a cluster of one name."""
+    return str(directory.path.absolute())
