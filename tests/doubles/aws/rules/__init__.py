@@ -15,6 +15,7 @@ from tests.doubles.aws.rules import (
     instances,
     launches,
     lists,
+    many,
     prices,
     quotas,
     targets,
@@ -23,7 +24,7 @@ from tests.doubles.aws.rules import (
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
 
 __all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "gateways", "instances",
-           "launches", "lists", "permissions", "prices", "quotas", "rewritten", "shown", "targets",
+           "launches", "lists", "many", "permissions", "prices", "quotas", "rewritten", "shown", "targets",
            "tokens"]  # fmt: skip
 
 

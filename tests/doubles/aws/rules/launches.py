@@ -105,7 +105,7 @@ def check_capacity(account: Account, call: Call) -> None:
 @refuses("ec2:RunInstances")
 def check_addresses(account: Account, call: Call) -> None:
     """A subnet has as many addresses as its network, less the five that AWS keeps."""
-    subnet = _subnet(account, call)
+    subnet = subnet_of(account, call)
     if subnet is not None and subnet._available_ip_addresses < int(call.params["MaxCount"]):
         raise Refused("InsufficientFreeAddressesInSubnet", f"Not enough free addresses in subnet '{subnet.id}'")
 
@@ -122,13 +122,13 @@ def tag_interfaces(account: Account, call: Call, _body: bytes) -> None:
 
 
 def _zone(account: Account, call: Call) -> str:
-    subnet = _subnet(account, call)
+    subnet = subnet_of(account, call)
     if subnet is not None:
         return str(subnet.availability_zone)
     return str((call.params.get("Placement") or {}).get("AvailabilityZone", f"{call.region}a"))
 
 
-def _subnet(account: Account, call: Call) -> Any:
+def subnet_of(account: Account, call: Call) -> Any:
     interfaces = call.params.get("NetworkInterfaces") or [{}]
     id = call.params.get("SubnetId") or interfaces[0].get("SubnetId")
     return next((one for one in _subnets(account, call.region) if one.id == id), None)

@@ -35,7 +35,10 @@ def replay(account: Account, call: Call) -> Made | None:
     states = {one.id: one for one in account.instances(call.region)}
 
     def current(found: re.Match[bytes]) -> bytes:
-        state = states[found[2].decode()]._state
+        instance = states.get(found[2].decode())
+        if instance is None:
+            return found[0]  # one of many, as they were made
+        state = instance._state
         words = f"<code>{state.code}</code><name>{state.name}</name>".encode()
         return found[1] + found[2] + found[3] + words + found[4]
 

@@ -28,8 +28,8 @@ from tests.doubles.cloud.machines import Printing
 from tests.installer.platforms.aws.plans import plan
 from tests.installer.platforms.cloud_runs import Cluster
 
-RESUME, INSTALL = 40, 150
-"""Requests at most, of a resume that finds everything in place and of the machines of an install of 3 + 100."""
+RESUME, INSTALL, LARGE = 40, 150, 300
+"""Requests at most: of a resume that finds everything in place; of the machines of an install of 3 + 100, 3 + 1,000."""
 
 
 @pytest.fixture
@@ -244,13 +244,16 @@ def test_another_computer_destroys_what_is_tagged_and_nothing_else(
     assert remains(aws) == []
 
 
-def test_a_hundred_workers_cost_few_requests_more_than_one(aws: Account, cluster: Cluster) -> None:
-    aws.quotas["L-1216C47A"] = 1000.0
-    given = plan(workers=100, masters=3)
+@pytest.mark.parametrize(("workers", "most"), [(100, INSTALL), (1000, LARGE)])
+def test_many_workers_cost_few_requests_more_than_one(aws: Account, cluster: Cluster, workers: int, most: int) -> None:
+    aws.quotas["L-1216C47A"] = 10_000.0
+    given = plan(workers=workers, masters=3)
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
-    assert cluster.requests <= INSTALL
+    assert cluster.requests <= most
     assert aws.calls["ec2:RunInstances"] <= 20
+    assert all(machine.address for machine in open_platform(given).located(topology(given)).machines)
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    assert cluster.applied == set()
     assert cluster.requests <= RESUME
 
 

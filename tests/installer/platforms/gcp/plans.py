@@ -16,7 +16,7 @@ def plan(workers: int = 1, masters: int = 1, *, balancer: bool = False, **gcp: A
         "masters": masters,
         "workers": workers,
         "ingress": {"kind": "load-balancer"} if balancer else {"kind": "infra", "infra": 1},
-        "networks": {"user": "203.0.113.0/24"},
+        "networks": {"user": "203.0.113.0/24", **({"pods": "10.128.0.0/13"} if workers > 200 else {})},
         "gcp": {"dns": "manual", **gcp},
     }
     return InstallPlan.model_validate(given)

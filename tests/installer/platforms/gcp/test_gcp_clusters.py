@@ -22,8 +22,8 @@ from tests.doubles.gcp.project import PROJECT, REGION, Project
 from tests.installer.platforms.cloud_runs import Cluster
 from tests.installer.platforms.gcp.plans import plan
 
-RESUME, INSTALL = 40, 150
-"""Requests at most, of a resume that finds everything in place and of the machines of an install of 3 + 100."""
+RESUME, INSTALL, LARGE = 40, 150, 300
+"""Requests at most: of a resume that finds everything in place; of the machines of an install of 3 + 100, 3 + 1,000."""
 
 
 @pytest.fixture
@@ -268,12 +268,14 @@ def test_in_a_shared_network_only_firewall_rules_are_made_in_the_host_project(gc
     assert gcp.remains() == ["networks shared", "subnetworks nodes"]
 
 
-def test_a_hundred_workers_cost_few_requests_more_than_one(gcp: Project, cluster: Cluster) -> None:
-    gcp.quotas |= {"CPUS": 1000.0, "IN_USE_ADDRESSES": 200.0}
-    given = plan(workers=100, masters=3)
+@pytest.mark.parametrize(("workers", "most"), [(100, INSTALL), (1000, LARGE)])
+def test_many_workers_cost_few_requests_more_than_one(gcp: Project, cluster: Cluster, workers: int, most: int) -> None:
+    gcp.quotas |= {"CPUS": 10_000.0, "IN_USE_ADDRESSES": 2000.0, "INSTANCES": 2000.0, "SSD_TOTAL_GB": 1e6}
+    given = plan(workers=workers, masters=3)
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
-    assert cluster.requests <= INSTALL
+    assert cluster.requests <= most
     assert gcp.calls["compute.instances.bulkInsert"] <= 20
+    assert all(machine.address for machine in open_platform(given).located(topology(given)).machines)
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     assert cluster.requests <= RESUME
 
