@@ -95,6 +95,7 @@ _NOT_FED = {
     "what Google's library makes of an answer that it has read": ("platforms/gcp/account.py:Account._compute",),
     "what one process of Craton says to another, over a pipe of theirs or as an argument": (
         "engine/process.py:handed_secrets", "engine/process.py:launch", "operations/assignment.py:Assignment.from_json",
+        "operations/account_worker.py:serve",
     ),
     "what the kernel says about this computer": (
         "common/ownership.py:_unmapped", "engine/holder.py:_boot", "engine/holder.py:_start_of",
@@ -105,7 +106,8 @@ _NOT_FED = {
         "cluster/kubeconfig.py:Kubeconfig.observe", "node/waiting.py:greeted", "operations/backup.py:_pack",
         "operations/clusters.py:_plan_row",
         "operations/kubeconfig.py:save", "operations/lease.py:own_holder", "operations/lookup.py:adopt",
-        "operations/runs.py:_launch_changed", "operations/worker.py:_run", "operations/worker.py:work.recorded",
+        "operations/runs.py:_launch_changed", "operations/runs.py:_launch_settled",
+        "operations/worker.py:_run", "operations/worker.py:work.recorded",
     ),
     "output that is shown, or compared with words": (
         "cluster/sign_in.py:Trust.observe", "node/waiting.py:_show_console",
@@ -116,6 +118,7 @@ _NOT_FED = {
     ),
     "a stream, of which another function in the table reads the text": (
         "artifacts/charts.py:_helm", "artifacts/kubeadm_images.py:_ask", "cli/sign_in.py:_line",
+        "operations/account.py:AccountProcess._listen",
         "common/console.py:ask_line", "operations/kubeconfig.py:change",
         "platforms/local/network.py:_read_routes",
         "platforms/local/network.py:host_name_servers", "platforms/local/process.py:_end",

@@ -64,7 +64,7 @@ def read(account: Account) -> Catalogue:
                 parts[series, part] = _price(sku, _UNITS[part])
             elif here and _DISK.fullmatch(what):
                 disk = _price(sku, _UNITS["disk"])
-        except (KeyError, TypeError, ValueError, IndexError):  # one that isn't as Google describes it
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # one that isn't as Google describes it
             continue
     return Catalogue(parts, disk)
 

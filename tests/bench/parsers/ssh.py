@@ -17,7 +17,7 @@ from installer.common.deadline import Deadline
 from installer.common.paths import ClusterDirectory
 from installer.plan.host import Host
 from installer.plan.sections import SSH
-from installer.ssh import config, config_hosts, host_probe
+from installer.ssh import config, config_answer, config_answers, config_hosts, host_probe
 from installer.ssh.connection import Result
 from installer.ssh.host_keys import exchange, known_hosts, openssh, pinned_keys
 from installer.ssh.keys import cluster_key, private_key, wire
@@ -139,6 +139,22 @@ def _asked() -> Iterator[Feed]:
 
 
 @contextmanager
+def _told_of_files() -> Iterator[Feed]:
+    """`ssh -v -G` that says what the fuzzer wants of the files that it reads."""
+    told: list[bytes] = [b""]
+
+    def run(argv: list[str], **_options: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess(argv, 0, _ANSWER.encode(), told[0])
+
+    def feed(data: bytes) -> object:
+        told[0] = data
+        return config_answer.read_files("m1", (), "")
+
+    with patch("subprocess.run", run):
+        yield feed
+
+
+@contextmanager
 def _agent() -> Iterator[Feed]:
     """An agent that answers as the fuzzer wants."""
     with tempfile.TemporaryDirectory() as room, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -225,7 +241,9 @@ _KEXINIT = wire.string(
 
 PARSERS: tuple[Parser, ...] = (
     Parser("ssh -G", _asked, encoded(_ANSWER, _JUMPS)),
+    Parser("ssh -v -G", _told_of_files, (b"debug1: Reading configuration data /dev/stdin\r\n" + _SAID.encode(),)),
     of_file("ssh_config", lambda path: config_hosts.aliases(path), encoded(_CONFIG)),
+    of_file("hosts told apart", lambda path: config_answers._depends({}, [str(path)]), encoded(_CONFIG)),
     of_file("known_hosts", _known_hosts, encoded(_KNOWN)),
     of_text("fingerprint", pinned_keys.fingerprint, (_LINE, "ssh-ed25519", "x !")),
     of_file("the cluster's key", _cluster_key, _KEYS),

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import patch
 
 from installer.artifacts import bundle, catalogue, checksum_files, http, proxies, registry
@@ -20,8 +22,10 @@ from installer.artifacts.image_archive import contents
 from installer.artifacts.registry import Reference, Repository
 from installer.common import json_reader, no_proxy, web_address
 from installer.common.deadline import Deadline
+from installer.operations import account
 from installer.plan.model import InstallPlan
 from installer.platforms.aws import prices
+from installer.platforms.gcp import prices as gcp_prices
 from installer.platforms.gcp.errors import http_refusal
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
@@ -219,6 +223,16 @@ _PRICE = json.dumps({
     "product": {"attributes": {"instanceType": "m7i.large"}, "productFamily": "Compute Instance"},
     "terms": {"OnDemand": {"a.b": {"priceDimensions": {"a.b.c": {"unit": "Hrs", "pricePerUnit": {"USD": "0.1"}}}}}},
 })  # fmt: skip
+_SKU = json.dumps({
+    "description": "E2 Instance Core running in Frankfurt", "category": {"usageType": "OnDemand"},
+    "serviceRegions": ["europe-west3"],
+    "pricingInfo": [
+        {"pricingExpression": {"usageUnit": "h", "tieredRates": [{"unitPrice": {"units": "0", "nanos": 28103000}}]}}
+    ],
+})  # fmt: skip
+_SUGGESTED = json.dumps({
+    "id": 1, "found": [{"value": "eu-central-1", "detail": "Frankfurt"}], "source": "the account", "several": False
+})  # fmt: skip
 _GOOGLE = json.dumps({
     "error": {
         "code": 403, "message": "Required permission", "status": "PERMISSION_DENIED",
@@ -230,6 +244,20 @@ _GOOGLE = json.dumps({
 
 def _refusal(data: bytes) -> None:
     raise http_refusal("dns.changes.create", "shop-4711", 403, data)
+
+
+def _aws_price(text: str) -> object:
+    pages = SimpleNamespace(region="eu-central-1", pages=lambda *_what, **_arguments: iter((text,)))
+    return prices.machines(cast(Any, pages))
+
+
+def _google_price(text: str) -> object:
+    try:
+        sku = json_reader.parse(text)
+    except ValueError:
+        return None  # as Google's library refuses it
+    listed = SimpleNamespace(region="europe-west3", ask=lambda *_what, **_arguments: {"skus": [sku]})
+    return gcp_prices.read(cast(Any, listed))
 
 
 PARSERS: tuple[Parser, ...] = (
@@ -310,6 +338,8 @@ PARSERS: tuple[Parser, ...] = (
     of_file("index of an archive of images", _index_of_archive, (_ENTRIES,)),
     of_file("bundle", _bundle, (_archive(**{f"b/{name}": data for name, data in _IMAGES.items()} | {"b/x": b""}),)),
     of_bytes("a refusal of Google Cloud", _refusal, (_GOOGLE,)),
-    of_text("an entry of AWS's price list", lambda text: list(prices.prices(text, "Hrs")), (_PRICE,)),
+    of_text("an entry of AWS's price list", _aws_price, (_PRICE,)),
+    of_text("an entry of Google's catalogue of prices", _google_price, (_SKU,)),
+    of_text("what the process says that asks accounts", account.read, (_SUGGESTED,)),
     of_bytes("JSON", json_reader.parse, (_INDEX, b'{"a": [1, 2.5e3, null, true, "\\u00fc"]}'), ValueError),
 )

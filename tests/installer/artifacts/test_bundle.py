@@ -132,9 +132,9 @@ def test_a_bundle_has_all_that_machines_need_and_a_mirrors_layout(work: Work, mi
 def test_an_install_takes_the_directory(work: Work) -> None:
     work.collect()
     told: list[str] = []
-    checksums.settle(work.path, work.directory, told.append)
-    assert set(image_archives(work.plan)) == set(read_image_sums(work.directory))
-    assert len(image_archives(work.plan)) == 2
+    plan = checksums.settle(work.path, work.directory, told.append).plan
+    assert set(image_archives(plan)) == set(read_image_sums(work.directory))
+    assert len(image_archives(plan)) == 2
 
 
 def test_the_directory_can_be_served_as_a_mirror_and_bundled_from_again(work: Work, tmp_path: Path) -> None:
@@ -305,8 +305,7 @@ def test_two_at_once_do_not_meet_in_one_directory(work: Work) -> None:
 
 def test_archives_that_the_plan_has_other_sums_of_are_told(work: Work) -> None:
     work.collect()
-    checksums.settle(work.path, work.directory, work.told.append)
-    plan = work.plan
+    plan = checksums.settle(work.path, work.directory, work.told.append).plan
     image = image_archives(plan)[0]
     changed = plan.artifacts.model_copy(update={"mirror": None, "sums": plan.artifacts.sums | {image: "0" * 64}})
     mended = plan.model_copy(update={"artifacts": changed})
@@ -316,7 +315,7 @@ def test_archives_that_the_plan_has_other_sums_of_are_told(work: Work) -> None:
 
 def test_archives_of_another_directory_are_made_again_and_no_different(work: Work, tmp_path: Path) -> None:
     work.collect()
-    checksums.settle(work.path, work.directory, work.told.append)
+    checksums.record(work.path, work.directory)
     before = read_image_sums(work.directory)
     work.directory = tmp_path / "another"
     assert work.collect().stale == ()
