@@ -35,8 +35,9 @@ def add(package: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    python, option, name, *arguments = sys.argv[1:]
-    assert option == "-m"
+    python, *options, name = sys.argv[1 : sys.argv.index("-m") + 2]
+    arguments = sys.argv[sys.argv.index("-m") + 2 :]
+    assert options in (["-m"], ["-P", "-m"])
     sys.executable = python
     sys.path[0] = str(HERE.parent.parent)
     for package, folder in FOLDERS.items():

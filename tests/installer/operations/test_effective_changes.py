@@ -53,8 +53,9 @@ REFUSED = {
 }  # fmt: skip
 """Fields that a cluster never follows, on a platform that makes its machines."""
 OTHERWISE = {
-    "certificate.source", "certificate.file", "certificate.key",
-    "addons.sign_in", "addons.console", "addons.manifests", "sign_in.email", "sign_in.groups",
+    "certificate.source", "certificate.file", "certificate.key", "certificate.directory", "certificate.email",
+    "certificate.challenge", "certificate.account", "certificate.account_key", "certificate.trust",
+    "addons.gateway", "addons.sign_in", "addons.console", "addons.manifests", "addons.charts", "sign_in.email", "sign_in.groups",
     "sign_in.editors", "sign_in.viewers", "sign_in.connectors",
     "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
 }  # fmt: skip
@@ -65,7 +66,7 @@ Settings of platforms with real machines are left out: no stand-in has them, and
 """
 OWN = {
     "port", "host_key", "ca_hash", "certificate_key", "encryption_key", "tokens", "revision", "joined", "applied",
-    "creations", "requests", "files", "id", "authorized_keys", "login_keys", "public_key", "done", "tls.crt", "tls.key",
+    "creations", "requests", "granted", "files", "id", "authorized_keys", "login_keys", "public_key", "done", "tls.crt", "tls.key",
     "certSANs", "certificates_made", "kubelet_made",
 }  # fmt: skip
 """What differs between two clusters of one plan. A master that joins later adds itself to its own certificate alone."""

@@ -131,6 +131,8 @@ ALLOWED: dict[str, list[object]] = {
     ],
     "aws.vpc": [None, "vpc-0123456789abcdef0"],
     "aws.subnets": [[], ["subnet-0123456789abcdef0"]],
+    "aws.private_workers": [True, False],
+    "aws.private_subnets": [[], ["subnet-0123456789abcdef0"]],
     "aws.dns": ["route53", "manual"],
     "aws.hosted_zone": [None, "Z0123456789ABC"],
     "aws.integration": [True, False],
@@ -149,6 +151,7 @@ ALLOWED: dict[str, list[object]] = {
     "gcp.network": [None, "default"],
     "gcp.subnetwork": [None, "nodes-1"],
     "gcp.network_project": [None, "host-project"],
+    "gcp.private_workers": [True, False],
     "gcp.dns": ["cloud-dns", "manual"],
     "gcp.managed_zone": [None, "example-com"],
 }
@@ -229,6 +232,8 @@ REFUSED: dict[str, list[object]] = {
     "aws.kms_key": ["", "my key", 1],
     "aws.vpc": ["", "my-vpc", 1],
     "aws.subnets": [None, "subnet-0123456789abcdef0", 1],
+    "aws.private_workers": [0, "yes", None],
+    "aws.private_subnets": [None, "subnet-0123456789abcdef0", 1],
     "aws.dns": ["", "cloudflare", None],
     "aws.hosted_zone": ["", "example.com", 1],
     "aws.integration": [0, "yes", None],
@@ -247,6 +252,7 @@ REFUSED: dict[str, list[object]] = {
     "gcp.network": ["", "My network", 1],
     "gcp.subnetwork": ["", "10.0.0.0/16", 1],
     "gcp.network_project": ["", "My Project", 1],
+    "gcp.private_workers": [0, "yes", None],
     "gcp.dns": ["", "cloudflare", None],
     "gcp.managed_zone": ["", "example.com", 1],
 }  # fmt: skip
