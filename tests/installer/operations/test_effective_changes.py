@@ -55,8 +55,8 @@ REFUSED = {
 OTHERWISE = {
     "certificate.source", "certificate.file", "certificate.key", "certificate.directory", "certificate.email",
     "certificate.challenge", "certificate.account", "certificate.account_key", "certificate.trust",
-    "addons.gateway", "addons.sign_in", "addons.console", "addons.manifests", "addons.charts", "sign_in.email", "sign_in.groups",
-    "sign_in.editors", "sign_in.viewers", "sign_in.connectors",
+    "addons.gateway", "addons.sign_in", "addons.console", "addons.manifests", "addons.charts",
+    "sign_in.email", "sign_in.groups", "sign_in.editors", "sign_in.viewers", "sign_in.connectors",
     "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
 }  # fmt: skip
 """What needs files, name servers or secrets of each cluster's own: the tests of its steps judge it.
@@ -66,8 +66,8 @@ Settings of platforms with real machines are left out: no stand-in has them, and
 """
 OWN = {
     "port", "host_key", "ca_hash", "certificate_key", "encryption_key", "tokens", "revision", "joined", "applied",
-    "creations", "requests", "granted", "files", "id", "authorized_keys", "login_keys", "public_key", "done", "tls.crt", "tls.key",
-    "certSANs", "certificates_made", "kubelet_made",
+    "creations", "requests", "granted", "files", "id", "authorized_keys", "login_keys", "public_key", "done",
+    "tls.crt", "tls.key", "certSANs", "certificates_made", "kubelet_made",
 }  # fmt: skip
 """What differs between two clusters of one plan. A master that joins later adds itself to its own certificate alone."""
 
