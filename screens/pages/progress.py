@@ -122,8 +122,13 @@ class ProgressScreen(RunScreen):
             self.query_one(Timeline).show(self.list.names, self._selected, self.now)
         else:
             self.list.show(self._selected, self.now)
-            if self.selected:
-                self.pane.show(self.selected, self.now)
+        self._draw_selected()
+
+    def _draw_selected(self) -> None:
+        """Bring up to date what depends on the selected machine."""
+        if self.selected and self.view != "timeline":
+            self.pane.show(self.selected, self.now)
+            self.list.show_here()
         self._draw_wait()
         self._draw_failure()
         self.refresh_keys()
@@ -190,12 +195,13 @@ class ProgressScreen(RunScreen):
             self.list.clear_filter()
         self.view = "machines"
         self._pick(name)
+        self.draw()
 
     def _pick(self, machine: str) -> None:
-        """The user chose a machine: it stays."""
+        """The user chose a machine, by its place in a list, which shows that already: it stays."""
         self._chosen = True
         self._select(machine)
-        self.draw()
+        self._draw_selected()
 
     def on_input_changed(self) -> None:
         self._chosen = self._chosen and self._selected in self.list.names

@@ -93,7 +93,7 @@ class MachineList(Vertical):
                 self.shown.focus()
         self.shown.show(self.names, selected, now)
         self._draw_tally()
-        self._draw_here()
+        self.show_here()
 
     def _draw_tally(self) -> None:
         size, found = self._fleet.size, self.names
@@ -103,7 +103,7 @@ class MachineList(Vertical):
         pieces = [theme.content(mark, f"{number:,} {WORDS[mark]}") for mark, number in self._fleet.tally()]
         self.query_one("#tally", Still).say(Content("  ").join((Content.styled(head, "$faint"), *pieces)))
 
-    def _draw_here(self) -> None:
+    def show_here(self) -> None:
         """Name the machine under the grid's cursor where there is no room for more about it."""
         here = self.query_one("#here", Still)
         machine = self._fleet.machines.get(self.shown.selected or "")

@@ -140,9 +140,8 @@ class MachineGrid(Machines):
     def selected_index(self) -> int:
         return self.cursor
 
-    @property
-    def cursor_line(self) -> int:
-        return self.cursor // self.columns
+    def line_of(self, cursor: int) -> int:
+        return cursor // self.columns
 
     def update_rows(self) -> None:
         size = Size(self.size.width, self.row_count)

@@ -5,6 +5,7 @@ After a change, only lines that show something else than before are painted agai
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -111,12 +112,12 @@ class Rows(ScrollView, can_focus=True):
         self._resize()
         self.refresh_changed()
 
-    def refresh_changed(self) -> None:
-        """Have those lines painted again that are other ones than when they were painted last."""
+    def refresh_changed(self, lines: Iterable[int] | None = None) -> None:
+        """Have those of `lines`, or of all, painted again that are other ones than when they were painted last."""
         width, across = self.scrollable_content_region.width, self.size.width
         changed = [
             Region(0, y, across, 1)
-            for y in range(self.size.height)
+            for y in (range(self.size.height) if lines is None else lines)
             if self._painted.get(y) != (width, self.line(y, width))
         ]
         if changed:
@@ -142,9 +143,10 @@ class Rows(ScrollView, can_focus=True):
         """Put the cursor on a row without telling that the user did."""
         self.cursor = max(0, min(index, self.row_count - 1))
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, now: int) -> None:
         self.show_cursor()
-        self.refresh_changed()
+        top = self.scroll_offset.y - self.HEADING  # where it scrolled, every line is painted anyway
+        self.refresh_changed({self.line_of(before) - top, self.line_of(now) - top} & set(range(self.size.height)))
 
     def show_cursor(self) -> None:
         """Scroll just so far that the cursor's row is visible."""
@@ -156,7 +158,11 @@ class Rows(ScrollView, can_focus=True):
 
     @property
     def cursor_line(self) -> int:
-        return self.cursor
+        return self.line_of(self.cursor)
+
+    def line_of(self, cursor: int) -> int:
+        """In which of all lines a cursor at `cursor` is."""
+        return cursor
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row as the user would."""
