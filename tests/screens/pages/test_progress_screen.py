@@ -309,7 +309,7 @@ async def test_leaving_a_running_install_leaves_it_running_unless_told_otherwise
 ) -> None:
     halfway(demo)
     async with application(demo).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "installing")
+        await shows(pilot, "installing", "master-1")  # from here on the engine counts as running
         await pilot.press("q")
         await shows(pilot, "Leave it running", "Stop at the next safe point", "Stay here")
         await pilot.press("c")
@@ -324,7 +324,7 @@ async def test_leaving_by_stopping_ends_with_the_runs_exit_code(
 ) -> None:
     halfway(demo)
     async with application(demo).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "installing")
+        await shows(pilot, "installing", "master-1")  # from here on the engine counts as running
         await pilot.press("q", "s")
         await until(pilot, lambda: ("stop", "demo") in calls)
         demo.end(Outcome.STOPPED, ExitCode.INTERRUPTED)
@@ -345,7 +345,7 @@ async def test_a_stopped_run_says_so_and_can_be_resumed(demo: Run, calls: list[t
 async def test_a_finished_install_leads_to_its_summary_and_back(demo: Run) -> None:
     halfway(demo)
     async with application(demo).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "installing")
+        await shows(pilot, "installing", "master-1")  # from here on the engine counts as running
         finish(demo)
         await until(pilot, lambda: isinstance(pilot.app.screen, SummaryScreen))
         await pilot.press("escape")
@@ -361,7 +361,7 @@ async def test_closes_by_itself_with_the_runs_exit_code_if_asked_to(
     monkeypatch.setattr("screens.pages.progress.LINGER", 0.01)
     halfway(demo)
     async with application(demo, close=True).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "installing")
+        await shows(pilot, "installing", "master-1")  # from here on the engine counts as running
         demo.end(outcome, code)
         await ended(pilot, code)
 
