@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from installer.cluster.acme import ACMEKeys, CheckACME
 from installer.cluster.addons import Addon, LeftOut
@@ -20,6 +21,8 @@ from installer.steps.step import Phase, Step
 
 _DEADLINE = 300.0
 """Seconds for an addon's images to come and its pods to be ready."""
+_applied = partial(Step, phase=Phase.INGRESS, limit="ssh", deadline=_DEADLINE)
+"""A step that applies what runs on nodes, and waits until it works."""
 _TITLES = {
     "ingress": "bring up the ingress controller (Traefik)",
     "gateway": "bring up a Gateway at Traefik",
@@ -108,32 +111,25 @@ def charts_check(plan: InstallPlan) -> Iterator[Step]:
         )
 
 
-def _own(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+def _own(plan: InstallPlan, nodes: tuple[str, ...]) -> Iterator[Step]:
     """One for each place that the plan names, one after the other: a later one may need an earlier one."""
-    before = tuple(ids.roles_set(machine.name) for machine in topology.machines)
-    before += (ids.INGRESS,) if plan.addons.ingress else ()
+    before = (*nodes, *((ids.INGRESS,) if plan.addons.ingress else ()))
     for number, path in enumerate(plan.addons.manifests, 1):
-        yield Step(
+        yield _applied(
             id=ids.own_manifests(number),
             title=f"apply your manifests in {path}",
-            phase=Phase.INGRESS,
             needs=before,
             action=OwnManifests(path),
             weight=4.0,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
         before = (ids.own_manifests(number),)
     for chart in plan.addons.charts:
-        yield Step(
+        yield _applied(
             id=ids.own_chart(chart.name),
             title=f"take your chart {chart.name} out" if chart.remove else f"apply your chart {chart.name}",
-            phase=Phase.INGRESS,
             needs=before,
             action=ChartRemoved(chart) if chart.remove else OwnChart.of(plan, chart),
             weight=4.0,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
         before = (ids.own_chart(chart.name),)
 
@@ -142,37 +138,28 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each addon that the plan has, and one that removes what an earlier plan had."""
     nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
     if plan.addons.gateway:
-        yield Step(
+        yield _applied(
             id=ids.GATEWAY_KINDS,
             title="add the kinds of the Gateway API",
-            phase=Phase.INGRESS,
             needs=nodes,
             action=PublishedManifests(plan, "gateway-api"),
             weight=2.0,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
     if integration := plan.integration:
-        yield Step(
+        yield _applied(
             id=ids.addon(integration.volumes.name),
             title=integration.volumes.title,
-            phase=Phase.INGRESS,
             needs=nodes,
             action=Addon(plan, integration.volumes.name),
             weight=4.0,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
     for name in plan.addons.chosen:
-        yield Step(
+        yield _applied(
             id=ids.addon(name),
             title=_TITLES[name],
-            phase=Phase.INGRESS,
             needs=(*nodes, *_before(plan, name)),
             action=Addon(plan, name),
             weight=4.0,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
     if plan.by_acme:
         yield from _acme(plan, topology, nodes)
@@ -187,31 +174,25 @@ def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             limit="ssh",
         )
     yield from _trust(plan, topology, nodes)
-    yield from _own(plan, topology)
+    yield from _own(plan, nodes)
     if plan.addons.left_out:
-        yield Step(
+        yield _applied(
             id=ids.ADDONS_LEFT_OUT,
             title=f"make sure that what the plan leaves out is not there: {', '.join(plan.addons.left_out)}",
-            phase=Phase.INGRESS,
             needs=(ids.founded(topology.first_master.name),),
             action=LeftOut(plan),
             weight=0.5,
-            limit="ssh",
-            deadline=_DEADLINE,
         )
 
 
 def _acme(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iterator[Step]:
     """cert-manager, what it needs to know, and the certificate, once the name can be asked for."""
-    yield Step(
+    yield _applied(
         id=ids.CERT_MANAGER,
         title="bring up cert-manager, which gets and renews certificates",
-        phase=Phase.INGRESS,
         needs=nodes,
         action=PublishedManifests(plan, "cert-manager"),
         weight=4.0,
-        limit="ssh",
-        deadline=_DEADLINE,
     )
     needed: tuple[str, ...] = (ids.CERT_MANAGER, ids.INGRESS)
     if plan.certificate.account_key or plan.certificate.challenge == "dns-01":
@@ -227,14 +208,12 @@ def _acme(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iter
         needed += (ids.ACME_KEYS,)
     if plan.dns.provider != "hosts":
         needed += tuple(ids.published(record.name) for record in topology.records if record.rule == "D2")
-    yield Step(
+    yield _applied(
         id=ids.CERTIFICATE,
         title=f"get a certificate for {plan.console_host} ({plan.certificate.challenge})",
-        phase=Phase.INGRESS,
         needs=needed,
         action=Addon(plan, "acme"),
         weight=4.0,
-        limit="ssh",
         deadline=2 * _DEADLINE,
     )
 
@@ -268,14 +247,11 @@ def _trust(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Ite
     running = {first.name: ids.founded(first.name)} | {one.name: ids.joined_as_master(one.name) for one in others}
     for master in topology.of_role(Role.MASTER):
         believes = "believes those who sign in" if plan.addons.sign_in else "believes nobody's sign-in"
-        yield Step(
+        yield _applied(
             id=ids.trusted(master.name),
             title=f"make sure that the API server of {master.name} {believes}",
-            phase=Phase.INGRESS,
             machine=master.name,
             needs=answering if plan.addons.sign_in else (running[master.name],),
             action=Trust(plan, master.name),
             weight=0.5,
-            limit="ssh",
-            deadline=_DEADLINE,
         )

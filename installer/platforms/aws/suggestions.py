@@ -52,7 +52,7 @@ def profiles(answers: Answers) -> Suggestions:
 
 
 def _kind(profile: dict[str, Any]) -> str:
-    """How a profile of ~/.aws/config gets its credentials, without a word of them."""
+    """How a profile of ~/.aws/config gets its credentials; they themselves are not in it."""
     if profile.get("sso_session") or profile.get("sso_start_url"):
         return f"SSO, {profile.get('sso_role_name', 'no role named')} of {profile.get('sso_account_id', 'no account')}"
     if role := profile.get("role_arn"):
