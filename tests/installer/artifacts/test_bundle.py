@@ -44,12 +44,9 @@ BOTH = ("amd64", "arm64")
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_PAUSE", 0.01)
     monkeypatch.setattr(web, "_LONGEST", 0.05)
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

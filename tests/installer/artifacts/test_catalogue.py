@@ -47,9 +47,7 @@ iQ{A}
 
 
 @pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+def mirror() -> Iterator[Mirror]:
     with running_mirror(published(PLAN)) as mirror:
         yield mirror
 

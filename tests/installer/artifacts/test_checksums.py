@@ -47,13 +47,6 @@ ACCEPTING = "craton review demo --refresh"
 ALL = {artifact.path for architecture in ARCHITECTURES for artifact in wanted(PLAN, architecture)}
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     with running_mirror(published(PLAN)) as mirror:

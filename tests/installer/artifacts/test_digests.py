@@ -51,8 +51,6 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "repositories", only_the_mirror)
     monkeypatch.setattr(http, "_PAUSE", 0.01)
     monkeypatch.setattr(http, "_LONGEST", 0.02)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -29,8 +29,6 @@ SUM = hashlib.sha256(DATA).hexdigest()
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "_PAUSE", 0.01)
     monkeypatch.setattr(web, "_LONGEST", 0.05)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

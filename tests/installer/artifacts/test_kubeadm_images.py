@@ -31,13 +31,6 @@ registry.k8s.io/etcd:3.9.1-0
 NAMED = {"coredns": "v1.20.0", "etcd": "3.9.1-0", "pause": "3.12"}
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def kubeadm() -> Artifact:
     """That of this computer's architecture."""
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]

@@ -32,13 +32,6 @@ KINDS = published.published("gateway-api")
 CONTENT = b"kind: CustomResourceDefinition\n"
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "craton"))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     files = publishers_files(planfile.loads(PLAN.replace("MIRROR", "http://127.0.0.1"))) | {KINDS.path: CONTENT}
