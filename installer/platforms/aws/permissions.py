@@ -13,6 +13,24 @@ from installer.platforms.aws.images import Images
 
 _WOULD = "DryRunOperation"
 _REFUSED = ("UnauthorizedOperation", "AccessDenied")
+_NONE = "00000000000000000"
+"""The end of the id of a thing that doesn't exist: EC2 asks the caller's policy before it looks for the thing."""
+_TABLE = {"RouteTableId": f"rtb-{_NONE}"}
+_ROUTES: dict[str, dict[str, Any]] = {
+    "create_route_table": {"VpcId": f"vpc-{_NONE}"},
+    "create_route": {**_TABLE, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": f"igw-{_NONE}"},
+    "associate_route_table": {**_TABLE, "SubnetId": f"subnet-{_NONE}"},
+    "disassociate_route_table": {"AssociationId": f"rtbassoc-{_NONE}"},
+    "delete_route_table": _TABLE,
+}
+_NAT: dict[str, dict[str, Any]] = {
+    "create_nat_gateway": {"SubnetId": f"subnet-{_NONE}", "AllocationId": f"eipalloc-{_NONE}"},
+    "delete_nat_gateway": {"NatGatewayId": f"nat-{_NONE}"},
+}
+_ADDRESS: dict[str, dict[str, Any]] = {
+    "allocate_address": {"Domain": "vpc"},
+    "release_address": {"AllocationId": f"eipalloc-{_NONE}"},
+}
 
 
 def missing(account: Account, images: Images, plan: InstallPlan) -> list[str]:
@@ -24,8 +42,9 @@ def missing(account: Account, images: Images, plan: InstallPlan) -> list[str]:
     else:
         tries["create_vpc"] = {"CidrBlock": str(plan.networks.machines)}
         tries["create_internet_gateway"] = {}
-    if plan.infra:
-        tries["allocate_address"] = {"Domain": "vpc"}
+        tries |= _ROUTES | (_NAT if aws.private_workers else {})
+    if plan.infra or (aws.private_workers and not aws.vpc):
+        tries |= _ADDRESS
     try:
         image = images.of(aws.image, aws.master_type).id
         tries["run_instances"] = {"ImageId": image, "InstanceType": aws.master_type, "MinCount": 1, "MaxCount": 1}

@@ -37,8 +37,9 @@ _POLICIES = {
 """Constraints that a cluster runs into, and what each forbids."""
 _NEEDED = (
     "compute.addresses.create", "compute.disks.create", "compute.firewalls.create", "compute.instances.create",
-    "compute.instances.setMetadata", "compute.subnetworks.useExternalIp", "iam.serviceAccounts.actAs",
-    "iam.serviceAccounts.create", "resourcemanager.projects.setIamPolicy",
+    "compute.instances.setLabels", "compute.instances.setMetadata", "compute.instances.setServiceAccount",
+    "compute.instances.setTags", "iam.serviceAccounts.actAs", "iam.serviceAccounts.create",
+    "resourcemanager.projects.setIamPolicy",
 )  # fmt: skip
 
 
@@ -90,8 +91,12 @@ def policies(_plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
 def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
     """Google says which of the permissions the caller has in the project."""
     wanted = list(_NEEDED)
+    if plan.settings_of(Gcp).network_project is None:  # of a shared VPC they are given in its own project
+        wanted += ["compute.networks.updatePolicy", "compute.subnetworks.use", "compute.subnetworks.useExternalIp"]
     if plan.settings_of(Gcp).network is None:
         wanted += ["compute.networks.create", "compute.subnetworks.create"]
+        if plan.settings_of(Gcp).private_workers:
+            wanted += ["compute.routers.create", "compute.routers.delete"]
     if not plan.infra:
         wanted += ["compute.forwardingRules.create", "compute.regionBackendServices.create"]
     if plan.integration:

@@ -57,7 +57,7 @@ def projects(project: Project, call: Call) -> dict[str, Any]:
 @handles("cloudresourcemanager.projects.getEffectiveOrgPolicy")
 def policy(project: Project, call: Call) -> dict[str, Any]:
     """https://cloud.google.com/resource-manager/reference/rest/v1/projects/getEffectiveOrgPolicy"""
-    if "orgpolicy.policy.get" not in project.permissions and "*" not in project.permissions:
+    if not project.permits("orgpolicy.policy.get"):
         raise Refused(403, "forbidden", "Permission 'orgpolicy.policy.get' denied.")
     constraint = call.body["constraint"]
     name = constraint.removeprefix("constraints/")

@@ -78,6 +78,9 @@ class Project:
     services: set[str] = field(default_factory=lambda: set(SERVICES))
     """APIs that are enabled."""
     permissions: tuple[str, ...] = ("*",)
+    """What the caller may do; `compute.*` is all of Compute Engine."""
+    withheld: set[str] = field(default_factory=set)
+    """And what not, all the same."""
     policies: set[str] = field(default_factory=set)
     """Constraints of the organisation in force, such as compute.vmExternalIpAccess."""
     creators: set[str] = field(default_factory=set)
@@ -126,6 +129,9 @@ class Project:
             if left and fnmatchcase(name, pattern):
                 return left.pop(0)
         return None
+
+    def permits(self, permission: str) -> bool:
+        return permission not in self.withheld and any(fnmatchcase(permission, known) for known in self.permissions)
 
     def counted(self) -> int:
         """How many requests there were in all."""

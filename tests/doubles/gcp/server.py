@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.cloud.addresses import Addresses
-from tests.doubles.gcp import catalogue, faults, instances, services, things, tokens
+from tests.doubles.gcp import catalogue, faults, instances, permissions, services, things, tokens
 from tests.doubles.gcp.calls import Call, handler
 from tests.doubles.gcp.documents import NotAllowed, check_body, find
 from tests.doubles.gcp.faults import Failed, Fault, Lost, Refused
@@ -74,6 +74,7 @@ class Gate:
         operation = service == "compute" and method.changes
         if fault is not None and fault is not Fault.LOST:
             return self._fail(call, faults.error(method.id, fault, REGION))
+        _check_permissions(project, call)
         if not method.id.endswith("Operations.wait"):
             project.pass_time()
         answer = self._repeated(call) if operation else None
@@ -109,6 +110,14 @@ class Gate:
             raise error
 
         return self.project.begin(call.method, call.key("-"), done, str(call.params.get("requestId") or ""))
+
+
+def _check_permissions(project: Project, call: Call) -> None:
+    if call.params.get("project") in _OTHERS:  # everybody may read the images there
+        return
+    for permission in permissions.needed(call):
+        if not project.permits(permission):
+            raise Refused(403, "forbidden", f"Required '{permission}' permission for 'projects/{PROJECT}'")
 
 
 def _check_signature(header: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.doubles.gcp.calls import Call, handles, last
@@ -171,8 +170,7 @@ def set_policy(project: Project, call: Call) -> dict[str, Any]:
 
 @handles("cloudresourcemanager.projects.testIamPermissions")
 def permissions(project: Project, call: Call) -> dict[str, Any]:
-    wanted = call.body["permissions"]
-    return {"permissions": [one for one in wanted if any(fnmatchcase(one, known) for known in project.permissions)]}
+    return {"permissions": [one for one in call.body["permissions"] if project.permits(one)]}
 
 
 @handles("serviceusage.services.batchGet")

@@ -30,10 +30,17 @@ class Life:
 def check_quota(account: Account, call: Call) -> None:
     """https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html: NAT gateways per Availability Zone."""
     store = account.store("ec2", call.region)
-    zone = store.get_subnet(call.params["SubnetId"]).availability_zone
+    zone = _subnet(store, call.params["SubnetId"]).availability_zone
     there = [one for one in store.nat_gateways.values() if one.state in ("pending", "available", "deleting")]
-    if sum(store.get_subnet(one.subnet_id).availability_zone == zone for one in there) + 1 > account.quotas[_QUOTA]:
+    if sum(_subnet(store, one.subnet_id).availability_zone == zone for one in there) + 1 > account.quotas[_QUOTA]:
         raise Refused("NatGatewayLimitExceeded", f"The maximum number of NAT gateways of {zone} has been reached.")
+
+
+def _subnet(store: Any, id: str) -> Any:
+    for subnets in store.subnets.values():
+        if id in subnets:
+            return subnets[id]
+    raise Refused("InvalidSubnetID.NotFound", f"The subnet ID '{id}' does not exist")
 
 
 @follows("ec2:CreateNatGateway")

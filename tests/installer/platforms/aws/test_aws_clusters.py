@@ -144,7 +144,7 @@ REFUSALS = (
 def test_what_aws_refuses_is_named_with_what_to_do_and_a_resume_goes_on(aws: Account, cluster: Cluster) -> None:
     given, said = plan(), list[str]()
     for call, fault, _ in REFUSALS:
-        aws.fail(call, fault, times=2 if call == "ec2:CreateVpc" else 1)  # dry runs may use one up
+        aws.fail(call, fault)
     for _ in range(2 * len(REFUSALS)):
         ended = cluster.make(given)
         said += cluster.errors
@@ -174,6 +174,31 @@ def test_what_the_account_lacks_is_said_at_once_and_before_anything_is_made(aws:
         "`craton aws policy`",
     ):
         assert words in error
+    assert remains(aws) == []
+
+
+PRIVATE = ("ec2:AllocateAddress", "ec2:AssociateRouteTable", "ec2:CreateNatGateway", "ec2:CreateRoute",
+           "ec2:CreateRouteTable", "ec2:DeleteNatGateway", "ec2:DeleteRouteTable", "ec2:DisassociateRouteTable",
+           "ec2:ReleaseAddress")  # fmt: skip
+"""Actions that private workers' way out needs."""
+
+
+def test_private_workers_are_made_and_destroyed_with_the_policy_that_craton_prints(
+    aws: Account, cluster: Cluster
+) -> None:
+    given = plan(workers=2, private_workers=True, balancer=True, zones=["eu-central-1a", "eu-central-1b"])
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    assert set(PRIVATE[:5]) < set(aws.changed)
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.errors
+    assert set(PRIVATE) < set(aws.changed)
+    assert remains(aws) == []
+
+
+def test_every_action_that_private_workers_lack_is_named(aws: Account, cluster: Cluster) -> None:
+    aws.allow([action for action in ACTIONS if action not in PRIVATE])
+    assert cluster.make(plan(private_workers=True, balancer=True), Phase.CHECK) is ExitCode.PREFLIGHT
+    for action in PRIVATE:
+        assert re.search(rf"don't allow [^;|]*{action}[,;| ]", cluster.errors[0]), action
     assert remains(aws) == []
 
 

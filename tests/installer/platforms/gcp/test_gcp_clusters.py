@@ -14,6 +14,8 @@ from installer.operations import lookup
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.topology import topology
 from installer.platforms import open_platform
+from installer.platforms.gcp.account import Account
+from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.steps.step import Phase
 from tests.doubles.cloud.machines import Printing
@@ -30,6 +32,13 @@ RESUME, INSTALL, LARGE = 40, 150, 300
 def cluster(gcp: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
     return Cluster()
+
+
+ROLES = ("compute.*", "iam.serviceAccounts.*", "resourcemanager.projects.*", "dns.*", "serviceusage.services.get")
+"""What the roles allow that docs/gcp.md names."""
+PRIVATE = ("compute.networks.create", "compute.networks.updatePolicy", "compute.routers.create",
+           "compute.routers.delete", "compute.subnetworks.create", "compute.subnetworks.use")  # fmt: skip
+"""Permissions that private workers' way out needs."""
 
 
 def zone(gcp: Project) -> None:
@@ -151,7 +160,7 @@ def test_what_google_refuses_is_named_with_what_to_do_and_a_resume_goes_on(gcp: 
 
 def test_what_the_project_lacks_is_said_at_once_and_before_anything_is_made(gcp: Project, cluster: Cluster) -> None:
     gcp.quotas |= {"CPUS": 3.0, "IN_USE_ADDRESSES": 2.0}
-    gcp.permissions = ("compute.*", "resourcemanager.*", "iam.*", "dns.changes.*")
+    gcp.withheld.add("dns.resourceRecordSets.create")
     gcp.services -= {"dns"}
     given = plan(dns="manual", zones=["europe-west3-a", "europe-west3-z"])
     assert cluster.make(given) is ExitCode.PREFLIGHT
@@ -172,12 +181,40 @@ def test_what_the_project_lacks_is_said_at_once_and_before_anything_is_made(gcp:
     assert gcp.remains() == []
 
 
+def test_private_workers_are_made_and_destroyed_with_the_roles_of_the_documentation(
+    gcp: Project, cluster: Cluster
+) -> None:
+    gcp.permissions = ROLES
+    given = plan(private_workers=True)
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    assert "compute.routers.insert" in gcp.changed
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.errors
+    assert "compute.routers.delete" in gcp.changed
+    assert gcp.remains() == []
+
+
+def test_every_permission_that_private_workers_lack_is_named_and_none_is_taken_for_granted(
+    gcp: Project, cluster: Cluster
+) -> None:
+    gcp.withheld = set(PRIVATE)
+    assert cluster.make(plan(private_workers=True), Phase.CHECK) is ExitCode.PREFLIGHT
+    for permission in PRIVATE:
+        assert re.search(rf"don't allow [^;|]*{permission}[,;| ]", cluster.errors[0]), permission
+    account = Account(PROJECT, REGION)
+    body = {"name": "demo", "network": f"projects/{PROJECT}/global/networks/demo"}
+    for lacking in ("compute.routers.create", "compute.networks.updatePolicy"):
+        gcp.withheld = {lacking}
+        with pytest.raises(GcpError, match=f"don't allow {lacking}"):
+            account.change("routers", "insert", body, region=REGION)
+    assert gcp.remains() == []
+
+
 def test_a_policy_of_the_organisation_is_named(gcp: Project, cluster: Cluster) -> None:
     gcp.policies.add("compute.vmExternalIpAccess")
     words = "an organisation policy forbids external addresses of machines in the project craton-test-1"
     assert cluster.make(plan()) is ExitCode.PREFLIGHT
     assert words in cluster.errors[0]
-    gcp.permissions = ("compute.*", "resourcemanager.*", "iam.*")  # who may not read policies meets them later
+    gcp.permissions = ROLES  # who may not read policies meets them later
     assert cluster.make(plan()) is ExitCode.MACHINES
     assert any(words in error and "Ask whoever manages" in error for error in cluster.errors), cluster.errors
 
