@@ -92,7 +92,7 @@ _NOT_FED = {
         "cluster/tls/authority.py:key_text", "platforms/cloud_init.py:_written",
         "platforms/cloud_init.py:make_host_key", "common/text.py:without_unicode",
     ),
-    "what Google's library makes of an answer that it has read": ("platforms/gcp/account.py:Account._compute",),
+    "what Google's library makes of an answer that it has read": ("accounts/gcp/account.py:Account._compute",),
     "what one process of Craton says to another, over a pipe of theirs or as an argument": (
         "engine/process.py:handed_secrets", "engine/process.py:launch", "operations/assignment.py:Assignment.from_json",
         "operations/account_worker.py:serve",

@@ -95,8 +95,10 @@ def test_nothing_is_imported_that_is_not_declared() -> None:
 def test_the_libraries_of_an_extra_are_those_of_one_platform() -> None:
     for extra, libraries in extras().items():
         package = Path("installer/platforms") / extra
+        account = Path("installer/accounts") / extra
         used = {library for library in libraries if library in importers()}
-        outside = {path for library in used for path in importers()[library] if not path.is_relative_to(package)}
+        places = (path for library in used for path in importers()[library])
+        outside = {path for path in places if not (path.is_relative_to(package) or path.is_relative_to(account))}
         assert outside == set(), f"{extra} alone is to import {libraries}"
         if (ROOT / package).exists():
             assert used == libraries, f"{package} exists: it imports all that its extra asks for"

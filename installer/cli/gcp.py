@@ -29,10 +29,10 @@ def enable(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask before the APIs are enabled.")] = False,
 ) -> None:
     """Enable the APIs that a plan needs in its project, after showing which they are."""
+    from installer.accounts.gcp.account import Account
     from installer.plan import planfile
     from installer.plan.platforms.gcp.settings import Gcp
     from installer.platforms.gcp import services
-    from installer.platforms.gcp.account import Account
 
     plan = planfile.load(plan_path(target))
     gcp = plan.settings

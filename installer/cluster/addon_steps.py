@@ -206,7 +206,7 @@ def _acme(plan: InstallPlan, topology: Topology, nodes: tuple[str, ...]) -> Iter
             limit="ssh",
         )
         needed += (ids.ACME_KEYS,)
-    if plan.dns.provider != "hosts":
+    if plan.publishes_names:
         needed += tuple(ids.published(record.name) for record in topology.records if record.rule == "D2")
     yield _applied(
         id=ids.CERTIFICATE,

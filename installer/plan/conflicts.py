@@ -66,6 +66,26 @@ def _dns_server(plan: PlanSettings) -> Iterator[Conflict]:
             yield ("dns", "zone"), f"'{zone}'", f"{plan.subdomain} is not in the zone {zone}. Choose the zone above it."
 
 
+_OF_ACCOUNTS = {
+    "route53": ("Route 53", ("profile", "hosted_zone")),
+    "cloud-dns": ("Cloud DNS", ("project", "impersonate", "managed_zone")),
+}
+"""DNS providers that keep zones in accounts: their names, and the fields that they alone read."""
+
+
+def _dns_account(plan: PlanSettings) -> Iterator[Conflict]:
+    for provider, (service, fields) in _OF_ACCOUNTS.items():
+        for name in fields:
+            given = getattr(plan.dns, name)
+            if plan.dns.provider != provider and given is not None:
+                message = f"Only {service} needs it. Remove it, or choose provider: {provider}."
+                yield ("dns", name), f"'{given}'", message
+    if plan.dns.provider in _OF_ACCOUNTS and plan.dns.zone is not None:
+        service, fields = _OF_ACCOUNTS[plan.dns.provider]
+        message = f"{service} calls its zones otherwise. Remove this, or name the zone in dns.{fields[-1]}."
+        yield ("dns", "zone"), f"'{plan.dns.zone}'", message
+
+
 def _charts(plan: PlanSettings) -> Iterator[Conflict]:
     seen: set[str] = set()
     for number, each in enumerate(plan.addons.charts):
@@ -129,6 +149,11 @@ def _acme(plan: PlanSettings) -> Iterator[Conflict]:
         yield ("certificate", "account"), "nothing", "Give the account's key id, as your CA shows it next to the key."
     if chosen.challenge == "dns-01" and plan.dns.provider != "rfc2136":
         message = "dns-01 changes a zone, so it needs dns.provider: rfc2136. Set that, or choose challenge: http-01."
+        if found := _OF_ACCOUNTS.get(plan.dns.provider):
+            message = (
+                f"cert-manager would need credentials of your {found[0]} account in the cluster, and Craton puts none "
+                "there. Choose challenge: http-01."
+            )
         yield ("certificate", "challenge"), "'dns-01'", message
     if chosen.challenge == "dns-01" and plan.dns.algorithm == "hmac-sha384":
         message = "cert-manager, which answers dns-01, signs with hmac-sha256 or hmac-sha512. Choose one of them."
@@ -214,6 +239,7 @@ _RULES = (
     ConflictRule((("addons", "charts"),), _charts),
     ConflictRule((("sign_in", "connectors"),), _connectors),
     ConflictRule((("dns",), ("subdomain",)), _dns_server),
+    ConflictRule((("dns",),), _dns_account),
     ConflictRule((("ingress", "kind"), ("platform",), (SECTION, "load_balancers")), _no_balancer),
     ConflictRule((("ssh", "user"), ("platform",)), _account_to_make),
     ConflictRule((_PODS, _MACHINES), partial(_networks_overlap, one="pods", other="machines")),

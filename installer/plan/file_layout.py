@@ -24,8 +24,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Where traffic for the console enters: infra (nodes, and how many) or load-balancer.", ("ingress",)),
     ("What Craton brings up in the cluster besides its network; false leaves it out.", ("addons",)),
     (
-        "Where the cluster's names are published, besides the machines' hosts files: nowhere (hosts), by you (manual)\n"
-        "or in a zone that takes signed updates (rfc2136).",
+        "Where the cluster's names are published, besides the machines' hosts files: nowhere (hosts), by you\n"
+        "(manual), in a zone that takes signed updates (rfc2136), or in your account (route53, cloud-dns).",
         ("dns",),
     ),
     ("Who administers the cluster by signing in. Passwords are kept outside plans.", ("sign_in",)),

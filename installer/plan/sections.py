@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from installer.plan.charts import Chart
+from installer.plan.cloud_fields import HostedZone, ManagedZone, Profile, Project, ServiceAccount
 from installer.plan.connectors import Connector, valid_words
 from installer.plan.fields import (
     ClusterNetwork,
@@ -83,8 +84,9 @@ class Addons(Part):
 class DNS(Part):
     """Where the contract's names (D1, D2) are published, besides the machines' own hosts files."""
 
-    provider: Literal["hosts", "manual", "rfc2136"] = "hosts"
-    """`hosts`: nowhere; `manual`: you enter them, and Craton waits; `rfc2136`: updates of a zone, signed with a key."""
+    provider: Literal["hosts", "manual", "rfc2136", "route53", "cloud-dns"] = "hosts"
+    """`hosts`: nowhere; `manual`: you enter them, and Craton waits; `rfc2136`: updates of a zone, signed with a key;
+    `route53` and `cloud-dns`: records in your AWS account or Google Cloud project."""
     server: Annotated[str | None, BeforeValidator(valid_name_server)] = None
     """IPv4 address of the zone's primary server."""
     port: Annotated[int, Field(ge=1, le=65535)] = 53
@@ -97,6 +99,16 @@ class DNS(Part):
     algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = "hmac-sha256"
     ttl: Annotated[int, Field(ge=1, le=86400)] = 60
     """Seconds for which others may remember the addresses."""
+    profile: Profile = None
+    """Of `route53`: profile of ~/.aws/config; None for the default credentials."""
+    hosted_zone: HostedZone = None
+    """Of `route53`: the zone's id; None for the public zone that fits the subdomain best."""
+    project: Project = None
+    """Of `cloud-dns`: None for the project of the credentials."""
+    impersonate: ServiceAccount = None
+    """Of `cloud-dns`: a service account to act as; None for the credentials' own."""
+    managed_zone: ManagedZone = None
+    """Of `cloud-dns`: the zone's name; None for the public zone that fits the subdomain best."""
 
 
 class SignIn(Part):

@@ -101,6 +101,11 @@ class PlanSettings(CommonSettings):
         return self.registration.integration if getattr(self.settings, "integration", False) else None
 
     @property
+    def publishes_names(self) -> bool:
+        """Whether anybody publishes the contract's names as `dns` says. Nobody looks for stand-ins."""
+        return self.dns.provider != "hosts" and not self.traits.stand_ins
+
+    @property
     def addon_names(self) -> tuple[str, ...]:
         """Names of all addons, as manifests and steps use them, those of the platform first."""
         found = self.integration

@@ -10,6 +10,15 @@ from installer.plan.question import Answers
 Depends = Mapping[str, tuple[str, ...]]
 """Fields for which an account has suggestions, each with the fields whose answers decide what they are."""
 
+OF_NAMES: Depends = {
+    "dns.profile": ("dns.profile",),
+    "dns.hosted_zone": ("dns.profile", "subdomain"),
+    "dns.project": ("dns.impersonate",),
+    "dns.impersonate": ("dns.project",),
+    "dns.managed_zone": ("dns.project", "dns.impersonate", "subdomain"),
+}
+"""Of the accounts that publish names, whatever the platform."""
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:

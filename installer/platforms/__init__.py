@@ -57,10 +57,18 @@ def platform_steps(plan: InstallPlan, topology: Topology) -> Iterable[Step]:
     return found
 
 
+_OF_NAMES = {"dns.profile": "aws", "dns.hosted_zone": "aws", "dns.project": "gcp", "dns.impersonate": "gcp",
+             "dns.managed_zone": "gcp"}  # fmt: skip
+"""Fields of `dns` that have their like among a cloud's settings, and so the same suggestions."""
+
+
 def suggestions(platform: str, field: str, answers: Answers) -> Suggestions:
     """What the account that `answers` name has for the question about `field`. Raises InstallerError. Blocks.
 
     Imports the cloud's libraries: for a process that draws no screen.
     """
+    if cloud := _OF_NAMES.get(field):
+        given = {name.replace("dns.", f"{cloud}."): value for name, value in answers.items()}
+        return suggestions(cloud, field.replace("dns.", f"{cloud}."), given)
     found: Suggestions = import_module(f"{__name__}.{platform}.suggestions").suggest(field, answers)
     return found

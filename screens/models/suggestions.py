@@ -8,11 +8,11 @@ from typing import Any
 from installer.operations.account import AccountSuggestions
 from installer.plan.platforms import DEFAULT, PLATFORMS
 from installer.plan.question import Answers, Question
-from installer.plan.suggestions import Depends, Suggestions
+from installer.plan.suggestions import OF_NAMES, Depends, Suggestions
 
 
 class PageSuggestions:
-    """Suggestions of the platform that the answers choose; none of a platform without an account."""
+    """Suggestions of the platform that the answers choose, and of the account that publishes names."""
 
     def __init__(self, account: AccountSuggestions) -> None:
         self._account = account
@@ -42,4 +42,4 @@ class PageSuggestions:
 
 def _platform(answers: Answers) -> tuple[str, Depends]:
     name: Any = answers.get("platform", DEFAULT)
-    return (name, PLATFORMS[name].suggests) if name in PLATFORMS else ("", {})
+    return (name, {**PLATFORMS[name].suggests, **OF_NAMES}) if name in PLATFORMS else ("", {})

@@ -19,6 +19,7 @@ _LIMITS = "https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.ht
 _VCPUS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html"
 _IAM = "https://docs.aws.amazon.com/IAM/latest/APIReference/"
 _NAMES = "https://docs.aws.amazon.com/Route53/latest/APIReference/"
+_RECORDS = f"{_NAMES}API_ChangeResourceRecordSets.html"
 _WORLD = [{"IpProtocol": "tcp", "FromPort": 6443, "ToPort": 6443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 
 
@@ -234,12 +235,22 @@ def _role_taken_twice(place: Place) -> None:
         place.user.client("iam").remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
-def _zone_with_records(place: Place) -> None:
+def _zone_of_one(place: Place) -> tuple[Any, str]:
+    """Route 53's client, and the id of a zone with one record."""
     names = place.user.client("route53")
     zone = names.create_hosted_zone(Name="example.test", CallerReference="1")["HostedZone"]["Id"]
-    record = {"Name": "api.example.test", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
-    change = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    _change(names, zone, "UPSERT", "A", "192.0.2.1")
+    return names, zone
+
+
+def _change(names: Any, zone: str, action: str, kind: str, value: str) -> None:
+    record = {"Name": "api.example.test", "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    change = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
     names.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
+
+
+def _zone_with_records(place: Place) -> None:
+    names, zone = _zone_of_one(place)
     names.delete_hosted_zone(Id=zone)
 
 
@@ -308,6 +319,10 @@ REFUSALS: tuple[tuple[str, str, Callable[[Place], object]], ...] = (
     ("NoSuchEntity", f"{_IAM}API_RemoveRoleFromInstanceProfile.html", _role_taken_twice),
     ("EntityAlreadyExists", f"{_IAM}API_CreateRole.html",
      lambda it: [it.user.profile() for _ in range(2)]),
+    ("InvalidChangeBatch", _RECORDS, lambda it: _change(*_zone_of_one(it), "DELETE", "TXT", '"x"')),
+    ("InvalidChangeBatch", _RECORDS, lambda it: _change(*_zone_of_one(it), "DELETE", "A", "192.0.2.2")),
+    ("InvalidChangeBatch", _RECORDS, lambda it: _change(*_zone_of_one(it), "CREATE", "A", "192.0.2.1")),
+    ("InvalidChangeBatch", _RECORDS, lambda it: _change(*_zone_of_one(it), "UPSERT", "CNAME", "other.test")),
     ("HostedZoneNotEmpty", f"{_NAMES}API_DeleteHostedZone.html", _zone_with_records),
     ("ParameterAlreadyExists",
      "https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html", _second_lease),

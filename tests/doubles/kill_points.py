@@ -19,13 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from installer.accounts.aws import account as aws
+from installer.accounts.gcp import account as gcp
 from installer.common.paths import ClusterDirectory
 from installer.engine import process
 from installer.engine.journal import Journal
 from installer.operations import worker
 from installer.operations.assignment import Assignment
-from installer.platforms.aws import account as aws
-from installer.platforms.gcp import account as gcp
 from installer.platforms.local.engine import Engine as ContainerEngine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh.client import SSHConnection

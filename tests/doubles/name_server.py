@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import dns.flags
@@ -17,8 +17,13 @@ ABOVE, MINE = "ns.above.test.", "ns1.mine.test."
 
 
 @contextmanager
-def name_server(zone: str, delegated: tuple[str, ...]) -> Iterator[dns.resolver.Resolver]:
-    """A resolver of a world in which the zone above `zone` sends people to the servers `delegated`."""
+def name_server(
+    zone: str, delegated: tuple[str, ...], addresses: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[dns.resolver.Resolver]:
+    """A resolver of a world in which the zone above `zone` sends people to the servers `delegated`.
+
+    These know the `addresses` of names; what is put there later, too. The resolver finds every server here.
+    """
     above = zone.partition(".")[2]
 
     def answer(query: dns.message.Message) -> dns.message.Message:
@@ -26,7 +31,12 @@ def name_server(zone: str, delegated: tuple[str, ...]) -> Iterator[dns.resolver.
         name, kind = question.name.to_text(), dns.rdatatype.to_text(question.rdtype)
         made = dns.message.make_response(query)
         soa = "SOA ns.{0} hostmaster.{0} 1 3600 600 86400 300"
-        if kind == "A":
+        if kind == "A" and addresses is not None and not query.flags & dns.flags.RD:
+            if found := addresses.get(name.rstrip(".")):
+                made.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *found))
+            else:
+                made.set_rcode(dns.rcode.NXDOMAIN)
+        elif kind == "A":
             made.answer.append(dns.rrset.from_text(name, 60, "IN", "A", "127.0.0.1"))
         elif (name, kind) == (f"{above}.", "SOA"):
             made.answer.append(dns.rrset.from_text(name, 3600, "IN", *soa.format(name).split(" ", 1)))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 
 _AT = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"

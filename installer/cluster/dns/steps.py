@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from installer.accounts.findings import Problem, told
+from installer.cluster.dns.preflight import names_in_zone
+from installer.cluster.dns.providers import IN_ACCOUNTS, Provider
+from installer.cluster.dns.records import Records, Target, leads
 from installer.cluster.dns.zone import Zone
-from installer.common.errors import InstallerError
+from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
 from installer.steps import ids
-from installer.steps.step import Context, Observation, Permanent, Phase, Proof, Step
+from installer.steps.step import Action, Context, Observation, Permanent, Phase, Proof, Step
 
 _WAIT = 600.0
-"""Seconds in which somebody has to enter records."""
+"""Seconds in which somebody has to enter records, or all servers of a provider to answer with them."""
+_LOOK_EVERY = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,30 +39,117 @@ class CheckZone(Proof):
 
 
 @dataclass(frozen=True)
-class Published:
-    """A name of the contract (`rule`) leads where it should, as the zone's own server says."""
+class CheckAccount(Proof):
+    """Credentials that work, a public zone that they may change and that people are sent to, and names to be had."""
 
-    plan: InstallPlan
-    rule: str
+    provider: Provider
 
     def observe(self, ctx: Context) -> Observation:
-        zone, (name, wanted) = Zone.of(self.plan), _wanted(ctx, self.rule)
-        found = zone.addresses(name)
-        if not found:
-            return Observation(False, f"{name} is not there", remains=zone.is_ours(name))
-        holds = found == wanted and zone.is_ours(name)
-        return Observation(holds, f"{name} leads to {', '.join(found)}", remains=zone.is_ours(name))
+        records = self.provider.account
+        who = records.caller()
+        ctx.log(f"{records.service}: {who}")
+        hosts = [record.name for record in ctx.world.shape.records]
+        if all(records.read(host).owned for host in hosts):
+            return Observation(True, f"{who}; all names are published")
+        found = list(names_in_zone(records, hosts))
+        for one in found:
+            ctx.log(told(one))
+        problems = [one for one in found if isinstance(one, Problem)]
+        if stopping := [one for one in problems if one.stops]:
+            raise InstallerError(
+                f"look at the zone in {records.service}",
+                "; ".join(one.seen for one in stopping),
+                hint=" ".join(dict.fromkeys(one.remedy for one in stopping)),
+                exit_code=ExitCode.PREFLIGHT,
+            )
+        words = "; ".join(f"warning: {one.seen}" if one in problems else one.seen for one in found)
+        return Observation(True, f"{who}; {words}")
+
+
+class Publishing(ABC):
+    """A name leads where it should, by a record that is marked as the cluster's."""
+
+    @abstractmethod
+    def host(self, ctx: Context) -> str:
+        """The name."""
+
+    @abstractmethod
+    def target(self, ctx: Context) -> Target:
+        """Where it should lead. Raises InstallerError while nobody knows."""
+
+    @abstractmethod
+    def records(self, ctx: Context) -> Records:
+        """Who keeps the zone. Raises InstallerError."""
+
+    def observe(self, ctx: Context) -> Observation:
+        found = self.records(ctx).read(self.host(ctx))
+        seen = f"leads to {', '.join(sorted(found.targets))}" if found.targets else "there is no record"
+        if found.taken:
+            return Observation(False, f"{seen}; Craton didn't make the records there")
+        try:
+            wanted = leads(self.target(ctx))
+        except InstallerError as error:  # a destroy looks here when nothing may be left to lead to
+            return Observation(False, f"{seen}; {error.observed}", remains=found.owned)
+        return Observation(found.owned and found.targets == wanted, seen, remains=found.owned)
 
     def apply(self, ctx: Context) -> None:
+        records, name = self.records(ctx), self.host(ctx)
+        if records.read(name).taken:
+            raise InstallerError(
+                "name the cluster",
+                f"the zone {records.zone()} has records at {name} that Craton didn't make",
+                hint="Delete them there, or give the cluster another name or subdomain.",
+            )
+        target = self.target(ctx)
+        change = records.write(name, target)
+        ctx.log(f"{name} leads to {', '.join(sorted(leads(target)))}")
+
+        def answered() -> tuple[bool | None, str]:
+            there = records.in_sync(change)
+            return (True, "in sync") if there else (None, f"some of {records.service}'s servers don't have it yet")
+
+        ctx.wait_until(f"{records.service}'s servers to answer for {name}", answered, _LOOK_EVERY)
+
+    def undo(self, ctx: Context) -> None:
+        self.records(ctx).remove([self.host(ctx)])
+
+
+@dataclass(frozen=True)
+class Published(Publishing):
+    """A name of the contract (`rule`), at the provider that the plan names."""
+
+    provider: Provider
+    rule: str
+
+    def host(self, ctx: Context) -> str:
+        return _wanted(ctx, self.rule)[0]
+
+    def target(self, ctx: Context) -> Target:
         name, wanted = _wanted(ctx, self.rule)
         if not wanted:
             raise InstallerError("publish the name", f"{name} has no address yet", hint="resume", retryable=True)
-        zone = Zone.of(self.plan)
-        zone.publish(name, wanted)
-        ctx.log(f"{name} A {', '.join(wanted)}")
+        return frozenset(wanted)
 
-    def undo(self, ctx: Context) -> None:
-        Zone.of(self.plan).remove(_wanted(ctx, self.rule)[0])
+    def records(self, ctx: Context) -> Records:  # noqa: ARG002 (the plan alone says it)
+        return self.provider.records
+
+
+@dataclass(frozen=True)
+class PublishedInAccount(Published):
+    """The same, where the service's word that all its servers know the name is compared with what they say."""
+
+    def apply(self, ctx: Context) -> None:
+        from installer.cluster.dns import servers
+
+        super().apply(ctx)
+        name, wanted = _wanted(ctx, self.rule)
+        _, kept = self.provider.account.delegation()
+
+        def agreed() -> tuple[str | None, str]:
+            right, seen = servers.agree(name, wanted, kept)
+            return (seen if right else None), seen
+
+        ctx.log(ctx.wait_until(f"every server of the zone to lead to {', '.join(wanted)}", agreed, _LOOK_EVERY))
 
 
 @dataclass(frozen=True)
@@ -67,13 +160,13 @@ class Entered(Permanent):
     rule: str
 
     def observe(self, ctx: Context) -> Observation:
-        from installer.cluster.dns import delegation
+        from installer.cluster.dns import servers
 
         name, wanted = _wanted(ctx, self.rule)
-        return Observation(*delegation.judge(name, wanted))
+        return Observation(*servers.judge(name, wanted))
 
     def apply(self, ctx: Context) -> None:
-        from installer.cluster.dns import delegation
+        from installer.cluster.dns import servers
 
         name, wanted = _wanted(ctx, self.rule)
         ctx.log("enter this in the zone, with any TTL:")
@@ -81,10 +174,10 @@ class Entered(Permanent):
             ctx.log(f"  {name}. A {address}")
 
         def probe() -> tuple[bool | None, str]:
-            holds, seen = delegation.judge(name, wanted)
+            holds, seen = servers.judge(name, wanted)
             return (True, seen) if holds else (None, seen)
 
-        ctx.wait_until(f"{name} to lead to {', '.join(wanted)}", probe, every=5.0)
+        ctx.wait_until(f"{name} to lead to {', '.join(wanted)}", probe, every=_LOOK_EVERY)
 
 
 def _wanted(ctx: Context, rule: str) -> tuple[str, tuple[str, ...]]:
@@ -96,28 +189,31 @@ def _wanted(ctx: Context, rule: str) -> tuple[str, tuple[str, ...]]:
 
 def dns_check(plan: InstallPlan) -> Iterator[Step]:
     """What is looked at before anything is made."""
-    if plan.dns.provider == "rfc2136":
-        yield Step(
-            id=ids.ZONE_CHECKED,
-            title=f"look at the zone {plan.dns.zone or plan.subdomain} at {plan.dns.server}",
-            phase=Phase.CHECK,
-            action=CheckZone(plan),
-            weight=0.2,
-        )
+    if not plan.publishes_names:
+        return
+    provider = plan.dns.provider
+    if provider == "rfc2136":
+        title = f"look at the zone {plan.dns.zone or plan.subdomain} at {plan.dns.server}"
+        yield Step(ids.ZONE_CHECKED, title, Phase.CHECK, CheckZone(plan), weight=0.2)
+    if service := IN_ACCOUNTS.get(provider):
+        title = f"check the zone of {plan.subdomain} in {service}: credentials, permissions, delegation"
+        yield Step(ids.ZONE_CHECKED, title, Phase.CHECK, CheckAccount(Provider(plan)), weight=2.0, deadline=120.0)
 
 
 def dns_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each name, unless hosts files are all that knows it."""
-    if plan.dns.provider == "hosts":
+    if not plan.publishes_names:
         return
+    provider = Provider(plan)
     for record in topology.records:
-        by_hand = plan.dns.provider == "manual"
-        yield Step(
-            id=ids.published(record.name),
-            title=f"wait until you enter {record.name}" if by_hand else f"publish {record.name} at {plan.dns.server}",
-            phase=Phase.DNS,
-            needs=(ids.named(record.name),),
-            action=Entered(plan, record.rule) if by_hand else Published(plan, record.rule),
-            weight=1.0,
-            deadline=_WAIT if by_hand else 60.0,
-        )
+        action: Action
+        weight, deadline = 1.0, 60.0
+        if plan.dns.provider == "manual":
+            title, action, deadline = f"wait until you enter {record.name}", Entered(plan, record.rule), _WAIT
+        elif service := IN_ACCOUNTS.get(plan.dns.provider):
+            title, action = f"have {service} answer for {record.name}", PublishedInAccount(provider, record.rule)
+            weight, deadline = 30.0, _WAIT
+        else:
+            title, action = f"publish {record.name} at {plan.dns.server}", Published(provider, record.rule)
+        needs = (ids.named(record.name),)
+        yield Step(ids.published(record.name), title, Phase.DNS, action, needs=needs, weight=weight, deadline=deadline)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from installer.cluster.dns.records import OWNER, Target, Written, leads
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.homes import expanded
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from installer.plan.sections import DNS
 
 _SECONDS = 10.0
-_OWNER = "craton-cluster="
-"""In a TXT record for each name that Craton publishes: the owner."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,24 @@ class Zone:
         zone = dns.zone or plan.subdomain
         return cls(zone, dns.server, dns.port, dns.key_name, dns.algorithm, dns.ttl, plan.name, key_of(dns))
 
+    @property
+    def service(self) -> str:
+        return self.server
+
+    def zone(self) -> str:
+        return self.name
+
+    def read(self, name: str) -> Written:
+        found = frozenset((*self._found(name, "A"), *self._found(name, "CNAME")))
+        owned = self.is_ours(name)
+        return Written(found, owned, bool(found) and not owned)
+
     def addresses(self, name: str) -> tuple[str, ...]:
         """The A records of `name`, sorted; empty if there are none. Raises InstallerError."""
         return tuple(sorted(self._found(name, "A")))
 
-    def publish(self, name: str, addresses: Sequence[str]) -> None:
-        """Make `name` lead to `addresses` and nowhere else.
+    def write(self, name: str, target: Target) -> str:
+        """Make `name` lead to addresses and nowhere else.
 
         Raises InstallerError if somebody else's records are there, or if the server refuses.
         """
@@ -62,29 +73,35 @@ class Zone:
         if present and not self.is_ours(name):
             raise self._failed(
                 f"{name} leads to {', '.join(present)} already, and not by this cluster",
-                f"remove the record if nobody needs it; Craton replaces only names with the TXT {_OWNER}{self.owner}",
+                f"remove the record if nobody needs it; Craton replaces only names with the TXT {OWNER}{self.owner}",
             )
 
         def change(update: UpdateMessage) -> None:
-            update.replace(f"{name}.", self.ttl, "A", *addresses)
-            update.replace(f"{name}.", self.ttl, "TXT", f'"{_OWNER}{self.owner}"')
+            update.replace(f"{name}.", self.ttl, "A", *sorted(leads(target)))
+            update.replace(f"{name}.", self.ttl, "TXT", f'"{OWNER}{self.owner}"')
 
         self._update(change)
+        return ""
 
-    def remove(self, name: str) -> None:
-        """Remove what `publish` made; nothing if it is gone, or somebody else's. Raises InstallerError."""
+    def in_sync(self, change: str) -> bool:  # noqa: ARG002 (the primary has taken it, and nobody is asked about others)
+        return True
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove what `write` made; nothing if it is gone, or somebody else's. Raises InstallerError."""
         from dns.update import UpdateMessage
 
-        def change(update: UpdateMessage) -> None:
-            update.delete(f"{name}.", "A")
-            update.delete(f"{name}.", "TXT", f'"{_OWNER}{self.owner}"')
+        for name in names:
 
-        if self.is_ours(name):
-            self._update(change)
+            def change(update: UpdateMessage, name: str = name) -> None:
+                update.delete(f"{name}.", "A")
+                update.delete(f"{name}.", "TXT", f'"{OWNER}{self.owner}"')
+
+            if self.is_ours(name):
+                self._update(change)
 
     def is_ours(self, name: str) -> bool:
         """Whether the name is marked as this cluster's. Raises InstallerError."""
-        return f'"{_OWNER}{self.owner}"' in self._found(name, "TXT")
+        return f'"{OWNER}{self.owner}"' in self._found(name, "TXT")
 
     def negative_ttl(self) -> int | None:
         """Seconds for which others remember that a name was not there (RFC 2308); None if the zone does not say."""

@@ -41,6 +41,7 @@ _MANIFESTS = always(Risk.CAREFUL, "what it names is applied; what it no longer n
 _CHARTS = always(Risk.CAREFUL, "charts are applied as they are now; one with remove: true is taken out of the cluster")
 _CERTIFICATE = always(Risk.SAFE, "the ingress shows the new certificate as soon as there is one")
 _NAMES = always(Risk.SAFE, "the names are published there by the next run; records that an older plan made stay")
+_SIGN_IN = always(Risk.SAFE, "it only changes how Craton signs in")
 _DOWNLOADS = always(Risk.SAFE, "it only changes where machines that join download from")
 
 _PAGES = (
@@ -193,6 +194,26 @@ _PAGES = (
         Question("dns.key_file", "--dns-key-file", "DNS key file", "Which file has that key?",
                  "A path on this computer, as tsig-keygen writes it. The plan holds the path, never the key.",
                  applies=conditions.updates_zone, read=or_none, files=".", change=_NAMES),
+        Question("dns.profile", "--dns-profile", "AWS profile",
+                 "Which profile of ~/.aws/config should Craton use for Route 53? (empty for the default credentials)",
+                 "The profile may use SSO or assume a role. Craton stores no credentials.",
+                 applies=conditions.in_route53, read=or_none, change=_SIGN_IN),
+        Question("dns.hosted_zone", "--dns-hosted-zone", "Hosted zone",
+                 "Which hosted zone? (its id, or empty for the one that fits the subdomain)",
+                 "It must be a public zone, and the subdomain must be in it.",
+                 applies=conditions.in_route53, read=or_none, change=_NAMES),
+        Question("dns.project", "--dns-project", "Google project",
+                 "Which project has the DNS zone? (its id; empty for the project of your credentials)",
+                 "Craton signs in as gcloud does, and stores no credentials.",
+                 applies=conditions.in_cloud_dns, read=or_none, change=_NAMES),
+        Question("dns.impersonate", "--dns-impersonate", "Act as",
+                 "Which service account should Craton act as there? (empty for your own credentials)",
+                 "You need the role Service Account Token Creator on it.",
+                 applies=conditions.in_cloud_dns, read=or_none, change=_SIGN_IN),
+        Question("dns.managed_zone", "--dns-managed-zone", "Managed zone",
+                 "Which managed zone? (its name, or empty for the one that fits the subdomain)",
+                 "It must be a public zone, and the subdomain must be in it.",
+                 applies=conditions.in_cloud_dns, read=or_none, change=_NAMES),
     ), optional=True),
     Page("Certificate", (
         Question("certificate.source", "--certificate", "Certificate",

@@ -65,6 +65,8 @@ def dns_provider(_answers: Answers) -> tuple[Choice, ...]:
         Choice("hosts", "Hosts files", "the machines' own; you add two lines to yours"),
         Choice("manual", "By hand", "you enter the records, and Craton waits until the zone's servers have them"),
         Choice("rfc2136", "Signed updates", "BIND, Knot, PowerDNS and others take them (RFC 2136, TSIG)"),
+        Choice("route53", "Route 53", "Craton makes the records in a hosted zone of your AWS account"),
+        Choice("cloud-dns", "Cloud DNS", "Craton makes the records in a managed zone of your Google Cloud project"),
     )
 
 

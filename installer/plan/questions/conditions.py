@@ -63,6 +63,16 @@ def updates_zone(answers: Answers) -> bool:
     return answers.get("dns.provider") == "rfc2136" and names_left_to_plan(answers)
 
 
+def in_route53(answers: Answers) -> bool:
+    """The names are published in a hosted zone of an AWS account."""
+    return answers.get("dns.provider") == "route53" and names_left_to_plan(answers)
+
+
+def in_cloud_dns(answers: Answers) -> bool:
+    """The names are published in a managed zone of a Google Cloud project."""
+    return answers.get("dns.provider") == "cloud-dns" and names_left_to_plan(answers)
+
+
 def with_sign_in(answers: Answers) -> bool:
     """People sign in with e-mail and password."""
     return with_ingress(answers) and answers.get("addons.sign_in") is not False

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import AwsError
 from installer.plan.rules import Role
 from installer.platforms.aws import names, removal
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.platform import platform_of
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation

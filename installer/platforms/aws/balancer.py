@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import AwsError
 from installer.common.text import count
 from installer.plan.platforms.aws.settings import Aws
 from installer.platforms.aws import names, removal
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.network import subnet_id, vpc_id
 from installer.platforms.aws.platform import AwsPlatform, platform_of
 from installer.platforms.clouds.listing import Found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from installer.accounts.aws.errors import AwsError
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.names import group_name, specified
 from installer.platforms.aws.network import vpc_id
 from installer.platforms.aws.platform import AwsPlatform, platform_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from installer.accounts.aws.account import Account
 from installer.common.errors import InstallerError
 from installer.plan.platforms.aws.instance_types import Architecture, architecture
-from installer.platforms.aws.account import Account
 
 _PUBLISHERS = {
     "debian-13": ("136693071363", "debian-13-{0}-*"),

@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import AwsError
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import AwsError
 from installer.platforms.clouds import leases
 from installer.steps.lease import Held, Holder
 

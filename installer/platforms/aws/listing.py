@@ -8,8 +8,8 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
+from installer.accounts.aws.account import Account
 from installer.platforms.aws import names
-from installer.platforms.aws.account import Account
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 
 LIVE = ("pending", "running", "stopping", "stopped")

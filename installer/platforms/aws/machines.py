@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.aws.errors import AwsError
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.platforms.aws import names
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.images import Image
 from installer.platforms.aws.network import subnet_id
 from installer.platforms.aws.platform import AwsPlatform

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from installer.cluster.dns.records import Names
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 
 CLUSTER, ROLE, BATCH, SUBDOMAIN = "craton/cluster", "craton/role", "craton/batch", "craton/subdomain"
@@ -47,6 +49,14 @@ def read_tags(found: Mapping[str, object]) -> dict[str, str]:
 def identity(cluster: str, region: str, role: Role) -> str:
     """Name of a role's IAM role and instance profile: IAM is one for all regions."""
     return f"craton-{cluster}-{region}-{role}"
+
+
+def published(plan: InstallPlan) -> Names:
+    """The contract's names in Route 53."""
+    aws = plan.settings_of(Aws)
+    owner = f"craton/cluster={plan.name}, {aws.region}"
+    hosts = (plan.api_host, plan.console_host)
+    return Names(hosts, plan.subdomain, aws.hosted_zone, owner, "aws.hosted_zone", "aws.dns: manual")
 
 
 def group_name(cluster: str, role: Role) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from installer.accounts.aws.errors import AwsError
 from installer.plan.cloud_fields import MAX_ZONES
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.names import specified
 from installer.platforms.aws.platform import AwsPlatform
 from installer.platforms.clouds.listing import Found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from installer.accounts.aws.account import Account, action_of
+from installer.accounts.aws.errors import AwsError
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
-from installer.platforms.aws.account import Account, action_of
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.images import Images
 
 _WOULD = "DryRunOperation"

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import AwsError
+from installer.cluster.dns.records import Alias, Target
+from installer.cluster.dns.route53 import Route53
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer
 from installer.platforms.aws import removal
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import AwsError
 from installer.platforms.aws.images import Images
 from installer.platforms.aws.lease import AwsLease
 from installer.platforms.aws.listing import EC2, Listing
-from installer.platforms.aws.names import group_name
-from installer.platforms.aws.records import Route53
+from installer.platforms.aws.names import group_name, published
 from installer.platforms.aws.security_groups import group_in_force
 from installer.platforms.clouds.listing import Found, Instance
 from installer.platforms.clouds.platform import CloudPlatform
-from installer.platforms.clouds.records import Alias, Target
 from installer.ssh.connection import Connections
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.step import Context
@@ -41,6 +41,7 @@ class AwsPlatform(CloudPlatform):
         self.account = Account(self.settings.region, self.settings.profile)
         self.listing = Listing(self.account, plan.name)
         self.images = Images(self.account)
+        self._records = Route53(self.account, published(plan))
         super().__init__(plan, options, self.listing.instances, self.listing.balancers)
 
     def placed(self, balancer: LoadBalancer, balancers: tuple[Found, ...]) -> LoadBalancer:
@@ -58,7 +59,7 @@ class AwsPlatform(CloudPlatform):
 
     @property
     def records(self) -> Route53:
-        return Route53(self.account, self.plan)
+        return self._records
 
     def console_of(self, instance: Instance) -> str:
         try:

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from installer.accounts.aws.errors import quota_page
+from installer.accounts.findings import Found, Problem
+from installer.cluster.dns.preflight import names_in_zone
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.platforms.aws import names, prices
-from installer.platforms.aws.errors import quota_page
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.aws.network import leads_out
 from installer.platforms.aws.permissions import missing
 from installer.platforms.aws.platform import AwsPlatform
 from installer.platforms.aws.quotas import limit, wanted
 from installer.platforms.clouds import listing
-from installer.platforms.clouds.preflight import AccountCheck, Found, Problem, names_in_zone, overlaps, roles
+from installer.platforms.clouds.preflight import AccountCheck, overlaps, roles
 from installer.steps.estimate import Estimate
 
 
@@ -165,4 +167,4 @@ def _existing_network(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Prob
 
 def hosted_zone(plan: InstallPlan, platform: AwsPlatform) -> Iterator[Found]:
     if plan.settings_of(Aws).dns == "route53":
-        yield from names_in_zone(plan, platform)
+        yield from names_in_zone(platform.records, (plan.api_host, plan.console_host))

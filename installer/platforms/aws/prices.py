@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
+from installer.accounts.aws.account import Account
 from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
-from installer.platforms.aws.account import Account
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.clouds.preflight import roles
 from installer.platforms.clouds.prices import HOURS, WITHOUT

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import Quota
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.plan.topology import topology
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import Quota
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.aws.platform import AwsPlatform
 from installer.platforms.aws.security_groups import known

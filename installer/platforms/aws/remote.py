@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from installer.accounts.aws.account import Account
+from installer.cluster.dns.route53 import Route53
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
-from installer.platforms.aws import names, records
-from installer.platforms.aws.account import Account
+from installer.platforms.aws import names
 from installer.platforms.aws.listing import EC2, Listing
 
 _ANYBODY = "0.0.0.0/0"
@@ -29,7 +30,8 @@ def plan_of(place: str) -> InstallPlan:
         if subdomain is None:
             raise _usage(f"nothing in {region} has the tag {names.CLUSTER}={name}")
         plan = _smallest(name, subdomain, region, "route53")
-        return plan if records.own(account, plan) else _smallest(name, subdomain, region, "manual")
+        own = Route53(account, names.published(plan)).own()
+        return plan if own else _smallest(name, subdomain, region, "manual")
     finally:
         account.close()
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.aws.account import Account
+from installer.accounts.aws.errors import AwsError
+from installer.cluster.dns.route53 import Route53
 from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.model import InstallPlan
+from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
-from installer.platforms.aws import names, records
-from installer.platforms.aws.account import Account
-from installer.platforms.aws.errors import AwsError
+from installer.platforms.aws import names
 from installer.platforms.aws.listing import EC2, Listing
 from installer.platforms.clouds.listing import Found
 from installer.steps.platform import Resource
@@ -46,7 +48,8 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
         for one in listing.things(kind):
             if not _goes_with_machine(kind, one, attached):
                 found.append(_thing(kind, one))
-    found += [Resource("record", name) for name in records.own(account, plan)]
+    if plan.settings_of(Aws).dns == "route53":
+        found += [Resource("record", name) for name in Route53(account, names.published(plan)).own()]
     return found + list(_profiles(account, plan))
 
 
@@ -109,7 +112,7 @@ class _Remover:
         if kind == "instance":
             self._instances(those)
         elif kind == "record":
-            records.remove(self.account, self.plan, [one.name for one in those])
+            Route53(self.account, names.published(self.plan)).remove([one.name for one in those])
         elif kind == "profile":
             for one in those:
                 self._profile(one.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from installer.accounts.aws.account import Account
 from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.platforms.aws import settings
@@ -12,7 +13,6 @@ from installer.plan.platforms.aws.instance_types import architecture
 from installer.plan.question import Answers
 from installer.plan.suggestions import Suggestion, Suggestions
 from installer.platforms.aws import names, prices
-from installer.platforms.aws.account import Account
 from installer.platforms.aws.network import leads_out
 from installer.platforms.clouds import suggestions as shared
 from installer.platforms.clouds.listing import Found

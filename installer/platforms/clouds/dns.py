@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from installer.cluster.dns.records import TTL, Alias, Records, Target
+from installer.cluster.dns.steps import Publishing
 from installer.common.errors import InstallerError
 from installer.plan.topology import Record
 from installer.platforms.clouds.platform import CloudPlatform, cloud_of
-from installer.platforms.clouds.records import TTL, Alias, Target
 from installer.steps.step import Context, Observation, Permanent
 
 _LOOK_EVERY = 5.0
@@ -27,43 +28,19 @@ def target(ctx: Context, platform: CloudPlatform, record: Record) -> Target:
 
 
 @dataclass(frozen=True)
-class Name:
+class Name(Publishing):
     """A record in the cloud's DNS, once all its servers answer with it."""
 
     record: Record
 
-    def observe(self, ctx: Context) -> Observation:
-        platform = cloud_of(ctx)
-        found = platform.records.read(self.record.name)
-        if found.taken:
-            return Observation(False, "there are records that Craton didn't make")
-        seen = f"leads to {', '.join(sorted(found.targets))}" if found.targets else "there is no record"
-        try:
-            wanted = target(ctx, platform, self.record)
-        except InstallerError as error:  # a destroy looks here when nothing may be left to lead to
-            return Observation(False, f"{seen}; {error.observed}", remains=found.owned)
-        leads = frozenset({wanted.host}) if isinstance(wanted, Alias) else wanted
-        return Observation(found.owned and found.targets == leads, seen, remains=found.owned)
+    def host(self, ctx: Context) -> str:  # noqa: ARG002 (the record has it)
+        return self.record.name
 
-    def apply(self, ctx: Context) -> None:
-        platform = cloud_of(ctx)
-        records = platform.records
-        if records.read(self.record.name).taken:
-            raise InstallerError(
-                "name the cluster",
-                f"the zone {records.zone()} has records at {self.record.name} that Craton didn't make",
-                hint="Delete them there, or give the cluster another name or subdomain.",
-            )
-        change = records.write(self.record.name, target(ctx, platform, self.record))
+    def target(self, ctx: Context) -> Target:
+        return target(ctx, cloud_of(ctx), self.record)
 
-        def answered() -> tuple[bool | None, str]:
-            there = records.in_sync(change)
-            return (True, "in sync") if there else (None, f"some of {records.service}'s servers don't have it yet")
-
-        ctx.wait_until(f"{records.service}'s servers to answer for {self.record.name}", answered, _LOOK_EVERY)
-
-    def undo(self, ctx: Context) -> None:
-        cloud_of(ctx).records.remove([self.record.name])
+    def records(self, ctx: Context) -> Records:
+        return cloud_of(ctx).records
 
 
 @dataclass(frozen=True)

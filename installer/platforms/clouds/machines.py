@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic
 
+from installer.accounts.errors import CloudError
 from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.rules import Role
 from installer.platforms.clouds.batches import Batch, batches
-from installer.platforms.clouds.errors import CloudError
 from installer.platforms.clouds.first_contact import Launch
 from installer.platforms.clouds.listing import Instance
 from installer.platforms.clouds.platform import cloud_of

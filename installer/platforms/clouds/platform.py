@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from installer.cluster.dns.records import AccountRecords, Target
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.plan.model import InstallPlan
@@ -16,7 +17,6 @@ from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer, Machine, Topology
 from installer.platforms.clouds.first_contact import FirstContact, host_key
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
-from installer.platforms.clouds.records import Records, Target
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
@@ -191,7 +191,7 @@ class CloudPlatform:
         raise NotImplementedError
 
     @property
-    def records(self) -> Records:
+    def records(self) -> AccountRecords:
         """The service that answers for the cluster's names."""
         raise NotImplementedError
 

@@ -5,37 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Generic, TypeAlias
+from typing import Generic
 
+from installer.accounts.findings import Found, Problem, told
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
-from installer.platforms.clouds.delegation import doubt
 from installer.platforms.clouds.platform import cloud_of
 from installer.platforms.clouds.things import P
 from installer.steps.estimate import Estimate
 from installer.steps.step import Context, Observation, Proof
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What was seen in the account, and what to do about it."""
-
-    seen: str
-    remedy: str
-    stops: bool = True
-    """Whether an install can't work like this; otherwise it is a warning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something to know, with which nothing is wrong."""
-
-    seen: str
-
-
-Found: TypeAlias = Problem | Note
 
 
 @dataclass(frozen=True)
@@ -53,7 +33,7 @@ class AccountCheck(Proof, Generic[P]):
         found = [one for check in checks for one in check(ctx.world.plan, platform)]
         problems = [one for one in found if isinstance(one, Problem) and one.stops]
         for one in found:
-            ctx.log(_words(one))
+            ctx.log(told(one))
         if problems:
             raise InstallerError(
                 f"check the {platform.cloud} account",
@@ -85,12 +65,6 @@ class AccountCheck(Proof, Generic[P]):
         raise NotImplementedError
 
 
-def _words(found: Found) -> str:
-    if isinstance(found, Note):
-        return found.seen
-    return f"{'missing' if found.stops else 'warning'}: {found.seen}. {found.remedy}"
-
-
 def roles(plan: InstallPlan) -> dict[Role, int]:
     """How many machines of each role the plan has, without those of which it has none."""
     counts = {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}
@@ -104,28 +78,3 @@ def overlaps(plan: InstallPlan, name: str, networks: Iterable[IPv4Network]) -> I
             if network.overlaps(ours):
                 yield Problem(f"{name} has the network {network}, which overlaps networks.{field} ({ours})",
                               f"Choose another networks.{field}.")  # fmt: skip
-
-
-def names_in_zone(plan: InstallPlan, platform: P) -> Iterator[Found]:
-    """There is a public zone for the names that the world is sent to, and nobody else has records at them."""
-    records = platform.records
-    try:
-        zone = records.zone()
-        domain, servers = records.delegation()
-        taken = [name for name in (plan.api_host, plan.console_host) if records.read(name).taken]
-    except InstallerError as error:
-        if error.retryable and not getattr(error, "missing", False):
-            raise
-        yield Problem(error.observed, error.hint)
-        return
-    for name in taken:
-        remedy = "Delete the records there, or give the cluster another name or subdomain."
-        yield Problem(f"the zone {zone} has records at {name} that Craton didn't make", remedy)
-    why, seen = doubt(domain, servers)
-    if why:
-        remedy = (
-            f"Have the zone above it name {', '.join(sorted(servers))}; until then nobody finds the cluster's names."
-        )
-        yield Problem(why, remedy, stops=False)
-    else:
-        yield Note(seen)

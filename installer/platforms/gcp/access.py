@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from installer.accounts.gcp.errors import GcpError
 from installer.plan.rules import Role
 from installer.platforms.gcp import custom_role, names
-from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.platform import platform_of
 from installer.platforms.gcp.service_accounts import (
     bind,

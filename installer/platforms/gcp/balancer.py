@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.gcp.account import last
 from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.platforms.clouds.listing import Found
 from installer.platforms.gcp import names
-from installer.platforms.gcp.account import last
 from installer.platforms.gcp.platform import GcpPlatform, platform_of
 from installer.steps.platform import Resource
 from installer.steps.step import Context, Observation, Permanent

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 
 ID = "craton.volumes"
 PERMISSIONS = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from installer.common.errors import InstallerError
 from installer.plan.platforms.gcp.machine_types import Architecture, architecture
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 
 _FAMILIES: dict[tuple[str, Architecture], tuple[str, str]] = {
     ("debian-13", "amd64"): ("debian-cloud", "debian-13"),

@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from installer.platforms.clouds import leases
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 from installer.steps.lease import Held, Holder
 
 

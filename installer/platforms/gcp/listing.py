@@ -7,11 +7,11 @@ from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
+from installer.accounts.gcp.account import Account, last
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 from installer.platforms.gcp import names
-from installer.platforms.gcp.account import Account, last
 
 
 @dataclass(frozen=True, slots=True)

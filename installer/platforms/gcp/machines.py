@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.gcp.errors import GcpError
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.platforms.clouds.batches import token
 from installer.platforms.clouds.first_contact import Launch
 from installer.platforms.clouds.machines import Machines
 from installer.platforms.gcp import names
-from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.network import subnetwork
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.platforms.gcp.service_accounts import email

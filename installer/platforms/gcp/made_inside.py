@@ -11,12 +11,12 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
+from installer.accounts.gcp.account import Account, last
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.platforms.clouds.listing import Found
 from installer.platforms.gcp import names
-from installer.platforms.gcp.account import Account, last
 from installer.steps.platform import Resource
 
 _MADE = 'name eq "k8s-.*"'

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from installer.cluster.dns.records import Names
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.integration import LABEL
 from installer.plan.platforms.gcp.settings import Gcp
@@ -26,6 +27,14 @@ class Mark:
     cluster: str
     region: str
     subdomain: str
+
+
+def published(plan: InstallPlan) -> Names:
+    """The contract's names in Cloud DNS."""
+    gcp = plan.settings_of(Gcp)
+    owner = f"craton/cluster={plan.name}, {gcp.region}"
+    hosts = (plan.api_host, plan.console_host)
+    return Names(hosts, plan.subdomain, gcp.managed_zone, owner, "gcp.managed_zone", "gcp.dns: manual")
 
 
 def described(plan: InstallPlan, words: str = "") -> str:

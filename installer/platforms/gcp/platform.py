@@ -7,6 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from installer.accounts.gcp.account import Account
+from installer.cluster.dns.cloud_dns import CloudDns
+from installer.cluster.dns.records import Target
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
@@ -14,14 +17,12 @@ from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer
 from installer.platforms.clouds.listing import Found, Instance, Shared
 from installer.platforms.clouds.platform import CloudPlatform
-from installer.platforms.clouds.records import Target
 from installer.platforms.gcp import removal
-from installer.platforms.gcp.account import Account
 from installer.platforms.gcp.firewall_rules import read_back
 from installer.platforms.gcp.images import Images
 from installer.platforms.gcp.lease import GcpLease
 from installer.platforms.gcp.listing import Listing
-from installer.platforms.gcp.records import CloudDns
+from installer.platforms.gcp.names import published
 from installer.ssh.connection import Connections
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.step import Context
@@ -43,7 +44,7 @@ class GcpPlatform(CloudPlatform):
         self.account = Account(self.settings.project, self.settings.region, self.settings.impersonate)
         self.listing = Listing(self.account, plan)
         self.images = Images(self.account)
-        self._records = CloudDns(self.account, plan)
+        self._records = CloudDns(self.account, published(plan))
         self._region = Shared(partial(self.account.get, "regions", "get", region=self.settings.region))
         self._types: dict[tuple[str, ...], tuple[Found, ...]] = {}
         super().__init__(plan, options, self.listing.instances, self.listing.forwarding_rules)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
+from installer.accounts.findings import Found, Problem
+from installer.accounts.gcp.account import last
+from installer.accounts.gcp.errors import WHAT, GcpError, quota_page
+from installer.cluster.dns.preflight import names_in_zone
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import topology
-from installer.platforms.clouds.preflight import AccountCheck, Found, Problem, names_in_zone, overlaps, roles
+from installer.platforms.clouds.preflight import AccountCheck, overlaps, roles
 from installer.platforms.gcp import prices, services
-from installer.platforms.gcp.account import last
-from installer.platforms.gcp.errors import WHAT, GcpError, quota_page
 from installer.platforms.gcp.firewall_rules import rows
 from installer.platforms.gcp.machines import machine_type
 from installer.platforms.gcp.names import mark_of
@@ -246,4 +248,4 @@ def existing_network(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Probl
 
 def managed_zone(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Found]:
     if plan.settings_of(Gcp).dns == "cloud-dns":
-        yield from names_in_zone(plan, platform)
+        yield from names_in_zone(platform.records, (plan.api_host, plan.console_host))

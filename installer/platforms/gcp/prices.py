@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.gcp.account import Account
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.platforms.clouds.preflight import roles
 from installer.platforms.clouds.prices import HOURS, WITHOUT
-from installer.platforms.gcp.account import Account
 from installer.platforms.gcp.machines import machine_type
 from installer.steps.estimate import Estimate
 

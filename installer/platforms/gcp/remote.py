@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from installer.accounts.gcp.account import Account
+from installer.cluster.dns.cloud_dns import CloudDns
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.platforms.gcp import names
-from installer.platforms.gcp.account import Account
 from installer.platforms.gcp.names import Mark
-from installer.platforms.gcp.records import CloudDns
 
 _ANYBODY = "0.0.0.0/0"
 
@@ -27,7 +27,7 @@ def plan_of(place: str) -> InstallPlan:
         if mark is None:
             raise _usage(f"nothing in {project} has the mark of a cluster {name} in {region}")
         plan = _smallest(project, mark, "cloud-dns")
-        return plan if CloudDns(account, plan).own() else _smallest(project, mark, "manual")
+        return plan if CloudDns(account, names.published(plan)).own() else _smallest(project, mark, "manual")
     finally:
         account.close()
 

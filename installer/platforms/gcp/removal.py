@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
+from installer.cluster.dns.cloud_dns import CloudDns
 from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.model import InstallPlan
@@ -13,12 +16,9 @@ from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.platforms.clouds.listing import Found
 from installer.platforms.gcp import names, service_accounts
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.listing import KINDS, Listing
 from installer.platforms.gcp.made_inside import made_inside, resource, shared_firewall
 from installer.platforms.gcp.names import WAY_OUT
-from installer.platforms.gcp.records import CloudDns
 from installer.steps.platform import Resource
 from installer.steps.work import Work
 
@@ -51,7 +51,7 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
         firewall = (*firewall, *others)
     found += made_inside(account, plan, firewall)
     if plan.settings_of(Gcp).dns == "cloud-dns":
-        found += [Resource("record", name) for name in CloudDns(account, plan).own()]
+        found += [Resource("record", name) for name in CloudDns(account, names.published(plan)).own()]
     mails = (service_accounts.email(plan, account.project, role) for role in Role)
     found += [Resource("service-account", mail) for mail in mails if service_accounts.service_account(account, mail)]
     return found
@@ -81,7 +81,7 @@ class Remover:
         if kind == "instance":
             self._instances(those)
         elif kind == "record":
-            CloudDns(self._account, self._plan).remove([one.name for one in those])
+            CloudDns(self._account, names.published(self._plan)).remove([one.name for one in those])
         elif kind == "service-account":
             for one in those:
                 service_accounts.remove(self._account, one.name)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.platforms.gcp import custom_role, names
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 
 ROLES = {
     Role.MASTER: ("roles/compute.loadBalancerAdmin", "roles/compute.securityAdmin", "roles/compute.viewer"),

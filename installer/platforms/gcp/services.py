@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from installer.accounts.gcp.account import Account, last
 from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
-from installer.platforms.gcp.account import Account, last
 
 _WAIT, _LOOK_EVERY = 180.0, 2.0
 """Seconds: Google takes a minute or two, and says nothing meanwhile."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from installer.accounts.gcp.account import Account, last
+from installer.accounts.gcp.errors import GcpError
 from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.platforms.gcp import settings
@@ -12,8 +14,6 @@ from installer.plan.question import Answers
 from installer.plan.suggestions import Suggestion, Suggestions
 from installer.platforms.clouds import suggestions as shared
 from installer.platforms.gcp import prices
-from installer.platforms.gcp.account import Account, last
-from installer.platforms.gcp.errors import GcpError
 
 _ACCOUNTS = shared.Accounts(Account)
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
+from installer.accounts.gcp.errors import http_refusal
 from installer.artifacts import bundle, catalogue, checksum_files, http, proxies, registry
 from installer.artifacts.file_download import download
 from installer.artifacts.image_archive import contents
@@ -26,7 +27,6 @@ from installer.operations import account
 from installer.plan.model import InstallPlan
 from installer.platforms.aws import prices
 from installer.platforms.gcp import prices as gcp_prices
-from installer.platforms.gcp.errors import http_refusal
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
 from tests.doubles.raw_http import said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from installer.platforms.clouds import preflight
+from installer.cluster.dns import preflight
 
 
 def delegate(patch: pytest.MonkeyPatch, why: str = "") -> None:

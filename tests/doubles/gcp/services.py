@@ -173,6 +173,15 @@ def permissions(project: Project, call: Call) -> dict[str, Any]:
     return {"permissions": [one for one in call.body["permissions"] if project.permits(one)]}
 
 
+@handles("dns.managedZones.testIamPermissions")
+def permissions_in_zone(project: Project, call: Call) -> dict[str, Any]:
+    """A zone that isn't there is refused; otherwise as of a project, whose roles hold in its zones."""
+    name = last(call.params["resource"])
+    if name not in project.zones:
+        raise Refused(404, "notFound", f"The 'parameters.managedZone' resource named '{name}'")
+    return permissions(project, call)
+
+
 @handles("serviceusage.services.batchGet")
 def enabled(project: Project, call: Call) -> dict[str, Any]:
     known = {f"{name}.googleapis.com" for name in project.services}

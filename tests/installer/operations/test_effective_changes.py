@@ -58,6 +58,7 @@ OTHERWISE = {
     "addons.gateway", "addons.sign_in", "addons.console", "addons.manifests", "addons.charts",
     "sign_in.email", "sign_in.groups", "sign_in.editors", "sign_in.viewers", "sign_in.connectors",
     "dns.provider", "dns.zone", "dns.server", "dns.port", "dns.ttl", "dns.key_name", "dns.key_file", "dns.algorithm",
+    "dns.profile", "dns.hosted_zone", "dns.project", "dns.impersonate", "dns.managed_zone",
 }  # fmt: skip
 """What needs files, name servers or secrets of each cluster's own: the tests of its steps judge it.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, matching
+from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, HostedZone, Profile, matching
 from installer.plan.fields import Part
 
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,2}-[0-9]{1,2}")
@@ -17,8 +17,6 @@ _VPC, _SUBNET = re.compile(r"vpc-[0-9a-f]{8,17}"), re.compile(r"subnet-[0-9a-f]{
 _KEY = re.compile(
     r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/)?[A-Za-z0-9/_-]{1,256}|alias/[A-Za-z0-9/_-]{1,250}"
 )
-_PROFILE = re.compile(r"[^\s\[\]]{1,64}")
-_HOSTED = re.compile(r"Z[A-Z0-9]{1,31}")
 
 
 InstanceType = Annotated[str, matching(_TYPE, "Enter an instance type such as m7i.large.")]
@@ -29,9 +27,7 @@ Subnet = Annotated[str, matching(_SUBNET, "Enter subnet ids such as subnet-01234
 class Aws(Part):
     """Settings of the platform `aws`."""
 
-    profile: Annotated[
-        str | None, matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.", optional=True)
-    ] = None
+    profile: Profile = None
     """Profile of ~/.aws/config; None for the default credentials."""
     region: Annotated[str, matching(_REGION, "Enter a region such as eu-central-1.")] = "eu-central-1"
     zones: Annotated[tuple[Zone, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
@@ -54,9 +50,7 @@ class Aws(Part):
     """The workers' subnets in an existing VPC, one for each of `zones`, in their order."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
-    hosted_zone: Annotated[
-        str | None, matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)
-    ] = None
+    hosted_zone: HostedZone = None
     """Id of the Route 53 zone; None for the public zone that fits the subdomain best."""
     integration: bool = False
     """Kubernetes uses AWS itself: load balancers for Services, EBS volumes, and nodes that know their zone."""

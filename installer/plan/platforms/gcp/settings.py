@@ -7,36 +7,28 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, matching
+from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, ManagedZone, Project, ServiceAccount, matching
 from installer.plan.fields import Part
 
 MTU = 1460
 """Bytes: of a network that Craton makes, as Google's own default has it. Flannel's overlay takes 50 of them."""
 
-_PROJECT = re.compile(r"([a-z0-9.-]{1,63}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}")
 _ZONE = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}-[a-z]")
 _TYPE = re.compile(r"(?:[a-z][a-z0-9]{1,9}-)(?:[a-z]{2,10})(?:-[a-z0-9]+){0,4}|custom-[0-9]+-[0-9]+")
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _KEY = re.compile(r"projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+")
-_ACCOUNT = re.compile(
-    r"[a-z0-9-]{6,30}@[a-z0-9.-]+\.gserviceaccount\.com|[0-9]+-compute@developer\.gserviceaccount\.com"
-)
 
 MachineType = Annotated[str, matching(_TYPE, "Enter a machine type such as e2-standard-2.")]
 Zone = Annotated[str, matching(_ZONE, "Enter zones such as europe-west3-a.")]
-_PROJECT_ID = "Enter a project's id such as my-project-1."
 
 
 class Gcp(Part):
     """Settings of the platform `gcp`."""
 
-    project: Annotated[str | None, matching(_PROJECT, _PROJECT_ID, optional=True)] = None
+    project: Project = None
     """None for the project of the credentials."""
-    impersonate: Annotated[
-        str | None,
-        matching(_ACCOUNT, "Enter a service account such as craton@my-project.iam.gserviceaccount.com.", optional=True),
-    ] = None
+    impersonate: ServiceAccount = None
     """A service account to act as; None for the credentials' own."""
     region: Annotated[str, matching(_REGION, "Enter a region such as europe-west3.")] = "europe-west3"
     zones: Annotated[tuple[Zone, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
@@ -56,13 +48,13 @@ class Gcp(Part):
     """An existing network; None for one of the cluster's own."""
     subnetwork: Annotated[str | None, matching(_NAME, "Enter the name of a subnetwork.", optional=True)] = None
     """The subnetwork of that network in the region."""
-    network_project: Annotated[str | None, matching(_PROJECT, _PROJECT_ID, optional=True)] = None
+    network_project: Project = None
     """The host project of a shared VPC; None if the network is in the cluster's project."""
     private_workers: bool = False
     """Workers have internal addresses alone, and reach the internet through Cloud NAT."""
     dns: Literal["cloud-dns", "manual"] = "cloud-dns"
     """Who makes the records of the contract's names."""
-    managed_zone: Annotated[str | None, matching(_NAME, "Enter the name of a managed zone.", optional=True)] = None
+    managed_zone: ManagedZone = None
     """Name of the Cloud DNS zone; None for the public zone that fits the subdomain best."""
 
     integration: bool = False

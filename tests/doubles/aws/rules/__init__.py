@@ -18,13 +18,14 @@ from tests.doubles.aws.rules import (
     many,
     prices,
     quotas,
+    records,
     targets,
     tokens,
 )
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
 
 __all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "gateways", "instances",
-           "launches", "lists", "many", "permissions", "prices", "quotas", "rewritten", "shown", "targets",
+           "launches", "lists", "many", "permissions", "prices", "quotas", "records", "rewritten", "shown", "targets",
            "tokens"]  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.cluster.dns import delegation
+from installer.cluster.dns import servers
+from installer.cluster.dns.providers import Provider
 from installer.cluster.dns.steps import CheckZone, Entered, Published
 from installer.cluster.dns.zone import Zone
 from installer.common.errors import InstallerError
@@ -41,13 +42,13 @@ def plan_of(bind: Bind, dns: dict[str, object] | None = None, name: str = "demo"
 
 def test_names_are_published_changed_and_removed(bind: Bind) -> None:
     plan = plan_of(bind)
-    ctx, step = FakeCluster(plan).context(), Published(plan, "D1")
-    assert step.observe(ctx).seen == f"{API} is not there"
+    ctx, step = FakeCluster(plan).context(), Published(Provider(plan), "D1")
+    assert step.observe(ctx).seen == "there is no record"
     step.apply(ctx)
     assert bind.asked(API) == ["10.10.0.11", "10.10.0.12", "10.10.0.13"]
     assert step.observe(ctx).holds
-    Zone.of(plan).publish(API, ["10.10.0.99"])
-    assert step.observe(ctx).seen == f"{API} leads to 10.10.0.99"
+    Zone.of(plan).write(API, frozenset({"10.10.0.99"}))
+    assert step.observe(ctx).seen == "leads to 10.10.0.99"
     step.apply(ctx)
     assert bind.asked(API) == ["10.10.0.11", "10.10.0.12", "10.10.0.13"]
     step.undo(ctx)
@@ -59,21 +60,21 @@ def test_names_are_published_changed_and_removed(bind: Bind) -> None:
 def test_a_name_that_is_somebody_elses_stays(bind: Bind) -> None:
     zone = Zone.of(plan_of(bind))
     with pytest.raises(InstallerError, match=r"leads to 192\.0\.2\.9 already, and not by this cluster"):
-        zone.publish("taken.example.test", ["10.0.0.1"])
+        zone.write("taken.example.test", frozenset({"10.0.0.1"}))
     with pytest.raises(InstallerError, match=r"is an alias \(CNAME\) of ns\.example\.test"):
-        zone.publish("alias.example.test", ["10.0.0.1"])
-    zone.remove("taken.example.test")
+        zone.write("alias.example.test", frozenset({"10.0.0.1"}))
+    zone.remove(["taken.example.test"])
     assert bind.asked("taken.example.test") == ["192.0.2.9"]
 
 
 def test_two_clusters_do_not_take_each_others_names(bind: Bind) -> None:
-    Zone.of(plan_of(bind)).publish(CONSOLE, ["10.0.0.1"])
+    Zone.of(plan_of(bind)).write(CONSOLE, frozenset({"10.0.0.1"}))
     other = Zone.of(plan_of(bind, name="other"))
     with pytest.raises(InstallerError, match="not by this cluster"):
-        other.publish(CONSOLE, ["10.0.0.2"])
-    other.remove(CONSOLE)
+        other.write(CONSOLE, frozenset({"10.0.0.2"}))
+    other.remove([CONSOLE])
     assert bind.asked(CONSOLE) == ["10.0.0.1"]
-    Zone.of(plan_of(bind)).remove(CONSOLE)
+    Zone.of(plan_of(bind)).remove([CONSOLE])
 
 
 WRONG = [
@@ -86,7 +87,7 @@ WRONG = [
 @pytest.mark.parametrize(("dns", "words"), WRONG, ids=[words for _, words in WRONG])
 def test_a_refusal_says_what_to_correct(bind: Bind, dns: dict[str, object], words: str) -> None:
     with pytest.raises(InstallerError, match=words) as caught:
-        Zone.of(plan_of(bind, dns)).publish(CONSOLE, ["10.0.0.1"])
+        Zone.of(plan_of(bind, dns)).write(CONSOLE, frozenset({"10.0.0.1"}))
     assert caught.value.hint
     assert bind.asked(CONSOLE) == []
 
@@ -97,7 +98,7 @@ def test_another_secret_is_refused_and_never_shown(bind: Bind, tmp_path: Path) -
     path.write_text(f'key "craton" {{ algorithm hmac-sha256; secret "{other}"; }};')
     zone = Zone.of(plan_of(bind, {"key_file": str(path)}))
     with pytest.raises(InstallerError, match="another secret for the key craton") as caught:
-        zone.publish(CONSOLE, ["10.0.0.1"])
+        zone.write(CONSOLE, frozenset({"10.0.0.1"}))
     assert other not in f"{caught.value.observed}{zone!r}"
 
 
@@ -126,7 +127,7 @@ def test_a_server_that_does_not_answer_may_be_tried_again(bind: Bind) -> None:
 
 def test_a_server_of_the_zone_is_asked_past_every_cache(bind: Bind) -> None:
     def said(name: str, port: int = bind.port) -> list[str]:
-        return delegation.said(name, "127.0.0.1", port)
+        return servers.said(name, "127.0.0.1", port)
 
     assert said("taken.example.test") == ["192.0.2.9"]
     assert said("nothing.example.test") == []
@@ -137,7 +138,7 @@ def test_a_server_of_the_zone_is_asked_past_every_cache(bind: Bind) -> None:
 def test_records_that_somebody_enters_are_shown_and_waited_for(bind: Bind, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(bind, {"provider": "manual"})
     answers = [(False, "ns says that there is no such name"), (True, "2 servers say 10.10.0.21")]
-    monkeypatch.setattr(delegation, "judge", lambda *_: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(servers, "judge", lambda *_: answers.pop(0) if len(answers) > 1 else answers[0])
     ctx = FakeCluster(plan).context()
     step = Entered(plan, "D2")
     assert not step.observe(ctx).holds

@@ -85,11 +85,12 @@ def test_a_question_is_worded_and_offers_an_answer_that_is_allowed(question: Que
     assert all(id in rules.RULES for id in question.rules)
     assert [id for id, _, _ in question.quotes] == list(question.rules)
     asking_for_all = {"artifacts.proxy": "http://proxy.test:3128", "aws.vpc": "vpc-0123456789abcdef0",
-                      "aws.private_workers": True, "gcp.network": "default", "dns.provider": "rfc2136"}  # fmt: skip
+                      "aws.private_workers": True, "gcp.network": "default"}  # fmt: skip
     everywhere = (
-        complete({"platform": platform, "certificate.source": source} | asking_for_all)
+        complete({"platform": platform, "certificate.source": source, "dns.provider": provider} | asking_for_all)
         for platform in PLATFORMS
         for source in ("ca", "acme")
+        for provider in ("rfc2136", "route53", "cloud-dns")
     )
     full = next(answers for answers in everywhere if question.applies(answers))
     default = reading.default(question, full)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from installer.accounts.aws.account import Account, action_of
+from installer.accounts.aws.errors import refusal
 from installer.common.errors import InstallerError
-from installer.platforms.aws.account import Account, action_of
-from installer.platforms.aws.errors import refusal
 
 REGION = "eu-central-1"
 

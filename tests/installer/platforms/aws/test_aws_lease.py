@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.platforms.aws.account import Account as Requests
+from installer.accounts.aws.account import Account as Requests
 from installer.platforms.aws.lease import AwsLease
 from installer.steps.lease import Holder
 from tests.doubles.aws.account import Account

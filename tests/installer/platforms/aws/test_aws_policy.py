@@ -6,9 +6,9 @@ import ast
 import json
 from typing import Any
 
+from installer.accounts.aws.account import action_of
 from installer.plan.rules import Role
 from installer.platforms.aws.access import policy
-from installer.platforms.aws.account import action_of
 from installer.platforms.aws.listing import EC2
 from installer.platforms.aws.policy import ACTIONS, document
 from tests.craton import ROOT

@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 import pytest
 
+from installer.accounts.aws.account import Account as Boto
 from installer.common.errors import InstallerError
 from installer.plan.platforms import PLATFORMS
 from installer.plan.suggestions import Suggestions
 from installer.platforms import suggestions
 from installer.platforms.aws import suggestions as of_aws
-from installer.platforms.aws.account import Account as Boto
 from installer.platforms.clouds.suggestions import Accounts, own_network
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.faults import Fault

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.health.report.compliance import covers
@@ -14,8 +16,6 @@ from installer.operations import lookup
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.topology import topology
 from installer.platforms import open_platform
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.steps.step import Phase
 from tests.doubles.cloud.machines import Printing

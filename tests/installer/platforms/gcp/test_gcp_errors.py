@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import failed_operation, refusal
 from installer.common.errors import InstallerError
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import failed_operation, refusal
 from tests.doubles.gcp.faults import Fault
 from tests.doubles.gcp.project import PROJECT, Project
 
@@ -81,7 +81,7 @@ def test_no_process_of_a_test_reaches_google(gcp: Project, monkeypatch: pytest.M
     for service in ("COMPUTE", "DNS"):
         monkeypatch.delenv(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{service}")
     account = Account(PROJECT, "europe-west3")
-    monkeypatch.setattr("installer.platforms.gcp.account._PAUSE", 0.0)
+    monkeypatch.setattr("installer.accounts.gcp.account._PAUSE", 0.0)
     with pytest.raises(InstallerError, match="no answer") as raised:
         account.get("regions", "get", region="europe-west3")
     assert raised.value.retryable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from installer.platforms.gcp.account import Account
+from installer.accounts.gcp.account import Account
 from installer.platforms.gcp.lease import GcpLease
 from installer.steps.lease import Holder
 from tests.doubles.gcp.project import PROJECT, Project

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from installer.accounts.gcp.account import Account
 from installer.common.errors import InstallerError
 from installer.plan.platforms import PLATFORMS
 from installer.plan.suggestions import Suggestions
 from installer.platforms import suggestions
 from installer.platforms.clouds.suggestions import Accounts
 from installer.platforms.gcp import suggestions as of_gcp
-from installer.platforms.gcp.account import Account
 from tests.doubles.gcp.catalogue import CORE, RAM
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from installer.accounts.gcp.account import Account
 from installer.common.errors import InstallerError
-from installer.platforms.gcp.account import Account
 from tests.doubles.gcp import tokens
 from tests.doubles.gcp.project import PROJECT, REGION, Project
 

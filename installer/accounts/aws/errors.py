@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.platforms.clouds.errors import CloudError
+from installer.accounts.errors import CloudError
 
 
 class AwsError(CloudError):
@@ -30,6 +30,11 @@ class AwsError(CloudError):
     @property
     def no_capacity(self) -> bool:
         return self.code in _NO_CAPACITY
+
+    @property
+    def not_allowed(self) -> bool:
+        """Whether the caller's policies don't allow it."""
+        return self.code in _NOT_ALLOWED
 
 
 _MISSING = {"NoSuchEntity", "LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "ParameterNotFound",

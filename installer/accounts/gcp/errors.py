@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from installer.accounts.errors import CloudError
 from installer.common import json_reader
-from installer.platforms.clouds.errors import CloudError
 
 
 class GcpError(CloudError):

@@ -17,11 +17,10 @@ from collections.abc import Iterator, Mapping
 from inspect import signature
 from typing import Any
 
+from installer.accounts.gcp.credentials import SignedIn, endpoint, missing_library, root, sign_in
+from installer.accounts.gcp.errors import GcpError, failed_operation, http_refusal, no_credentials, refused
 from installer.common import json_reader
 from installer.common.errors import ExitCode, InstallerError
-from installer.platforms.clouds.listing import Found
-from installer.platforms.gcp.credentials import SignedIn, endpoint, missing_library, root, sign_in
-from installer.platforms.gcp.errors import GcpError, failed_operation, http_refusal, no_credentials, refused
 
 _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
@@ -73,7 +72,7 @@ class Account:
         action = f"compute.{collection}.{method}"
         return self._repeated(action, lambda: self._compute(collection, method, None, params))
 
-    def pages(self, collection: str, method: str = "list", **params: Any) -> Iterator[Found]:
+    def pages(self, collection: str, method: str = "list", **params: Any) -> Iterator[Mapping[str, Any]]:
         """All items of a list of Compute Engine, those of all zones and regions of an aggregated one."""
         token = ""
         while True:

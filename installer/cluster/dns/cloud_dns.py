@@ -1,34 +1,36 @@
-"""The records of the contract's names in Cloud DNS. A TXT record beside each says whose it is."""
+"""Names in Cloud DNS."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
+from installer.cluster.dns.records import Alias, Names, Target, Written
 from installer.common.errors import InstallerError
-from installer.plan.model import InstallPlan
-from installer.plan.platforms.gcp.settings import Gcp
-from installer.platforms.clouds.records import TTL, Alias, Target, Written
-from installer.platforms.gcp.account import Account
-from installer.platforms.gcp.errors import GcpError
 
 _TYPES = ("A", "AAAA", "CNAME", "TXT")
+_NEEDED = ("dns.changes.create", "dns.resourceRecordSets.create", "dns.resourceRecordSets.delete")
 
 
 class CloudDns:
-    """The records of one cluster's names."""
+    """The records of one cluster's names in a managed zone."""
 
     service = "Cloud DNS"
 
-    def __init__(self, account: Account, plan: InstallPlan) -> None:
-        self._account, self._plan = account, plan
-        self._gcp = plan.settings_of(Gcp)
+    def __init__(self, account: Account, names: Names) -> None:
+        self._account, self._names = account, names
         self._found = ""
+
+    def caller(self) -> str:
+        identity = self._account.identity
+        return f"project {self._account.project}, as {identity.who} (credentials found by: {identity.how})"
 
     def zone(self) -> str:
         """Name of the managed zone: the plan's, else the public one whose name is the longest end of the subdomain."""
         if not self._found:
-            self._found = self._gcp.managed_zone or self._fitting()
+            self._found = self._names.zone or self._fitting()
         return self._found
 
     def delegation(self) -> tuple[str, tuple[str, ...]]:
@@ -37,24 +39,31 @@ class CloudDns:
             raise InstallerError(
                 "look at the managed zone",
                 f"the managed zone {self.zone()} is private: only its networks see it",
-                hint="Set gcp.managed_zone to a public zone, or gcp.dns: manual.",
+                hint=f"Set {self._names.field} to a public zone, or {self._names.otherwise}.",
             )
         return str(found["dnsName"]).rstrip("."), tuple(found.get("nameServers") or ())
+
+    def lacking(self) -> list[str]:
+        """Google says which permissions the caller has in the zone, whether the project or the zone gives them."""
+        zone = f"projects/{self._account.project}/managedZones/{self.zone()}"
+        answer = self._account.ask("dns", "managedZones.testIamPermissions", resource=zone,
+                                   body={"permissions": list(_NEEDED)})  # fmt: skip
+        return [one for one in _NEEDED if one not in (answer.get("permissions") or ())]
 
     def read(self, name: str) -> Written:
         sets = list(self._sets(name))
         targets = frozenset(
             str(value).rstrip(".") for one in sets if one["type"] != "TXT" for value in one.get("rrdatas") or ()
         )
-        owned = any(value == self._mark for one in sets for value in one.get("rrdatas") or ())
+        owned = any(value == self._names.mark for one in sets for value in one.get("rrdatas") or ())
         return Written(targets, owned, bool(sets) and not owned)
 
     def write(self, name: str, target: Target) -> str:
         if isinstance(target, Alias):
             raise TypeError("every balancer of Google Cloud has an address")
         wanted = [
-            {"name": f"{name}.", "type": "A", "ttl": TTL, "rrdatas": sorted(target)},
-            {"name": f"{name}.", "type": "TXT", "ttl": TTL, "rrdatas": [self._mark]},
+            {"name": f"{name}.", "type": "A", "ttl": self._names.ttl, "rrdatas": sorted(target)},
+            {"name": f"{name}.", "type": "TXT", "ttl": self._names.ttl, "rrdatas": [self._names.mark]},
         ]
         return self._change(wanted, [one for one in self._sets(name) if one["type"] in ("A", "TXT")])
 
@@ -68,9 +77,9 @@ class CloudDns:
                 self._change([], [one for one in self._sets(name) if one["type"] in ("A", "TXT")])
 
     def own(self) -> list[str]:
-        """The contract's names that have records of the cluster's."""
+        """The names that have records of the cluster's."""
         try:
-            return [name for name in (self._plan.api_host, self._plan.console_host) if self.read(name).owned]
+            return [name for name in self._names.hosts if self.read(name).owned]
         except GcpError as error:
             if not error.missing:
                 raise
@@ -78,23 +87,16 @@ class CloudDns:
         except InstallerError:  # without a zone there is no record
             return []
 
-    @property
-    def _mark(self) -> str:
-        """What the TXT record says, in quotes as Cloud DNS has it."""
-        return f'"craton/cluster={self._plan.name}, {self._gcp.region}"'
-
     def _fitting(self) -> str:
-        labels = self._plan.subdomain.split(".")
-        for start in range(len(labels) - 1):
-            name = ".".join(labels[start:]) + "."
-            listed = self._account.ask("dns", "managedZones.list", project=self._account.project, dnsName=name)
+        for domain in self._names.domains():
+            listed = self._account.ask("dns", "managedZones.list", project=self._account.project, dnsName=f"{domain}.")
             for zone in listed.get("managedZones") or ():
                 if zone.get("visibility", "public") == "public":
                     return str(zone["name"])
         raise InstallerError(
             "find the managed zone",
-            f"the project {self._account.project} has no public managed zone for {self._plan.subdomain}",
-            hint="Create one in Cloud DNS and delegate it, or set gcp.dns: manual.",
+            f"the project {self._account.project} has no public managed zone for {self._names.subdomain}",
+            hint=f"Create one in Cloud DNS and delegate it, or set {self._names.otherwise}.",
         )
 
     def _sets(self, name: str) -> Iterator[dict[str, Any]]:

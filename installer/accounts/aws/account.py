@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from installer.accounts.aws.errors import AwsError, no_credentials, refusal
 from installer.common.errors import ExitCode, InstallerError
-from installer.platforms.aws.errors import AwsError, no_credentials, refusal
 
 _CONNECTING, _ANSWERING, _ATTEMPTS = 5, 30, 4
 """Seconds to connect, seconds until an answer, and attempts of one request within botocore."""

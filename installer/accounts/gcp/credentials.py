@@ -10,8 +10,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from installer.accounts.gcp.errors import no_credentials
 from installer.common.errors import ExitCode, InstallerError
-from installer.platforms.gcp.errors import no_credentials
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _KINDS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dns.resolver
 
-from installer.platforms.clouds.delegation import doubt
+from installer.cluster.dns.delegation import doubt
 from tests.doubles.name_server import name_server
 
 MINE = ("ns1.mine.test", "ns2.mine.test")

@@ -1,0 +1,1 @@
+"""Accounts in clouds, whatever is done there: who Craton is, requests, and refusals in words."""
