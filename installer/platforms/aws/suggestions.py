@@ -164,7 +164,7 @@ def _subnet(one: Found) -> str:
     return shared.words(names.read_tags(one).get("Name"), one["AvailabilityZone"], one["CidrBlock"], free)
 
 
-def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
+def _public_zones(answers: Answers) -> list[shared.Zone]:
     """Id, domain and detail of the account's public hosted zones."""
     listed = _account(answers).pages("route53", "list_hosted_zones", "HostedZones")
     return [
@@ -178,14 +178,6 @@ def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
     ]
 
 
-def zones_for(answers: Answers) -> Suggestions:
-    return shared.hosted_zones(_public_zones(answers), str(answers.get("subdomain", "")), "your account", "hosted zone")
-
-
-def subdomains(answers: Answers) -> Suggestions:
-    return shared.domains(_public_zones(answers), "your account", "hosted zone")
-
-
 _OF: shared.Suggests = {
     "aws.profile": profiles,
     "aws.region": regions,
@@ -197,7 +189,5 @@ _OF: shared.Suggests = {
     "aws.vpc": vpcs,
     "aws.subnets": public_subnets,
     "aws.private_subnets": private_subnets,
-    "aws.hosted_zone": zones_for,
-    "subdomain": subdomains,
-    "networks.user": lambda _answers: shared.own_network(),
+    **shared.in_any_cloud("aws.hosted_zone", _public_zones, "your account", "hosted zone"),
 }

@@ -23,6 +23,8 @@ A = TypeVar("A")
 
 Suggests = Mapping[str, Callable[[Answers], Suggestions]]
 """What looks up the answers of a field."""
+Zone = tuple[str, str, str]
+"""A public DNS zone: its id, its domain, and a detail."""
 
 
 class Accounts(Generic[A]):
@@ -83,14 +85,22 @@ def words(*parts: object) -> str:
     return " · ".join(str(part) for part in parts if part)
 
 
-def domains(found: Iterable[tuple[str, str, str]], place: str, noun: str) -> Suggestions:
-    """The domains of public DNS zones. `found` is as for `hosted_zones`."""
+def in_any_cloud(field: str, public: Callable[[Answers], Iterable[Zone]], place: str, noun: str) -> Suggests:
+    """What every cloud suggests: domains of its `public` DNS zones, for `field` those zones, and the own address."""
+    return {
+        field: lambda answers: _zones(public(answers), str(answers.get("subdomain", "")), place, noun),
+        "subdomain": lambda answers: _domains(public(answers), place, noun),
+        "networks.user": lambda _answers: own_network(),
+    }
+
+
+def _domains(found: Iterable[Zone], place: str, noun: str) -> Suggestions:
     names = sorted({name for _, name, _ in found})
     return Suggestions(tuple(Suggestion(name) for name in names), f"{count(len(names), f'public {noun}')} of {place}")
 
 
-def hosted_zones(found: Iterable[tuple[str, str, str]], subdomain: str, place: str, noun: str) -> Suggestions:
-    """DNS zones that the subdomain is in, the most specific first. `found` has id, domain and detail of public ones."""
+def _zones(found: Iterable[Zone], subdomain: str, place: str, noun: str) -> Suggestions:
+    """DNS zones that the subdomain is in, the most specific first."""
     wanted = f".{subdomain}"
     fitting = sorted((one for one in found if wanted.endswith(f".{one[1]}")), key=lambda one: -len(one[1]))
     source = f"{count(len(fitting), f'public {noun}')} of {place} for {subdomain}"

@@ -153,7 +153,7 @@ def host_projects(answers: Answers) -> Suggestions:
     return Suggestions((Suggestion(host, "shared VPC"),), f"Host project of {account.project}")
 
 
-def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
+def _public_zones(answers: Answers) -> list[shared.Zone]:
     """Name, domain and detail of the project's public managed zones."""
     account = _account(answers)
     listed = _listed(account, "dns", "managedZones.list", "managedZones", project=account.project)
@@ -162,16 +162,6 @@ def _public_zones(answers: Answers) -> list[tuple[str, str, str]]:
         for one in listed
         if one.get("visibility", "public") == "public"
     ]
-
-
-def zones_for(answers: Answers) -> Suggestions:
-    return shared.hosted_zones(
-        _public_zones(answers), str(answers.get("subdomain", "")), "your project", "managed zone"
-    )
-
-
-def subdomains(answers: Answers) -> Suggestions:
-    return shared.domains(_public_zones(answers), "your project", "managed zone")
 
 
 _OF: shared.Suggests = {
@@ -186,7 +176,5 @@ _OF: shared.Suggests = {
     "gcp.network": networks,
     "gcp.subnetwork": subnetworks,
     "gcp.network_project": host_projects,
-    "gcp.managed_zone": zones_for,
-    "subdomain": subdomains,
-    "networks.user": lambda _answers: shared.own_network(),
+    **shared.in_any_cloud("gcp.managed_zone", _public_zones, "your project", "managed zone"),
 }
