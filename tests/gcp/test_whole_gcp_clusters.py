@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from installer.common.errors import ExitCode
+from installer.platforms import open_platform
 from tests.doubles.cloud import guest_agent
-from tests.doubles.cloud.clusters import machines, provided
+from tests.doubles.cloud.clusters import machines, provided, short
 from tests.doubles.cloud.stand_ins import StandIns
 from tests.doubles.gcp.faults import Fault
-from tests.doubles.gcp.project import Project
+from tests.doubles.gcp.project import ACCOUNT, Project
 from tests.gcp.clusters import Cluster, endure, plan
 
 pytestmark = pytest.mark.needs("low ports")
@@ -52,6 +53,22 @@ def test_private_workers_are_reached_through_a_master_and_leave_through_cloud_na
     assert sorted(without) == ["demo-worker-1", "demo-worker-2"]
     assert cluster.install(given) is ExitCode.DONE, cluster.failures
     assert cluster.account.changed == []
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.failures
+    assert cluster.remains() == []
+
+
+def test_where_the_project_enforces_os_login_keys_get_in_through_it_alone(cluster: Cluster) -> None:
+    """On real SSH, on the way to a private worker through a master, too."""
+    cluster.account.metadata["enable-oslogin"] = "TRUE"
+    given = plan(private_workers=True)
+    assert cluster.run(given, short(given)) is ExitCode.DONE, cluster.failures
+    assert cluster.stand_ins.names == machines(given)
+    platform = open_platform(given)
+    (account,) = cluster.account.profiles[ACCOUNT]["posixAccounts"]
+    worker = platform.endpoint("demo-worker-1")
+    assert worker.jump
+    assert {worker.user, worker.jump.user} == {account["username"]}
+    platform.close()
     assert cluster.destroy(given) is ExitCode.DONE, cluster.failures
     assert cluster.remains() == []
 

@@ -26,8 +26,8 @@ _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
 _ATTEMPTS, _PAUSE = 4, 0.25
 """Attempts of one request, and seconds before the second; twice as long before each further one."""
-_SERVICES = ("cloudbilling", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "serviceusage")
-_VERSIONS = dict.fromkeys(_SERVICES, "v1")
+_SERVICES = ("cloudbilling", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "oslogin", "serviceusage")
+_VERSIONS = {**dict.fromkeys(_SERVICES, "v1"), "oauth2": "v2"}
 _SCOPES = ("zone", "region")
 _LEGACY = frozenset({"httpHealthChecks"})
 """Collections of Compute Engine that google-cloud-compute doesn't have."""

@@ -53,6 +53,8 @@ class Instance:
     """Why it ended, as the cloud has it."""
     names: tuple[str, ...] = ()
     """DNS names that the cloud has given it."""
+    by_profile: bool = False
+    """Whether a profile in the cloud says who may log in, and not what the machine was told at its birth."""
 
 
 class Instances(Shared[tuple[Instance, ...]]):

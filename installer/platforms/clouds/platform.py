@@ -97,13 +97,17 @@ class CloudPlatform:
         directory = ClusterDirectory.of(self.plan.name)
         way = self._way_to(found)
         endpoint = Endpoint(
-            way.address, _SSH, self.plan.ssh.user, pinned_keys.pinned(directory, machine), jump=way.jump
+            way.address, _SSH, self.user_of(found), pinned_keys.pinned(directory, machine), jump=way.jump
         )
         if endpoint.host_key:
             return endpoint
         secret, console = self.first_contact.secret, self.console_command(found)
         shown = host_key(machine, found.id, endpoint, secret, directory, cloud=self.cloud, console=console)
         return replace(endpoint, host_key=shown)
+
+    def user_of(self, found: Instance) -> str:  # noqa: ARG002 (what a cloud's own platform looks at)
+        """The account to log in with: the plan's, which the machine was told at its birth."""
+        return self.plan.ssh.user
 
     def is_private(self, machine: str | None) -> bool:
         """Whether a machine has no address of its own on the internet: a worker, if the plan says so."""

@@ -1,12 +1,14 @@
-"""What machines may ask of Google Cloud: a service account for each role of the contract (rule M12)."""
+"""Who may do what: a service account for each role's machines (rule M12), and who may log in to them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from installer.accounts.gcp.errors import GcpError
+from installer.common.text import count
 from installer.plan.rules import Role
 from installer.platforms.gcp import custom_role, names
+from installer.platforms.gcp.machines import login_keys
 from installer.platforms.gcp.platform import platform_of
 from installer.platforms.gcp.service_accounts import (
     bind,
@@ -63,3 +65,24 @@ class Access:
         platform = platform_of(ctx)
         mail = email(ctx.world.plan, platform.account.project, self.role)
         platform.delete([Resource("service-account", mail)], ctx)
+
+
+@dataclass(frozen=True)
+class LoginKeys:
+    """The keys that get in, in the caller's profile: where the project enforces OS Login, machines look there alone."""
+
+    def observe(self, ctx: Context) -> Observation:
+        login = platform_of(ctx).os_login
+        if not login.enforced:
+            return Observation(True, "machines are told at their birth who may log in")
+        lacking, own = login.lacking(login_keys(ctx)), login.own()
+        seen = f"{login.caller()} lacks {count(len(lacking), 'key')}" if lacking else f"they get {login.user()} in"
+        return Observation(not lacking, seen, remains=bool(own))
+
+    def apply(self, ctx: Context) -> None:
+        platform_of(ctx).os_login.add(login_keys(ctx))
+
+    def undo(self, ctx: Context) -> None:
+        login = platform_of(ctx).os_login
+        if login.enforced:
+            login.remove(login.own())

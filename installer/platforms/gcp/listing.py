@@ -12,6 +12,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 from installer.platforms.gcp import names
+from installer.platforms.gcp.startup import by_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +114,5 @@ def instance(found: Found) -> Instance:
         private=IPv4Address(private) if private else None,
         public=str(ways[0].get("natIP") or ""),
         reason=str(found.get("statusMessage") or ""),
+        by_profile=by_profile(found),
     )

@@ -27,6 +27,11 @@ def machine_type(gcp: Gcp, role: Role) -> str:
     return {Role.MASTER: gcp.master_type, Role.INFRA: gcp.infra_type, Role.WORKER: gcp.worker_type}[role]
 
 
+def login_keys(ctx: Context) -> tuple[str, ...]:
+    """The public keys that get in: the cluster's, and the user's own where the plan has one."""
+    return tuple(key for key in (ensure_key(ctx.world.directory), ctx.world.plan.ssh.public_key) if key)
+
+
 @dataclass(frozen=True)
 class Instances(Machines[GcpPlatform]):
     """Machines by bulkInsert: all of them, or none."""
@@ -77,7 +82,7 @@ class Instances(Machines[GcpPlatform]):
         plan, batch = ctx.world.plan, launch.batch
         gcp = plan.settings_of(Gcp)
         private = gcp.private_workers and self.role is Role.WORKER
-        keys = tuple(key for key in (ensure_key(ctx.world.directory), plan.ssh.public_key) if key)
+        keys = () if platform.os_login.enforced else login_keys(ctx)
         disk: dict[str, Any] = {
             "boot": True,
             "autoDelete": True,

@@ -23,6 +23,7 @@ from installer.platforms.gcp.images import Images
 from installer.platforms.gcp.lease import GcpLease
 from installer.platforms.gcp.listing import Listing
 from installer.platforms.gcp.names import published
+from installer.platforms.gcp.os_login import OsLogin
 from installer.ssh.connection import Connections
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.step import Context
@@ -44,6 +45,7 @@ class GcpPlatform(CloudPlatform):
         self.account = Account(self.settings.project, self.settings.region, self.settings.impersonate)
         self.listing = Listing(self.account, plan)
         self.images = Images(self.account)
+        self.os_login = OsLogin(self.account, plan)
         self._records = CloudDns(self.account, published(plan))
         self._region = Shared(partial(self.account.get, "regions", "get", region=self.settings.region))
         self._types: dict[tuple[str, ...], tuple[Found, ...]] = {}
@@ -75,6 +77,10 @@ class GcpPlatform(CloudPlatform):
             raise InstallerError("name the cluster", "Google lists no load balancer for it", retryable=True)
         return addresses
 
+    def user_of(self, found: Instance) -> str:
+        """The plan's account, or where OS Login counts, the caller's own."""
+        return self.os_login.user() if found.by_profile else super().user_of(found)
+
     def provider_id(self, instance: Instance) -> str:
         return f"gce://{self.account.project}/{instance.zone}/{instance.machine}"
 
@@ -104,10 +110,10 @@ class GcpPlatform(CloudPlatform):
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (Google Cloud knows it all)
         """Everything in the project with the cluster's label or mark, its service accounts, and its records."""
-        return removal.find(self.account, self.listing, self.plan)
+        return removal.find(self.account, self.listing, self.plan, self.os_login)
 
     def delete(self, found: Sequence[Resource], work: Work) -> None:
-        removal.Remover(self.account, self.listing, self.plan, work).remove(found)
+        removal.Remover(self.account, self.listing, self.plan, self.os_login, work).remove(found)
 
     def limits(self) -> Mapping[str, Limit]:
         """Below what Google lets one project ask for, which others use, too."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from installer.accounts.findings import Found, Problem
+from installer.accounts.findings import Found, Note, Problem
 from installer.accounts.gcp.account import last
 from installer.accounts.gcp.errors import WHAT, GcpError, quota_page
 from installer.cluster.dns.preflight import names_in_zone
@@ -19,10 +19,11 @@ from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import topology
 from installer.platforms.clouds.preflight import AccountCheck, overlaps, roles
-from installer.platforms.gcp import prices, services
+from installer.platforms.gcp import os_login, prices, services
 from installer.platforms.gcp.firewall_rules import rows
 from installer.platforms.gcp.machines import machine_type
 from installer.platforms.gcp.names import mark_of
+from installer.platforms.gcp.org_policies import enforced
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.steps.estimate import Estimate
 
@@ -32,7 +33,6 @@ _POLICIES = {
     name: WHAT[name]
     for name in (
         "constraints/compute.vmExternalIpAccess",
-        "constraints/compute.requireOsLogin",
         "constraints/iam.disableServiceAccountCreation",
     )
 }
@@ -55,7 +55,10 @@ class GcpCheck(AccountCheck[GcpPlatform]):
         return prices.estimate(plan, platform.account)
 
     def checks(self) -> tuple[Callable[[InstallPlan, GcpPlatform], Iterator[Found]], ...]:
-        return apis, policies, permissions, zones_and_types, images, quotas, same_name, existing_network, managed_zone
+        return (
+            apis, policies, logins, permissions, zones_and_types, images, quotas, same_name, existing_network,
+            managed_zone,
+        )  # fmt: skip
 
 
 def apis(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
@@ -71,23 +74,22 @@ def policies(_plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
     """No policy of the organisation forbids what a cluster is made of, as far as the caller may see them."""
     project = platform.account.project
     for constraint, forbids in _POLICIES.items():
-        try:
-            found = platform.account.ask(
-                "cloudresourcemanager",
-                "projects.getEffectiveOrgPolicy",
-                resource=f"projects/{project}",
-                body={"constraint": constraint},
-            )
-        except GcpError as error:
-            if error.retryable:
-                raise
+        on = enforced(platform.account, constraint)
+        if on is None:
             return  # who may not read policies meets them when they refuse something
-        listed, enforced = found.get("listPolicy") or {}, (found.get("booleanPolicy") or {}).get("enforced")
-        if enforced or listed.get("allValues") == "DENY":
+        if on:
             yield Problem(
                 f"an organisation policy forbids {forbids} in the project {project} ({constraint})",
                 "Ask whoever manages the organisation for an exception, or use another project.",
             )
+
+
+def logins(_plan: InstallPlan, platform: GcpPlatform) -> Iterator[Found]:
+    """Where the project enforces OS Login, the caller can log in through it."""
+    if platform.os_login.enforced:
+        yield Note(f"keys get in through OS Login: {platform.os_login.setting.value().why}")
+        for seen, remedy in os_login.problems(platform.os_login):
+            yield Problem(seen, remedy)
 
 
 def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
@@ -101,6 +103,8 @@ def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
             wanted += ["compute.routers.create", "compute.routers.delete"]
     if not plan.infra:
         wanted += ["compute.forwardingRules.create", "compute.regionBackendServices.create"]
+    if platform.os_login.enforced:
+        wanted.append(os_login.ADMIN)
     if plan.integration:
         wanted += ["iam.roles.create", "iam.roles.get", "iam.serviceAccounts.setIamPolicy"]
     if plan.settings_of(Gcp).dns == "cloud-dns":

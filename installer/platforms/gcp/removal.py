@@ -19,6 +19,7 @@ from installer.platforms.gcp import names, service_accounts
 from installer.platforms.gcp.listing import KINDS, Listing
 from installer.platforms.gcp.made_inside import made_inside, resource, shared_firewall
 from installer.platforms.gcp.names import WAY_OUT
+from installer.platforms.gcp.os_login import OsLogin
 from installer.steps.platform import Resource
 from installer.steps.work import Work
 
@@ -26,12 +27,12 @@ _LOOK_EVERY = 5.0
 ORDER = (
     "record", "forwarding-rule", "target-pool", "backend-service", "health-check", "http-health-check",
     "global-health-check", "instance-group", "instance", "address", "disk", "firewall-rule", "router", "subnetwork",
-    "network", "service-account",
+    "network", "service-account", "login-key",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
 
-def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource]:
+def find(account: Account, listing: Listing, plan: InstallPlan, login: OsLogin) -> list[Resource]:
     """Everything of the cluster that Google Cloud lists now."""
     listing.changed(*KINDS)
     listing.instances.changed()
@@ -54,6 +55,8 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
         found += [Resource("record", name) for name in CloudDns(account, names.published(plan)).own()]
     mails = (service_accounts.email(plan, account.project, role) for role in Role)
     found += [Resource("service-account", mail) for mail in mails if service_accounts.service_account(account, mail)]
+    if login.enforced:
+        found += [Resource("login-key", name) for name in login.own()]
     return found
 
 
@@ -67,8 +70,8 @@ def _inner(kind: str, found: Found) -> bool:
 class Remover:
     """Removes what was found, kind by kind. No error for what is gone."""
 
-    def __init__(self, account: Account, listing: Listing, plan: InstallPlan, work: Work) -> None:
-        self._account, self._listing, self._plan, self._work = account, listing, plan, work
+    def __init__(self, account: Account, listing: Listing, plan: InstallPlan, login: OsLogin, work: Work) -> None:
+        self._account, self._listing, self._plan, self._login, self._work = account, listing, plan, login, work
 
     def remove(self, found: Sequence[Resource]) -> None:
         """Raises InstallerError naming what blocks a deletion."""
@@ -85,6 +88,8 @@ class Remover:
         elif kind == "service-account":
             for one in those:
                 service_accounts.remove(self._account, one.name)
+        elif kind == "login-key":
+            self._login.remove([one.name for one in those])
         elif kind == "firewall-rule":
             self._together(kind, those)
         else:

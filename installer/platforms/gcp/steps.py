@@ -10,7 +10,7 @@ from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import Topology
 from installer.platforms.clouds.steps import BALANCER, CHECK, Steps, access_step
-from installer.platforms.gcp.access import Access
+from installer.platforms.gcp.access import Access, LoginKeys
 from installer.platforms.gcp.addresses import Address
 from installer.platforms.gcp.balancer import Balancer, Targets
 from installer.platforms.gcp.firewall import Rules
@@ -22,7 +22,7 @@ from installer.platforms.gcp.preflight import GcpCheck
 from installer.steps.step import Phase, Step
 
 _NETWORK, _SUBNETWORK, _RULES = "network/network", "network/subnetwork", "network/rules"
-_ROUTER = "network/router"
+_ROUTER, _LOGIN = "network/router", "network/login"
 _GCP = Steps(LIMIT)
 
 
@@ -45,12 +45,13 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     if balancer := topology.load_balancer:
         yield _GCP.step(BALANCER, "create the load balancer", Phase.NETWORK,
                         Balancer(balancer.name, balancer.listeners), CHECK, weight=5.0, deadline=300.0)  # fmt: skip
+    yield _GCP.step(_LOGIN, "let your keys in where the project enforces OS Login", Phase.NETWORK, LoginKeys(), CHECK)
     for role in (role for role in Role if topology.of_role(role)):
         first = access_step(Role.MASTER) if plan.integration and role is not Role.MASTER else CHECK
         yield _GCP.step(access_step(role), f"give the {role}s a service account (M12)", Phase.NETWORK, Access(role),
                         first)  # fmt: skip
         network = (_SUBNETWORK, *((_ROUTER,) if gcp.private_workers else ())) if own else ()
-        needs = (*network, _RULES, access_step(role))
+        needs = (*network, _RULES, _LOGIN, access_step(role))
         yield from _GCP.machines(topology, role, gcp.spread, Instances, partial(Address, "address"), *needs)
     yield from _GCP.balanced(topology, Targets)
     yield from _GCP.names(topology, "Cloud DNS" if gcp.dns == "cloud-dns" else "")

@@ -14,18 +14,22 @@ from tests.doubles.cloud.guest_agent_program import users
 _SCRIPT = "/etc/startup-script"
 
 
-def document(id: str, name: str, zone: str, attributes: Mapping[str, str]) -> bytes:
-    """What the metadata service has of an instance, as one document."""
+def document(
+    id: str, name: str, zone: str, attributes: Mapping[str, str], profiles: Mapping[str, list[str]] | None = None
+) -> bytes:
+    """What the metadata service has of an instance, as one document. Where OS Login is on, `profiles` are the keys of
+    everybody who may log in, by their POSIX accounts: those of the moment, which the real service looks up each time.
+    """
     found = {"id": int(id), "name": name, "zone": f"projects/1/zones/{zone}", "attributes": dict(attributes)}
-    return json.dumps(found).encode()
+    return json.dumps(found | ({} if profiles is None else {"oslogin": dict(profiles)})).encode()
 
 
 def read(metadata: bytes) -> Boot:
-    """The user that `ssh-keys` names, and the startup script."""
-    attributes = json.loads(metadata)["attributes"]
-    known = users(attributes)
+    """The user that `ssh-keys` names, or OS Login, and the startup script."""
+    found = json.loads(metadata)
+    attributes, known = found["attributes"], users(found)
     if not known:
-        return Boot(console=("google_guest_agent: no user may log in by ssh-keys",))
+        return Boot(console=("google_guest_agent: nobody may log in",))
     script = attributes.get("startup-script", "")
     return Boot(
         user=known[0][0],

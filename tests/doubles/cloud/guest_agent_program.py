@@ -15,26 +15,27 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 SUDOERS = "%google-sudoers ALL=(ALL:ALL) NOPASSWD:ALL\n"
 _URL = "http://metadata.google.internal/computeMetadata/v1/instance/?recursive=true"
 
 
-def users(attributes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """User and public key of each line of `ssh-keys`; none where OS Login is on, which counts instead."""
-    if attributes.get("enable-oslogin", "").upper() == "TRUE":
-        return []
-    lines = (line.partition(":") for line in attributes.get("ssh-keys", "").splitlines() if ":" in line)
+def users(instance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """User and public key of each line of `ssh-keys`; where OS Login is on, those of its profiles instead."""
+    if "oslogin" in instance:
+        return [(user, key) for user, keys in instance["oslogin"].items() for key in keys]
+    lines = (line.partition(":") for line in instance["attributes"].get("ssh-keys", "").splitlines() if ":" in line)
     return [(user, key) for user, _, key in lines]
 
 
-def agent(attributes: Mapping[str, str]) -> None:
+def agent(instance: Mapping[str, Any]) -> None:
     """Host keys, then accounts."""
     _run("ssh-keygen", "-A")
     subprocess.run(["groupadd", "--force", "google-sudoers"], check=True)
     Path("/etc/sudoers.d/google_sudoers").write_text(SUDOERS)
     found: dict[str, list[str]] = {}
-    for user, key in users(attributes):
+    for user, key in users(instance):
         found.setdefault(user, []).append(key)
     for user, keys in found.items():
         _run("useradd", "-m", "-s", "/bin/bash", "-p", "*", "-G", "google-sudoers", user)
@@ -46,9 +47,9 @@ def agent(attributes: Mapping[str, str]) -> None:
             os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def startup(attributes: Mapping[str, str]) -> None:
+def startup(instance: Mapping[str, Any]) -> None:
     """The startup script, as root, from a file of its own."""
-    script = attributes.get("startup-script")
+    script = instance["attributes"].get("startup-script")
     if not script:
         return
     with tempfile.TemporaryDirectory(prefix="metadata-scripts") as directory:
@@ -63,10 +64,10 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-def _metadata() -> dict[str, str]:
+def _metadata() -> dict[str, Any]:
     request = urllib.request.Request(_URL, headers={"Metadata-Flavor": "Google"})
     with urllib.request.urlopen(request, timeout=60) as answer:
-        found: dict[str, str] = json.load(answer)["attributes"]
+        found: dict[str, Any] = json.load(answer)
     return found
 
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 import googleapiclient
 
 SERVICES = ("compute.v1", "dns.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1",
-            "cloudbilling.v1", "cloudkms.v1", "iamcredentials.v1", "sts.v1")  # fmt: skip
+            "cloudbilling.v1", "cloudkms.v1", "iamcredentials.v1", "sts.v1", "oslogin.v1", "oauth2.v2")  # fmt: skip
 _DOCUMENTS = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
 _WHOLE = re.compile(r"-?[0-9]+")
 _OUTPUT = ("[Output Only]", "Output only.")

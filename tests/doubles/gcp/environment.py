@@ -6,8 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from tests.doubles.gcp.project import PROJECT, SERVICES
-from tests.doubles.gcp.server import ACCOUNT
+from tests.doubles.gcp.project import ACCOUNT, PROJECT, SERVICES
 
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that nobody is: what is not meant for this computer fails at once."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.doubles.cloud import guest_agent
 from tests.doubles.cloud.machines import Launch
+from tests.doubles.gcp import os_login
 from tests.doubles.gcp.calls import Call, handles, last
 from tests.doubles.gcp.faults import Failed, Refused
 from tests.doubles.gcp.lists import listed
@@ -47,6 +48,7 @@ def bulk_insert(project: Project, call: Call) -> dict[str, Any]:
     if ways(properties) and "compute.vmExternalIpAccess" in project.policies:
         words = f"Constraint constraints/compute.vmExternalIpAccess violated for project {PROJECT}. Add instance to it"
         raise Refused(412, "conditionNotMet", words)
+    os_login.check_metadata(project, _metadata(properties))
     keys = {("instances", zone, name) for name in names}
     project.reserved |= keys
 
@@ -149,6 +151,7 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
     disk = properties["disks"][0]
     made = {
         "id": id, "name": name, "status": "STAGING", "own": public, "labels": properties.get("labels") or {},
+        "metadata": properties["metadata"],
         "zone": f"{_HOST}/{PROJECT}/zones/{zone}", "machineType": f"machineTypes/{properties['machineType']}",
         "networkInterfaces": [{
             "network": subnet["network"], "subnetwork": subnet["selfLink"], "networkIP": private,
@@ -160,15 +163,20 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
         "id": project.number(), "name": name, "zone": made["zone"], "users": [f"instances/{name}"],
         "labels": disk["initializeParams"].get("labels") or {}, "autoDelete": disk.get("autoDelete", False),
     }  # fmt: skip
-    metadata = {one["key"]: one["value"] for one in properties["metadata"]["items"]}
-    document = guest_agent.document(id, name, zone, metadata)
+    metadata = _metadata(properties)
+    profiles = os_login.admins(project) if os_login.on(project, metadata) else None
+    document = guest_agent.document(id, name, zone, metadata, profiles)
     project.machines.start(
         Launch(
             id, 0, private, public, document, zone, REGION, properties["machineType"],
             last(disk["initializeParams"]["sourceImage"]), "x86_64", tuple(properties["tags"]["items"]), True, 0,
-            made["labels"],  # type: ignore[arg-type]
+            made["labels"],
         )
     )  # fmt: skip
+
+
+def _metadata(properties: dict[str, Any]) -> dict[str, str]:
+    return {one["key"]: one["value"] for one in properties["metadata"]["items"]}
 
 
 def ways(properties: dict[str, Any]) -> list[Any]:

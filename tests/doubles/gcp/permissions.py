@@ -19,7 +19,8 @@ _OF_NOBODY = {
     "cloudbilling.services.skus.list", "cloudresourcemanager.operations.get", "cloudresourcemanager.projects.list",
     "cloudresourcemanager.projects.testIamPermissions", "compute.projects.getXpnHost",
     "iamcredentials.projects.serviceAccounts.generateAccessToken", "sts.token",
-    "cloudresourcemanager.projects.getEffectiveOrgPolicy", "serviceusage.operations.get",
+    "cloudresourcemanager.projects.getEffectiveOrgPolicy", "serviceusage.operations.get", "oauth2.userinfo.get",
+    "oslogin.users.getLoginProfile", "oslogin.users.importSshPublicKey", "oslogin.users.sshPublicKeys.delete",
 }  # fmt: skip
 """What needs none in the project, or is checked by whoever answers it."""
 _ON_NETWORK = {"compute.firewalls.insert", "compute.routers.insert", "compute.subnetworks.insert",

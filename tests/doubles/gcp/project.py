@@ -23,7 +23,9 @@ QUOTAS = {
 """Some of Google's defaults for a project with a billing account that has been there for a while."""
 TYPES = {"e2-standard-2": 2, "e2-standard-4": 4, "n2-standard-2": 2, "c4a-standard-1": 1}
 SERVICES = ("compute", "dns", "iam", "cloudresourcemanager", "serviceusage", "cloudbilling", "cloudkms",
-            "iamcredentials")  # fmt: skip
+            "iamcredentials", "oslogin", "oauth2")  # fmt: skip
+ACCOUNT = f"tests@{PROJECT}.iam.gserviceaccount.com"
+"""The service account whose key tests have."""
 Key = tuple[str, str, str]
 """Collection, scope (`global`, a region or a zone) and name of a thing."""
 
@@ -85,6 +87,12 @@ class Project:
     """Constraints of the organisation in force, such as compute.vmExternalIpAccess."""
     creators: set[str] = field(default_factory=set)
     """Service accounts that the credentials may act as."""
+    user: str = ACCOUNT
+    """Whose the credentials are; empty where Google doesn't tell their address."""
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of OS Login, by their users' addresses."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """The project's own."""
     host: str = ""
     """The host project of a shared VPC that the project is attached to."""
     enabling: list[Any] = field(default_factory=list)
@@ -202,5 +210,7 @@ class Project:
         found = [f"{collection} {name}" for collection, _, name in self.things]
         found += [f"service account {mail}" for mail in self.accounts]
         found += [f"binding {one['role']} {name}" for one in self.bindings for name in one["members"]]
+        found += [f"login key {one['key'].split()[-1]}" for profile in self.profiles.values()
+                  for one in profile["sshPublicKeys"].values()]  # fmt: skip
         found += [f"record {name} {kind}" for zone in self.zones.values() for name, kind in zone["rrsets"]]
         return sorted(found)

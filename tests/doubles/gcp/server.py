@@ -16,14 +16,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.cloud.addresses import Addresses
-from tests.doubles.gcp import catalogue, faults, instances, permissions, services, things, tokens
+from tests.doubles.gcp import catalogue, faults, instances, os_login, permissions, services, things, tokens
 from tests.doubles.gcp.calls import Call, handler
 from tests.doubles.gcp.documents import NotAllowed, check_body, find
 from tests.doubles.gcp.faults import Failed, Fault, Lost, Refused
-from tests.doubles.gcp.project import PROJECT, REGION, Project
+from tests.doubles.gcp.project import ACCOUNT, PROJECT, REGION, Project
 
-__all__ = ["catalogue", "instances", "served", "services", "things", "tokens"]  # they bring their handlers
-ACCOUNT = f"tests@{PROJECT}.iam.gserviceaccount.com"
+__all__ = ["catalogue", "instances", "os_login", "served", "services", "things", "tokens"]  # they bring their handlers
 TOKEN = "token-of-the-double"
 _OTHERS = ("debian-cloud", "ubuntu-os-cloud")
 

@@ -25,7 +25,9 @@ def wait(project: Project, call: Call) -> dict[str, Any]:
 
 @handles("compute.projects.get")
 def get_project(project: Project, call: Call) -> dict[str, Any]:
-    return {"name": PROJECT, "quotas": _quotas(project, "NETWORKS", "FIREWALLS")}
+    items = [{"key": key, "value": value} for key, value in project.metadata.items()]
+    metadata = {"commonInstanceMetadata": {"items": items}} if items else {}
+    return {"name": PROJECT, "quotas": _quotas(project, "NETWORKS", "FIREWALLS"), **metadata}
 
 
 @handles("compute.regions.get")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from installer.platforms.clouds.host_key_proof import MARK, proof, proves
-from installer.platforms.gcp.startup import LIMIT, Birth
+from installer.platforms.gcp.startup import LIMIT, Birth, by_profile
 from tests.doubles.cloud import first_boot, guest_agent
 from tests.doubles.cloud.machines import Launch
 
@@ -43,6 +43,17 @@ def test_a_machine_takes_its_instance_s_name_and_proves_its_host_key(tmp_path: P
     assert banner == f"{proof(SECRET, '4000000000001', HOST_KEY)}\n"
     assert proves(SECRET, "4000000000001", HOST_KEY, f"Welcome\n{banner}")
     assert (tmp_path / f"etc/ssh/sshd_config.d/10-{MARK}.conf").read_text() == f"Banner {tmp_path}/run/{MARK}\n"
+
+
+def test_where_os_login_is_on_profiles_count_and_keys_in_metadata_do_not() -> None:
+    attributes = {**items(), "enable-oslogin": "TRUE"}
+    for profiles, user, keys in (({"ada_example_com": [KEY]}, "ada_example_com", (KEY,)), ({}, "", ())):
+        boot = guest_agent.read(guest_agent.document("1", "demo-worker-2", "europe-west3-a", attributes, profiles))
+        assert (boot.user, boot.authorized_keys) == (user, keys)
+    told = {one["key"]: one["value"] for one in Birth("craton", (), SECRET).metadata()["items"]}
+    assert "ssh-keys" not in told
+    assert by_profile({"metadata": {"items": [{"key": key, "value": value} for key, value in told.items()]}})
+    assert not by_profile({"metadata": BIRTH.metadata()})
 
 
 def test_at_a_later_start_there_is_nothing_left_to_prove(tmp_path: Path) -> None:
