@@ -22,7 +22,8 @@ def name_server(
 ) -> Iterator[dns.resolver.Resolver]:
     """A resolver of a world in which the zone above `zone` sends people to the servers `delegated`.
 
-    These know the `addresses` of names; what is put there later, too. The resolver finds every server here.
+    These know the `addresses` of names, or the name that one is an alias of; what is put there later, too. The resolver
+    finds every server here.
     """
     above = zone.partition(".")[2]
 
@@ -32,8 +33,11 @@ def name_server(
         made = dns.message.make_response(query)
         soa = "SOA ns.{0} hostmaster.{0} 1 3600 600 86400 300"
         if kind == "A" and addresses is not None and not query.flags & dns.flags.RD:
+            made.flags |= dns.flags.AA
             if found := addresses.get(name.rstrip(".")):
-                made.answer.append(dns.rrset.from_text(name, 60, "IN", "A", *found))
+                made.answer.append(
+                    dns.rrset.from_text(name, 60, "IN", "A" if found[0][0].isdigit() else "CNAME", *found)
+                )
             else:
                 made.set_rcode(dns.rcode.NXDOMAIN)
         elif kind == "A":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from installer.cluster.dns.servers import ask, new_resolver
+
 if TYPE_CHECKING:
     from dns.message import Message
     from dns.resolver import Resolver
-
-_SECONDS = 5.0
 
 
 def doubt(domain: str, servers: Collection[str], resolver: Resolver | None = None) -> tuple[str, str]:
@@ -19,10 +19,8 @@ def doubt(domain: str, servers: Collection[str], resolver: Resolver | None = Non
     that is the doubt.
     """
     import dns.exception
-    import dns.resolver
 
-    asked = resolver or dns.resolver.Resolver()
-    asked.lifetime = _SECONDS
+    asked = resolver or new_resolver()
     wanted = {name.rstrip(".").lower() for name in servers}
     try:
         sent = _referred(domain, asked)
@@ -32,8 +30,22 @@ def doubt(domain: str, servers: Collection[str], resolver: Resolver | None = Non
             return f"{domain} is delegated to {_some(sent)}, not to {_some(wanted)}", ""
         return "", f"{domain} is delegated to {_some(sent & wanted)}{_remembered(domain, sent & wanted, asked)}"
     except (dns.exception.DNSException, OSError) as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        return f"the delegation of {domain} can't be looked up from here: {words[:200]}", ""
+        return f"the delegation of {domain} can't be looked up from here: {_words(error)}", ""
+
+
+def servers_of(name: str, resolver: Resolver | None = None) -> tuple[str, set[str], str]:
+    """The zone of a name and the servers that the world is sent to for it. Raises nothing: the last says what kept
+    them from being looked up from here.
+    """
+    import dns.exception
+    import dns.resolver
+
+    asked = resolver or new_resolver()
+    try:
+        zone = dns.resolver.zone_for_name(f"{name}.", resolver=asked).to_text(omit_final_dot=True)
+        return zone, _referred(zone, asked), ""
+    except (dns.exception.DNSException, OSError) as error:
+        return "", set(), f"the servers of {name} can't be found from here: {_words(error)}"
 
 
 def _referred(domain: str, resolver: Resolver) -> set[str]:
@@ -78,18 +90,15 @@ def _remembered(domain: str, servers: Iterable[str], resolver: Resolver) -> str:
 
 
 def _ask(domain: str, kind: str, server: str, resolver: Resolver) -> Message:
-    """One server's own answer. Raises DNSException, OSError."""
-    import dns.flags
-    import dns.message
-    import dns.query
-
-    address = resolver.resolve(server, "A")[0].to_text()
-    query = dns.message.make_query(f"{domain.rstrip('.')}.", kind)
-    query.flags &= ~dns.flags.RD
-    return dns.query.udp_with_fallback(query, address, timeout=_SECONDS, port=resolver.port)[0]
+    """One server's own answer, by its name. Raises DNSException, OSError."""
+    return ask(domain, kind, resolver.resolve(server, "A")[0].to_text(), resolver.port)
 
 
 def _some(servers: Iterable[str]) -> str:
     """As many as tell whose they are."""
     first, *more = sorted(servers)
     return f"{first} and {len(more)} more" if more else first
+
+
+def _words(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from installer.accounts.findings import Problem, told
+from installer.cluster.dns import servers
 from installer.cluster.dns.preflight import names_in_zone
 from installer.cluster.dns.providers import IN_ACCOUNTS, Provider
-from installer.cluster.dns.records import Records, Target, leads
+from installer.cluster.dns.records import AccountRecords, Records, Target, leads
+from installer.cluster.dns.servers import Right
 from installer.cluster.dns.zone import Zone
 from installer.common.errors import ExitCode, InstallerError
 from installer.plan.model import InstallPlan
@@ -139,17 +141,23 @@ class PublishedInAccount(Published):
     """The same, where the service's word that all its servers know the name is compared with what they say."""
 
     def apply(self, ctx: Context) -> None:
-        from installer.cluster.dns import servers
-
         super().apply(ctx)
         name, wanted = _wanted(ctx, self.rule)
-        _, kept = self.provider.account.delegation()
+        await_servers(ctx, self.provider.account, name, lambda: servers.exactly(wanted))
 
-        def agreed() -> tuple[str | None, str]:
-            right, seen = servers.agree(name, wanted, kept)
-            return (seen if right else None), seen
 
-        ctx.log(ctx.wait_until(f"every server of the zone to lead to {', '.join(wanted)}", agreed, _LOOK_EVERY))
+def await_servers(ctx: Context, records: AccountRecords, name: str, right: Callable[[], Right]) -> None:
+    """Wait until no server of the zone says anything else of a name than what is right at that moment.
+
+    Where none of them can be asked from here, the service's word has to do.
+    """
+    _, kept = records.delegation()
+
+    def agreed() -> tuple[str | None, str]:
+        there, seen = servers.agree(name, right(), kept)
+        return (None if there is False else seen), seen
+
+    ctx.log(ctx.wait_until(f"every server of the zone to answer for {name}", agreed, _LOOK_EVERY))
 
 
 @dataclass(frozen=True)
@@ -160,14 +168,10 @@ class Entered(Permanent):
     rule: str
 
     def observe(self, ctx: Context) -> Observation:
-        from installer.cluster.dns import servers
-
         name, wanted = _wanted(ctx, self.rule)
         return Observation(*servers.judge(name, wanted))
 
     def apply(self, ctx: Context) -> None:
-        from installer.cluster.dns import servers
-
         name, wanted = _wanted(ctx, self.rule)
         ctx.log("enter this in the zone, with any TTL:")
         for address in wanted:

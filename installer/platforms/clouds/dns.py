@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from installer.cluster.dns import servers
+from installer.cluster.dns.delegation import servers_of
 from installer.cluster.dns.records import TTL, Alias, Records, Target
-from installer.cluster.dns.steps import Publishing
+from installer.cluster.dns.servers import Right, Said, exactly
+from installer.cluster.dns.steps import Publishing, await_servers
 from installer.common.errors import InstallerError
 from installer.plan.topology import Record
 from installer.platforms.clouds.platform import CloudPlatform, cloud_of
@@ -42,18 +45,19 @@ class Name(Publishing):
     def records(self, ctx: Context) -> Records:
         return cloud_of(ctx).records
 
+    def apply(self, ctx: Context) -> None:
+        super().apply(ctx)
+        await_servers(ctx, cloud_of(ctx).records, self.record.name, lambda: _right(self.target(ctx)))
+
 
 @dataclass(frozen=True)
 class ByHand(Permanent):
-    """A record that the user makes: shown, and looked up from here."""
+    """A record that the user makes: shown, and looked up at the servers that the world is sent to for it."""
 
     record: Record
 
     def observe(self, ctx: Context) -> Observation:
-        wanted, found = self._wanted(ctx), _resolve(self.record.name)
-        if found and found == wanted:
-            return Observation(True, f"leads to {', '.join(sorted(found))}")
-        return Observation(False, f"leads to {', '.join(sorted(found))}" if found else "leads nowhere from here")
+        return Observation(*self._look(ctx))
 
     def apply(self, ctx: Context) -> None:
         where = target(ctx, cloud_of(ctx), self.record)
@@ -62,21 +66,44 @@ class ByHand(Permanent):
             ctx.log(f"create this record: {self.record.name}. {TTL} {line}")
 
         def leads() -> tuple[bool | None, str]:
-            found = _resolve(self.record.name)
-            wanted = self._wanted(ctx)
-            seen = f"leads to {', '.join(sorted(found))}" if found else "leads nowhere from here"
-            return (True, seen) if found and found == wanted else (None, f"{seen}; create {'; '.join(lines)}")
+            holds, seen = self._look(ctx)
+            return (True, seen) if holds else (None, f"{seen}; create {'; '.join(lines)}")
 
         ctx.wait_until(f"your record {self.record.name}", leads, _LOOK_EVERY)
 
-    def _wanted(self, ctx: Context) -> frozenset[str]:
-        where = target(ctx, cloud_of(ctx), self.record)
-        return _resolve(where.host) if isinstance(where, Alias) else where
+    def _look(self, ctx: Context) -> tuple[bool, str]:
+        """Whether the record leads where it should, and what was seen. Where none of the zone's servers can be asked
+        from here, as in a network that lets no DNS out, this computer's resolver is.
+        """
+        right = _right(target(ctx, cloud_of(ctx), self.record))
+        zone, kept, seen = servers_of(self.record.name)
+        if zone and not kept:
+            return False, f"nobody is sent to the zone {zone}: the zone above it names no servers"
+        holds: bool | None = None
+        if kept:
+            holds, seen = servers.agree(self.record.name, right, sorted(kept))
+        if holds is None:
+            found = Said(_resolve(self.record.name))
+            return right(found), f"{seen}; this computer's resolver says {found}"
+        return holds, seen
 
 
-def _resolve(name: str) -> frozenset[str]:
+def _right(wanted: Target) -> Right:
+    """That an answer leads where a record should: to addresses, or to a balancer by its name or by addresses of its."""
+    if not isinstance(wanted, Alias):
+        return exactly(wanted)
+    host = wanted.host.rstrip(".").lower()
+
+    def right(said: Said) -> bool:
+        own = bool(said.addresses) and set(said.addresses) <= set(_resolve(host))
+        return own or said.alias.rstrip(".").lower() == host
+
+    return right
+
+
+def _resolve(name: str) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except OSError:
-        return frozenset()
-    return frozenset(str(address[0]) for *_, address in found)
+        return ()
+    return tuple(sorted({str(address[0]) for *_, address in found}))

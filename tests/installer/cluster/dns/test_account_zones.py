@@ -34,6 +34,7 @@ from tests.installer.platforms.cloud_runs import PACE, TIMING
 
 API, CONSOLE = "demo-k8s.k8s.example.com", "demo.k8s.example.com"
 MASTERS, INFRA = ["10.10.0.11", "10.10.0.12", "10.10.0.13"], ["10.10.0.21"]
+AGREE = servers.agree
 
 
 @dataclass
@@ -109,7 +110,7 @@ def zone(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     found = made[1](request.getfixturevalue(made[0]))
     says = Saying(found)
     with name_server("example.com", ("ns1.mine.test.",), says) as resolver:
-        monkeypatch.setattr(servers, "agree", partial(servers.agree, resolver=resolver))
+        monkeypatch.setattr(servers, "agree", partial(AGREE, resolver=resolver))
         yield found
 
 
@@ -270,16 +271,19 @@ def test_zones_of_the_account_are_suggested_whatever_the_platform(zone: Zone) ->
 
 
 def test_servers_that_say_otherwise_are_waited_for_and_named() -> None:
-    said = {"right.example.com": ["10.0.0.1"], "stale.example.com": ["10.0.0.9"]}
+    said = {"right.example.com": ["10.0.0.1"], "stale.example.com": ["10.0.0.9"],
+            "alias.example.com": ["www.example.com."]}  # fmt: skip
     with name_server("example.com", (), said) as resolver:
 
-        def asked(name: str, *kept: str) -> tuple[bool, str]:
-            return servers.agree(name, ["10.0.0.1"], kept or ("ns1.mine.test", "ns2.mine.test"), resolver)
+        def asked(name: str, *kept: str) -> tuple[bool | None, str]:
+            right = servers.exactly(["10.0.0.1"])
+            return servers.agree(name, right, kept or ("ns1.mine.test", "ns2.mine.test"), resolver)
 
         assert asked("right.example.com") == (True, "2 of 2 servers say 10.0.0.1")
         assert asked("stale.example.com") == (False, "ns1.mine.test says 10.0.0.9")
+        assert asked("alias.example.com") == (False, "ns1.mine.test says that it is an alias of www.example.com.")
         assert asked("missing.example.com") == (False, "ns1.mine.test says that there is no such name")
-    assert asked("right.example.com", "ns1.mine.test") == (True, "none of the zone's servers can be asked from here")
+    assert asked("right.example.com", "ns1.mine.test") == (None, "none of the zone's servers can be asked from here")
 
 
 def test_a_rehearsal_changes_no_zone() -> None:
