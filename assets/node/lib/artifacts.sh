@@ -35,7 +35,10 @@ install_artifact() {
     mkdir -p "$unpacked" "$STATE/installed" || failed_write "$unpacked"
     case $artifact_path in
     *.tar.gz | *.tgz) tar -xzf "$fetched" -C "$unpacked" "$@" || failed_write "$unpacked/$install_name" ;;
-    *) cp "$fetched" "$unpacked/$install_name" && chmod 755 "$unpacked/$install_name" || failed_write "$unpacked/$install_name" ;;
+    *)
+        { ln "$fetched" "$unpacked/$install_name" 2>/dev/null || cp "$fetched" "$unpacked/$install_name"; } &&
+            chmod 755 "$unpacked/$install_name" || failed_write "$unpacked/$install_name"
+        ;;
     esac
     install_unpacked
     rm -rf "$unpacked"
@@ -43,12 +46,16 @@ install_artifact() {
 
 install_unpacked() {
     find "$unpacked" -type f -perm -100 >"$STATE/unpacked.list"
+    set --
     while IFS= read -r file; do
-        target=$install_into/${file##*/}
-        put "$file" "$target" 755
-        echo "$(sum_of "$target")  $target" >>"$unpacked/.installed"
+        set -- "$@" "$file"
     done <"$STATE/unpacked.list"
-    { echo "$artifact_sum" && cat "$unpacked/.installed"; } >"$STATE/installed/$install_name.new" &&
+    put_all "$install_into" "$@"
+    for file; do
+        shift
+        set -- "$@" "$install_into/${file##*/}"
+    done
+    { echo "$artifact_sum" && sums_of "$@"; } >"$STATE/installed/$install_name.new" &&
         mv -f "$STATE/installed/$install_name.new" "$STATE/installed/$install_name" || failed_write "$STATE/installed"
     rm -f "$STATE/unpacked.list"
     change "installed $install_name"

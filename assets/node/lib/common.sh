@@ -65,6 +65,11 @@ sum_of() {
     say "${sum_line%% *}"
 }
 
+# sums_of FILE...: as lines of sha256sum.
+sums_of() {
+    if has openssl; then openssl dgst -sha256 -r "$@" | sed 's/ \*/  /'; else sha256sum "$@"; fi
+}
+
 exists() {
     [ -e "$1" ] || [ -L "$1" ]
 }

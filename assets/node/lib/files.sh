@@ -16,23 +16,60 @@ put_file() {
 
 # put SOURCE PATH MODE: PATH gets SOURCE's content. One of ours that has it already gets the mode.
 put() {
-    if [ -f "$2" ] && cmp -s "$1" "$2"; then
-        ! is_ours file "$2" || set_mode "$3" "$2"
-        return
-    fi
+    ! has_content "$1" "$2" "$3" || return 0
     make_directory "${2%/*}"
-    put_sum=$(sum_of "$1")
-    if ! exists "$2"; then
-        put_previous=-
-    elif is_ours file "$2"; then
-        put_previous='='
-    else
-        put_previous=$(saved_name "$2")
-        save "$2" "$put_previous"
-    fi
-    added file "$2" "$put_previous" "$put_sum"
+    note_put "$2" "$(sum_of "$1")"
+    flush_log
     change "write $2"
     replace "$1" "$2" "$3"
+}
+
+# put_all DIRECTORY SOURCE...: the same for many programs, with one wait for the disk before any change, and one before
+# the first takes its place.
+put_all() {
+    put_into=$1
+    shift
+    for put_source; do
+        shift
+        has_content "$put_source" "$put_into/${put_source##*/}" 755 || set -- "$@" "$put_source"
+    done
+    [ $# -gt 0 ] || return 0
+    make_directory "$put_into"
+    sums_of "$@" >"$STATE/putting" || failed_write "$STATE/putting"
+    while read -r put_sum put_source; do
+        note_put "$put_into/${put_source##*/}" "$put_sum"
+    done <"$STATE/putting"
+    rm -f "$STATE/putting"
+    flush_log
+    for put_source; do
+        shift
+        change "write $put_into/${put_source##*/}"
+        stage_new "$put_source" "$put_into/${put_source##*/}" 755
+        set -- "$@" "$staged_path"
+    done
+    flush "$@"
+    for staged_path; do
+        move "$staged_path" "$put_into/${staged_path##*/.craton-new.}"
+    done
+}
+
+# has_content SOURCE PATH MODE: PATH has SOURCE's content, and the mode if it is ours.
+has_content() {
+    [ -f "$2" ] && cmp -s "$1" "$2" || return 1
+    ! is_ours file "$2" || set_mode "$3" "$2"
+}
+
+# note_put PATH SUM: the undo log says what PATH will be, and what becomes of the file that is there.
+note_put() {
+    if ! exists "$1"; then
+        put_previous=-
+    elif is_ours file "$1"; then
+        put_previous='='
+    else
+        put_previous=$(saved_name "$1")
+        save "$1" "$put_previous"
+    fi
+    note file "$1" "$put_previous" "$2"
 }
 
 # set_mode MODE PATH
@@ -78,15 +115,19 @@ drop_staged() {
 # replace SOURCE PATH [MODE]: in one step, except where PATH is a mount point (containers). Without MODE, PATH keeps its
 # mode and owner.
 replace() {
+    stage_new "$@"
+    flush "$staged_path"
+    move "$staged_path" "$2"
+}
+
+# stage_new SOURCE PATH [MODE]: make ready what `move` puts in place; sets staged_path.
+stage_new() {
     staged "$2"
-    replace_new=$staged_path
     if [ -n "${3:-}" ]; then
-        cp "$1" "$replace_new" && chmod "$3" "$replace_new" || failed_write "$2"
+        cp "$1" "$staged_path" && chmod "$3" "$staged_path" || failed_write "$2"
     else
-        cp -p "$2" "$replace_new" && cat "$1" >"$replace_new" || failed_write "$2"
+        cp -p "$2" "$staged_path" && cat "$1" >"$staged_path" || failed_write "$2"
     fi
-    flush "$replace_new"
-    move "$replace_new" "$2"
 }
 
 # move STAGED PATH

@@ -8,7 +8,7 @@
 
 # What it holds is read once, as long as this program alone writes it: a prepare looks there some hundred times.
 
-log_lines='' log_read=no
+log_lines='' log_read=no log_flushed=yes
 
 # Sets log_lines: a line break, then all lines, each with its own.
 read_log() {
@@ -24,6 +24,12 @@ read_log_again() {
 
 # added KIND NAME [PREVIOUS...]
 added() {
+    note "$@"
+    flush_log
+}
+
+# note KIND NAME [PREVIOUS...]: for several changes at once, which wait for one flush_log.
+note() {
     read_log
     case $log_lines in *"$NEWLINE$*$NEWLINE"*) return 0 ;; esac
     if [ "$log_lines" = "$NEWLINE" ]; then
@@ -33,8 +39,14 @@ added() {
         [ -z "$(tail -c 1 "$UNDO_LOG")" ] || echo >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
     fi
     printf '%s\n' "$*" >>"$UNDO_LOG" || failed_write "$UNDO_LOG"
+    log_read=written log_lines=$log_lines$*$NEWLINE log_flushed=no
+}
+
+# All lines are on disk.
+flush_log() {
+    [ "$log_flushed" = no ] || return 0
     flush "$UNDO_LOG"
-    log_read=written log_lines=$log_lines$*$NEWLINE
+    log_flushed=yes
 }
 
 # added_once KIND NAME PREVIOUS...: only the first line of a kind and name counts, of a state that was there before us.
@@ -69,7 +81,7 @@ escaped() {
 
 # On disk, also after a power cut. Old versions of sync know no files.
 flush() {
-    sync "$1" 2>/dev/null || sync
+    sync "$@" 2>/dev/null || sync
 }
 
 removed() {

@@ -200,6 +200,19 @@ def test_what_was_there_before_is_put_back(bench: Bench) -> None:
     assert box.state() == before
 
 
+def test_programs_of_one_archive_wait_for_the_disk_together(bench: Bench) -> None:
+    bench.box.sh(
+        "printf '#!/bin/sh\\necho \"$*\" >>/run/flushed\\nexec /bin/sync \"$@\"\\n' >/usr/local/sbin/sync;"
+        "chmod 755 /usr/local/sbin/sync"
+    )
+    said = bench.prepared()
+    plugins = {f"/opt/cni/bin/.craton-new.{name}" for name in bench.box.sh("ls /opt/cni/bin").split()}
+    assert len(plugins) > 1
+    assert all(f"write {name.replace('.craton-new.', '')}" in said for name in plugins)
+    flushed = [line.split() for line in bench.box.sh("cat /run/flushed").splitlines()]
+    assert [set(line) for line in flushed if plugins & set(line)] == [plugins]
+
+
 def test_what_others_changed_since_is_left_and_named(ready: Bench) -> None:
     ready.box.sh(
         "echo 'mine = 1' >>/etc/sysctl.d/99-zz-craton.conf; echo x >/opt/cni/bin/mine; rm /etc/crictl.yaml;"
