@@ -202,7 +202,7 @@ def test_what_was_there_before_is_put_back(bench: Bench) -> None:
 
 def test_programs_of_one_archive_wait_for_the_disk_together(bench: Bench) -> None:
     bench.box.sh(
-        "printf '#!/bin/sh\\necho \"$*\" >>/run/flushed\\nexec /bin/sync \"$@\"\\n' >/usr/local/sbin/sync;"
+        'printf \'#!/bin/sh\\necho "$*" >>/run/flushed\\nexec /bin/sync "$@"\\n\' >/usr/local/sbin/sync;'
         "chmod 755 /usr/local/sbin/sync"
     )
     said = bench.prepared()
@@ -466,6 +466,15 @@ def test_two_at_a_time_wait_for_each_other(bench: Bench) -> None:
     holder.wait(PATIENCE)
     second.communicate(timeout=PATIENCE)
     assert second.returncode == 0
+
+
+@pytest.mark.parametrize("words", [("upgrade", "node"), ("needed",), ("images", "missing", "pause"), ("prepare",)])
+def test_whatever_goes_on_waits_for_the_kubeadm_of_an_engine_that_is_gone(bench: Bench, words: tuple[str, ...]) -> None:
+    flock = '#!/bin/sh\necho "$*" >>/run/waits\nexit 1\n'
+    bench.box.sh(f"printf '%s' '{flock}' >/usr/local/sbin/flock; chmod 755 /usr/local/sbin/flock")
+    ended = bench.box.node(*words, stdin=bench.text)
+    assert (ended.returncode, "still at work on this machine after 600 s" in ended.stderr) == (75, True)
+    assert bench.box.sh("cat /run/waits") == "-n 8\n-w 600 8\n"
 
 
 def test_a_full_disk_is_told_as_such(bench: Bench) -> None:
