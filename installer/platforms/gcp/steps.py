@@ -44,7 +44,8 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
                     Rules(rows(plan, topology)), _NETWORK if own else CHECK, weight=5.0, deadline=300.0)  # fmt: skip
     if balancer := topology.load_balancer:
         yield _GCP.step(BALANCER, "create the load balancer", Phase.NETWORK,
-                        Balancer(balancer.name, balancer.listeners), CHECK, weight=5.0, deadline=300.0)  # fmt: skip
+                        Balancer(balancer.name, balancer.listeners), _NETWORK if own else CHECK, weight=5.0,
+                        deadline=300.0)  # fmt: skip
     yield _GCP.step(_LOGIN, "let your keys in where the project enforces OS Login", Phase.NETWORK, LoginKeys(), CHECK)
     for role in (role for role in Role if topology.of_role(role)):
         first = access_step(Role.MASTER) if plan.integration and role is not Role.MASTER else CHECK

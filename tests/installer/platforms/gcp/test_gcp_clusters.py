@@ -11,6 +11,7 @@ from installer.accounts.gcp.account import Account
 from installer.accounts.gcp.errors import GcpError
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
+from installer.engine.events import EventType
 from installer.health.report.compliance import covers
 from installer.operations import lookup
 from installer.plan.platforms.gcp.settings import Gcp
@@ -88,6 +89,17 @@ def test_a_balancer_and_records_lead_to_the_masters_and_go_with_the_cluster(gcp:
     assert cluster.make(given, *Phase) is ExitCode.DONE, cluster.errors
     assert cluster.applied == set()
     assert cluster.requests <= RESUME
+    assert cluster.destroy(given) is ExitCode.DONE, cluster.errors
+    assert gcp.remains() == []
+
+
+def test_a_network_is_not_waited_for_while_a_balancer_may_not_be_deleted(gcp: Project, cluster: Cluster) -> None:
+    given = plan(balancer=True)
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    gcp.fail("compute.regionBackendServices.delete", Fault.PERMISSION)
+    assert cluster.destroy(given) is ExitCode.LEFTOVERS
+    states = {event.step: event.data["state"] for event in cluster.events if event.type is EventType.STEP}
+    assert states["network/network"] == "blocked"
     assert cluster.destroy(given) is ExitCode.DONE, cluster.errors
     assert gcp.remains() == []
 
