@@ -23,9 +23,9 @@ CALLS = (
     "ec2:DisassociateAddress", "ec2:ReleaseAddress", "ec2:RevokeSecurityGroupIngress", "ec2:DeleteSecurityGroup",
     "ec2:DisassociateRouteTable", "ec2:DeleteRouteTable", "ec2:DeleteSubnet", "ec2:DetachInternetGateway",
     "ec2:DeleteInternetGateway", "ec2:DeleteVpc", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile",
-    "iam:DeleteRolePolicy", "iam:DeleteRole",
+    "iam:DeleteRolePolicy", "iam:DeleteRole", "ec2:CreateNatGateway", "ec2:DeleteNatGateway",
 )  # fmt: skip
-"""Calls that change something, of a cluster with infra nodes."""
+"""Calls that change something, of a cluster with infra nodes and private workers."""
 CALLS_OF_BALANCERS = (
     "elbv2:CreateLoadBalancer", "elbv2:CreateTargetGroup", "elbv2:CreateListener", "elbv2:RegisterTargets",
     "elbv2:DeleteLoadBalancer", "elbv2:DeleteTargetGroup",
@@ -41,6 +41,11 @@ def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False, **aws: A
     })  # fmt: skip
 
 
+def changing(*, balancer: bool) -> InstallPlan:
+    """A small cluster; with it and the one with a balancer, Craton makes every call that changes something."""
+    return plan(balancer=balancer, private_workers=not balancer)
+
+
 @dataclass
 class Cluster(CloudCluster):
     """One cluster of an AWS account."""
@@ -51,7 +56,8 @@ class Cluster(CloudCluster):
         """Names that more than one living thing of the account has, by the tag `Name` or their own."""
         store = self.account.store("ec2")
         subnets = {id: one for zone in store.subnets.values() for id, one in zone.items()}
-        kinds = (store.vpcs, store.internet_gateways, store.route_tables, subnets)
+        gateways = {id: one for id, one in store.nat_gateways.items() if one.state in ("pending", "available")}
+        kinds = (store.vpcs, store.internet_gateways, store.route_tables, subnets, gateways)
         found = [
             f"{number} {tag['value']}"
             for number, kind in enumerate(kinds)
@@ -68,8 +74,8 @@ class Cluster(CloudCluster):
         return aws_remains.remains(self.account)
 
 
-def endure(cluster: Cluster, fault: Fault, *, balancer: bool) -> None:
-    """The first request of each changing call fails so: nothing is twice, nothing left."""
+def endure(cluster: Cluster, fault: Fault, *, balancer: bool) -> int:
+    """The first request of each changing call fails so: nothing is twice, nothing left. Return how many do."""
     calls = CALLS_OF_BALANCERS if balancer else CALLS
     wanted = (name for name in calls if faults.applies(name, fault))
-    clusters.endure(cluster, plan(balancer=balancer), wanted, lambda name: cluster.account.fail(name, fault))
+    return clusters.endure(cluster, changing(balancer=balancer), wanted, lambda name: cluster.account.fail(name, fault))

@@ -172,3 +172,16 @@ def test_prices_are_listed_by_type_and_quotas_have_values(user: User) -> None:
     assert (price["unit"], float(price["pricePerUnit"]["USD"]) > 0) == ("Hrs", True)
     quota = user.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")
     assert quota["Quota"]["Value"] == 64
+
+
+def test_a_nat_gateway_that_is_deleted_twice_goes_and_frees_its_subnet_and_address(
+    user: User, subnet: tuple[str, str]
+) -> None:
+    address = user.ec2.allocate_address(Domain="vpc")["AllocationId"]
+    made = user.ec2.create_nat_gateway(SubnetId=subnet[0], AllocationId=address)["NatGateway"]["NatGatewayId"]
+    for _ in range(2):
+        user.ec2.delete_nat_gateway(NatGatewayId=made)
+    look = user.ec2.describe_nat_gateways
+    assert [look()["NatGateways"][0]["State"] for _ in range(4)][-1] == "deleted"
+    user.ec2.release_address(AllocationId=address)
+    user.ec2.delete_subnet(SubnetId=subnet[0])

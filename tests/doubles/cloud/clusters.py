@@ -142,10 +142,11 @@ def machines(plan: InstallPlan) -> list[str]:
     return sorted(machine.name for machine in topology(plan).machines)
 
 
-def endure(cluster: CloudCluster, wanted: InstallPlan, calls: Iterable[str], fail: Callable[[str], None]) -> None:
+def endure(cluster: CloudCluster, wanted: InstallPlan, calls: Iterable[str], fail: Callable[[str], None]) -> int:
     """The first request of each changing call fails, in an install and in a destroy: nothing is twice, nothing left.
 
-    Runs are repeated as a person repeats them who sees an error. `fail` has the next call of a name fail.
+    Runs are repeated as a person repeats them who sees an error. `fail` has the next call of a name fail. Return how
+    many calls failed.
     """
     names = tuple(calls)
     for name in names:
@@ -156,6 +157,7 @@ def endure(cluster: CloudCluster, wanted: InstallPlan, calls: Iterable[str], fai
     until_done(cluster, lambda: cluster.destroy(wanted), len(names))
     assert cluster.remains() == [], f"left: {cluster.remains()}"
     assert cluster.account.pending_faults == {}, f"never met: {cluster.account.pending_faults}"
+    return len(names)
 
 
 def until_done(cluster: CloudCluster, attempt: Callable[[], ExitCode], most: int) -> None:

@@ -51,7 +51,7 @@ _QUOTAS = {
     "compute.firewalls.insert": "FIREWALLS", "compute.addresses.insert": "STATIC_ADDRESSES",
     "compute.instances.bulkInsert": "CPUS", "compute.forwardingRules.insert": "FORWARDING_RULES",
     "compute.regionBackendServices.insert": "BACKEND_SERVICES", "compute.regionHealthChecks.insert": "HEALTH_CHECKS",
-    "compute.instanceGroups.insert": "INSTANCE_GROUPS",
+    "compute.instanceGroups.insert": "INSTANCE_GROUPS", "compute.routers.insert": "ROUTERS",
 }  # fmt: skip
 
 

@@ -62,10 +62,11 @@ def check_there(account: Account, call: Call) -> None:
 @follows("ec2:DeleteNatGateway")
 def end(account: Account, call: Call, _body: bytes) -> None:
     id = call.params["NatGatewayId"]
-    life = _lives(account)[id]
+    life, gateway = _lives(account)[id], _gateways(account, call)[id]
     if life.ended is None:
         life.ended = 0
-        _gateways(account, call)[id].state = "deleting"
+    if gateway._eni.id in account.store("ec2", call.region).enis:  # however often it is deleted
+        gateway.state = "deleting"
 
 
 @views("ec2:DescribeNatGateways")
