@@ -25,8 +25,8 @@ from tests.bench import crash_clouds, crash_restore
 from tests.bench.crash_story import Outcome, play
 from tests.bench.crash_worlds import cloud, local, rehearsal
 
-AT_ONCE = 2
-"""Stories that are played beside each other."""
+AT_ONCE = 4
+"""Stories that are played beside each other: each waits half of the time."""
 
 
 def jobs(share: float, seed: int) -> dict[str, Callable[[], Outcome]]:
@@ -46,8 +46,9 @@ def jobs(share: float, seed: int) -> dict[str, Callable[[], Outcome]]:
     return found | {"restore of etcd": crash_restore.every_point}
 
 
-def played(story: Callable[[], Outcome]) -> tuple[Outcome, float]:
-    """What became of a story, and its seconds."""
+def played(title: str, story: Callable[[], Outcome]) -> tuple[Outcome, float]:
+    """What became of a story, and its seconds. This process is named after it."""
+    multiprocessing.current_process().name = title
     began = time.monotonic()
     try:
         found = story()
@@ -61,7 +62,7 @@ def main(share: float = 1.0, seed: float = 0) -> int:
     context = multiprocessing.get_context("spawn")  # each story forks its engines: from a process with one thread
     with ProcessPoolExecutor(AT_ONCE, context, max_tasks_per_child=1) as pool:
         titles: dict[Future[tuple[Outcome, float]], str] = {
-            pool.submit(played, story): title for title, story in jobs(share, int(seed)).items()
+            pool.submit(played, title, story): title for title, story in jobs(share, int(seed)).items()
         }
         for done in as_completed(titles):
             found, seconds = done.result()

@@ -7,8 +7,10 @@ comes to its end without meeting a new point.
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
@@ -32,8 +34,15 @@ OPTIONS = RunOptions(speed=1000.0)
 OLD, NEW = "v1.35.6", "v1.36.2"
 ENDLESS = 5000
 """Engines that are killed before a story counts as one that never ends."""
+SHOWN = 50
+"""After so many kills a story says how far it is."""
 Begin = Callable[[], object]
 Place = Callable[[Path, int, int], "AbstractContextManager[World]"]
+
+
+def tell(how_far: str) -> None:
+    """Say how far the story is that this process is named after."""
+    print(f"{time.strftime('%H:%M:%S')} {multiprocessing.current_process().name}: {how_far}", flush=True)
 
 
 @dataclass
@@ -45,6 +54,13 @@ class Outcome:
     twins: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+
+    def killed(self, going_on: object) -> None:
+        """Count an engine, and now and then say what goes on. Raises AssertionError if the story never ends."""
+        self.kills += 1
+        assert self.kills < ENDLESS, "the story comes to no end"
+        if self.kills % SHOWN == 0:
+            tell(f"{self.kills} engines killed, {going_on}")
 
     @property
     def faults(self) -> list[str]:
@@ -89,31 +105,35 @@ class Story:
     def play(self) -> None:
         world, name, path = self.world, self.world.plan.name, self.world.directory.path.parent.parent / "plan.yaml"
         planfile.save(path, world.plan)
-        self._chapter(lambda: runs.start_install(path, world.options), ends=world.ends)
+        self._chapter("install", lambda: runs.start_install(path, world.options), ends=world.ends)
         if world.ends is ExitCode.DONE:
             self._change(name)
-        self._chapter(self._destroy, self._destroy)
+        self._chapter("destroy", self._destroy, self._destroy)
         self.found.orphans += [*world.remains(), *map(str, world.directory.path.parent.glob("*"))]
 
     def _change(self, name: str) -> None:
         worker = f"{name}-worker-{self.world.plan.workers + 1}"
-        self._chapter(lambda: runs.start_changed(_grown(name), OPTIONS))
-        self._chapter(lambda: runs.start_upgrade(name, NEW, OPTIONS))
-        self._chapter(lambda: runs.start_removal(name, [worker], OPTIONS), going={worker})
+        self._chapter("nodes add", lambda: runs.start_changed(_grown(name), OPTIONS))
+        self._chapter("upgrade", lambda: runs.start_upgrade(name, NEW, OPTIONS))
+        self._chapter("nodes remove", lambda: runs.start_removal(name, [worker], OPTIONS), going={worker})
 
     def _chapter(
-        self, begin: Begin, again: Begin | None = None, going: Collection[str] = (), ends: ExitCode = ExitCode.DONE
+        self,
+        title: str,
+        begin: Begin,
+        again: Begin | None = None,
+        going: Collection[str] = (),
+        ends: ExitCode = ExitCode.DONE,
     ) -> None:
         """Begin something, and have its engines killed at one point after the other until it comes to its end."""
         before = self._last_run()
         known: dict[str, str] = {}
         while (code := engine(self.points, begin)) == -9:
-            self.found.kills += 1
-            assert self.found.kills < ENDLESS, "the story comes to no end"
+            self.found.killed(title)
             known |= {name: key for name, key in self._made().items() if name not in going}
             self._look(known)
             begin = again or self._again(begin)
-        assert code == ends, f"{self.world.name}: exit {code}, see {self.world.directory.path.parent.parent}"
+        assert code == ends, f"{title}: exit {code}, see {self.world.directory.path.parent.parent}"
         self.found.twins += self._done_twice(before)
         if self.world.directory.plan.exists():
             planned = [one.name for one in topology(lookup.load(self.world.plan.name)).machines]

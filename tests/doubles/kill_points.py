@@ -22,20 +22,25 @@ from typing import Any
 from installer.accounts.aws import account as aws
 from installer.accounts.gcp import account as gcp
 from installer.common.paths import ClusterDirectory
-from installer.engine import process
+from installer.engine import process, runner
+from installer.engine.context import Timing
 from installer.engine.journal import Journal
 from installer.operations import worker
 from installer.operations.assignment import Assignment
 from installer.platforms.local.engine import Engine as ContainerEngine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh.client import SSHConnection
+from tests.doubles import warmed  # noqa: F401 (engines are forked)
 from tests.doubles.fake_cloud.served import ServedCloud
+from tests.patience import PATIENCE
 
 _LOOKS = ("hello", "machines", "machine", "list", "get", "entries", "options")
 """Requests of a rehearsal's site that change nothing of a cluster."""
 _ASKS = re.compile(r"(describe|get|list|batchGet|aggregatedList|test|wait|simulate)")
 """How calls of clouds begin that change nothing."""
 _CHANGES = ("create", "create_machines", "delete")
+_TIMING = Timing(min_deadline=PATIENCE)
+"""Of engines: what they wait for comes, however busy the computer is."""
 _WORDS = 4
 """Words of a command that tell its point from others."""
 
@@ -113,6 +118,7 @@ def _launch(argv: Sequence[str], directory: ClusterDirectory, **_: object) -> in
 
 def _arm(points: Points) -> None:
     process.launch = _launch
+    runner.run = partial(runner.run, timing=_TIMING)
     _wrap(Journal, "_commit", points, lambda _journal, batch: _writes(batch.events))
     _wrap(SSHConnection, "run", points, lambda connection, command, **_: [_command(connection._machine, command)])
     _wrap(SiteClient, "call", points, _site_call)

@@ -29,7 +29,7 @@ def played(story: str, world: str, share: float, seed: int) -> tuple[int, str]:
     command = [sys.executable, "-c", story, world, str(share), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
-    tried, _, faults = done.stdout.strip().partition(" ")
+    tried, _, faults = done.stdout.splitlines()[-1].partition(" ")
     return int(tried), faults
 
 
