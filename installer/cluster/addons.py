@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from installer.artifacts.published import published
@@ -33,7 +34,7 @@ class Addon(Permanent):
             return Observation(False, f"there is no {wanted.shown}")
         if sum_of(last) != wanted.sum:
             return Observation(False, f"the {wanted.shown} is not as planned")
-        if missing := [identity for identity in _identities(wanted) if identity not in found]:
+        if missing := [identity for identity in identities(wanted.text) if identity not in found]:
             return Observation(False, f"there is no {missing[0][0]} {missing[0][2]}")
         return self._all_rolled_out(ctx, wanted, found)
 
@@ -177,11 +178,13 @@ def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]
 
 def _workloads(wanted: manifests.Addon) -> list[Identity]:
     """The objects of an addon that run its pods."""
-    return [identity for identity in _identities(wanted) if identity[0] in ("DaemonSet", "Deployment")]
+    return [identity for identity in identities(wanted.text) if identity[0] in ("DaemonSet", "Deployment")]
 
 
-def _identities(wanted: manifests.Addon) -> Iterator[Identity]:
-    return (identity_of(document) for document in documents(wanted.text))
+@lru_cache(maxsize=64)
+def identities(text: str) -> tuple[Identity, ...]:
+    """The objects of manifests, which are read once: for all addons that takes a tenth of a second."""
+    return tuple(identity_of(document) for document in documents(text))
 
 
 def identity_of(found: Mapping[str, Any]) -> Identity:
