@@ -7,6 +7,7 @@ comes to its end without meeting a new point.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import shutil
 import tempfile
@@ -17,11 +18,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from installer.cluster import addons, manifests
 from installer.common.errors import ExitCode
 from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, StepState
 from installer.engine.journal import Reader
-from installer.operations import lookup, runs
+from installer.operations import lookup, pipeline, runs
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
@@ -105,6 +107,7 @@ class Story:
     def play(self) -> None:
         world, name, path = self.world, self.world.plan.name, self.world.directory.path.parent.parent / "plan.yaml"
         planfile.save(path, world.plan)
+        _read_ahead(world.plan)
         self._chapter("install", lambda: runs.start_install(path, world.options), ends=world.ends)
         if world.ends is ExitCode.DONE:
             self._change(name)
@@ -196,6 +199,14 @@ class Story:
         return [f"{step} was done, and applied again" for step in twice]
 
 
+def _read_ahead(plan: InstallPlan) -> None:
+    """Read what engines of the story would each read: the plan, and the objects of its addons."""
+    assert planfile.loads(planfile.dump(plan)) == plan
+    for step in pipeline.install_steps(plan):
+        if isinstance(step.action, addons.Addon):
+            addons.identities(manifests.addon(plan, step.action.name).text)
+
+
 def _grown(name: str) -> InstallPlan:
     plan = lookup.load(name)
     return plan.model_copy(update={"workers": plan.workers + 1})
@@ -203,6 +214,7 @@ def _grown(name: str) -> InstallPlan:
 
 def play(world: Place, share: float, seed: int, masters: int = 1, workers: int = 1) -> Outcome:
     """Play one story with this share of all points. What is there is kept if anything went wrong."""
+    importlib.import_module("tests.doubles.warmed")  # for engines, which are forked: other tests need nothing of it
     room = Path(tempfile.mkdtemp(prefix="craton-crash-"))
     home = room / "home"
     home.mkdir(mode=0o700)

@@ -30,7 +30,6 @@ from installer.operations.assignment import Assignment
 from installer.platforms.local.engine import Engine as ContainerEngine
 from installer.platforms.rehearsal.client import SiteClient
 from installer.ssh.client import SSHConnection
-from tests.doubles import warmed  # noqa: F401 (engines are forked)
 from tests.doubles.fake_cloud.served import ServedCloud
 from tests.patience import PATIENCE
 
