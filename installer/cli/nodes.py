@@ -91,6 +91,27 @@ def remove(
     run.show(lambda: runs.start_removal(cluster, names, replace(run.options, force=force)))
 
 
+@nodes.command()
+@starts_a_run()
+def scale(
+    cluster: Cluster,
+    run: Run,
+    workers: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many machines the worker pool is to have.", show_default=False)
+    ],
+) -> None:
+    """Scale the worker pool: machines join by themselves, or are drained and deleted."""
+    from installer.operations import lookup, runs
+    from installer.plan import resize
+
+    plan = lookup.load(cluster)
+    changed = resize.scaled(plan, workers)
+    run.explain("\n".join(_changing_lines(f"{plan.name}: the pool would be scaled", plan, changed)))
+    run.confirm(f"Scale the worker pool of {cluster}?")
+    run.settle_access(changed)
+    run.show(lambda: runs.start_changed(changed, run.options, run.notify))
+
+
 @app.command(rich_help_panel=RUNNING)
 @starts_a_run()
 def upgrade(
@@ -125,18 +146,24 @@ def _hosts(given: Sequence[str]) -> list[Host]:
 
 def _joining_lines(plan: InstallPlan, changed: InstallPlan) -> list[str]:
     from installer.common.text import count
-    from installer.plan.changes import changes
     from installer.plan.resize import joining
     from installer.plan.topology import GIVEN_LATER, hosts
 
     new, own = joining(plan, changed), hosts(changed)
-    lines = [f"{plan.name}: {count(len(new), 'machine')} would join"]
+    more = changed.machine_count - plan.machine_count
+    lines = [f"{plan.name}: {count(more, 'machine')} would join"]
     for machine in new:
         at = own[machine.name].address if machine.name in own else ""
         elsewhere = at if at != str(machine.address) else ""
         lines.append(f"  {machine.name:<24} {machine.address or GIVEN_LATER}  {elsewhere}".rstrip())
-    lines += [f"  {one.field}: {one.old} -> {one.new}: {one.why}" for one in changes(plan, changed)]
-    return [*lines, *_saved_line(plan)]
+    return _changing_lines("\n".join(lines), plan, changed)
+
+
+def _changing_lines(first: str, plan: InstallPlan, changed: InstallPlan) -> list[str]:
+    from installer.plan.changes import changes
+
+    lines = [f"  {one.field}: {one.old} -> {one.new}: {one.why}" for one in changes(plan, changed)]
+    return [first, *lines, *_saved_line(plan)]
 
 
 def _leaving_lines(plan: InstallPlan, smaller: InstallPlan) -> list[str]:

@@ -137,6 +137,7 @@ def _own(plan: InstallPlan, nodes: tuple[str, ...]) -> Iterator[Step]:
 def addon_steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     """One for each addon that the plan has, and one that removes what an earlier plan had."""
     nodes = tuple(ids.roles_set(machine.name) for machine in topology.machines)
+    nodes = (*nodes, ids.POOL) if topology.pool else nodes
     if plan.addons.gateway:
         yield _applied(
             id=ids.GATEWAY_KINDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -43,8 +44,9 @@ def is_drained(topology: Topology, machine: Machine) -> bool:
     return MASTER_TAINT not in machine.taints and len(topology.of_role(machine.role)) > 1
 
 
-def drain(ctx: Context, node: Mapping[str, Any], *, master: str, force: bool = False) -> None:
-    """Cordon the node and evict its pods through `master`, until shortly before the step's deadline.
+def drain(ctx: Context, node: Mapping[str, Any], *, master: str, force: bool = False, within: float = math.inf) -> None:
+    """Cordon the node and evict its pods through `master`, for `within` seconds or until shortly before the
+    step's deadline.
 
     With `force` pods go, too, that nothing will start elsewhere. Raises InstallerError naming the pods that stay; then
     pods may land on the node again.
@@ -53,7 +55,11 @@ def drain(ctx: Context, node: Mapping[str, Any], *, master: str, force: bool = F
     ours = is_marked(node) or not is_cordoned(node)
     if ours:  # said before it is done: whoever goes on knows whose it is
         run_program(ctx, master, "kubectl", "label", "node", machine, f"{MARK}=yes", "--overwrite")
-    options = [f"--timeout={max(5, int(ctx.remaining() - _SPARE))}s", "--ignore-daemonsets", "--delete-emptydir-data"]
+    options = [
+        f"--timeout={max(5, int(min(within, ctx.remaining()) - _SPARE))}s",
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+    ]
     options += ["--force", "--skip-wait-for-delete-timeout=60"] if force else []
 
     def explain(result: Result) -> InstallerError | None:

@@ -52,7 +52,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             id=ids.CLUSTER_DNS,
             title="spread the cluster's own DNS over its nodes",
             phase=Phase.JOIN,
-            needs=_roles(*_dns_nodes(topology)),
+            needs=_dns_needs(topology),
             action=SpreadDNS(),
             weight=5.0,
             limit="ssh",
@@ -65,7 +65,8 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
 def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
     """Ids of the steps after which the API can answer by name. No addon's: a cluster works without."""
     certificates = tuple(ids.certified(machine.name) for machine in topology.machines)
-    return (*_roles(*topology.machines), *certificates, *((ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()))
+    others = [id for id, there in ((ids.CLUSTER_DNS, _spreads_dns(plan)), (ids.POOL, topology.pool)) if there]
+    return (*_roles(*topology.machines), *certificates, *others)
 
 
 def _spreads_dns(plan: InstallPlan) -> bool:
@@ -73,10 +74,12 @@ def _spreads_dns(plan: InstallPlan) -> bool:
     return plan.masters + plan.workers > 1 and not plan.traits.stand_ins
 
 
-def _dns_nodes(topology: Topology) -> tuple[Machine, ...]:
-    """Nodes of which CoreDNS can take two: the masters that are there first, else all that it may run on."""
+def _dns_needs(topology: Topology) -> tuple[str, ...]:
+    """CoreDNS needs two nodes: the masters that are there first, else all that it may run on."""
     masters, workers = topology.of_role(Role.MASTER), topology.of_role(Role.WORKER)
-    return masters[:2] if len(masters) > 1 else (*masters, *workers)
+    if len(masters) > 1:
+        return _roles(*masters[:2])
+    return (*_roles(*masters, *workers), *((ids.POOL,) if topology.pool else ()))
 
 
 def _roles(*machines: Machine) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
         *node.steps(plan, shape, health.look_early),  # connect, prepare
         *firewall.steps(plan, shape),  # the end of prepare
         *cluster.steps(plan, shape),  # control plane, join, ingress
+        *_of_phases(platform, Phase.JOIN),
         *(_after(step, cluster.last(plan, shape)) for step in _of_phases(platform, Phase.DNS)),
         *health.steps(plan, shape),  # verify
     )
@@ -164,6 +165,8 @@ class OtherMachines(_Destroys):
         planned = {machine.name for machine in ctx.world.shape.machines}
         if balancer := ctx.world.shape.load_balancer:
             planned.add(balancer.name)
+        if pool := ctx.world.shape.pool:
+            planned.add(pool.name)
         return [resource for resource in found if resource.machine is not None and resource.machine not in planned]
 
 

@@ -113,6 +113,7 @@ def review(plan: InstallPlan, steps: Sequence[Step], outlook: Outlook | None = N
         "warnings": list(warnings(plan)),
         "names": {"api": plan.api_host, "console": plan.console_host},
         "machines": [_machine(machine, host_words(own.get(machine.name))) for machine in shape.machines],
+        **({"pool": {"name": shape.pool.name, "count": shape.pool.count}} if shape.pool else {}),
         "rules": [asdict(ruling) | {"applies": ruling.state == State.ON} for ruling in rulings(plan)],
         "artifacts": [asdict(download) for download in downloads(plan)],
         "steps": [
@@ -233,7 +234,7 @@ def _machine_lines(plan: InstallPlan) -> Iterator[str]:
     yield from columns(
         [
             (one.name, one.role, str(one.address or GIVEN_LATER).ljust(15), host_words(own.get(one.name)))
-            for one in topology(plan).machines
+            for one in topology(plan).listed
         ]
     )
 

@@ -50,6 +50,13 @@ def growing(noun: str, more: str = "") -> Judge:
     return judge
 
 
+def resizing(old: int, new: int) -> tuple[Risk, str]:
+    """Of the number of machines in a pool."""
+    if new > old:
+        return Risk.SAFE, "new workers join the pool; running machines aren't touched"
+    return Risk.CAREFUL, "workers of the pool are drained one by one, and deleted"
+
+
 def host_firewall(_old: bool, new: bool) -> tuple[Risk, str]:
     """Of the rules that machines enforce themselves: they can get them, and don't lose them while they are nodes."""
     if new:

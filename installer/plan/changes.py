@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from installer.plan import validation
-from installer.plan.change import Change, Judge, Risk, some
+from installer.plan.change import Change, Judge, Risk, resizing, some
 from installer.plan.host_changes import machine_changes
 from installer.plan.model import InstallPlan
 from installer.plan.questions.catalogue import UNASKED, question_of
@@ -28,7 +28,8 @@ def changes(old: InstallPlan, new: InstallPlan) -> tuple[Change, ...]:
         if old.traits.inventory and field == old.traits.inventory_field:
             found += machine_changes(old, new)
         else:
-            risk, why = _judge(field, new)(one, other)
+            judge = resizing if field == "workers" and old.worker_pool else _judge(field, new)
+            risk, why = judge(one, other)
             found.append(Change(field, *_words(one, other), risk, why))
     return tuple(found)
 

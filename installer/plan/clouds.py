@@ -55,6 +55,19 @@ def private_workers(section: str, way_out: str, change: Judge) -> Question:
     )
 
 
+def worker_pool(section: str, group: str) -> Question:
+    """The question whether the workers are one pool; `group` is what the cloud calls it."""
+    return Question(
+        f"{section}.worker_pool",
+        f"--{section}-worker-pool",
+        "Worker pool",
+        f"Should the workers be {group}?",
+        "They are made alike and replaced one by one, and they join by themselves. Craton never logs in to them.",
+        kind=Kind.YES_NO,
+        change=always(Risk.REFUSED, "workers with names of their own and those of a pool don't become each other"),
+    )
+
+
 def integration_question(section: str, cloud: str, volumes: str) -> Question:
     """The question whether Kubernetes uses the cloud, called `cloud`, itself; `volumes` are what it makes there."""
     return Question(

@@ -12,7 +12,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, hosts, topology
 
-_ADD, _REMOVE = "add machines", "remove machines"
+_ADD, _REMOVE, _SCALE = "add machines", "remove machines", "scale the pool"
 _LEAVING = (Role.WORKER, Role.INFRA, Role.MASTER)
 
 
@@ -31,6 +31,19 @@ def grown(plan: InstallPlan, *, masters: int | None = None, infra: int = 0, work
             f"`craton nodes remove {plan.name} MACHINE...` takes masters out",
         )
     return _changed(_ADD, plan, {Role.MASTER: more_masters, Role.INFRA: infra, Role.WORKER: workers})
+
+
+def scaled(plan: InstallPlan, workers: int) -> InstallPlan:
+    """`plan` with `workers` machines in its pool.
+
+    Raises InstallerError (plan): it has no pool, or as many already, or the plan would break a rule.
+    """
+    if not plan.worker_pool:
+        hint = "`craton nodes add` adds workers, `craton nodes remove` takes them out"
+        raise _refused(_SCALE, f"the workers of {plan.name} are no pool", hint)
+    if workers == plan.workers:
+        raise _refused(_SCALE, f"the pool of {plan.name} has {workers} workers already", "choose another number")
+    return _changed(_SCALE, plan, {Role.MASTER: 0, Role.INFRA: 0, Role.WORKER: workers - plan.workers})
 
 
 def with_hosts(plan: InstallPlan, added: Sequence[Host]) -> InstallPlan:

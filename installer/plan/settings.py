@@ -3,7 +3,8 @@
 A section has the platform's name as its key. That of the platform which the plan names is validated by the platform's
 own model, and the others are passed over: a plan can be rehearsed, and keep in its file what the real platform needs.
 
-Four settings mean the same wherever a platform has them: `inventory`, `firewall`, `integration` and `load_balancers`.
+Five settings mean the same wherever a platform has them: `inventory`, `firewall`, `integration`, `load_balancers` and
+`worker_pool`.
 """
 
 from __future__ import annotations
@@ -94,6 +95,11 @@ class PlanSettings(CommonSettings):
     def firewall(self) -> bool:
         """Whether the machines themselves keep the contract's rules, by a table of Craton's own."""
         return getattr(self.settings, "firewall", False)
+
+    @property
+    def worker_pool(self) -> bool:
+        """Whether the workers are machines of one pool that the platform keeps, and have no names in the plan."""
+        return getattr(self.settings, "worker_pool", False)
 
     @property
     def integration(self) -> Integration | None:

@@ -89,6 +89,22 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Workers that the platform makes alike and keeps `count` of. What tells them apart, it says once they exist."""
+
+    name: str
+    role: Role
+    count: int
+    labels: tuple[str, ...]
+    taints: tuple[str, ...]
+    firewall: tuple[FirewallRule, ...]
+
+    def member(self, name: str, address: IPv4Address | None, zone: str = "") -> Machine:
+        """One of its machines."""
+        return Machine(name, self.role, 0, address, self.labels, self.taints, self.firewall, zone)
+
+
+@dataclass(frozen=True, slots=True)
 class LoadBalancer:
     """A balancer of TCP connections: `listeners` maps a port to the masters' port behind it."""
 
@@ -114,6 +130,8 @@ class Topology:
     machines: tuple[Machine, ...]
     load_balancer: LoadBalancer | None
     records: tuple[Record, ...]
+    pool: Pool | None = None
+    """The workers, where they are no machines of the plan's."""
 
     # Steps of each machine ask for others: without these a thousand machines cost a million looks.
     @cached_property
@@ -126,6 +144,19 @@ class Topology:
 
     def of_role(self, role: Role) -> tuple[Machine, ...]:
         return self._by_role[role]
+
+    @property
+    def listed(self) -> tuple[Machine, ...]:
+        """The machines as people read them: a pool is one line."""
+        if self.pool is None:
+            return self.machines
+        return (*self.machines, self.pool.member(f"{self.pool.name}-* ({self.pool.count})", None))
+
+    @property
+    def roles(self) -> Mapping[Role, tuple[FirewallRule, ...]]:
+        """The roles that there are, each with the rules of its machines, those of a pool included."""
+        found = {role: machines[0].firewall for role in Role if (machines := self.of_role(role))}
+        return {**found, self.pool.role: self.pool.firewall} if self.pool else found
 
     @property
     def first_master(self) -> Machine:
@@ -179,7 +210,7 @@ def topology(plan: InstallPlan) -> Topology:
     """Derive the cluster's machines in order: masters, infra nodes, workers."""
     machines = tuple(machine for role in Role for machine in _of_role(plan, role))
     balancer = _load_balancer(plan)
-    return Topology(machines, balancer, _records(plan, machines, balancer))
+    return Topology(machines, balancer, _records(plan, machines, balancer), _pool(plan))
 
 
 def hosts(plan: InstallPlan) -> dict[str, Host]:
@@ -200,7 +231,8 @@ def hosts(plan: InstallPlan) -> dict[str, Host]:
 
 
 def _count(plan: InstallPlan, role: Role) -> int:
-    return {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: plan.workers}[role]
+    workers = 0 if plan.worker_pool else plan.workers
+    return {Role.MASTER: plan.masters, Role.INFRA: plan.infra, Role.WORKER: workers}[role]
 
 
 def _name(plan: InstallPlan, role: Role, number: int) -> str:
@@ -221,6 +253,19 @@ def _addresses(plan: InstallPlan, role: Role) -> Iterator[IPv4Address | None]:
 
 
 def _of_role(plan: InstallPlan, role: Role) -> Iterator[Machine]:
+    labels, taints, firewall = _kept(plan, role)
+    for number, address in enumerate(_addresses(plan, role), 1):
+        yield Machine(_name(plan, role, number), role, number, address, labels, taints, firewall)
+
+
+def _pool(plan: InstallPlan) -> Pool | None:
+    if not plan.worker_pool:
+        return None
+    return Pool(f"{plan.name}-{Role.WORKER}", Role.WORKER, plan.workers, *_kept(plan, Role.WORKER))
+
+
+def _kept(plan: InstallPlan, role: Role) -> tuple[tuple[str, ...], tuple[str, ...], tuple[FirewallRule, ...]]:
+    """What the contract says of every machine of a role: labels, taints and firewall."""
     on = [d.rule for d in decisions.decisions(plan) if d.state is State.ON and role in d.rule.roles]
     labels = tuple(rule.value for rule in on if rule.kind is Kind.LABEL)
     if role is Role.INFRA:
@@ -235,8 +280,7 @@ def _of_role(plan: InstallPlan, role: Role) -> Iterator[Machine]:
         if role in flow.roles
         for traffic in flow.traffic
     )
-    for number, address in enumerate(_addresses(plan, role), 1):
-        yield Machine(_name(plan, role, number), role, number, address, labels, tuple(taints), firewall)
+    return labels, tuple(taints), firewall
 
 
 def _present(peers: tuple[Peer, ...], plan: InstallPlan) -> tuple[Peer, ...]:

@@ -61,6 +61,8 @@ def certified(machine: str) -> str:
     return f"join/certificate/{machine}"
 
 
+POOL = "join/pool"
+"""As many machines of the worker pool as planned are nodes."""
 CLUSTER_DNS = "join/cluster-dns"
 NODE_PORTS = "control-plane/node-ports"
 INGRESS = "ingress/controller"

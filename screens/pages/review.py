@@ -284,7 +284,7 @@ class ReviewScreen(CratonScreen[None]):
     def places(self) -> Iterable[Place]:
         for pane in self.query(TabPane):
             yield Place(TABS[pane.id or ""], "tab", partial(self.action_tab, pane.id or ""))
-        for row, machine in enumerate(topology(self.subject.plan).machines):
+        for row, machine in enumerate(topology(self.subject.plan).listed):
             yield Place(machine.name, f"{machine.role} in this plan", partial(self._show_machine, row))
 
     def _show_machine(self, row: int) -> None:

@@ -78,7 +78,7 @@ RECORD_COLUMNS = (Column("rule"), Column("type"), Column("name"), Column("leads 
 
 def machines(plan: InstallPlan) -> Rows:
     """Every machine; its labels, taints and firewall below."""
-    found, own = topology(plan).machines, hosts(plan)
+    found, own = topology(plan).listed, hosts(plan)
     rows = [
         (
             cell(machine.name, "bold"),

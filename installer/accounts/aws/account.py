@@ -64,6 +64,10 @@ class Account:
             if not token:
                 return
 
+    def endpoint(self, service: str) -> str:
+        """Where requests to a service go."""
+        return str(self._client(service, once=False).meta.endpoint_url)
+
     def caller(self) -> dict[str, str]:
         """Account, Arn and UserId of the credentials; and how they were found, as `method`."""
         answer = self.ask("sts", "get_caller_identity")

@@ -38,11 +38,13 @@ class AwsError(CloudError):
 
 
 _MISSING = {"NoSuchEntity", "LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "ParameterNotFound",
-            "NoSuchHostedZone", "NoSuchChange"}  # fmt: skip
+            "NoSuchHostedZone", "NoSuchChange", "ResourceNotFoundException"}  # fmt: skip
 _EXISTS = {"EntityAlreadyExists", "DuplicateLoadBalancerName", "DuplicateTargetGroupName", "DuplicateListener",
-           "ParameterAlreadyExists", "RouteAlreadyExists", "Resource.AlreadyAssociated"}  # fmt: skip
+           "ParameterAlreadyExists", "RouteAlreadyExists", "Resource.AlreadyAssociated", "AlreadyExists",
+           "ResourceExistsException", "InvalidLaunchTemplateName.AlreadyExistsException"}  # fmt: skip
 _IN_USE = {"DependencyViolation", "ResourceInUse", "DeleteConflict", "InvalidIPAddress.InUse", "InvalidGroup.InUse",
-           "VolumeInUse", "InvalidNetworkInterface.InUse", "AuthFailure.InUse"}  # fmt: skip
+           "VolumeInUse", "InvalidNetworkInterface.InUse", "AuthFailure.InUse",
+           "ScalingActivityInProgress"}  # fmt: skip
 _NO_CAPACITY = {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "Unsupported"}
 _THROTTLED = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "SlowDown",
               "RequestThrottled", "RequestThrottledException", "TooManyRequestsException", "PriorRequestNotComplete",
@@ -85,6 +87,8 @@ _QUOTAS = {
     "TooManyListeners": Quota("listeners of a load balancer", "elasticloadbalancing"),
     "TooManyTargets": Quota("targets of a load balancer", "elasticloadbalancing"),
     "LimitExceeded": Quota("roles or instance profiles in the account", "iam"),
+    "autoscaling:LimitExceeded": Quota("Auto Scaling Groups in the region", "autoscaling"),
+    "LimitExceededException": Quota("secrets in the region", "secretsmanager"),
 }
 
 
@@ -114,7 +118,7 @@ def refusal(action: str, code: str, message: str, *, region: str, profile: str |
             "Add the action to the caller's policy at https://console.aws.amazon.com/iam/ and resume. "
             "`craton aws policy` prints all that a cluster needs."
         )
-    elif quota := _QUOTAS.get(code):
+    elif quota := _QUOTAS.get(f"{action.partition(':')[0]}:{code}") or _QUOTAS.get(code):
         said, hint = (
             f"the quota of {quota.what} is used up ({code})",
             f"Raise it at {quota_page(quota, region)}, then resume.",

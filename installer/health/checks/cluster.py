@@ -14,7 +14,7 @@ from installer.health.probing import api_host, asset, line
 from installer.plan import releases
 from installer.plan import rules as contract
 from installer.plan.rules import Kind, Level, Role
-from installer.plan.topology import MASTER_TAINT, Machine, Topology
+from installer.plan.topology import MASTER_TAINT, Machine, Pool, Topology
 from installer.steps.evidence import Evidence, Probe, Unreadable
 
 _MASTER = (Role.MASTER,)
@@ -106,11 +106,29 @@ def _node_state(subject: Subject) -> Judgement:
     planned = subject.plan.kubernetes
     if node.version != planned:
         return Verdict.WARN, f"Ready, but at {brief(node.version)}; planned is {planned}", f"bring it to {planned}"
+    if short := _pool_short(subject, known or {}):
+        remedy = f"craton resume {subject.plan.name} invites those that have not joined"
+        return Verdict.FAIL, short, remedy
     if releases.support(planned, _day(subject)) is releases.Support.ENDED:
         newer = " or ".join(f"--to {release}" for release in releases.targets(planned)[-1:]) or "--to RELEASE"
         remedy = f"craton upgrade {subject.plan.name} {newer}; `craton releases` lists what is supported"
         return Verdict.WARN, f"Ready, but {releases.warning(planned, _day(subject))}", remedy
-    return Verdict.PASS, f"Ready, {node.version}", ""
+    pool = _pool(subject)
+    return Verdict.PASS, f"Ready, {node.version}" + (f", and {pool.count} workers of the pool" if pool else ""), ""
+
+
+def _pool(subject: Subject) -> Pool | None:
+    """The worker pool, of which the first master's node speaks: Craton asks none of its machines."""
+    return subject.topology.pool if subject.machine.name == subject.topology.first_master.name else None
+
+
+def _pool_short(subject: Subject, known: Mapping[str, Node]) -> str:
+    """What a worker pool lacks; empty if nothing, or without a pool."""
+    pool = _pool(subject)
+    if pool is None:
+        return ""
+    ready = [name for name, node in known.items() if name.startswith(f"{pool.name}-") and node.ready == "True"]
+    return f"{len(ready)} of {pool.count} workers of the pool are Ready" if len(ready) < pool.count else ""
 
 
 def _day(subject: Subject) -> date:

@@ -54,11 +54,15 @@ _LOOK_AT_VOLUMES = (
 _CHANGE_VOLUMES = ("ec2:AttachVolume", "ec2:DeleteVolume", "ec2:DetachVolume", "ec2:ModifyVolume")
 
 
-def policy(role: Role, cluster: str, region: str, *, volumes: bool) -> dict[str, Any] | None:
+def policy(role: Role, cluster: str, region: str, *, volumes: bool, pool: bool = False) -> dict[str, Any] | None:
     """What a role's machines may do: masters run the cloud plugin, others may do nothing (None).
 
-    `volumes`: the CSI driver runs on the masters, too.
+    `volumes`: the CSI driver runs on the masters, too. `pool`: workers read what they need to join, and nothing else.
     """
+    if role is Role.WORKER and pool:
+        # Secrets Manager ends each name with six characters of its own.
+        secret = f"arn:*:secretsmanager:{region}:*:secret:{names.secret_name(cluster)}-??????"
+        return {"Version": "2012-10-17", "Statement": [_allow("Join", ("secretsmanager:GetSecretValue",), {}, secret)]}
     if role is not Role.MASTER:
         return None
     tag = names.kubernetes_tag(cluster)
@@ -106,8 +110,9 @@ class Access:
         account, name = platform_of(ctx).account, self._name(ctx)
         tags = names.tags(ctx.world.plan, name)
         _unless_there(account, "create_role", RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST), Tags=tags)
-        volumes = ctx.world.plan.integration is not None
-        if document := policy(self.role, ctx.world.plan.name, account.region, volumes=volumes):
+        plan = ctx.world.plan
+        volumes, pool = plan.integration is not None, plan.worker_pool
+        if document := policy(self.role, plan.name, account.region, volumes=volumes, pool=pool):
             text = json.dumps(document)
             account.ask("iam", "put_role_policy", RoleName=name, PolicyName=_POLICY, PolicyDocument=text)
         _unless_there(account, "create_instance_profile", InstanceProfileName=name, Tags=tags)

@@ -40,6 +40,7 @@ EC2 = {
         Kind("security-group", "describe_security_groups", "SecurityGroups", "GroupId"),
         Kind("nat-gateway", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
         Kind("address", "describe_addresses", "Addresses", "AllocationId", None),
+        Kind("launch-template", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId", 200),
         Kind("volume", "describe_volumes", "Volumes", "VolumeId", 500),
         Kind("network-interface", "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
     )
@@ -94,6 +95,13 @@ class Listing:
     def _target_groups(self) -> tuple[Found, ...]:
         return self._tagged("describe_target_groups", "TargetGroups", "TargetGroupArn")
 
+    def pools(self) -> tuple[Found, ...]:
+        """Auto Scaling Groups, as they are now. One that is being deleted has a status."""
+        asked = self._account.pages(
+            "autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", Filters=self.filter
+        )
+        return tuple(asked)
+
     def classic_balancers(self) -> Iterator[str]:
         """The names of Classic Load Balancers, of which only the cluster's Kubernetes makes any."""
         listed = self._account.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
@@ -118,9 +126,10 @@ class Listing:
 
 def _instance(found: Found) -> Instance:
     private, tagged, state = found.get("PrivateIpAddress"), names.read_tags(found), str(found["State"]["Name"])
+    id = str(found["InstanceId"])
     return Instance(
-        id=str(found["InstanceId"]),
-        machine=names.machine_name(tagged, int(found.get("AmiLaunchIndex", 0))),
+        id=id,
+        machine=names.machine_name(tagged, int(found.get("AmiLaunchIndex", 0)), id),
         state=state,
         lives=state in LIVE,
         runs=state == "running",
@@ -129,4 +138,6 @@ def _instance(found: Found) -> Instance:
         public=str(found.get("PublicIpAddress") or ""),
         reason=str((found.get("StateReason") or {}).get("Message", "")),
         names=tuple(str(found[key]) for key in ("PrivateDnsName", "PublicDnsName") if found.get(key)),
+        pooled=names.POOL in tagged,
+        generation=tagged.get(names.GENERATION, ""),
     )

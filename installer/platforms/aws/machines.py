@@ -26,6 +26,18 @@ def instance_type(aws: Aws, role: Role) -> str:
     return {Role.MASTER: aws.master_type, Role.INFRA: aws.infra_type, Role.WORKER: aws.worker_type}[role]
 
 
+def disks(aws: Aws, device: str) -> list[dict[str, Any]]:
+    """The disk of a machine, as requests take it."""
+    disk: dict[str, Any] = {
+        "VolumeType": "gp3",
+        "VolumeSize": aws.disk_size,
+        "Encrypted": True,
+        "DeleteOnTermination": True,
+        **({"KmsKeyId": aws.kms_key} if aws.kms_key else {}),
+    }
+    return [{"DeviceName": device, "Ebs": disk}]
+
+
 @dataclass(frozen=True)
 class Ec2Machines(Machines[AwsPlatform]):
     """Machines by RunInstances."""
@@ -68,13 +80,6 @@ class Ec2Machines(Machines[AwsPlatform]):
         keys = tuple(key for key in (ensure_key(ctx.world.directory), plan.ssh.public_key) if key)
         birth = Birth(f"{plan.name}-{self.role}-", batch.first, batch.stride, plan.ssh.user, keys, secret)
         tags = names.tags(plan, f"{plan.name}-{self.role}", {names.ROLE: self.role, names.BATCH: batch.tag})
-        disk: dict[str, Any] = {
-            "VolumeType": "gp3",
-            "VolumeSize": aws.disk_size,
-            "Encrypted": True,
-            "DeleteOnTermination": True,
-            **({"KmsKeyId": aws.kms_key} if aws.kms_key else {}),
-        }
         card = {
             "DeviceIndex": 0,
             "SubnetId": subnet_id(ctx, launch.zone, private=private),
@@ -95,7 +100,7 @@ class Ec2Machines(Machines[AwsPlatform]):
                 "HttpTokens": "required",
                 "HttpPutResponseHopLimit": 2,
             },
-            "BlockDeviceMappings": [{"DeviceName": device, "Ebs": disk}],
+            "BlockDeviceMappings": disks(aws, device),
             "DisableApiTermination": aws.termination_protection,
             "UserData": birth.render(),
             "TagSpecifications": [

@@ -13,6 +13,7 @@ from installer.plan.rules import Role
 
 CLUSTER, ROLE, BATCH, SUBDOMAIN = "craton/cluster", "craton/role", "craton/batch", "craton/subdomain"
 MACHINE, ZONE = "craton/machine", "craton/hosted-zone"
+POOL, GENERATION = "craton/pool", "craton/generation"
 
 _BATCH = re.compile(r"([0-9]{1,5})\+([0-9]{1,2})x([0-9]{1,4})")
 
@@ -63,9 +64,24 @@ def group_name(cluster: str, role: Role) -> str:
     return f"{cluster}-{role}"
 
 
-def machine_name(tagged: Mapping[str, str], launch_index: int) -> str | None:
-    """Which machine an instance is, by its tags and its index in the request that made it; None if it is not ours."""
+def pool_name(cluster: str) -> str:
+    """Of the Auto Scaling Group of the workers, and of its launch template."""
+    return f"{cluster}-{Role.WORKER}"
+
+
+def secret_name(cluster: str) -> str:
+    """Of the secret from which the pool's machines get what they need to join."""
+    return f"craton/{cluster}/pool"
+
+
+def machine_name(tagged: Mapping[str, str], launch_index: int, id: str = "") -> str | None:
+    """Which machine an instance is, by its tags and its index in the request that made it; None if it is not ours.
+
+    One of a pool has its instance's id in its name.
+    """
     cluster, role = tagged.get(CLUSTER), tagged.get(ROLE)
+    if cluster and tagged.get(POOL) == pool_name(cluster):
+        return f"{pool_name(cluster)}-{id.removeprefix('i-')}"
     found = _BATCH.fullmatch(tagged.get(BATCH, ""))
     if not cluster or role not in set(Role) or not found:
         return None

@@ -14,11 +14,11 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer
-from installer.platforms.aws import removal
+from installer.platforms.aws import pool_store, removal
 from installer.platforms.aws.images import Images
 from installer.platforms.aws.lease import AwsLease
 from installer.platforms.aws.listing import EC2, Listing
-from installer.platforms.aws.names import group_name, published
+from installer.platforms.aws.names import group_name, pool_name, published
 from installer.platforms.aws.security_groups import group_in_force
 from installer.platforms.clouds.listing import Found, Instance
 from installer.platforms.clouds.platform import CloudPlatform
@@ -88,6 +88,7 @@ class AwsPlatform(CloudPlatform):
             "gateway": "internet gateway",
             "address": "elastic address",
             "nat-gateway": "NAT gateway",
+            "worker-pool": "Auto Scaling Group",
         }.get(kind) or super().words(kind)
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (AWS knows it all)
@@ -115,6 +116,38 @@ class AwsPlatform(CloudPlatform):
         groups = self.groups()
         found = {str(one["GroupId"]): one for one in self.listing.things("security-group")}
         return {role: group_in_force(found[id], self.plan, groups) for role, id in groups.items()}
+
+    def pool(self) -> Found | None:
+        """The workers' Auto Scaling Group, as it is now."""
+        name = pool_name(self.plan.name)
+        return next((one for one in self.listing.pools() if one["AutoScalingGroupName"] == name), None)
+
+    def resize_pool(self, count: int) -> None:
+        found = self.pool()
+        if found is not None and (found["DesiredCapacity"], found["MaxSize"]) != (count, count):
+            name = pool_name(self.plan.name)
+            self.account.ask("autoscaling", "update_auto_scaling_group", AutoScalingGroupName=name, MinSize=0,
+                             MaxSize=count, DesiredCapacity=count)  # fmt: skip
+
+    def leave_pool(self, instance: Instance, *, again: bool) -> None:
+        try:
+            self.account.ask("autoscaling", "terminate_instance_in_auto_scaling_group", InstanceId=instance.id,
+                             ShouldDecrementDesiredCapacity=not again)  # fmt: skip
+        except AwsError as error:
+            if "not found" not in error.observed.lower():  # somebody ended it meanwhile
+                raise
+
+    def invite(self, token: str, ca_hash: str) -> None:
+        held = pool_store.read(self.account, self.plan.name)
+        if held is not None and (held.token, held.ca_hash) != (token, ca_hash):
+            pool_store.write(self.account, self.plan, pool_store.Held(held.bundle, token, ca_hash))
+
+    def invitation_is_there(self) -> bool:
+        held = pool_store.read(self.account, self.plan.name)
+        return held is not None and bool(held.token)
+
+    def pool_hint(self) -> str:
+        return "aws ec2 get-console-output --latest --instance-id i-..."
 
     def lease(self, connections: Connections) -> AwsLease:  # noqa: ARG002 (the account keeps it)
         return AwsLease(self.account, self.plan.name)

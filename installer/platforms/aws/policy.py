@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 LOOK = (
-    "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeImages", "ec2:DescribeInstances",
-    "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes", "ec2:DescribeInternetGateways",
+    "autoscaling:DescribeAutoScalingGroups", "ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInternetGateways", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
     "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRegions", "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVolumes", "ec2:DescribeVpcs",
     "ec2:GetConsoleOutput", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeLoadBalancers",
@@ -19,6 +20,9 @@ LOOK = (
 """What changes nothing."""
 
 CHANGE = (
+    "autoscaling:CreateAutoScalingGroup", "autoscaling:CreateOrUpdateTags", "autoscaling:DeleteAutoScalingGroup",
+    "autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup",
+    "ec2:CreateLaunchTemplate", "ec2:CreateLaunchTemplateVersion", "ec2:DeleteLaunchTemplate",
     "ec2:AllocateAddress", "ec2:AssociateAddress", "ec2:AssociateRouteTable", "ec2:AttachInternetGateway",
     "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateInternetGateway", "ec2:CreateNatGateway", "ec2:CreateRoute",
     "ec2:CreateRouteTable", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc",
@@ -41,7 +45,13 @@ IDENTITY = (
 
 LEASE = ("ssm:DeleteParameter", "ssm:GetParametersByPath", "ssm:PutParameter")
 
-ACTIONS = (*LOOK, *CHANGE, *IDENTITY, *LEASE)
+SECRET = (
+    "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:TagResource",
+)  # fmt: skip
+"""On the secrets of worker pools alone."""
+
+ACTIONS = (*LOOK, *CHANGE, *IDENTITY, *LEASE, *SECRET)
 
 
 def document() -> dict[str, Any]:
@@ -53,12 +63,20 @@ def document() -> dict[str, Any]:
             _allow("Change", CHANGE, "*"),
             _allow("Roles", IDENTITY, "arn:*:iam::*:role/craton-*", "arn:*:iam::*:instance-profile/craton-*"),
             _allow("Lease", LEASE, "arn:*:ssm:*:*:parameter/craton/*"),
+            _allow("Secret", SECRET, "arn:*:secretsmanager:*:*:secret:craton/*"),
             {
                 "Sid": "FirstBalancer",
                 "Effect": "Allow",
                 "Action": "iam:CreateServiceLinkedRole",
                 "Resource": "*",
-                "Condition": {"StringEquals": {"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}},
+                "Condition": {
+                    "StringEquals": {
+                        "iam:AWSServiceName": [
+                            "elasticloadbalancing.amazonaws.com",
+                            "autoscaling.amazonaws.com",
+                        ]
+                    }
+                },
             },
         ],
     }

@@ -11,7 +11,6 @@ from installer.accounts.aws.errors import Quota
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
-from installer.plan.rules import Role
 from installer.plan.topology import topology
 from installer.platforms.aws.machines import instance_type
 from installer.platforms.aws.platform import AwsPlatform
@@ -113,5 +112,4 @@ def _most_rules(plan: InstallPlan) -> int:
     """Inbound rules of the group that has most of them."""
     shape = topology(plan)
     sources = known(plan, {role: f"sg-{role}" for role in roles(plan)})
-    firewalls = (shape.of_role(role)[0].firewall for role in Role if shape.of_role(role))
-    return max(len(openings(firewall, sources)) for firewall in firewalls)
+    return max(len(openings(firewall, sources)) for firewall in shape.roles.values())

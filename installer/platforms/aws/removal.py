@@ -14,17 +14,18 @@ from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
-from installer.platforms.aws import names
+from installer.platforms.aws import names, pool_store
 from installer.platforms.aws.listing import EC2, Listing
-from installer.platforms.clouds.listing import Found
+from installer.platforms.clouds.listing import Found, Instance
 from installer.steps.platform import Resource
 from installer.steps.work import Work
 
 _AT_ONCE = 500
 _LOOK_EVERY = 5.0
 ORDER = (
-    "record", "instance", "load-balancer", "classic-load-balancer", "target-group", "nat-gateway", "address", "volume",
-    "network-interface", "security-group", "route-table", "gateway", "subnet", "vpc", "profile",
+    "record", "worker-pool", "instance", "load-balancer", "classic-load-balancer", "target-group", "nat-gateway",
+    "address", "volume", "network-interface", "security-group", "route-table", "gateway", "subnet", "vpc",
+    "launch-template", "secret", "profile",
 )  # fmt: skip
 """Kinds, in the order in which nothing blocks their deletion."""
 
@@ -35,11 +36,7 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
     listing.instances.changed()
     listing.balancers.changed()
     listing.target_groups.changed()
-    found = [
-        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine, inner=not one.machine)
-        for one in listing.instances.value()
-        if one.lives or one.state == "shutting-down"
-    ]
+    found = [_instance(one) for one in listing.instances.value() if one.lives or one.state == "shutting-down"]
     found += [_balancer(one, "load-balancer", "LoadBalancer", plan) for one in listing.balancers.value()]
     found += [Resource("classic-load-balancer", one, id=one, inner=True) for one in listing.classic_balancers()]
     found += [_balancer(one, "target-group", "TargetGroup", plan) for one in listing.target_groups.value()]
@@ -50,7 +47,16 @@ def find(account: Account, listing: Listing, plan: InstallPlan) -> list[Resource
                 found.append(_thing(kind, one))
     if plan.settings_of(Aws).dns == "route53":
         found += [Resource("record", name) for name in Route53(account, names.published(plan)).own()]
+    pools = [str(one["AutoScalingGroupName"]) for one in listing.pools()]
+    found += [Resource("worker-pool", name, machine=name) for name in pools]
+    found += [Resource("secret", names.secret_name(plan.name))] if pool_store.exists(account, plan.name) else []
     return found + list(_profiles(account, plan))
+
+
+def _instance(one: Instance) -> Resource:
+    """One of a pool goes with the pool, which would make it again."""
+    machine = None if one.pooled else one.machine
+    return Resource("instance", one.machine or one.id, one.state, one.id, one.zone, machine, inner=not one.machine)
 
 
 def _balancer(found: Found, kind: str, word: str, plan: InstallPlan) -> Resource:
@@ -222,6 +228,30 @@ class _Remover:
         self.work.wait_until(f"the NAT gateway {one.name} to go", gone, _LOOK_EVERY)
         self.listing.changed("address", "network-interface")
 
+    def pool(self, one: Resource) -> None:
+        """The group with its machines, whose end is waited for."""
+        name = one.name
+        try:
+            self.account.ask("autoscaling", "delete_auto_scaling_group", AutoScalingGroupName=name, ForceDelete=True)
+        except AwsError as error:
+            if "not found" not in error.observed.lower() and not error.in_use:  # it is going already
+                raise
+
+        def gone() -> tuple[bool | None, str]:
+            groups = [found for found in self.listing.pools() if found["AutoScalingGroupName"] == name]
+            listed = self.listing.instances.value(self.listing.instances.version)
+            left = [found for found in listed if found.pooled and found.state != "terminated"]
+            return (None, f"{count(len(left), 'instance')} left") if groups or left else (True, "gone")
+
+        self.work.wait_until(f"the Auto Scaling Group {name} and its instances to go", gone, _LOOK_EVERY)
+        self.listing.changed("volume", "network-interface", "address")
+
+    def template(self, one: Resource) -> None:
+        self.account.ask("ec2", "delete_launch_template", LaunchTemplateId=one.id)
+
+    def secret(self, one: Resource) -> None:
+        pool_store.delete(self.account, one.name)
+
     def volume(self, one: Resource) -> None:
         self.account.ask("ec2", "delete_volume", VolumeId=one.id)
 
@@ -285,6 +315,9 @@ _DELETIONS: dict[str, Callable[[_Remover, Resource], None]] = {
     "load-balancer": _Remover.balancer,
     "classic-load-balancer": _Remover.classic_balancer,
     "target-group": _Remover.target_group,
+    "worker-pool": _Remover.pool,
+    "launch-template": _Remover.template,
+    "secret": _Remover.secret,
     "nat-gateway": _Remover.nat_gateway,
     "address": _Remover.address,
     "volume": _Remover.volume,

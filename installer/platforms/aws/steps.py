@@ -18,6 +18,8 @@ from installer.platforms.aws.names import group_name
 from installer.platforms.aws.nat import NatAddress, NatGateway
 from installer.platforms.aws.network import Gateway, Routes, Subnet, Vpc, subnet_name, subnet_networks
 from installer.platforms.aws.platform import LIMIT
+from installer.platforms.aws.pool import Group as PoolGroup
+from installer.platforms.aws.pool import Secret, Template
 from installer.platforms.aws.preflight import AwsCheck
 from installer.platforms.clouds.steps import BALANCER, BALANCING, CHECK, Steps, access_step, rules_step
 from installer.steps.step import Phase, Step
@@ -32,7 +34,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
                     weight=3.0, deadline=180.0)  # fmt: skip
     network = tuple(_network(plan))
     yield from network
-    roles = tuple(role for role in Role if topology.of_role(role))
+    roles = tuple(topology.roles)
     last = tuple(step.id for step in network) or (CHECK,)
     for role in roles:
         yield from _of_role(plan, topology, role, roles)
@@ -43,6 +45,13 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         # Groups name each other, and machines use them: all rules come before any machine.
         needs = (*last, rules_step(role), access_step(role))
         yield from _AWS.machines(topology, role, aws.spread, Ec2Machines, partial(Address, "address"), *needs)
+    if pool := topology.pool:
+        parts = (
+            ("join/pool/secret", "put what the pool's machines run into a secret", Secret(pool)),
+            ("join/pool/template", "create the pool's launch template", Template("launch-template", pool.name, pool)),
+            ("join/pool/group", "create the pool's Auto Scaling Group", PoolGroup(pool)),
+        )
+        yield from _AWS.pool(topology, parts, *last, rules_step(pool.role), access_step(pool.role))
     yield from _AWS.balanced(topology, Targets)
     yield from _AWS.names(topology, "Route 53" if aws.dns == "route53" else "")
 
@@ -94,7 +103,7 @@ def _of_role(plan: InstallPlan, topology: Topology, role: Role, roles: tuple[Rol
     vpc = CHECK if plan.settings_of(Aws).vpc else _VPC
     group = Group("security-group", group_name(plan.name, role))
     yield _AWS.step(_group(role), f"create the security group of the {role}s", Phase.NETWORK, group, vpc)
-    rules = Rules(role, topology.of_role(role)[0].firewall)
+    rules = Rules(role, topology.roles[role])
     yield _AWS.step(rules_step(role), f"open the {role}s' ports as the contract says", Phase.NETWORK, rules,
                     *map(_group, roles))  # fmt: skip
     yield _AWS.step(access_step(role), f"let the {role}s use the AWS API (M12)", Phase.NETWORK, Access(role),

@@ -55,6 +55,10 @@ class Instance:
     """DNS names that the cloud has given it."""
     by_profile: bool = False
     """Whether a profile in the cloud says who may log in, and not what the machine was told at its birth."""
+    pooled: bool = False
+    """Whether it belongs to the worker pool, and to no step of its own."""
+    generation: str = ""
+    """What a machine of the pool was made for."""
 
 
 class Instances(Shared[tuple[Instance, ...]]):

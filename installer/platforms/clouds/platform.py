@@ -57,6 +57,13 @@ class CloudPlatform:
                 hint="Leave --fault out, or plan a rehearsal.",
                 exit_code=ExitCode.USAGE,
             )
+        if options and options.artifacts and plan.worker_pool:
+            raise InstallerError(
+                "read the options",
+                "machines of a worker pool get nothing from this computer: Craton doesn't log in to them",
+                hint="Serve the directory as a mirror (artifacts.mirror in the plan) and leave --artifacts out.",
+                exit_code=ExitCode.USAGE,
+            )
         self.plan = plan
         self.instances = instances
         self.balancers = balancers
@@ -75,7 +82,7 @@ class CloudPlatform:
         if last and last[0] is topology and last[1] is known and last[2] is balancers:
             return last[3]
         machines = tuple(
-            self._machine(machine, found) if (found := known.get(machine.name)) else machine
+            self.located_at(machine, found) if (found := known.get(machine.name)) else machine
             for machine in topology.machines
         )
         balancer = topology.load_balancer
@@ -83,7 +90,7 @@ class CloudPlatform:
         self._located = (topology, known, balancers, now)
         return now
 
-    def _machine(self, machine: Machine, found: Instance) -> Machine:
+    def located_at(self, machine: Machine, found: Instance) -> Machine:
         """Where a machine is; and what a cloud controller says of it, where there is one."""
         placed = replace(machine, address=found.private, zone=found.zone)
         if self.plan.integration is None:
@@ -213,6 +220,25 @@ class CloudPlatform:
 
     def delete(self, found: Sequence[Resource], work: Work) -> None:
         """Delete what `find` found; no error for what is gone."""
+        raise NotImplementedError
+
+    def invite(self, token: str, ca_hash: str) -> None:
+        """Put an invitation where the pool's machines find it; an empty one takes it away."""
+        raise NotImplementedError
+
+    def invitation_is_there(self) -> bool:
+        raise NotImplementedError
+
+    def resize_pool(self, count: int) -> None:
+        """The group that keeps the pool wants so many machines from now on; no error if it does already."""
+        raise NotImplementedError
+
+    def leave_pool(self, instance: Instance, *, again: bool) -> None:
+        """End one machine of the pool; with `again` the group makes another."""
+        raise NotImplementedError
+
+    def pool_hint(self) -> str:
+        """The cloud's own command that shows the console of a machine of the pool."""
         raise NotImplementedError
 
     def one(self, kind: str, name: str) -> Found | None:

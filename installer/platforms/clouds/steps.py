@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from installer.common.text import count
 from installer.plan.rules import Role
 from installer.plan.topology import Machine, Record, Topology
 from installer.platforms.clouds.batches import planned
 from installer.platforms.clouds.dns import ByHand, Name
 from installer.platforms.clouds.machines import ForgetFirstContact, Made
+from installer.platforms.clouds.pools import JOINING, LEAVING, Members
 from installer.steps import ids
 from installer.steps.step import Action, Phase, Step
 
@@ -68,6 +70,19 @@ class Steps:
             yield self.step(last, title, Phase.MACHINES, address(machine.name), batch, machine=machine.name)
         yield Step(ids.created(machine.name), f"find {machine.name}", Phase.MACHINES, Made(machine.name),
                    machine=machine.name, needs=(last,), weight=0.1)  # fmt: skip
+
+    def pool(self, topology: Topology, parts: Sequence[tuple[str, str, Action]], *needs: str) -> Iterator[Step]:
+        """A worker pool: its parts (id, title, action) one after the other, then its machines join."""
+        pool = topology.pool
+        assert pool is not None
+        last = (*needs, ids.founded(topology.first_master.name),
+                *(ids.created(machine.name) for machine in topology.of_role(Role.MASTER)))  # fmt: skip
+        for id, title, action in parts:
+            yield self.step(id, title, Phase.JOIN, action, *last, weight=5.0, deadline=_MAKING)
+            last = (id,)
+        yield Step(ids.POOL, f"let {count(pool.count, 'worker')} of the pool join, drain and replace others",
+                   Phase.JOIN, Members(pool), needs=(*last, ids.OVERLAY), weight=120.0, limit="ssh",
+                   deadline=JOINING + pool.count * (JOINING + LEAVING))  # fmt: skip
 
     def balanced(self, topology: Topology, action: Callable[[str, tuple[str, ...]], Action]) -> Iterator[Step]:
         """The masters behind the balancer, if there is one."""

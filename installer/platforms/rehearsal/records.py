@@ -150,7 +150,7 @@ class ClusterRecord(_Record):
     certificate_key: str
     encryption_key: str
     tokens: dict[str, float] = {}
-    """Bootstrap tokens that nobody has used yet, with their ends in Unix seconds."""
+    """Bootstrap tokens, with their ends in Unix seconds."""
     members: dict[str, MemberRecord] = {}
     """Members of etcd by machine: of one that was deleted, until somebody removes it."""
     revision: int = 1

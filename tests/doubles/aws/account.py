@@ -140,6 +140,6 @@ def unknown_key(call: Call) -> Refused | None:
         return None
     if call.service == "ec2":
         return Refused("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-    if call.service in ("ssm", "service-quotas", "pricing", "kms"):
+    if call.service in ("ssm", "service-quotas", "pricing", "kms", "secretsmanager"):
         return Refused("UnrecognizedClientException", "The security token included in the request is invalid.")
     return Refused("InvalidClientTokenId", "The security token included in the request is invalid.", 403)

@@ -22,7 +22,7 @@ class Fault(StrEnum):
     LOST = "lost"
 
 
-_JSON = ("ssm", "service-quotas", "pricing", "kms")
+_JSON = ("ssm", "service-quotas", "pricing", "kms", "secretsmanager")
 QUOTAS = {
     "ec2:RunInstances": "VcpuLimitExceeded",
     "ec2:CreateVpc": "VpcLimitExceeded",
@@ -43,6 +43,8 @@ QUOTAS = {
     "iam:PutRolePolicy": "LimitExceeded",
     "iam:AddRoleToInstanceProfile": "LimitExceeded",
     "ssm:PutParameter": "ParameterLimitExceeded",
+    "secretsmanager:CreateSecret": "LimitExceededException",
+    "autoscaling:CreateAutoScalingGroup": "LimitExceeded",
 }
 """The error of a quota that is used up, of calls that count against one."""
 CAPACITY = {

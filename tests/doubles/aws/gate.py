@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from tests.doubles.aws import faults, rules
+from tests.doubles.aws import faults, rules, sessions
 from tests.doubles.aws.account import Account, unknown_key
 from tests.doubles.aws.call import Call, Lost, Refused, read, refusal
 from tests.doubles.aws.faults import Fault
@@ -63,12 +63,16 @@ class Gate:
     def _answer(self, call: Call, environ: Environ, sent: bytes) -> Answer:
         account = self._account
         account.calls[call.name] += 1
-        if refused := unknown_key(call):
+        session = sessions.of(account, call)
+        if refused := sessions.refusal(session, call, environ, sent) if session else unknown_key(call):
             raise refused
         fault = None if call.dry_run else account.next_fault(call)  # a fault is for a call that would do something
         if fault is not None and fault is not Fault.LOST:
             raise faults.error(call, fault)
-        account.check_permission(call, call.permission, *rules.permissions(call))
+        if session:
+            sessions.check(account, session, call)
+        else:
+            account.check_permission(call, call.permission, *rules.permissions(call))
         if call.changes:
             account.before(call.name)
         answer = self._carry_out(call, environ, sent)

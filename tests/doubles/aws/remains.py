@@ -48,6 +48,7 @@ def exist(account: Account, region: str = REGION) -> Iterator[str]:
     yield from (f"classic load balancer {name}" for name in account.store("elb", region).load_balancers)
     yield from (f"target group {arn}" for arn in balancing.target_groups)
     yield from (f"auto scaling group {name}" for name in account.store("autoscaling", region).autoscaling_groups)
+    yield from (f"secret {name}" for name in dict.keys(account.store("secretsmanager", region).secrets))
     yield from (f"parameter {name}" for name in _parameters(account, region))
     identities = account.store("iam")
     yield from (f"role {one.name}" for one in identities.roles.values())

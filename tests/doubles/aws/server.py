@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import botocore.session
 from moto import backends
+from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.core.utils import method_names_from_class
 from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceTypeBackend
@@ -58,6 +59,7 @@ def served() -> Iterator[tuple[Account, str]]:
         patch.dict(INSTANCE_TYPES, {one["InstanceType"]: one for one in types}, clear=True),
         patch.object(elastic_network_interfaces, "random_public_ip", lambda: account.next_address()),
         patch.object(elastic_ip_addresses, "random_ip", lambda: account.next_address()),
+        patch.object(FakeAutoScalingGroup, "replace_autoscaling_group_instances", lambda *_: None),  # rules/pools.py
         # What never changes, and moto and boto3 find out again for each request and each session.
         patch.object(backends, "list_of_moto_modules", lambda: modules),
         patch("moto.core.responses.method_names_from_class", cache(method_names_from_class)),

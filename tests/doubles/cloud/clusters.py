@@ -37,6 +37,8 @@ class Tempo:
     timing: Timing = TIMING
 
 
+UNHURRIED = Tempo(50.0, Timing(min_deadline=PATIENCE, first_wait=0.05, longest_wait=0.2))
+"""For machines that run programs of their own meanwhile."""
 BOOTING = Tempo(10.0, Timing(min_deadline=PATIENCE, first_wait=0.5, longest_wait=2.0))
 """For machines that really boot."""
 

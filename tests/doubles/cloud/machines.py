@@ -30,6 +30,10 @@ class Launch:
     hop_limit: int
     tags: Mapping[str, str]
     account: str = ""
+    role: str = ""
+    """The identity that the cloud gives it, with which it may ask the cloud's API."""
+    credentials: str = field(default="", repr=False)
+    """What the metadata service shows of that identity."""
 
     @property
     def mac(self) -> str:

@@ -77,6 +77,7 @@ def entries(launch: Launch) -> dict[str, str]:
         "placement/availability-zone": launch.zone,
         "placement/region": launch.region,
         **({"public-ipv4": launch.public} if launch.public else {}),
+        **({f"iam/security-credentials/{launch.role}": launch.credentials} if launch.credentials else {}),
     }
     inside = {f"meta-data/{path}": value for path, value in found.items()}
     return {**inside, "dynamic/instance-identity/document": json.dumps(document)}

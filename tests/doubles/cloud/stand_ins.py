@@ -6,12 +6,14 @@ Behind SSH they are the machines of a rehearsal. They run in a thread of the tes
 from __future__ import annotations
 
 import asyncio
+import shlex
 import socket
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,7 @@ from installer.platforms.rehearsal.simulator.pace import Pace
 from installer.platforms.rehearsal.simulator.site import Site
 from tests.doubles.cloud import cloud_init, first_boot
 from tests.doubles.cloud.cloud_init import Boot
+from tests.doubles.cloud.joining import Joining, Result
 from tests.doubles.cloud.machines import Balancer, Launch, Opening
 from tests.patience import PATIENCE
 
@@ -46,6 +49,8 @@ class Machine:
     console: list[str] = field(default_factory=list)
     record: MachineRecord | None = None
     server: Server | None = None
+    joining: Joining | None = None
+    """Of a machine that nobody logs in to: what it runs by itself."""
 
 
 class Server(StandIn):
@@ -144,6 +149,35 @@ async def _copy(source: Any, target: Any) -> None:
         target.close()
 
 
+class _Stream:
+    """What a command reads, or what it has written."""
+
+    def __init__(self, given: str = "") -> None:
+        self._given = given
+        self.text: list[str] = []
+
+    async def read(self) -> str:
+        return self._given
+
+    def write(self, text: str) -> None:
+        self.text.append(text)
+
+
+class _Process:
+    """A command without SSH, as the shell of a stand-in takes it."""
+
+    def __init__(self, command: str, given: str) -> None:
+        self.command = command
+        self.stdin, self.stdout, self.stderr = _Stream(given), _Stream(), _Stream()
+        self.status = 255
+
+    def exit(self, status: int) -> None:
+        self.status = status
+
+    def close(self) -> None:
+        return
+
+
 class StandIns:
     """Implements `Machines`; `read` says what the system does with user data. `deaf` are ids of instances that never
     boot far enough to answer.
@@ -167,6 +201,10 @@ class StandIns:
         """Host names of the machines that are up."""
         return sorted(self._site.record.machines)
 
+    def nodes(self) -> list[str]:
+        """Names of the cluster's nodes."""
+        return sorted(self._site.record.cluster.nodes) if self._site.record.cluster else []
+
     def provider_ids(self) -> dict[str, str]:
         """What nodes of the cluster say that their cloud calls them, once its controller has looked at them."""
         known = self._site.record.cluster
@@ -182,6 +220,8 @@ class StandIns:
         machine = self._machines.pop(id, None)
         if machine is not None:
             self._do(self._end(machine))
+            if machine.joining is not None:
+                machine.joining.stop()
 
     def attach(self, id: str, public: str) -> None:
         machine = self._machines[id]
@@ -229,6 +269,13 @@ class StandIns:
         machine.console += [f"[    0.000000] Linux version 6.12 ({launch.image})", *boot.console]
         key = asyncssh.generate_private_key("ssh-ed25519")
         public = " ".join(key.export_public_key().decode().split()[:2])
+        if boot.commands and not boot.user:
+            do = partial(self._carry_out, machine)
+            begin = partial(Joining, boot, launch, self._path / launch.id, do, machine.console)
+            machine.joining = await asyncio.to_thread(begin)
+            if launch.id not in self._machines:  # terminated meanwhile
+                await asyncio.to_thread(machine.joining.stop)
+            return
         if not boot.user:
             machine.console.append("cloud-init: nobody may log in")
             return
@@ -237,32 +284,54 @@ class StandIns:
         except Exception as error:  # a machine whose boot fails says so on its console, and nothing else happens
             machine.console.append(f"cloud-init: Failed to run module scripts-user: {error!r}")
             return
-        name = made["hostname"]
-        machine.console.append(f"{name} login: ")
+        machine.console.append(f"{made['hostname']} login: ")
         if launch.id not in self._machines:
             return  # terminated meanwhile
+        record = await self._register(machine, made["hostname"], boot, key)
+        banner = "".join(text for path, text in made.items() if path.startswith("/run/"))
+        machine.server = Server(self._site, record, banner, self._forwarded)
+        if machine.public:
+            machine.server.move(machine.public)
+        else:
+            machine.server.hide()
+
+    async def _register(self, machine: Machine, name: str, boot: Boot, key: asyncssh.SSHKey) -> MachineRecord:
+        """The machine has its name, and is one of the site's."""
+        launch, known = machine.launch, self._site.record
         record = machine.record = MachineRecord(
             name=name,
             role=_role(name),
             address=launch.private,
             firewall=launch.groups[0] if launch.groups else "",
-            user=boot.user,
+            user=boot.user or "root",
             authorized_keys=list(boot.authorized_keys),
             host_key=key.export_private_key().decode(),
-            public_key=public,
+            public_key=" ".join(key.export_public_key().decode().split()[:2]),
             state="running",
         )
-        banner = "".join(text for path, text in made.items() if path.startswith("/run/"))
-        if name in self._site.record.machines:
+        if name in known.machines:
             machine.console.append(f"{name}: another machine has this name")
-        self._site.record.machines[name] = record
-        self._site.record.creations[name] = self._site.record.creations.get(name, 0) + 1
-        machine.server = Server(self._site, record, banner, self._forwarded)
+        known.machines[name] = record
+        known.creations[name] = known.creations.get(name, 0) + 1
         await self._write_rules()
-        if machine.public:
-            machine.server.move(machine.public)
-        else:
-            machine.server.hide()
+        return record
+
+    def _carry_out(self, machine: Machine, words: list[str], given: str) -> Result:
+        """A command of a machine's own program."""
+        return self._do(self._command(machine, words, given))
+
+    async def _command(self, machine: Machine, words: list[str], given: str) -> Result:
+        if machine.launch.id not in self._machines:
+            return 255, "", "the machine is off"
+        if words[:2] == ["hostnamectl", "set-hostname"]:
+            key = asyncssh.generate_private_key("ssh-ed25519")
+            await self._register(machine, words[2], Boot(), key)
+            return 0, "", ""
+        if machine.record is None:
+            return 1, "", "the machine has no name yet"
+        process = _Process(shlex.join(words), given)
+        await shell.serve(self._site, machine.record, process)  # type: ignore[arg-type]
+        return process.status, "".join(process.stdout.text), "".join(process.stderr.text)
 
     def _forwarded(self, source: MachineRecord, address: str, port: int) -> int | None:
         for machine in self._machines.values():

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, integration_question, machine_type, private_workers, words
+from installer.plan.clouds import (
+    DNS,
+    LATER,
+    SIGN_IN,
+    integration_question,
+    machine_type,
+    private_workers,
+    words,
+    worker_pool,
+)
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.aws.conflicts import CONFLICTS
 from installer.plan.platforms.aws.integration import INTEGRATION
@@ -144,6 +153,7 @@ REGISTRATION = Registration(
                 kind=Kind.YES_NO,
                 change=LATER,
             ),
+            worker_pool("aws", "an Auto Scaling Group"),
             integration_question("aws", "AWS", "EBS volumes"),
             Question(
                 "aws.vpc",

@@ -48,6 +48,8 @@ class Aws(Part):
     """Workers have private addresses alone, and reach the internet through a NAT gateway in each zone."""
     private_subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
     """The workers' subnets in an existing VPC, one for each of `zones`, in their order."""
+    worker_pool: bool = False
+    """The workers are one Auto Scaling Group."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
     hosted_zone: HostedZone = None

@@ -31,7 +31,7 @@ def found(name: str, kubernetes: str, api: str, encryption_key: str) -> ClusterR
 
 
 def invite(cluster: ClusterRecord) -> str:
-    """A bootstrap token, good for one machine and for TOKEN_LIFE seconds."""
+    """A bootstrap token, good for TOKEN_LIFE seconds."""
     now = time.time()
     token = f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
     cluster.tokens = {known: end for known, end in cluster.tokens.items() if end > now} | {token: now + TOKEN_LIFE}

@@ -69,7 +69,6 @@ async def join(command: Command) -> None:
     await _begin(command, "join", stages.JOIN_MASTER if master else stages.JOIN_NODE)
     if record.cluster is not known:
         raise Exit(1, "error: the control plane went away meanwhile")
-    known.tokens.pop(token, None)
     machine.files |= kept
     await _end(command, known, configuration)
 

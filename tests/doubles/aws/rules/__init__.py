@@ -16,17 +16,19 @@ from tests.doubles.aws.rules import (
     launches,
     lists,
     many,
+    pools,
     prices,
     quotas,
     records,
+    secrets,
     targets,
     tokens,
 )
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
 
 __all__ = ["Made", "answered", "balancers", "check", "dependencies", "done", "firewalls", "gateways", "instances",
-           "launches", "lists", "many", "permissions", "prices", "quotas", "records", "rewritten", "shown", "targets",
-           "tokens"]  # fmt: skip
+           "launches", "lists", "many", "permissions", "pools", "prices", "quotas", "records", "rewritten", "secrets",
+           "shown", "targets", "tokens"]  # fmt: skip
 
 
 def permissions(call: Call) -> list[str]:
@@ -36,6 +38,11 @@ def permissions(call: Call) -> list[str]:
         wanted.append("ec2:CreateTags")
     if call.name == "ec2:RunInstances" and call.params.get("IamInstanceProfile"):
         wanted.append("iam:PassRole")
+    if call.name == "autoscaling:CreateAutoScalingGroup":
+        wanted += ["ec2:RunInstances", "iam:PassRole"]
+        wanted += ["autoscaling:CreateOrUpdateTags"] if call.params.get("Tags") else []
+    if call.name == "secretsmanager:CreateSecret" and call.params.get("Tags"):
+        wanted.append("secretsmanager:TagResource")
     if call.name == "iam:AddRoleToInstanceProfile":
         wanted.append("iam:PassRole")
     return wanted

@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.doubles.aws import sessions
 from tests.doubles.aws.account import Account
 from tests.doubles.aws.call import Call, Refused
 from tests.doubles.aws.rules.registry import Made, answers, follows, refuses, views
@@ -45,10 +46,10 @@ def is_known(account: Account, life: Life) -> bool:
     return life.looks > account.lag.unknown
 
 
-def begin(account: Account, call: Call) -> list[Life]:
+def begin(account: Account, region: str) -> list[Life]:
     """Instances that moto has made and that have no life yet."""
     found = lives(account)
-    born = [one for one in account.instances(call.region) if one.id not in found and one.state == "running"]
+    born = [one for one in account.instances(region) if one.id not in found and one.state == "running"]
     for instance in born:
         nic = instance.nics[0]
         found[instance.id] = Life(instance, public=nic.public_ip)
@@ -96,10 +97,13 @@ def pass_time(account: Account) -> None:
 
 @follows("ec2:RunInstances")
 def start(account: Account, call: Call, _body: bytes) -> None:
-    """Give every instance of the request what moto gives the first one only, and switch the machines on."""
-    profile = call.params.get("IamInstanceProfile") or {}
-    store = account.store("ec2", call.region)
-    for life in begin(account, call):
+    begin_machines(account, call.region, call.params.get("IamInstanceProfile") or {})
+
+
+def begin_machines(account: Account, region: str, profile: Mapping[str, str]) -> None:
+    """Give every new instance what moto gives the first one only, and switch the machines on."""
+    store = account.store("ec2", region)
+    for life in begin(account, region):
         instance = life.instance
         if profile and instance.id not in store.iam_instance_profile_associations:
             store.associate_iam_instance_profile(
@@ -107,17 +111,22 @@ def start(account: Account, call: Call, _body: bytes) -> None:
                 iam_instance_profile_name=profile.get("Name"),
                 iam_instance_profile_arn=profile.get("Arn"),
             )
-        account.machines.start(_launch(instance, life, account, call.region))
+        account.machines.start(_launch(instance, life, account, region))
 
 
 @follows("ec2:TerminateInstances")
 def end(account: Account, call: Call, _body: bytes) -> None:
     for id in call.params["InstanceIds"]:
-        life = lives(account)[id]
-        if life.ended is None:
-            life.ended = 0
-            _become(life.instance, SHUTTING_DOWN)
-            account.machines.stop(id)
+        end_machine(account, id)
+
+
+def end_machine(account: Account, id: str) -> None:
+    """Switch a machine off for good; no error for one that is off already."""
+    life = lives(account)[id]
+    if life.ended is None:
+        life.ended = 0
+        _become(life.instance, SHUTTING_DOWN)
+        account.machines.stop(id)
 
 
 @refuses("ec2:TerminateInstances")
@@ -173,7 +182,17 @@ def _launch(instance: Any, life: Life, account: Account, region: str) -> Launch:
         hop_limit=int(options.http_put_response_hop_limit),
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
         account=account_id(account),
+        **_identity(account, region, instance.id),
     )
+
+
+def _identity(account: Account, region: str, id: str) -> dict[str, str]:
+    """The role of an instance's profile, with credentials for it."""
+    associated = account.store("ec2", region).iam_instance_profile_associations.get(id)
+    roles = associated.iam_instance_profile.roles if associated else []
+    if not roles:
+        return {}
+    return {"role": roles[0].name, "credentials": sessions.issue(account, roles[0].name).document()}
 
 
 def account_id(account: Account) -> str:
