@@ -21,11 +21,13 @@ from tests.doubles.aws.account import Account
 from tests.doubles.cloud.clusters import BOOTING, CloudCluster
 from tests.doubles.cloud.containers import Containers
 from tests.doubles.cloud.fabric import USER, connects
-from tests.doubles.gcp.project import Project
+from tests.doubles.gcp.os_login import posix_name
+from tests.doubles.gcp.project import ACCOUNT, Project
 from tests.doubles.local import TO_KUBERNETES, reviewed, steps_of
 from tests.doubles.machines import the_engine
 from tests.doubles.mirror import published, running_mirror
 from tests.doubles.namespace import within
+from tests.patience import PATIENCE, eventually
 
 pytestmark = pytest.mark.needs("containers", "network namespaces", "named", "haproxy")
 
@@ -52,6 +54,14 @@ def said(boxes: Containers, id: str, *command: str) -> str:
     return the_engine().call("exec", boxes.container(id), *command).strip()
 
 
+def seen_at(boxes: Containers, id: str) -> str:
+    """The address from which a machine's connections come to this computer."""
+    with socket.create_server((USER, 0)) as here:
+        here.settimeout(PATIENCE)
+        assert within(boxes.fabric.namespace(id), lambda: connects(*here.getsockname()))
+        return str(here.accept()[1][0])
+
+
 def ways_in(boxes: Containers, here: str, there: str, port: int) -> tuple[bool, bool]:
     """Whether connections to a port of a machine come through: from this computer, and from another machine."""
     fabric, private, public = boxes.fabric, boxes.launch(there).private, boxes.public(there)
@@ -62,8 +72,9 @@ def ways_in(boxes: Containers, here: str, there: str, port: int) -> tuple[bool, 
 def test_a_cluster_in_aws_on_machines_that_boot(aws: Account, ec2: Containers) -> None:
     boto3.client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
     cluster = CloudCluster(aws, ec2, tempo=BOOTING)
-    types = {"master_type": "t3.medium", "infra_type": "t3.medium", "worker_type": "t3.medium"}
-    with mirrored("aws", masters=1, workers=1, ingress={"kind": "load-balancer"}, aws=types) as plan:
+    settings = {"master_type": "t3.medium", "infra_type": "t3.medium", "worker_type": "t3.medium",
+                "zones": ["eu-central-1a"], "private_workers": True}  # fmt: skip
+    with mirrored("aws", masters=1, workers=1, ingress={"kind": "load-balancer"}, aws=settings) as plan:
         installed(cluster, plan)
         ids = {said(ec2, id, "hostname"): id for id in ec2.names}
         assert set(ids) == {"demo-master-1", "demo-worker-1"}
@@ -75,6 +86,9 @@ def test_a_cluster_in_aws_on_machines_that_boot(aws: Account, ec2: Containers) -
         assert said(ec2, worker, "getent", "hosts", plan.console_host).split()[:1] == ec2.asked(worker, balancer)
         assert ways_in(ec2, worker, master, 6443) == (True, True)  # N1
         assert ways_in(ec2, worker, master, 2379) == (False, False)  # N2: from masters alone
+        assert not ec2.public(worker)
+        (address,) = boto3.client("ec2").describe_addresses()["Addresses"]
+        assert (seen_at(ec2, worker), seen_at(ec2, master)) == (address["PublicIp"], ec2.public(master))
         assert cluster.destroy(plan) is ExitCode.DONE, cluster.failures
     ec2.close()
     assert (ec2.names, ec2.remains()) == ([], [])
@@ -84,16 +98,40 @@ def test_a_cluster_in_google_cloud_on_machines_that_boot(gcp: Project, compute: 
     gcp.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
     cluster = CloudCluster(gcp, compute, tempo=BOOTING)
     infra = {"kind": "infra", "infra": 1}
-    with mirrored("gcp", masters=1, workers=0, schedulable_masters=True, ingress=infra) as plan:
+    gcp.metadata["enable-oslogin"] = "TRUE"
+    with mirrored("gcp", masters=1, workers=1, ingress=infra, gcp={"private_workers": True}) as plan:
         installed(cluster, plan)
         ids = {said(compute, id, "hostname"): id for id in compute.names}
-        assert set(ids) == {"demo-master-1", "demo-infra-1"}
-        master, infra_1 = ids["demo-master-1"], ids["demo-infra-1"]
+        assert set(ids) == {"demo-master-1", "demo-infra-1", "demo-worker-1"}
+        master, infra_1, worker = ids["demo-master-1"], ids["demo-infra-1"], ids["demo-worker-1"]
         assert "google_guest_agent: " in compute.console(master)
         assert compute.asked(master, plan.console_host) == [compute.public(infra_1)]
         assert ways_in(compute, master, infra_1, 443) == (True, True)  # I1
         assert ways_in(compute, master, infra_1, 10250) == (False, True)  # N6: from masters alone
+        user = posix_name(ACCOUNT)
+        assert said(compute, worker, "id", "-Gn", user).split() == [user, "google-sudoers"]
+        assert not compute.public(worker)
+        (nat,) = gcp.nat_addresses.values()
+        assert (seen_at(compute, worker), seen_at(compute, master)) == (nat, compute.public(master))
         assert cluster.destroy(plan) is ExitCode.DONE, cluster.failures
         assert gcp.remains() == []
     compute.close()
     assert (compute.names, compute.remains()) == ([], [])
+
+
+def test_a_balancer_of_google_cloud_leads_to_a_machine_that_boots(gcp: Project, compute: Containers) -> None:
+    gcp.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
+    cluster = CloudCluster(gcp, compute, tempo=BOOTING)
+    balancer = {"kind": "load-balancer"}
+    with mirrored("gcp", masters=1, workers=0, schedulable_masters=True, ingress=balancer) as plan:
+        steps = steps_of(plan, Phase.CHECK, Phase.NETWORK, Phase.MACHINES, Phase.CONNECT, Phase.DNS)
+        assert cluster.run(plan, tuple(steps)) is ExitCode.DONE, cluster.failures
+        (master,), (address,) = compute.names, gcp.of("addresses")
+        assert compute.asked(master, plan.api_host) == [address["address"]]
+        with within(compute.fabric.namespace(master), lambda: socket.create_server(("0.0.0.0", 6443))) as server:
+            server.settimeout(PATIENCE)
+            eventually(lambda: compute.listens(master, 6443), "the balancer to find the API server")
+            with socket.create_connection((address["address"], 6443), timeout=PATIENCE):
+                eventually(lambda: server.accept()[1][0] == USER, "a connection from this computer")
+        assert cluster.destroy(plan) is ExitCode.DONE, cluster.failures
+        assert gcp.remains() == []

@@ -88,6 +88,21 @@ def test_machines_go_out_under_their_public_addresses_and_past_this_computer_onl
             assert here.accept()[1][0] == public
 
 
+def test_machines_without_a_public_address_go_out_under_that_of_their_networks_nat_or_not_at_all(
+    fabric: Fabric,
+) -> None:
+    seen = fabric.next_address()
+    machines = [Wired(MASTER, "", ("masters",)), Wired(WORKER, "", ("workers",))]
+    fabric.filter(machines, {}, {"10.10.64.0/20": seen})
+    with socket.create_server((USER, 0)) as here:
+        here.settimeout(PATIENCE)
+        assert within(fabric.namespace("w"), lambda: connects(*here.getsockname()))
+        assert here.accept()[1][0] == seen
+        assert not within(fabric.namespace("m"), lambda: connects(*here.getsockname()))
+        fabric.filter(machines, {})
+        assert not within(fabric.namespace("w"), lambda: connects(*here.getsockname()))
+
+
 @pytest.mark.needs("haproxy")
 def test_the_balancer_leaves_clients_their_addresses_and_asks_after_health_from_its_own(
     fabric: Fabric, tmp_path: Path

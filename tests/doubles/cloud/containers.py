@@ -65,6 +65,7 @@ class Containers:
         self._machines: dict[str, Machine] = {}
         self._ends: list[Future[None]] = []
         self._groups: dict[str, tuple[Opening, ...]] = {}
+        self._ways: dict[str, str] = {}
         self._balancers: dict[str, Balancer] = {}
         self._records: dict[str, tuple[str, ...]] = {}
         self._over = False
@@ -140,6 +141,11 @@ class Containers:
             self._groups = dict(groups)
             self._filter()
 
+    def lead_out(self, ways: Mapping[str, str]) -> None:
+        with self._lock:
+            self._ways = dict(ways)
+            self._filter()
+
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
         with self._lock:
             self._records = dict(records)
@@ -172,6 +178,7 @@ class Containers:
             for id in list(self._machines):
                 self.stop(id)
             self.protect({})
+            self.lead_out({})
             self.balance({})
             self.name({})
             ends, self._ends = self._ends, []
@@ -223,7 +230,7 @@ class Containers:
         self.fabric.unplug(made.launch.id)
 
     def _filter(self) -> None:
-        self.fabric.filter([one.wired for one in self._machines.values()], self._groups)
+        self.fabric.filter([one.wired for one in self._machines.values()], self._groups, self._ways)
 
     def _serve(self) -> None:
         private = {id: one.launch.private for id, one in self._machines.items()}

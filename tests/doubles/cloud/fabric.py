@@ -17,7 +17,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TypeVar
 
 from tests.doubles.cloud.machines import Opening
@@ -119,9 +119,14 @@ route add default via {_GATEWAY} dev eth0 onlink
         if found := self._ports.pop(id, None):
             found[1].close()
 
-    def filter(self, machines: Iterable[Wired], groups: Mapping[str, tuple[Opening, ...]]) -> None:
-        """From now on the router passes on what these rules say."""
-        run_tool("ip", "netns", "exec", self.router, "nft", "-f", "-", stdin=ruleset(machines, groups))
+    def filter(
+        self,
+        machines: Iterable[Wired],
+        groups: Mapping[str, tuple[Opening, ...]],
+        ways: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """From now on the router passes on what these rules say. `ways` are addresses of NAT, by network."""
+        run_tool("ip", "netns", "exec", self.router, "nft", "-f", "-", stdin=ruleset(machines, groups, ways))
 
     def own(self, addresses: Iterable[str]) -> None:
         """The router itself answers at these addresses, and no longer at those of the call before."""

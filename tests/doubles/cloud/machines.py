@@ -94,6 +94,9 @@ class Machines(Protocol):
     def protect(self, groups: Mapping[str, tuple[Opening, ...]]) -> None:
         """These are all security groups by id, with what they let in."""
 
+    def lead_out(self, ways: Mapping[str, str]) -> None:
+        """From these networks, machines without a public address get out, and are seen at these addresses."""
+
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:
         """These are all host names of public zones, with their addresses or the host of a load balancer."""
 
@@ -123,6 +126,9 @@ class NoMachines:
         return
 
     def protect(self, groups: Mapping[str, tuple[Opening, ...]]) -> None:
+        return
+
+    def lead_out(self, ways: Mapping[str, str]) -> None:
         return
 
     def name(self, records: Mapping[str, tuple[str, ...]]) -> None:

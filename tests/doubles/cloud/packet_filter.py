@@ -1,13 +1,14 @@
 """What a cloud does with packets to and from its machines, as nftables rules of the router between them. Pure.
 
 Security groups and firewall rules are those of the API: what none of a machine's groups lets in is dropped, answers
-come through, and everything may go out. Public addresses are translated at the router, so a connection from one
-machine to another's public address comes from the first one's own, which is in no group.
+come through. Machines go out under their public addresses, or without one under their NAT's, or not at all.
+Public addresses are translated at the router, so a connection from one machine to another's public address comes from
+the first one's own, which is in no group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.doubles.cloud.machines import Opening
@@ -27,8 +28,8 @@ class Wired:
     groups: tuple[str, ...]
 
 
-def ruleset(machines: Iterable[Wired], groups: Mapping[str, tuple[Opening, ...]]) -> str:
-    """Input of `nft -f` that puts these rules in the place of those before, at once."""
+def ruleset(machines: Iterable[Wired], groups: Mapping[str, tuple[Opening, ...]], ways: Mapping[str, str]) -> str:
+    """Input of `nft -f` that puts these rules in the place of those before, at once. `ways` are NAT's addresses."""
     wired = sorted(machines, key=lambda one: one.private)
     named = {*groups, *(id for openings in groups.values() for one in openings for id in one.groups)}
     members = {id: [one.private for one in wired if id in one.groups] for id in sorted(named)}
@@ -36,7 +37,7 @@ def ruleset(machines: Iterable[Wired], groups: Mapping[str, tuple[Opening, ...]]
         *(_set(id, addresses) for id, addresses in members.items()),
         *(f"chain g-{id} {{\n{_lines(_allowed(openings))}}}" for id, openings in groups.items()),
         *(f"chain m-{one.private} {{\n{_lines(_jumps(one, groups))}drop\n}}" for one in wired),
-        _translated(wired),
+        _translated(wired, ways),
         _guard(wired),
     ]
     return "table inet cloud\ndelete table inet cloud\ntable inet cloud {\n" + "\n".join(body) + "\n}\n"
@@ -64,7 +65,8 @@ def _jumps(machine: Wired, groups: Mapping[str, tuple[Opening, ...]]) -> Iterato
     yield from (f"jump g-{id}" for id in machine.groups if id in groups)
 
 
-def _translated(machines: Iterable[Wired]) -> str:
+def _translated(machines: Iterable[Wired], ways: Mapping[str, str]) -> str:
+    shared = "".join(f'    oifname "{OUT}" ip saddr {network} snat ip to {ways[network]}\n' for network in sorted(ways))
     public = [one for one in machines if one.public]
     inward = ", ".join(f"{one.public} : {one.private}" for one in public)
     outward = ", ".join(f"{one.private} : {one.public}" for one in public)
@@ -84,15 +86,17 @@ chain outward {{
     type nat hook postrouting priority srcnat
     ct status dnat snat ip to ip saddr map @outside
     oifname "{OUT}" snat ip to ip saddr map @outside
-}}"""
+{shared}}}"""
 
 
-def _guard(machines: Iterable[Wired]) -> str:
+def _guard(machines: Sequence[Wired]) -> str:
     """After both translations: the addresses are those that machines see."""
+    hidden = ", ".join(one.private for one in machines if not one.public)
     known = ", ".join(f"{one.private} : goto m-{one.private}" for one in machines)
     return f"""\
 chain guard {{
     type filter hook postrouting priority 150
+    {f'oifname "{OUT}" ip saddr {{ {hidden} }} drop' if hidden else ""}
     oifname != "{PORT}*" accept
     ct state established,related accept
     {f"ip daddr vmap {{ {known} }}" if known else ""}

@@ -112,6 +112,8 @@ class Project:
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The project's own, by their ids, those that were deleted included."""
     etag: int = 0
+    nat_addresses: dict[str, str] = field(default_factory=dict)
+    """That Google chose for Cloud NAT, by its router."""
     zones: dict[str, dict[str, Any]] = field(default_factory=dict)
     """DNS zones by name: `dnsName`, `rrsets` by name and type, and `changes`."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(4_000_000_000_001))

@@ -246,15 +246,33 @@ def _made_rule(project: Project, made: dict[str, Any]) -> None:
     made["IPAddress"] = project.thing("addresses", REGION, last(made["IPAddress"]))["address"]
 
 
+def _made_router(project: Project, made: dict[str, Any]) -> None:
+    if made.get("nats"):
+        project.nat_addresses[made["name"]] = project.next_address()
+
+
 _MADE: dict[str, Callable[[Project, dict[str, Any]], None]] = {
-    "addresses": _made_address, "forwardingRules": _made_rule,
+    "addresses": _made_address, "forwardingRules": _made_rule, "routers": _made_router,
 }  # fmt: skip
 
 
 def _reach(project: Project) -> None:
     """Rules and balancers are for the machines, too, as they now are."""
     _protect(project)
+    _lead_out(project)
     balance(project)
+
+
+def _lead_out(project: Project) -> None:
+    """Machines without an external address get out through Cloud NAT (https://cloud.google.com/nat/docs/overview)."""
+    translated = {last(one["network"]): one["name"] for one in project.of("routers") if one.get("nats")}
+    project.machines.lead_out(
+        {
+            one["ipCidrRange"]: project.nat_addresses[translated[last(one["network"])]]
+            for one in project.of("subnetworks")
+            if last(one["network"]) in translated
+        }
+    )
 
 
 def _protect(project: Project) -> None:

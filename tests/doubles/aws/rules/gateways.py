@@ -77,11 +77,32 @@ def look(account: Account, call: Call) -> Iterator[None]:
     for id, gateway in store.nat_gateways.items():
         _pass_time(account, store, gateway, _lives(account)[id])
     every = store.nat_gateways
+    lead_out(account, call, b"")
     store.nat_gateways = {id: one for id, one in every.items() if _chosen(one, call.params.get("Filter") or ())}
     try:
         yield
     finally:
         store.nat_gateways = every
+
+
+@follows(
+    "ec2:CreateRoute", "ec2:DeleteRoute", "ec2:AssociateRouteTable", "ec2:DisassociateRouteTable",
+    "ec2:DeleteNatGateway",
+)  # fmt: skip
+def lead_out(account: Account, call: Call, _body: bytes) -> None:
+    """Machines without a public address get out through what their subnet's route table names, once it is there.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-scenarios.html
+    """
+    store, ways = account.store("ec2", call.region), dict[str, str]()
+    for table in store.route_tables.values():
+        used = [one.nat_gateway for one in table.routes if one.destination_cidr_block == "0.0.0.0/0"]
+        for gateway in (one for one in used if one is not None and one.state == "available"):
+            for subnet in filter(None, (one.get("SubnetId") for one in table.associations)):
+                ways[_subnet(store, subnet).cidr_block] = gateway.address_set[0]["publicIp"]
+    if ways != account.note("ways out", dict):
+        account.notes["ways out"] = ways
+        account.machines.lead_out(ways)
 
 
 def _chosen(gateway: Any, filters: Any) -> bool:
