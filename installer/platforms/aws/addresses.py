@@ -37,5 +37,7 @@ class Address(Thing[AwsPlatform]):
         instance = platform.instances.by_machine().get(self.name)
         if instance is None:
             raise InstallerError("assign the address", "the machine is not there", machine=self.name, retryable=True)
-        platform.account.ask("ec2", "associate_address", AllocationId=found["AllocationId"], InstanceId=instance.id)
+        where = {"AllocationId": found["AllocationId"], "InstanceId": instance.id}
+        # A machine that was ended keeps its address for a while.
+        platform.account.ask("ec2", "associate_address", **where, AllowReassociation=True)
         platform.instances.changed()

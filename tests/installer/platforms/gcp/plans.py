@@ -6,6 +6,9 @@ from typing import Any
 
 from installer.plan.model import InstallPlan
 
+ROLES = ("compute.*", "iam.serviceAccounts.*", "resourcemanager.projects.*", "dns.*", "serviceusage.services.get")
+"""What the roles allow that docs/gcp.md names."""
+
 
 def plan(workers: int = 1, masters: int = 1, *, balancer: bool = False, **gcp: Any) -> InstallPlan:
     """A cluster of the smallest kind, with other settings of Google Cloud."""
