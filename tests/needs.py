@@ -52,6 +52,7 @@ TOOLS = {
     # a name server that takes updates
     "named": "bind9",
     "haproxy": "haproxy",
+    "keepalived": "keepalived",
     # an ACME server
     "pebble": "pebble",
     # machines on this computer

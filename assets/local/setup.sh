@@ -16,8 +16,8 @@ for unit in systemd-sysctl.service systemd-modules-load.service systemd-binfmt.s
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
-# The balancer's user data starts it.
-rm -f /etc/systemd/system/multi-user.target.wants/haproxy.service
+# The balancer's user data starts the one, and craton-node the other with a configuration of its own.
+rm -f /etc/systemd/system/multi-user.target.wants/haproxy.service /etc/systemd/system/multi-user.target.wants/keepalived.service
 
 mkdir -p /etc/systemd/system.conf.d /etc/systemd/journald.conf.d /etc/ssh/sshd_config.d /etc/cloud/cloud.cfg.d
 printf '[Manager]\nDefaultTimeoutStopSec=15s\n' >/etc/systemd/system.conf.d/craton.conf

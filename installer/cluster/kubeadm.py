@@ -123,6 +123,8 @@ def certificate_names(plan: InstallPlan, topology: Topology) -> list[str]:
     names = [plan.api_host, *(master.name for master in masters), *(_shown_address(master) for master in masters)]
     if balancer := topology.load_balancer:
         names += [one for one in (balancer.name, str(balancer.address or ""), balancer.host) if one]
+    if topology.virtual_address:
+        names.append(topology.virtual_address)
     return [*names, "localhost", "127.0.0.1"]
 
 

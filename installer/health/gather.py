@@ -44,6 +44,7 @@ Exit status 127 says that there is no such command. What each prints on a health
                   and Dex's description of itself (JSON); `#signed-in` and `oidc:craton-probe@craton.invalid`
                   where the cluster has that account; `#gateway` and `True Programmed` where Craton applied one
     exporter      the first of the node exporter's metrics, such as `node_arp_entries{device="cni0"} 4`
+    virtual-address  none; with one, `active held` where it is, `active free` elsewhere             masters
     apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters
     etcd-health   {"health":"true","reason":""}                                                        masters
     etcd-members  {"members":[{"name":"demo-master-1","clientURLs":["https://10.10.0.11:2379"]},...]}  masters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from installer.artifacts.catalogue import ARCHITECTURES, image_archives, pause_image, wanted
 from installer.artifacts.container_images import images_of
@@ -44,6 +45,8 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
     if topology.has_api_proxy(topology.machine(machine)):
         masters = (str(master.located) for master in topology.of_role(Role.MASTER))
         yield "API", " ".join((plan.api_host, *masters))
+    if topology.virtual_address and topology.machine(machine).role is Role.MASTER:
+        yield "VIRTUAL", " ".join(_virtual(topology, topology.machine(machine)))
     for architecture in ARCHITECTURES:
         for artifact in wanted(plan, architecture):
             known = artifacts.sums.get(artifact.path, _NO_SUM)
@@ -59,6 +62,22 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
         # Nobody publishes them: without a mirror they come from a directory of --artifacts alone.
         url = f"{artifacts.mirror}/{path}" if artifacts.mirror else _NOWHERE
         yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"
+
+
+_PRIORITY = 150
+"""VRRP's, of the first master; less 100 for one whose API server isn't ready, it stays above 0 on all five."""
+
+
+def _virtual(topology: Topology, machine: Machine) -> Iterator[str]:
+    """The API's virtual address, VRRP's number of it and the machine's priority, then the other masters' addresses.
+
+    Adverts go to these alone, so that another cluster's number doesn't matter.
+    """
+    address = IPv4Address(topology.virtual_address)
+    yield str(address)
+    yield str(int(address) % 256 or 255)
+    yield str(_PRIORITY - machine.number)
+    yield from (str(master.located) for master in topology.of_role(Role.MASTER) if master.name != machine.name)
 
 
 def names_on(topology: Topology, machine: Machine) -> Iterator[tuple[str, str]]:

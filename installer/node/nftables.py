@@ -9,7 +9,7 @@ from typing import Any
 from installer.common import json_reader
 from installer.plan import rules as contract
 from installer.plan.model import InstallPlan
-from installer.plan.rules import Peer, Traffic
+from installer.plan.rules import Peer, Role, Traffic
 from installer.plan.topology import FirewallRule, Machine, Topology
 
 TABLE = "inet craton"
@@ -80,7 +80,8 @@ def ruleset(
     """
     rules = [rule for rule in machine.firewall if rule.direction == "in"]
     peers = [peer for peer in _SETS if any(peer in rule.peers and Peer.ALL not in rule.peers for rule in rules)]
-    lines = [*_BASE, _pods(plan), *_ssh(plan, ssh_port, clients), *(line for rule in rules for line in _accept(rule))]
+    own = (*_BASE, _pods(plan), *_ssh(plan, ssh_port, clients), *_vrrp(topology, machine))
+    lines = (*own, *(line for rule in rules for line in _accept(rule)))
     return "".join(
         (
             _HEAD.format(machine=machine.name),
@@ -124,6 +125,13 @@ def _set(name: str, elements: tuple[str, ...], *, interval: bool) -> str:
 def _pods(plan: InstallPlan) -> str:
     """From pods to their own node, and over flannel to another: DNS, host network pods, what a service leads to."""
     return f'iifname {{ "cni0", "flannel.1" }} ip saddr {plan.networks.pods} accept comment "craton:pods"'
+
+
+def _vrrp(topology: Topology, machine: Machine) -> Iterator[str]:
+    """Between masters, who holds the API's virtual address."""
+    masters = [str(master.located) for master in topology.of_role(Role.MASTER) if master.name != machine.name]
+    if topology.virtual_address and machine.role is Role.MASTER:
+        yield f'ip saddr {{ {", ".join(masters)} }} ip protocol vrrp accept comment "craton:virtual-address"'
 
 
 def _ssh(plan: InstallPlan, port: int, clients: Iterable[IPv4Address | IPv6Address]) -> Iterator[str]:

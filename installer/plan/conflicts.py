@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import partial
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from installer.plan import connectors
@@ -205,6 +206,29 @@ def _machines_too_small(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
+def _virtual_address(plan: PlanSettings) -> Iterator[Conflict]:
+    if plan.networks.api_address is None:
+        return
+    given, networks = IPv4Address(plan.networks.api_address), plan.networks
+    why = ""
+    if not plan.traits.shared_link:
+        why = f"{plan.traits.title} drops VRRP, so no address can move between masters. Use a load balancer."
+    elif plan.ingress.kind == "load-balancer":
+        why = "The API's name leads to the load balancer. Remove this, or choose ingress.kind: infra."
+    elif plan.masters == 1:
+        why = "With one master the address has nowhere to move. Remove this, or choose 3 or 5 masters."
+    elif taken := next((one for one in (networks.pods, networks.services) if given in one), None):
+        why = f"{given} is in {taken}, the network of pods or services. Choose an address in the machines' network."
+    elif plan.traits.inventory:
+        if any(given == host.node_address for host in plan.inventory):
+            why = f"{given} is one of your machines. Choose an address that nothing has."
+    elif given not in networks.machines or int(given) - int(networks.machines.network_address) not in _SPARE:
+        first, last = networks.machines[_SPARE[0]], networks.machines[_SPARE[-1]]
+        why = f"Choose an address from {first} to {last}: machines never get those."
+    if why:
+        yield ("networks", "api_address"), f"'{given}'", why
+
+
 def _pods_too_small(plan: PlanSettings) -> Iterator[Conflict]:
     # flannel gives each node a /24 of the pod network.
     pods = plan.networks.pods
@@ -228,7 +252,10 @@ def _services_out_of_range(plan: PlanSettings) -> Iterator[Conflict]:
         )
 
 
+_SPARE = range(6, 11)
+"""Offsets in the machines' network between the balancer's address and the first master's (installer.plan.topology)."""
 _NOUNS = {"machines": "machine", "pods": "pod"}
+_NETWORKS = ("networks",)
 _MACHINES, _PODS, _SERVICES = ("networks", "machines"), ("networks", "pods"), ("networks", "services")
 _RULES = (
     ConflictRule((("workers",), ("schedulable_masters",)), _nowhere_to_run),
@@ -246,6 +273,19 @@ _RULES = (
     ConflictRule((_SERVICES, _MACHINES), partial(_networks_overlap, one="services", other="machines")),
     ConflictRule((_SERVICES, _PODS), partial(_networks_overlap, one="services", other="pods")),
     ConflictRule((_MACHINES, ("workers",), ("ingress",)), _machines_too_small),
+    ConflictRule(
+        (
+            (*_NETWORKS, "api_address"),
+            _MACHINES,
+            _PODS,
+            _SERVICES,
+            ("platform",),
+            ("masters",),
+            ("ingress",),
+            (SECTION, "inventory"),
+        ),
+        _virtual_address,
+    ),
     ConflictRule((_PODS, ("masters",), ("workers",), ("ingress",)), _pods_too_small),
     ConflictRule((_SERVICES,), _services_out_of_range),
 )

@@ -242,6 +242,12 @@ def valid_name_server(value: object) -> str | None:
     raise refuse(value, "Enter the IPv4 address of the zone's primary server, such as 10.0.0.53.")
 
 
+def valid_virtual_address(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and isinstance(addresses.parse(value), IPv4Address)):
+        return value
+    raise refuse(value, "Enter an IPv4 address that nothing has, such as 10.10.0.9.")
+
+
 def valid_zone(value: object) -> str | None:
     if value is None or (isinstance(value, str) and len(value) <= 253 and _ZONE.fullmatch(value)):
         return value

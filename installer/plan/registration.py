@@ -32,6 +32,8 @@ class PlatformTraits:
     """Machines and load balancers get their addresses from the platform, once they exist."""
     load_balancers: bool = True
     """Whether there are load balancers; a setting `load_balancers` says so for each plan."""
+    shared_link: bool = False
+    """Its machines share a link on which an address can move between them (VRRP)."""
     passthrough: bool = False
     """Its load balancer changes neither addresses nor ports: web traffic reaches the masters at 443 and 80."""
     unbalanced: str = "This platform has no load balancer here."

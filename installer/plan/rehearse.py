@@ -8,6 +8,8 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms import DEFAULT, PLATFORMS
 
 _SUFFIX = "-rehearsal"
+_API_ADDRESS = 9
+"""Of a rehearsal's virtual address, in the machines' network."""
 
 LIMITS = (
     "A rehearsal runs the real steps, checks and screens against simulated machines on this computer.",
@@ -31,6 +33,8 @@ def rehearsal_of(plan: InstallPlan) -> InstallPlan:
             exit_code=ExitCode.USAGE,
         )
     kept = plan.model_dump(mode="json", exclude={"ssh", "artifacts", *PLATFORMS})
+    if plan.networks.api_address:  # own machines have their networks; stand-ins have the plan's
+        kept["networks"]["api_address"] = str(plan.networks.machines[_API_ADDRESS])
     return InstallPlan.model_validate(
         kept
         | {

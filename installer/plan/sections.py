@@ -26,6 +26,7 @@ from installer.plan.fields import (
     valid_name_server,
     valid_no_proxy,
     valid_versions,
+    valid_virtual_address,
     valid_zone,
 )
 from installer.plan.public_keys import valid_public_key
@@ -162,6 +163,8 @@ class Networks(Part):
     machines: ClusterNetwork = IPv4Network("10.10.0.0/16")
     pods: ClusterNetwork = IPv4Network("10.244.0.0/16")
     services: ClusterNetwork = IPv4Network("10.96.0.0/12")
+    api_address: Annotated[str | None, BeforeValidator(valid_virtual_address)] = None
+    """A virtual address of the API, which keepalived holds on one of the masters; None for none."""
 
 
 class SSH(Part):

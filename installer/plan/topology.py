@@ -132,6 +132,8 @@ class Topology:
     records: tuple[Record, ...]
     pool: Pool | None = None
     """The workers, where they are no machines of the plan's."""
+    virtual_address: str = ""
+    """Where the API's name leads for people outside, if masters share an address that moves between them."""
 
     # Steps of each machine ask for others: without these a thousand machines cost a million looks.
     @cached_property
@@ -168,6 +170,8 @@ class Topology:
 
     def addresses(self, record: Record) -> tuple[str, ...]:
         """Where `record` leads for people outside; nothing while the platform has given no address."""
+        if record.rule == "D1" and self.virtual_address:
+            return (self.virtual_address,)
         targets = [machine for target in record.targets if (machine := self._by_name.get(target))]
         found = {machine.name: machine.address for machine in targets}
         if balancer := self.load_balancer:
@@ -176,6 +180,8 @@ class Topology:
 
     def leads_to(self, record: Record) -> tuple[str, ...]:
         """Where `record` leads, for people: addresses that the plan says, else what gets an address once it exists."""
+        if record.rule == "D1" and self.virtual_address:
+            return (self.virtual_address,)
         planned = {machine.name: str(machine.address or machine.name) for machine in self.machines}
         return tuple(planned.get(target, target) for target in record.targets)
 
@@ -210,7 +216,8 @@ def topology(plan: InstallPlan) -> Topology:
     """Derive the cluster's machines in order: masters, infra nodes, workers."""
     machines = tuple(machine for role in Role for machine in _of_role(plan, role))
     balancer = _load_balancer(plan)
-    return Topology(machines, balancer, _records(plan, machines, balancer), _pool(plan))
+    pool, address = _pool(plan), plan.networks.api_address or ""
+    return Topology(machines, balancer, _records(plan, machines, balancer), pool, address)
 
 
 def hosts(plan: InstallPlan) -> dict[str, Host]:

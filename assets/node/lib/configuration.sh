@@ -7,6 +7,7 @@
 #     HOST='ADDRESS NAME'            a line of /etc/hosts; repeated
 #     LOGIN='USER TYPE BASE64'       who logs in, and the user's own key, if any: only where Craton made the machine
 #     API='NAME ADDRESS...'          the API's name and the masters, where the machine has a proxy of its own to them
+#     VIRTUAL='ADDRESS ROUTER PRIORITY PEER...'   the API's virtual address, VRRP's numbers, the other masters: on masters
 #     ARTIFACT='NAME ARCH PATH SUM URL'   repeated; SUM is SHA-256, or `-` where none is known
 #     IMAGE='PATH SUM URL'           an archive of container images; repeated
 #     DIGEST='IMAGE DIGEST'          an image that the machine may run, as it was reviewed; repeated
@@ -17,7 +18,7 @@
 CONFIGURATION=$STATE/configuration
 
 read_configuration() {
-    CLUSTER='' MACHINE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' API='' LOGIN='' REGISTRY='' PROXY='' NO_PROXY=''
+    CLUSTER='' MACHINE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' API='' VIRTUAL='' LOGIN='' REGISTRY='' PROXY='' NO_PROXY=''
     DOWNLOAD_SECONDS=600 HOSTS='' ARTIFACTS='' IMAGES='' DIGESTS=''
     cat >"$CONFIGURATION.new" || failed_write "$CONFIGURATION.new"
     while IFS= read -r line || [ -n "$line" ]; do
@@ -36,7 +37,7 @@ set_key() {
     value=${2%?}
     case $value in *\'*) end "$USAGE" "a quote inside the value of $1" ;; esac
     case $1 in
-    CLUSTER | MACHINE | ADDRESS | KUBERNETES | PAUSE_IMAGE | API | LOGIN | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
+    CLUSTER | MACHINE | ADDRESS | KUBERNETES | PAUSE_IMAGE | API | VIRTUAL | LOGIN | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
     HOST) HOSTS=$HOSTS$value$NEWLINE ;;
     ARTIFACT) ARTIFACTS=$ARTIFACTS$value$NEWLINE ;;
     IMAGE) IMAGES=$IMAGES$value$NEWLINE ;;

@@ -30,6 +30,9 @@ def _may(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[Risk, str]:
 
 _PLATFORM = "Platform"
 _NETWORK = always(Risk.REFUSED, "addresses and firewall rules depend on it, so a cluster keeps its networks")
+_API_ADDRESS = always(
+    Risk.REFUSED, "API servers' certificates get it when the masters join; another address means another cluster"
+)
 _WAY = always(Risk.SAFE, "it only changes how Craton reaches the machines")
 _POD_SECURITY = always(
     Risk.REFUSED,
@@ -141,6 +144,10 @@ _PAGES = (
                  "These addresses exist only inside the cluster. The network must not overlap the other two.",
                  default=defaults.services, guidance=explanations.SERVICE_NETWORK, advice=advice.services,
                  change=_NETWORK),
+        Question("networks.api_address", "--api-address", "API address",
+                 "Which virtual address should the API have? (an address that nothing has, or empty for none)",
+                 "It moves to another master when one fails. Clients outside need it if they can't wait 10 s.",
+                 applies=conditions.address_can_move, read=or_none, rules=("D1",), change=_API_ADDRESS),
     ), optional=True),
     Page("Kubernetes", (
         Question("kubernetes", "--kubernetes", "Kubernetes", "Which Kubernetes release should Craton install?",

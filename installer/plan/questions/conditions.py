@@ -36,6 +36,13 @@ def names_left_to_plan(answers: Answers) -> bool:
     return real_machines(answers) and traits is not None and not traits.cloud
 
 
+def address_can_move(answers: Answers) -> bool:
+    """Masters can share an address that moves between them, and the API's name leads to no load balancer."""
+    traits = traits_of(answers)
+    several = answers.get("masters") != 1 and answers.get("ingress.kind", "infra") == "infra"
+    return traits is not None and traits.shared_link and several
+
+
 def behind_a_proxy(answers: Answers) -> bool:
     """The machines download through a proxy."""
     return real_machines(answers) and bool(answers.get("artifacts.proxy"))

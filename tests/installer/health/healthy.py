@@ -16,13 +16,14 @@ from installer.health.reach import pairs
 from installer.health.report.model import Report
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
+from installer.plan.sections import Networks
 from installer.plan.topology import Machine, Topology, topology
 from installer.steps.evidence import Evidence, Probed
 from tests.doubles import certificates as doubles
 
 NOW = 1_795_381_262.0
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHealthy"
-PLAN = InstallPlan(name="demo", subdomain="k8s.example.test")
+PLAN = InstallPlan(name="demo", subdomain="k8s.example.test", networks=Networks(api_address="10.10.0.9"))
 TOPOLOGY = topology(PLAN)
 CHECK: Mapping[str, Check] = {check.id: check for check in CHECKS}
 KIB_PER_GIB = 1024**2
@@ -78,6 +79,7 @@ def outputs(machine: Machine, whole: Topology = TOPOLOGY) -> dict[str, str]:
         return common | {"api-proxy": "ok"}
     return common | {
         "apiserver": "ok",
+        "virtual-address": f"active {'held' if machine is whole.first_master else 'free'}",
         "console": f'expires Nov 20 06:35:00 2027 GMT\nstatus 200\n#sign-in\n{{"issuer": "{PLAN.issuer}"}}',
         "requests": "",
         "etcd-health": '{"health":"true","reason":""}',

@@ -41,7 +41,7 @@ def test_a_bare_machine_is_prepared_in_numbered_stages(bench: Bench) -> None:
     idle = [before for before, line in pairwise(said.splitlines()) if line == "unchanged"]
     assert idle == [
         "Debian GNU/Linux 12 (bookworm), amd64",
-        "stage 3 13 proxy to the API",
+        "stage 3 13 ways to the API",
         "stage 13 13 container images",
     ]
     status = bench.box.status()

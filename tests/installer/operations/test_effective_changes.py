@@ -49,7 +49,7 @@ EFFECTIVE: dict[tuple[str, ...], dict[str, Any]] = {
 """What the fields that an installed cluster follows may be changed to."""
 REFUSED = {
     "name", "subdomain", "platform", "ingress.kind", "ssh.user", "networks.user",
-    "networks.machines", "networks.pods", "networks.services", "kubernetes", "pod_security",
+    "networks.machines", "networks.pods", "networks.services", "networks.api_address", "kubernetes", "pod_security",
 }  # fmt: skip
 """Fields that a cluster never follows, on a platform that makes its machines."""
 OTHERWISE = {

@@ -37,6 +37,7 @@ REGISTRATION = Registration(
         "real machines on this computer as system containers, through podman or docker; needs root",
         here=True,
         bridge=True,
+        shared_link=True,
         cost="$0 (this computer)",
         guidance=Guidance(
             "A real cluster in system containers on this computer, each of which acts as a machine.",

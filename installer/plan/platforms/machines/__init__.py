@@ -29,6 +29,7 @@ REGISTRATION = Registration(
         "Own machines",
         "machines you already have, reached over SSH; Craton prepares them and can undo what it did",
         inventory=True,
+        shared_link=True,
         load_balancers=False,
         unbalanced="Your own machines have no load balancer.",
         cost="$0 (your machines)",

@@ -27,6 +27,7 @@ REGISTRATION = Registration(
         "Rehearsal",
         "simulated machines on this computer, over real SSH; needs no root, cloud account or downloads",
         stand_ins=True,
+        shared_link=True,
         unbalanced="The environment you're rehearsing has no load balancer.",
         notice="rehearsal · nothing leaves this computer",
         cost="$0 (rehearsal)",

@@ -16,7 +16,7 @@ from installer.plan.oidc_names import PREFIX, PROBE_EMAIL
 from installer.platforms.rehearsal.simulator import benchmark, certificates, cluster, conditions, etcd, expiry, program
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.reach import reach
-from installer.platforms.rehearsal.simulator.stages import API_PROXY, CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS
+from installer.platforms.rehearsal.simulator.stages import CONTAINERD, KERNEL_MODULES, SWAP_OFF, SYSCTLS, WAYS
 
 _NONCE = re.compile(r"^#: nonce (\S+)$", re.MULTILINE)
 _SECTION = re.compile(r"^#: probe (?P<id>\S+)\n(?P<body>.*?)(?=^#: probe |\Z)", re.MULTILINE | re.DOTALL)
@@ -156,11 +156,22 @@ def _apiserver(command: Command, _body: str) -> Answer:
 
 
 def _api_proxy(command: Command, _body: str) -> Answer:
-    if not _done(command, API_PROXY):
+    if not _done(command, WAYS):
         return 0, "absent"
     if not cluster.has_quorum(command.site.record):
         return 35, "curl: (35) Recv failure: Connection reset by peer"
     return 0, "ok"
+
+
+def _virtual_address(command: Command, body: str) -> Answer:
+    """It is at the first of the masters whose API servers answer."""
+    if "echo none" in body:
+        return 0, "none"
+    if not _done(command, WAYS):
+        return 0, "inactive free"
+    known = command.site.record.cluster
+    ready = sorted(known.members) if known and cluster.has_quorum(command.site.record) else []
+    return 0, f"active {'held' if ready[:1] == [command.machine.name] else 'free'}"
 
 
 def _etcd_health(command: Command, _body: str) -> Answer:
@@ -236,6 +247,7 @@ _PROBES: dict[str, Callable[[Command, str], Answer]] = {
     "requests": _requests,
     "apiserver": _apiserver,
     "api-proxy": _api_proxy,
+    "virtual-address": _virtual_address,
     "etcd-health": _etcd_health,
     "etcd-members": _etcd_members,
     "nodes": _nodes,

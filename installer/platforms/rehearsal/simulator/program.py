@@ -118,7 +118,7 @@ async def _prepare(command: Command) -> None:
     machine.prepared = machine.configuration = ""
     _let_in(machine, text)
     proxied = re.findall(r"^API='(\S+) .+'$", text, re.MULTILINE)
-    await command.stages("prepare", stages.prepare(version, proxied=bool(proxied)))
+    await command.stages("prepare", stages.prepare(version, proxied=bool(proxied), virtual="\nVIRTUAL='" in text))
     machine.prepared = machine.kubeadm = version
     machine.images = sorted({*machine.images, setting(text, "PAUSE_IMAGE")})
     machine.hosts = re.findall(r"^HOST='(.+)'$", text, re.MULTILINE) + [f"{API_PROXY} {name}" for name in proxied]

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from installer.platforms.rehearsal.simulator.command import Stage
 
 KERNEL_MODULES, SYSCTLS, SWAP_OFF, CONTAINERD = "kernel modules", "kernel settings", "swap off", "containerd"
-API_PROXY = "proxy to the API"
+WAYS = "ways to the API"
 """Titles of stages of `prepare` whose effects the health checks see."""
 
 
-def prepare(version: str, *, proxied: bool) -> tuple[Stage, ...]:
-    """`proxied`: the machine has a proxy of its own to the API."""
+def prepare(version: str, *, proxied: bool, virtual: bool) -> tuple[Stage, ...]:
+    """`proxied`: the machine has a proxy of its own to the API. `virtual`: it shares an address of it with others."""
+    ways = [unit for unit, there in (("api-proxy", proxied), ("virtual-address", virtual)) if there]
     return (
         Stage("system", 0.1, ("Debian GNU/Linux 13 (trixie), amd64",)),
         Stage("packages", 1.0, ("install conntrack ethtool socat",)),
-        Stage(API_PROXY, 0.2, ("start craton-api-proxy.service",) if proxied else ()),
+        Stage(WAYS, 0.2, tuple(f"start craton-{unit}.service" for unit in ways)),
         Stage("names", 0.1, ("edit /etc/hosts",)),
         Stage(KERNEL_MODULES, 0.4, ("modprobe overlay", "modprobe br_netfilter", "modprobe vxlan")),
         Stage(SYSCTLS, 0.2, ("net.ipv4.ip_forward = 1", "net.bridge.bridge-nf-call-iptables = 1")),

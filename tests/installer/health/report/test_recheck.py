@@ -84,8 +84,11 @@ def rechecked(last: Report, now: Everyone, machines: list[str] | None, checks: l
             [WORKER],
             None,
             each(MACHINES, "clock", "serving", "firewall", "reach")
-            | each(MASTERS, "clock", "nodes", "serving", "requests", "firewall", "reach")
-            | {WORKER: EVERY - {"apiserver", "console", "etcd-health", "etcd-members", "nodes", "requests"}},
+            | each(MASTERS, "clock", "nodes", "serving", "requests", "firewall", "reach", "virtual-address")
+            | {
+                WORKER: EVERY
+                - {"apiserver", "console", "etcd-health", "etcd-members", "nodes", "requests", "virtual-address"}
+            },
         ),
     ],
 )
