@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from installer.artifacts.http import Failure, Work, ask, read
+from installer.artifacts.kinds import has_namespace
 from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.homes import expanded
@@ -27,13 +28,6 @@ from installer.plan.model import InstallPlan
 _LARGEST = 16 << 20
 """Bytes of a chart, and of what it renders to."""
 _SECONDS = 120.0
-_WITHOUT_NAMESPACE = frozenset({
-    "APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterRole", "ClusterRoleBinding",
-    "CustomResourceDefinition", "FlowSchema", "IngressClass", "MutatingAdmissionPolicy",
-    "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume",
-    "PriorityClass", "PriorityLevelConfiguration", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeAttachment",
-})  # fmt: skip
 
 
 def fetched(plan: InstallPlan) -> tuple[Chart, ...]:
@@ -133,7 +127,7 @@ def placed(text: str, chart: Chart) -> str:
 
 def _in_namespace(document: str, chart: Chart) -> str:
     kind = _field(document, "kind")
-    if kind in _WITHOUT_NAMESPACE or kind.startswith("Cluster") or kind.endswith("Class"):
+    if not has_namespace(kind):
         return document
     found = re.search(r"^metadata:[ \t]*(#[^\n]*)?\n(?P<indent>[ ]+)\S", document, re.MULTILINE)
     if found is None:

@@ -44,18 +44,18 @@ def subjects(groups: Sequence[str]) -> list[dict[str, str]]:
 
 def dex_configuration(
     plan: InstallPlan,
-    users: Sequence[tuple[str, str]],
+    administrator: str,
+    probe: str,
     secret: str,
     connectors: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """Dex's configuration, as JSON, which is YAML; `users` are the addresses and bcrypt hashes of who signs in with a
-    password, the administrator's first. Secret."""
-    names = {PROBE_EMAIL: ("probe", "craton-probe")}
+    """Dex's configuration, as JSON, which is YAML. `administrator` and `probe` are bcrypt hashes of their passwords;
+    without one, there is no account for the checks. Secret."""
     passwords = [
-        {"email": email, "hash": hash, "username": name, "userID": id}
-        for email, hash in users
-        for name, id in [names.get(email, ("admin", "craton-administrator"))]
+        {"email": plan.administrator, "hash": administrator, "username": "admin", "userID": "craton-administrator"}
     ]
+    if probe:
+        passwords.append({"email": PROBE_EMAIL, "hash": probe, "username": "probe", "userID": "craton-probe"})
     kubectl = {"id": KUBECTL_CLIENT, "name": "kubectl", "public": True, "redirectURIs": []}
     console = {"id": CONSOLE_CLIENT, "name": "Console", "secret": secret}
     console |= {"redirectURIs": [f"https://{plan.console_host}/oidc-callback"]}  # type: ignore[dict-item]

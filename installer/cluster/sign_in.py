@@ -17,7 +17,6 @@ from installer.common import json_reader
 from installer.common.paths import ClusterDirectory
 from installer.node.program import run_program
 from installer.plan.model import InstallPlan
-from installer.plan.oidc_names import PROBE_EMAIL
 from installer.steps.step import Context, Observation, Permanent
 
 _DEX = ("craton-sign-in", "dex")
@@ -63,8 +62,7 @@ class SignInSecrets(Permanent):
         if certificate := issuer_certificate(self.plan, ctx.world.directory):
             console["ca.crt"] = certificate
         probe = probe_account.kept(found[_PROBE]) or (probe_account.make() if make else {})
-        users = [(self.plan.administrator, hash), *([(PROBE_EMAIL, probe["hash"])] if probe else [])]
-        dex = {"config.yaml": dex_configuration(self.plan, users, secret, connectors)}
+        dex = {"config.yaml": dex_configuration(self.plan, hash, probe.get("hash", ""), secret, connectors)}
         return {_DEX: dex, _CONSOLE: console, _PROBE: probe or {"password": "", "hash": ""}}
 
 

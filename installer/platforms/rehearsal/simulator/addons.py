@@ -7,16 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from installer.artifacts.kinds import has_namespace
 from installer.cluster.definitions import ESTABLISHED
 from installer.platforms.rehearsal.records import AddonRecord, ClusterRecord
 from installer.platforms.rehearsal.simulator import objects, stages
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 from installer.platforms.rehearsal.simulator.documents import documents
 
-_WITHOUT_NAMESPACE = frozenset({
-    "Namespace", "ClusterRole", "ClusterRoleBinding", "IngressClass", "APIService", "PriorityClass",
-    "CustomResourceDefinition", "GatewayClass", "ClusterIssuer", "StorageClass", "CSIDriver",
-})  # fmt: skip
 _DEFINED = (".gateway.networking.k8s.io", ".cert-manager.io")
 """Ends of the names of definitions without which a stand-in's API has no such kinds; it takes any other kind."""
 _INFRA, _MASTERS = "node-role.kubernetes.io/infra", "node-role.kubernetes.io/control-plane"
@@ -105,7 +102,7 @@ def _identity(manifest: Mapping[str, Any]) -> Identity:
     if not {"apiVersion", "kind", "metadata"} <= manifest.keys() or "name" not in manifest["metadata"]:
         raise Exit(1, "error: error validating data: apiVersion, kind and metadata must be set")
     kind, metadata = str(manifest["kind"]), manifest["metadata"]
-    namespace = "" if kind in _WITHOUT_NAMESPACE else str(metadata.get("namespace", "default"))
+    namespace = str(metadata.get("namespace", "default")) if has_namespace(kind) else ""
     return kind, namespace, str(metadata["name"])
 
 
