@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from paramiko.common import MSG_CHANNEL_DATA, MSG_IGNORE
+from paramiko.message import Message
+from paramiko.packet import Packetizer
 
 from installer.cluster.kubeadm import (
     Facts,
@@ -118,6 +121,22 @@ def test_preparing_reports_thirteen_stages_and_is_done_once(rehearsal: Rehearsal
     said = _node(rehearsal, "worker-1", "status").stdout
     assert f"prepared=v1.36.2\nconfiguration={configuration_sum(text)}\nkubelet=active\nmember=\n" in said
     assert "program=built-in\nclaim=\n" in said
+
+
+def test_no_packet_of_a_machine_is_empty(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = list[int]()
+    read = Packetizer.read_message
+
+    def counted(packets: Packetizer) -> tuple[int, Message]:
+        kind, message = read(packets)
+        kinds.append(kind)
+        return kind, message
+
+    monkeypatch.setattr(Packetizer, "read_message", counted)
+    rehearsal.begin(*UP_TO_CONNECT)
+    assert _run(rehearsal, "worker-1", "hostname").status == 0
+    assert MSG_CHANNEL_DATA in kinds
+    assert MSG_IGNORE not in kinds
 
 
 def test_preparing_wants_a_configuration(rehearsal: Rehearsal) -> None:
