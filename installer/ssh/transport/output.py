@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from installer.common.sanitise import MAX_LINE, clean
 
@@ -64,28 +64,33 @@ class Output:
             for line in raw.split(b"\n"):
                 self._add(line, "\n")
             return
-        for seen in text.split("\n"):
-            if len(seen) > MAX_LINE:
+        lines = text.split("\n")
+        if len(raw) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+            for seen in lines:
                 self._add(seen.encode(), "\n")
-            else:
-                self._keep(seen, "\n", len(seen))
+            return
+        self._keep(lines, "\n", sum([max(len(seen), _LINE) for seen in lines]))
 
     def _add(self, raw: bytes, end: str) -> None:
         line = raw.decode("ascii") if len(raw) <= MAX_LINE and raw.isascii() else None
         if line is None or not line.isprintable():  # as few lines are not
             seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
             line = clean(seen.decode("utf-8", errors="replace"))
-        self._keep(line, end, len(raw))
+        self._keep([line], end, max(len(raw), _LINE))
 
-    def _keep(self, line: str, end: str, size: int) -> None:
-        """Keep a line that is safe to show, and had `size` bytes."""
-        self.taken += max(size, _LINE)
-        self._lines.append(line + end)
-        self._size += max(len(line) + len(end), _HELD)
+    def _keep(self, lines: Sequence[str], end: str, size: int) -> None:
+        """Keep lines that are safe to show, and count for `size` bytes."""
+        self.taken += size
+        kept = [line + end for line in lines]
+        self._lines.extend(kept)
+        self._size += sum([max(len(line), _HELD) for line in kept])
         while self._size > self._kept:
             self._size -= max(len(self._lines.popleft()), _HELD)
             self._cut += 1
-        if line and not line.isspace():
-            self.last = line
-        if self._on_line:
+        if not self._on_line:
+            self.last = next((line for line in reversed(lines) if line and not line.isspace()), self.last)
+            return
+        for line in lines:
+            if line and not line.isspace():
+                self.last = line
             self._on_line(line)
