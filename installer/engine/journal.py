@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,9 @@ __all__ = ["Journal", "JournalError", "Reader"]
 
 BATCH_SECONDS = 0.1
 """How long what need not be durable waits for more of its kind."""
+
+CROWDED_SECONDS = 0.025
+"""How long after a commit the next one waits, while several steps at once wait for theirs: they share one fsync."""
 
 PENDING_LINES = 50_000
 """Log lines held in memory; whoever logs beyond that waits for the disk."""
@@ -90,6 +94,8 @@ class Journal:
         self._changed = threading.Condition()
         self._pending = _Batch()
         self._urgent = self._closing = False
+        self._next = 0.0
+        """When the next commit may begin, in monotonic seconds."""
         self._failure: JournalError | None = None
         self._writer = threading.Thread(target=self._write_all, name="journal", daemon=True)
         self._writer.start()
@@ -219,6 +225,8 @@ class Journal:
         with self._changed:
             self._changed.wait_for(lambda: self._pending or self._closing)
             self._changed.wait_for(lambda: self._urgent or self._closing, BATCH_SECONDS)
+        time.sleep(max(0.0, self._next - time.monotonic()))
+        with self._changed:
             batch, self._pending, self._urgent = self._pending, _Batch(), False
             self._changed.notify_all()
         return batch
@@ -229,6 +237,7 @@ class Journal:
         except sqlite3.Error as error:
             self._fail(error, batch)
             return
+        self._next = time.monotonic() + CROWDED_SECONDS if len(batch.awaited) > 1 else 0.0
         for future in batch.awaited:
             future.set_result(None)
 
