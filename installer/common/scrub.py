@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from installer.common.redaction import names
@@ -15,13 +16,16 @@ _LOOKED_AT = 2 * MAX_LINE
 
 
 _LONGEST_WORD = 16
+_SHORT = 160
+"""Characters of a text of which it is remembered what is safe in it."""
 
 
 def safe(text: str) -> str:
     """`text` without escape sequences, hidden characters and secrets; long lines are cut."""
     if _is_word(text):
         return text
-    return "\n".join(_lines(Stream(), text))
+    alone = _by_itself(text) if len(text) <= _SHORT else None
+    return "\n".join(_lines(Stream(), text) if alone is None else alone)
 
 
 def _is_word(text: str) -> bool:
@@ -59,14 +63,29 @@ class LineScrubber:
         self._streams: dict[str, Stream] = {}
         self._idle = Stream()
 
-    def lines(self, step: str, text: str) -> Iterator[str]:
+    def lines(self, step: str, text: str) -> Iterable[str]:
         """The safe lines of `text`; what lies between the first and last line of a private key is left out."""
+        alone = None if step in self._streams or len(text) > _SHORT else _by_itself(text)
+        return self._lines(step, text) if alone is None else alone
+
+    def _lines(self, step: str, text: str) -> Iterator[str]:
         stream = self._streams.get(step, self._idle)
         yield from _lines(stream, text)
         if stream.idle:
             self._streams.pop(step, None)
         elif stream is self._idle:
             self._streams[step], self._idle = stream, Stream()
+
+
+@lru_cache(maxsize=2048)
+def _by_itself(text: str) -> tuple[str, ...] | None:
+    """The safe lines of a text before which nothing was announced; None if it announces something itself.
+
+    A thousand machines say much the same.
+    """
+    stream = Stream()
+    found = tuple(_lines(stream, text))
+    return found if stream.idle else None
 
 
 def _lines(stream: Stream, text: str) -> Iterator[str]:

@@ -52,6 +52,14 @@ def test_a_secret_is_masked_when_its_lines_come_one_by_one_between_those_of_othe
 
 
 @CASES
+def test_a_secret_is_masked_although_its_lines_were_seen_by_themselves_before(case: Secret) -> None:
+    for line in case.text.split("\n"):
+        safe(line)
+    scrubber = LineScrubber()
+    hides(case, "\n".join(left for line in case.text.split("\n") for left in scrubber.lines("one", line)))
+
+
+@CASES
 def test_a_secret_is_masked_in_the_string_of_a_json_document(case: Secret) -> None:
     document = safe_data({"error": {"observed": [case.text]}})
     hides(case, document["error"]["observed"][0])
