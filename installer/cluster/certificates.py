@@ -41,6 +41,8 @@ _TEMPLATE = (
     '{{println "document" .spec.request}}{{end}}{{end}}{{end}}'
 )
 """For kubectl's go-template. Lines of their own, since long ones are cut."""
+_REQUESTS = "requests"
+"""What the step that approves keeps for a moment of what it saw."""
 _USAGES = frozenset({"digital signature", "key encipherment", "server auth"})
 
 
@@ -54,25 +56,33 @@ class ServingCertificate(Permanent):
     machine: str
 
     def observe(self, ctx: Context) -> Observation:
+        refused: list[str] = []
+        waiting: list[Request] | None = None
+        if ctx.world.answers.surveyed(self.machine, "condition") is None:
+            waiting = self._waiting(ctx, refused)
+        if waiting:  # as of a machine that has just joined, which then need not be asked, too
+            ctx.world.answers.keep(self.machine, _REQUESTS, {_REQUESTS: waiting})
+            return _unapproved(waiting)
         serving = masters.own_condition(ctx, self.machine, Asked.SURVEYED).serving
         if serving == OWN:
             return Observation(True, "its kubelet signs its own certificate until the next `craton upgrade`")
         if serving != masters.OK:  # whatever waits
             return Observation(False, _words(serving))
-        if overview.nobody_waits(ctx, self.machine, SIGNER):
-            return Observation(True, _words(serving))
-        refused: list[str] = []
-        waiting = self._waiting(ctx, refused)
-        if waiting:
-            names = ", ".join(request.name for request in waiting)
-            return Observation(False, f"{names} waits for approval")
+        if waiting is None and not overview.nobody_waits(ctx, self.machine, SIGNER):
+            waiting = self._waiting(ctx, refused)
+            if waiting:
+                return _unapproved(waiting)
         return Observation(True, "; ".join([_words(serving), *refused[:2]]))
 
     def apply(self, ctx: Context) -> None:
         refused: list[str] = []
+        seen = (ctx.world.answers.of_this_moment(self.machine, _REQUESTS) or {}).get(_REQUESTS)
+        ctx.world.answers.forget(self.machine)  # once, and what it showed before changes now
 
         def probe() -> tuple[bool | None, str]:
-            for request in self._waiting(ctx, refused):
+            nonlocal seen
+            found, seen = seen or self._waiting(ctx, refused), None
+            for request in found:
                 approve(ctx, request)
                 ctx.log(f"approved {request.name}")
             serving = masters.own_condition(ctx, self.machine).serving
@@ -268,6 +278,10 @@ def _decoded(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:
         return b""
+
+
+def _unapproved(waiting: Iterable[Request]) -> Observation:
+    return Observation(False, f"{', '.join(request.name for request in waiting)} waits for approval")
 
 
 def _words(serving: str) -> str:

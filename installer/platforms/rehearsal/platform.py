@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from installer.platforms.rehearsal.faults import parse_faults
 from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
+from installer.steps.answers import MOMENT
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.work import Work
 
@@ -36,8 +38,8 @@ class RehearsalPlatform:
         self._client = SiteClient(plan.name)
         self._lock = threading.Lock()
         self._pushed = False
-        self._listed: dict[str, StandInView] = {}
-        """Machines as they were listed, each until its endpoint was asked for."""
+        self._listed: dict[str, tuple[float, StandInView]] = {}
+        """Machines as they were listed, and when; each until its endpoint was asked for once that was no moment ago."""
 
     @property
     def exists(self) -> bool:
@@ -131,18 +133,20 @@ class RehearsalPlatform:
     def listed(self) -> dict[str, StandInView]:
         """All machines, by name."""
         found = {machine.name: machine for machine in self.site().machines()}
-        self._listed = dict(found)
+        self._listed = {name: (time.monotonic(), one) for name, one in found.items()}
         return found
 
     def started(self, name: str) -> StandInView | None:
         """One machine, as soon as it has started, or as it is after a second. Its endpoint is known then."""
         found = self.site().machine(name, _PATIENCE)
         if found is not None and found.state == "running":
-            self._listed[name] = found
+            self._listed[name] = time.monotonic(), found
         return found
 
     def endpoint(self, machine: str) -> Endpoint:
-        found = self._listed.pop(machine, None)  # whoever comes again didn't get there
+        at, found = self._listed.get(machine, (0.0, None))
+        if time.monotonic() - at > MOMENT:
+            self._listed.pop(machine, None)  # whoever comes again didn't get there
         if found is None or found.state != "running":
             found = self.site().machine(machine)
         if found is None:

@@ -19,6 +19,7 @@ from installer.platforms.rehearsal.records import FIREWALL_RULES
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps import ids
+from installer.steps.answers import SURVEY_SECONDS
 from installer.steps.step import Context, Observation, Permanent, Phase, Step
 
 _FILES_PER_MACHINE = 4
@@ -143,11 +144,13 @@ class Creation:
     public_key: str | None
 
     def observe(self, ctx: Context) -> Observation:
-        platform = _platform(ctx)
-        listed = ctx.world.answers.of_all("stand-ins", platform.listed, ctx.remaining()) if platform.exists else None
+        platform, answers = _platform(ctx), ctx.world.answers
+        listed = (
+            answers.lately("stand-ins", platform.listed, SURVEY_SECONDS, ctx.remaining()) if platform.exists else {}
+        )
         found = (listed or {}).get(self.machine.name)
-        if found is None or found.state != "running":
-            found = self._find(ctx)
+        if listed is None or (found and not (answers.settled and found.state == "running")):
+            found = self._find(ctx)  # who wasn't listed wasn't there: nobody but this step makes the machine
         if found is None:
             return Observation(False, "there is no such machine")
         return Observation(found.state == "running", _seen(found))

@@ -18,6 +18,7 @@ from installer.cluster.certificates import Request, ServingCertificate, approve,
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
+from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
@@ -183,6 +184,26 @@ def test_the_kubelet_gets_its_certificate(cluster: FakeCluster) -> None:
     action.apply(cluster.context())
     assert cluster.did() == [approved("csr-1")]
     assert action.observe(cluster.context()).holds
+
+
+def test_a_machine_that_has_just_joined_is_asked_once_its_request_is_approved(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[str]()
+    answer = cluster.answer
+
+    def heard(name: str, words: list[str], stdin: str) -> Result:
+        asked.append(f"{name} {' '.join(words[:2])}")
+        return answer(name, words, stdin)
+
+    monkeypatch.setattr(cluster, "answer", heard)
+    cluster.requests["csr-1"] = (NODE, waiting("csr-1", document()))
+    action, context = ServingCertificate(WORKER.name), cluster.context()
+    seen = action.observe(context)
+    action.apply(context)
+    assert (seen.holds, seen.seen) == (False, "csr-1 waits for approval")
+    assert [each for each in asked if each.startswith(WORKER.name)] == [f"{WORKER.name} condition"]
+    assert sum("kubectl get" in each for each in asked) == 1
 
 
 def test_a_renewal_is_approved_while_the_old_certificate_still_holds(cluster: FakeCluster) -> None:
