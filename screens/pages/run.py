@@ -212,10 +212,20 @@ class RunScreen(Remote):
         self._ask_and(self.end)
 
     def _ask_and(self, go: Callable[[ExitCode], None]) -> None:
-        if self.replay or not self.running:
-            go(self.exit_code)
-            return
+        from installer.engine import process
 
+        if self.running and not self.replay:
+            self._ask(go)
+        elif self.replay or self.engine_gone or self.journal_error or self.fleet.progress.started is not None:
+            go(self.exit_code)
+        else:  # nothing has been read yet, as in the screen's first moment
+            self.attempt(
+                lambda: process.running_pid(self.directory),
+                lambda pid: go(self.exit_code) if pid is None else self._ask(go),
+                group="leave",
+            )
+
+    def _ask(self, go: Callable[[ExitCode], None]) -> None:
         def decide(choice: str | None) -> None:
             self._leaving = None
             if choice == "leave":

@@ -319,6 +319,18 @@ async def test_leaving_a_running_install_leaves_it_running_unless_told_otherwise
     assert calls == []
 
 
+async def test_leaving_before_anything_was_read_asks_what_is_to_become_of_the_run(
+    demo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JournalFeed, "start", lambda _feed: None)
+    halfway(demo)
+    async with application(demo).run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        await shows(pilot, "Leave it running", "Stop at the next safe point", "Stay here")
+        await pilot.press("l")
+        await ended(pilot, ExitCode.DONE)
+
+
 async def test_leaving_by_stopping_ends_with_the_runs_exit_code(
     demo: Run, calls: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
