@@ -56,3 +56,16 @@ def test_the_gateway_api_is_brought_seen_and_taken_away(craton: Craton, installe
     plan.write_text(before)
     gone = craton.events("apply", str(plan), "--yes", *SPEED)
     assert steps_of(gone, "applying") == ["ingress/controller"]
+
+
+def test_a_gateway_api_that_fails_leaves_a_cluster_that_works_and_a_resume_brings_it(
+    craton: Craton, installed: Installed
+) -> None:
+    plan = installed(masters=1, workers=2)
+    plan.write_text(plan.read_text().replace("  ingress: true\n", "  ingress: true\n  gateway: true\n"))
+    failed = craton.events("apply", str(plan), "--yes", *SPEED, "--fault", "master-1:ingress:exit", expect=6)
+    assert "ingress/gateway" in steps_of(failed, "blocked")
+    findings = craton.json("check", "demo", expect=None)["findings"]
+    assert {f["check"] for f in findings if f["verdict"] == "fail"} <= {"console"}
+    assert "ingress/gateway" in steps_of(craton.events("resume", "demo", *SPEED), "applying")
+    assert steps_of(craton.events("apply", str(plan), "--yes", *SPEED), "applying") == []
