@@ -20,6 +20,7 @@ from installer.cli.common import (
     confirm,
     mode_of,
     notifier,
+    own_program,
     pick,
     unlock_keys,
 )
@@ -190,13 +191,11 @@ def _write(cluster: str, output: Path | None, *, force: bool) -> None:
 
 
 def _write_oidc(cluster: str, output: Path | None, *, force: bool) -> None:
-    import shutil
-
     from installer.operations import kubeconfig, lookup
     from installer.operations.sign_in import session
 
     path = (output or lookup.existing(cluster).path / "kubeconfig-oidc").absolute()
-    text = session.kubeconfig(cluster, shutil.which("craton") or "craton")
+    text = session.kubeconfig(cluster, own_program())
     changed = kubeconfig.save(path, text, force=force or output is None)
     notify(f"{path}: {'written' if changed else 'it was there already'}")
     notify(f"sign in once: craton login {cluster}")

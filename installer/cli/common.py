@@ -42,6 +42,16 @@ def notifier(mode: Mode) -> Callable[[str], None]:
     return notify if mode is not Mode.JSON else lambda _sentence: None
 
 
+def own_program() -> str:
+    """How other programs, such as kubectl, call this very Craton: it need not be on their PATH."""
+    import shutil
+
+    for place in (Path(sys.argv[0]), Path(sys.executable).with_name("craton")):
+        if place.name == "craton" and place.is_file():
+            return str(place.absolute())
+    return shutil.which("craton") or "craton"
+
+
 def _complete_cluster() -> list[str]:
     from installer.common import paths
 

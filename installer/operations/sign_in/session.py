@@ -8,7 +8,7 @@ from typing import Any
 
 from installer.cluster.admin_access import server_of
 from installer.cluster.console_certificate import issuer_certificate
-from installer.common import yaml_editor
+from installer.common import paths, yaml_editor
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.operations import lookup
@@ -81,7 +81,7 @@ def sign_out(cluster: str) -> bool:
 
 
 def kubeconfig(cluster: str, program: str) -> str:
-    """A kubeconfig without any secret: kubectl asks `program` for a token each time."""
+    """A kubeconfig without any secret: kubectl asks `program` for a token each time, whatever its own environment."""
     directory, plan = _known(cluster)
     access = kept_access(directory, plan)
     user = f"{cluster}-oidc"
@@ -89,6 +89,7 @@ def kubeconfig(cluster: str, program: str) -> str:
         "apiVersion": "client.authentication.k8s.io/v1",
         "command": program,
         "args": ["credential", cluster],
+        "env": [{"name": "CRATON_HOME", "value": str(paths.home())}],
         "interactiveMode": "Never",
         "installHint": "Craton gives kubectl its tokens: install it, then `craton login`.",
     }

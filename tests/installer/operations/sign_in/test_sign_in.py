@@ -194,6 +194,7 @@ def test_a_kubeconfig_for_those_who_sign_in_holds_no_secret(fake: FakeProvider) 
     config = YAML(typ="safe").load(io.StringIO(text))
     run = config["users"][0]["user"]["exec"]
     assert (run["command"], run["args"]) == ("/opt/craton", ["credential", "demo"])
+    assert run["env"] == [{"name": "CRATON_HOME", "value": str(directory.path.parent.parent)}]
     assert config["clusters"][0]["cluster"]["server"] == f"https://{PLAN.api_host}:6443"
 
 
