@@ -42,6 +42,10 @@ def subjects(groups: Sequence[str]) -> list[dict[str, str]]:
     return [{"apiGroup": _API, "kind": "Group", "name": f"{PREFIX}{group}"} for group in groups]
 
 
+_REFRESH = {"absoluteLifetime": "720h", "validIfNotUsedFor": "168h", "reuseInterval": "30s"}
+"""The console refreshes one token in several requests at once: without an interval Dex refuses all but the first."""
+
+
 def dex_configuration(
     plan: InstallPlan,
     administrator: str,
@@ -65,7 +69,7 @@ def dex_configuration(
         "storage": {"type": "kubernetes", "config": {"inCluster": True}},
         "web": {"http": "0.0.0.0:5556"},
         "oauth2": {"skipApprovalScreen": True},
-        "expiry": {"idTokens": "1h", "refreshTokens": {"absoluteLifetime": "720h", "validIfNotUsedFor": "168h"}},
+        "expiry": {"idTokens": "1h", "refreshTokens": _REFRESH},
         "enablePasswordDB": True,
         "staticPasswords": passwords,
         "staticClients": [kubectl, console],

@@ -153,6 +153,11 @@ def test_an_api_server_that_still_asks_the_issuer_does_not_believe_it_yet(cluste
     assert "doesn't say" in found.seen
 
 
+def test_a_token_that_several_requests_refresh_at_once_serves_them_all(cluster: FakeCluster) -> None:
+    SignInSecrets(PLAN).apply(cluster.context())
+    assert dex(cluster)["expiry"]["refreshTokens"]["reuseInterval"] == "30s"
+
+
 def _clients(cluster: FakeCluster) -> list[dict[str, Any]]:
     SignInSecrets(PLAN).apply(cluster.context())
     return list(dex(cluster)["staticClients"])
