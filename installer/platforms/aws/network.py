@@ -32,7 +32,11 @@ class Vpc(Thing[AwsPlatform]):
 
     def lacks(self, ctx: Context, found: Found) -> str:
         wanted = str(ctx.world.plan.networks.machines)
-        return "" if found["CidrBlock"] == wanted else f"it has the network {found['CidrBlock']}, not {wanted}"
+        if found["CidrBlock"] != wanted:
+            return f"it has the network {found['CidrBlock']}, not {wanted}"
+        asked = {"VpcId": found["VpcId"], "Attribute": "enableDnsHostnames"}
+        answer = self.platform(ctx).account.ask("ec2", "describe_vpc_attribute", **asked)
+        return "" if answer["EnableDnsHostnames"]["Value"] else "its machines have no DNS names"
 
     def complete(self, ctx: Context, platform: AwsPlatform, found: Found) -> None:  # noqa: ARG002
         platform.account.ask("ec2", "modify_vpc_attribute", VpcId=found["VpcId"], EnableDnsHostnames={"Value": True})

@@ -135,3 +135,17 @@ def test_the_console_of_a_machine_can_be_read_whatever_type_it_has(aws: Account,
     assert shown is not None
     assert shown.splitlines()[-1] == f"{platform.instances.by_machine()['demo-worker-1'].id} line 4999"
     assert platform.console("demo-worker-7") is None
+
+
+def test_machines_have_dns_names_though_the_answer_that_made_their_vpc_was_lost(
+    aws: Account, cluster: Cluster, user: User
+) -> None:
+    given = plan()
+    aws.fail("ec2:CreateVpc", Fault.LOST)
+    while cluster.make(given, Phase.CHECK, Phase.NETWORK) is not ExitCode.DONE:
+        assert aws.changed.count("ec2:CreateVpc") == 1
+    platform = open_platform(given)
+    assert isinstance(platform, AwsPlatform)
+    vpc = (platform.one("vpc", given.name) or {})["VpcId"]
+    asked = user.ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
+    assert asked["EnableDnsHostnames"]["Value"]
