@@ -21,25 +21,30 @@ CALLS_OF_POOLS = (
 """Calls that change something of a worker pool: as it is made, grows, shrinks and changes, and goes."""
 
 
-def endure_with_pool(cluster: Cluster, fault: Fault) -> None:
-    """The first request of each call about a worker pool fails so: as many machines as planned join, and all go."""
+def endure_with_pool(cluster: Cluster, fault: Fault) -> int:
+    """The first request of each call about a worker pool fails so: as many machines as planned join, and all go.
+
+    Return how many requests fail.
+    """
+    failing = 0
     given = plan(workers=1, worker_pool=True, integration=True)
     larger = given.model_copy(update={"workers": 2})
     newer = given.model_copy(update={"masters": 3})  # machines of the pool that know fewer masters are replaced
     assert isinstance(cluster.stand_ins, StandIns)
     before: list[str] = []
     for wanted, calls in zip((given, larger, newer), CALLS_OF_POOLS, strict=False):
-        _have_fail(cluster, calls, fault)
+        failing += _have_fail(cluster, calls, fault)
         clusters.until_done(cluster, partial(cluster.install, wanted), len(calls))
         found = pooled(cluster, wanted)
         assert len(found) == wanted.workers, found
         assert cluster.stand_ins.nodes() == sorted([*clusters.machines(wanted), *found])
         before, last = found, before
     assert not set(before) & set(last), "all were replaced"
-    _have_fail(cluster, CALLS_OF_POOLS[-1], fault)
+    failing += _have_fail(cluster, CALLS_OF_POOLS[-1], fault)
     clusters.until_done(cluster, partial(cluster.destroy, newer), len(CALLS_OF_POOLS[-1]))
     assert cluster.remains() == [], f"left: {cluster.remains()}"
     assert cluster.account.pending_faults == {}, f"never met: {cluster.account.pending_faults}"
+    return failing
 
 
 def pooled(cluster: Cluster, given: InstallPlan) -> list[str]:
@@ -47,7 +52,8 @@ def pooled(cluster: Cluster, given: InstallPlan) -> list[str]:
     return [name for name in cluster.stand_ins.names if name not in clusters.machines(given)]
 
 
-def _have_fail(cluster: Cluster, calls: tuple[str, ...], fault: Fault) -> None:
-    for name in calls:
-        if faults.applies(name, fault):
-            cluster.account.fail(name, fault)
+def _have_fail(cluster: Cluster, calls: tuple[str, ...], fault: Fault) -> int:
+    failing = [name for name in calls if faults.applies(name, fault)]
+    for name in failing:
+        cluster.account.fail(name, fault)
+    return len(failing)

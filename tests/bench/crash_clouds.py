@@ -22,6 +22,7 @@ from installer.engine.events import RunKind
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
 from tests.aws import clusters as aws_clusters
+from tests.aws.pools import endure_with_pool
 from tests.bench.crash_story import Outcome, tell
 from tests.doubles.aws import environment as aws_environment
 from tests.doubles.aws import faults as aws_faults
@@ -133,6 +134,22 @@ def every_fault(name: str) -> Outcome:
                         ingress = "load balancer" if balancer else "infra nodes"
                         told.lost.append(f"{fault}, {ingress}: {str(error).strip().splitlines()[0]}")
                 tell(f"{fault} endured")
+    return told
+
+
+def every_fault_of_pools() -> Outcome:
+    """Clusters in AWS whose changing calls about their worker pool fail, each with each fault."""
+    told = Outcome()
+    with aws() as cloud:
+        for fault in aws_faults.Fault:
+            with _room(cloud):
+                made = cloud.cluster()
+                assert isinstance(made, aws_clusters.Cluster)
+                try:
+                    told.points += endure_with_pool(made, fault)
+                except AssertionError as error:
+                    told.lost.append(f"{fault}, worker pool: {str(error).strip().splitlines()[0]}")
+            tell(f"{fault} endured")
     return told
 
 
