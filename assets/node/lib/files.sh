@@ -43,13 +43,14 @@ put_all() {
     flush_log
     for put_source; do
         shift
-        change "write $put_into/${put_source##*/}"
         stage_new "$put_source" "$put_into/${put_source##*/}" 755
         set -- "$@" "$staged_path"
     done
     flush "$@"
     for staged_path; do
-        move "$staged_path" "$put_into/${staged_path##*/.craton-new.}"
+        put_path=$put_into/${staged_path##*/.craton-new.}
+        change "write $put_path"
+        move "$staged_path" "$put_path"
     done
 }
 
