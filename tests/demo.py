@@ -119,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
         os.chdir(directory)
         cloud = stack.enter_context(CLOUDS[given.platform]())
         say(f"{cloud.name} is a double on this computer: no account, no cost, no request to {cloud.name} itself.")
-        why = "you asked for that" if given.stand_ins else without_containers(given.artifacts, given.mirror)
+        why = "you asked for that" if given.stand_ins else without_containers(given)
         if why and (given.artifacts or given.mirror):
             say(f"System containers can't be made: {why}.")
             return 1
@@ -175,11 +175,13 @@ def demonstrate(
     return code or bool(remains)
 
 
-def without_containers(artifacts: str, mirror: str) -> str:
+def without_containers(given: argparse.Namespace) -> str:
     """Why machines can't be containers with a real Kubernetes; empty if they can."""
+    if "--aws-worker-pool" in shlex.split(given.answers):
+        return "machines of a worker pool ask AWS for what they run, and the double can't be reached from containers"
     if why := next(filter(None, map(lacking, CONTAINERS)), ""):
         return why
-    if not (artifacts or mirror or online()):
+    if not (given.artifacts or given.mirror or online()):
         return "neither ARTIFACTS nor MIRROR says where Kubernetes' programs are, and dl.k8s.io doesn't answer"
     return ""
 
