@@ -79,7 +79,7 @@ def _reads(node: ast.AST) -> bool:
 _NOT_FED = {
     "what ships with Craton": (
         "artifacts/addon_images.py:_table", "artifacts/sizes.py:_document", "cluster/templates.py:_template",
-        "common/manual.py:read",
+        "common/manual.py:read", "platforms/clouds/pool_bundle.py:bundle",
         "health/reach/scripts.py:_program", "node/program.py:source",
         "platforms/local/image.py:inputs", "platforms/local/rootfs.py:_base",
         "platforms/local/rootfs.py:_from_packages",
@@ -91,6 +91,7 @@ _NOT_FED = {
         "cluster/sign_in.py:_list", "cluster/tls/authority.py:chain_text",
         "cluster/tls/authority.py:key_text", "platforms/cloud_init.py:_written",
         "platforms/cloud_init.py:make_host_key", "common/text.py:without_unicode",
+        "platforms/aws/pool.py:Template._data",
     ),
     "what Google's library makes of an answer that it has read": ("accounts/gcp/account.py:Account._compute",),
     "what one process of Craton says to another, over a pipe of theirs or as an argument": (

@@ -40,7 +40,7 @@ def read(account: Account, cluster: str) -> Held | None:
         if not error.missing:
             raise
         return None
-    return _read(str(answer.get("SecretString", "")))
+    return parse(str(answer.get("SecretString", "")))
 
 
 def write(account: Account, plan: InstallPlan, held: Held) -> None:
@@ -59,8 +59,8 @@ def delete(account: Account, name: str) -> None:
     account.ask("secretsmanager", "delete_secret", SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
-def _read(text: str) -> Held:
-    """An empty one for what Craton didn't write."""
+def parse(text: str) -> Held:
+    """What a secret's text says; an empty one for what Craton didn't write."""
     try:
         found = json_reader.parse(text)
         return Held(str(found["bundle"]), str(found["token"]), str(found["ca_hash"]))

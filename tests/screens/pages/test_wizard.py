@@ -385,7 +385,7 @@ async def test_pages_that_may_be_left_out_say_so_and_a_key_leads_to_the_review(w
     async with wizard().run_test() as pilot:
         await pilot.pause()
         assert "ctrl+r goes to the review" not in visible(pilot)
-        await go_to(pilot, "Networks")
+        await go_to(pilot, "Kubernetes")
         assert "ctrl+r goes to the review" in visible(pilot)
         await pilot.press("ctrl+r")
         await settle(pilot)

@@ -8,6 +8,7 @@ import pytest
 
 from installer.health.check import Verdict
 from installer.health.preflight import TOGETHER, evaluate_preflight
+from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.steps.evidence import Evidence
 from tests.installer.health.preflight.bare import (
@@ -161,7 +162,7 @@ def test_machines_that_did_not_answer_are_not_judged() -> None:
 
 def test_two_hundred_machines_are_compared_in_a_moment() -> None:
     one = evidence()[WORKER]
-    plan = PLAN.model_copy(update={"platform": "rehearsal", "workers": 200})
+    plan = InstallPlan(name="demo", subdomain="k8s.example.test", workers=200)
     whole = topology(plan)
     findings = evaluate_preflight(plan, whole, {machine.name: one for machine in whole.machines}, checks=TOGETHER)
     assert len(findings) == len(whole.machines) * len(TOGETHER)

@@ -23,7 +23,7 @@ from installer.health.report.text import render
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Peer, Traffic
-from installer.plan.sections import Ingress
+from installer.plan.sections import Ingress, Networks
 from installer.plan.topology import FirewallRule, topology
 from tests.installer.health import healthy
 
@@ -79,7 +79,7 @@ def test_a_machine_that_does_not_answer_fails_in_the_errors_own_words() -> None:
     assert row["ssh"] == Finding("ssh", WORKER, Verdict.FAIL, "connect: timed out after 10 s", "is it running?")
     others = {id: finding.verdict for id, finding in row.items() if id != "ssh"}
     assert set(others.values()) == {Verdict.UNKNOWN, NEVER}
-    assert {id for id, verdict in others.items() if verdict is NEVER} == {"etcd", "api", "console"}
+    assert {id for id, verdict in others.items() if verdict is NEVER} == {"etcd", "api", "console", "virtual-address"}
     assert report.verdict is Verdict.FAIL
     assert [finding.check for finding in report.problems()] == ["ssh"]
     assert report.headline == "1 failure, 3 contract rules broken"
@@ -213,7 +213,7 @@ def test_a_load_balancer_may_have_any_address() -> None:
 
 
 def test_machines_prepared_by_an_older_craton_are_warned_about() -> None:
-    plan = healthy.PLAN.model_copy(update={"ingress": Ingress(kind="load-balancer")})
+    plan = healthy.PLAN.model_copy(update={"ingress": Ingress(kind="load-balancer"), "networks": Networks()})
     whole = topology(plan)
     everyone = {
         name: healthy.spoiled(one, "names", f"{plan.api_host} 10.10.0.5\n{plan.console_host} 10.10.0.5")
