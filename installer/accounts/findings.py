@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from installer.common.errors import ExitCode, InstallerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +29,22 @@ class Note:
 Found: TypeAlias = Problem | Note
 
 
-def told(found: Found) -> str:
-    """One line for the log."""
+def judge(operation: str, found: Iterable[Found], log: Callable[[str], None]) -> list[Found]:
+    """Log what was found, each in a line. Raises InstallerError, with all that stops an install, if something does."""
+    found = list(found)
+    for one in found:
+        log(_told(one))
+    if stopping := [one for one in found if isinstance(one, Problem) and one.stops]:
+        raise InstallerError(
+            operation,
+            "; ".join(one.seen for one in stopping),
+            hint=" ".join(dict.fromkeys(one.remedy for one in stopping)),
+            exit_code=ExitCode.PREFLIGHT,
+        )
+    return found
+
+
+def _told(found: Found) -> str:
     if isinstance(found, Note):
         return found.seen
     return f"{'missing' if found.stops else 'warning'}: {found.seen}. {found.remedy}"

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -127,13 +128,8 @@ def every_fault(name: str) -> Outcome:
     with CLOUDS[name]() as cloud:
         for fault in cloud.faults:
             for balancer in (False, True):
-                with _room(cloud):
-                    try:
-                        told.points += cloud.endure(cloud.cluster(), fault, balancer=balancer)
-                    except AssertionError as error:
-                        ingress = "load balancer" if balancer else "infra nodes"
-                        told.lost.append(f"{fault}, {ingress}: {str(error).strip().splitlines()[0]}")
-                tell(f"{fault} endured")
+                title = f"{fault}, {'load balancer' if balancer else 'infra nodes'}"
+                _endured(told, cloud, title, partial(cloud.endure, fault=fault, balancer=balancer))
     return told
 
 
@@ -142,15 +138,17 @@ def every_fault_of_pools() -> Outcome:
     told = Outcome()
     with aws() as cloud:
         for fault in aws_faults.Fault:
-            with _room(cloud):
-                made = cloud.cluster()
-                assert isinstance(made, aws_clusters.Cluster)
-                try:
-                    told.points += endure_with_pool(made, fault)
-                except AssertionError as error:
-                    told.lost.append(f"{fault}, worker pool: {str(error).strip().splitlines()[0]}")
-            tell(f"{fault} endured")
+            _endured(told, cloud, f"{fault}, worker pool", partial(endure_with_pool, fault=fault))
     return told
+
+
+def _endured(told: Outcome, cloud: Cloud, title: str, endure: Callable[[Any], int]) -> None:
+    with _room(cloud):
+        try:
+            told.points += endure(cloud.cluster())
+        except AssertionError as error:
+            told.lost.append(f"{title}: {str(error).strip().splitlines()[0]}")
+    tell(f"{title} endured")
 
 
 def every_call(name: str, balancer: bool, share: float = 1.0, seed: int = 0) -> Outcome:

@@ -36,14 +36,10 @@ drop_api_proxy() {
     reload_units
 }
 
-# With the package comes a service that nobody asked for: it is kept off. In a shell of its own, which may fail.
+# In a shell of its own, which may fail.
 bring_haproxy() {
     (
-        use_proxy
-        mask haproxy.service
-        change 'install haproxy'
-        packages=haproxy
-        if [ "$family" = debian ]; then install_debian; else install_redhat; fi
+        install_without_service haproxy
     ) && read_log_again && has haproxy && return
     read_log_again
     undo_mask haproxy.service inactive >/dev/null

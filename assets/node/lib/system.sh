@@ -67,6 +67,15 @@ apt() {
         -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold "$@" </dev/null
 }
 
+# install_without_service PACKAGE: with it comes a service of its name that nobody asked for, which is kept off.
+install_without_service() {
+    use_proxy
+    mask "$1.service"
+    change "install $1"
+    packages=$1
+    if [ "$family" = debian ]; then install_debian; else install_redhat; fi
+}
+
 install_debian() {
     if recorded_any package && [ -n "$(dpkg --audit 2>/dev/null)" ]; then
         DEBIAN_FRONTEND=noninteractive dpkg --configure -a </dev/null # a run of ours was cut off

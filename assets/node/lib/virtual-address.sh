@@ -14,7 +14,7 @@ prepare_virtual_address() {
     [ -n "$VIRTUAL" ] || return 0
     read_virtual
     exists "$VIRTUAL_UNIT" || virtual_is_free || fail "$virtual_address is taken: $(mac_of "$virtual_address") answers for it"
-    has keepalived || bring_keepalived
+    has keepalived || install_without_service keepalived
     put_pending "$VIRTUAL_CONFIG" "$VIRTUAL_SERVICE" virtual_config
     put_pending "$VIRTUAL_UNIT" virtual-unit virtual_unit
     if is_pending virtual-unit; then
@@ -38,15 +38,6 @@ read_virtual() {
     case $virtual_way in
     *" via "* | *unreachable*) fail "$virtual_address is not in the network of $virtual_interface: $(say "$virtual_way" | head -n 1)" ;;
     esac
-}
-
-# With the package comes a service that nobody asked for: it is kept off.
-bring_keepalived() {
-    use_proxy
-    mask keepalived.service
-    change 'install keepalived'
-    packages=keepalived
-    if [ "$family" = debian ]; then install_debian; else install_redhat; fi
 }
 
 # Nobody answers for the address, or one of the other masters does, which was here first.

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from installer.accounts.findings import Problem, told
+from installer.accounts.findings import Problem, judge
 from installer.cluster.dns import servers
 from installer.cluster.dns.preflight import names_in_zone
 from installer.cluster.dns.providers import IN_ACCOUNTS, Provider
 from installer.cluster.dns.records import AccountRecords, Records, Target, leads
 from installer.cluster.dns.servers import Right
 from installer.cluster.dns.zone import Zone
-from installer.common.errors import ExitCode, InstallerError
+from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Topology
 from installer.steps import ids
@@ -53,18 +53,8 @@ class CheckAccount(Proof):
         hosts = [record.name for record in ctx.world.shape.records]
         if all(records.read(host).owned for host in hosts):
             return Observation(True, f"{who}; all names are published")
-        found = list(names_in_zone(records, hosts))
-        for one in found:
-            ctx.log(told(one))
-        problems = [one for one in found if isinstance(one, Problem)]
-        if stopping := [one for one in problems if one.stops]:
-            raise InstallerError(
-                f"look at the zone in {records.service}",
-                "; ".join(one.seen for one in stopping),
-                hint=" ".join(dict.fromkeys(one.remedy for one in stopping)),
-                exit_code=ExitCode.PREFLIGHT,
-            )
-        words = "; ".join(f"warning: {one.seen}" if one in problems else one.seen for one in found)
+        found = judge(f"look at the zone in {records.service}", names_in_zone(records, hosts), ctx.log)
+        words = "; ".join(f"warning: {one.seen}" if isinstance(one, Problem) else one.seen for one in found)
         return Observation(True, f"{who}; {words}")
 
 

@@ -73,7 +73,7 @@ class PoolBirth:
     sum: str
     address: str
     provider: str
-    """What stands for its address and its provider id in the bundle."""
+    """What the bundle has in place of its address and its provider id."""
 
     def render(self) -> bytes:
         """What cloud-init takes: its text, compressed."""

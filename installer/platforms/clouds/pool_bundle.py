@@ -26,7 +26,7 @@ LIMIT = 60_000
 """Bytes: AWS Secrets Manager and Google's Secret Manager take 64 KiB, which the invitation shares."""
 NODE, PROVIDER_ID = "craton-name-of-this-node", "craton-provider-id-of-this-node"
 ADDRESS = "192.0.2.253"
-"""What stands for a machine's address: one that is nobody's (RFC 5737)."""
+"""In place of a machine's address: one that is nobody's (RFC 5737)."""
 _TOKEN, _CA_HASH = "craton-token-of-this-join", "craton-sum-of-the-ca"
 
 

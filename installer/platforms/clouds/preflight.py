@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Generic
 
-from installer.accounts.findings import Found, Problem, told
-from installer.common.errors import ExitCode, InstallerError
+from installer.accounts.findings import Found, Problem, judge
+from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
@@ -30,17 +30,8 @@ class AccountCheck(Proof, Generic[P]):
         if all(machine.name in there for machine in ctx.world.shape.machines):
             return Observation(True, f"{who}; all machines exist")
         checks = self.checks()
-        found = [one for check in checks for one in check(ctx.world.plan, platform)]
-        problems = [one for one in found if isinstance(one, Problem) and one.stops]
-        for one in found:
-            ctx.log(told(one))
-        if problems:
-            raise InstallerError(
-                f"check the {platform.cloud} account",
-                "; ".join(problem.seen for problem in problems),
-                hint=" ".join(dict.fromkeys(problem.remedy for problem in problems)),
-                exit_code=ExitCode.PREFLIGHT,
-            )
+        looked = (one for check in checks for one in check(ctx.world.plan, platform))
+        found = judge(f"check the {platform.cloud} account", looked, ctx.log)
         costs = self._costs(ctx.world.plan, platform)
         ctx.log(costs)
         warnings = "".join(f"; warning: {one.seen}" for one in found if isinstance(one, Problem))
