@@ -105,6 +105,7 @@ def rulings(plan: InstallPlan) -> tuple[Ruling, ...]:
 def review(plan: InstallPlan, steps: Sequence[Step], outlook: Outlook | None = None) -> dict[str, Any]:
     """The review as a JSON document; `steps` are those that an install of `plan` runs."""
     shape, own = topology(plan), hosts(plan)
+    pool = {"name": shape.pool.name, "count": shape.pool.count, "why": plan.pool_reason} if shape.pool else None
     machines, survives, cost = facts(plan)
     return {
         "plan": plan.model_dump(mode="json"),
@@ -113,7 +114,7 @@ def review(plan: InstallPlan, steps: Sequence[Step], outlook: Outlook | None = N
         "warnings": list(warnings(plan)),
         "names": {"api": plan.api_host, "console": plan.console_host},
         "machines": [_machine(machine, host_words(own.get(machine.name))) for machine in shape.machines],
-        **({"pool": {"name": shape.pool.name, "count": shape.pool.count}} if shape.pool else {}),
+        **({"pool": pool} if pool else {}),
         "rules": [asdict(ruling) | {"applies": ruling.state == State.ON} for ruling in rulings(plan)],
         "artifacts": [asdict(download) for download in downloads(plan)],
         "steps": [
@@ -217,6 +218,11 @@ def host_words(host: Host | None) -> str:
     return inventory.show(inventory.data(host.model_copy(update={"role": None, "internal": None}))) if host else ""
 
 
+def pool_words(plan: InstallPlan) -> str:
+    """Why the workers are one pool; empty where they have names of their own."""
+    return f"a pool ({plan.pool_reason})" if plan.pool_reason else ""
+
+
 def _machine(machine: Machine, host: str) -> dict[str, Any]:
     return {
         "name": machine.name,
@@ -230,13 +236,13 @@ def _machine(machine: Machine, host: str) -> dict[str, Any]:
 
 
 def _machine_lines(plan: InstallPlan) -> Iterator[str]:
-    own = hosts(plan)
-    yield from columns(
-        [
-            (one.name, one.role, str(one.address or GIVEN_LATER).ljust(15), host_words(own.get(one.name)))
-            for one in topology(plan).listed
-        ]
-    )
+    own, shape = hosts(plan), topology(plan)
+    rows = [
+        (one.name, one.role, str(one.address or GIVEN_LATER).ljust(15), host_words(own.get(one.name)))
+        for one in shape.machines
+    ]
+    pool = [(one.name, one.role, GIVEN_LATER.ljust(15), pool_words(plan)) for one in shape.listed[len(rows) :]]
+    yield from columns([*rows, *pool])
 
 
 def _record_lines(plan: InstallPlan) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from installer.plan import validation
-from installer.plan.change import Change, Judge, Risk, resizing, some
+from installer.plan.change import Change, Judge, Risk, always, resizing, some
 from installer.plan.host_changes import machine_changes
 from installer.plan.model import InstallPlan
 from installer.plan.questions.catalogue import UNASKED, question_of
@@ -28,8 +28,7 @@ def changes(old: InstallPlan, new: InstallPlan) -> tuple[Change, ...]:
         if old.traits.inventory and field == old.traits.inventory_field:
             found += machine_changes(old, new)
         else:
-            judge = resizing if field == "workers" and old.worker_pool else _judge(field, new)
-            risk, why = judge(one, other)
+            risk, why = _judge(field, old, new)(one, other)
             found.append(Change(field, *_words(one, other), risk, why))
     return tuple(found)
 
@@ -60,6 +59,22 @@ def _named(item: Mapping[str, Any]) -> str:
     return str(item.get("address") or item.get("id"))
 
 
-def _judge(field: str, plan: InstallPlan) -> Judge:
-    """The judge of a field: the platform's own, else that of the question about it."""
-    return plan.registration.changes.get(field) or UNASKED.get(field) or question_of(field).change
+def _judge(field: str, old: InstallPlan, new: InstallPlan) -> Judge:
+    """The judge of a field: that of worker pools, the platform's own, else that of the question about it."""
+    same = old.worker_pool == new.worker_pool
+    if not same and field in ("workers", f"{new.platform}.pool_above"):
+        return _other_workers(old)
+    if same and field == f"{new.platform}.worker_pool":
+        return always(Risk.SAFE, "the number of workers above which they are a pool counts no more")
+    if field == "workers" and old.worker_pool:
+        return resizing
+    return new.registration.changes.get(field) or UNASKED.get(field) or question_of(field).change
+
+
+def _other_workers(plan: InstallPlan) -> Judge:
+    """Of a change by which workers with names of their own would be a pool, or the other way round."""
+    if plan.worker_pool:
+        keep = f"write {plan.platform}.worker_pool: true to keep the pool at this number of workers"
+        return always(Risk.REFUSED, f"workers of a pool don't become machines with names of their own; {keep}")
+    keep = f"leave out {plan.platform}.pool_above to keep them at this number of workers"
+    return always(Risk.REFUSED, f"workers with names of their own don't become a pool; {keep}")

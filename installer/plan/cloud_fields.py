@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from installer.plan.fields import refuse
+from installer.plan.fields import MAX_WORKERS, refuse
 
 MAX_ZONES = 4
 
@@ -39,6 +39,8 @@ _ACCOUNT = re.compile(
     r"[a-z0-9-]{6,30}@[a-z0-9.-]+\.gserviceaccount\.com|[0-9]+-compute@developer\.gserviceaccount\.com"
 )
 
+PoolAbove = Annotated[int, Field(ge=1, le=MAX_WORKERS)] | None
+"""With more workers than this, they are a pool; None for never."""
 Profile = Annotated[str | None, matching(_PROFILE, "Enter the name of a profile in ~/.aws/config.", optional=True)]
 HostedZone = Annotated[str | None, matching(_HOSTED, "Enter a hosted zone id such as Z0123456789ABC.", optional=True)]
 Project = Annotated[str | None, matching(_PROJECT, "Enter a project's id such as my-project-1.", optional=True)]

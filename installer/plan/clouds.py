@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from installer.plan.change import Judge, Risk, always
 from installer.plan.conflict import Conflict, ConflictRule
-from installer.plan.question import Kind, Question, or_none
+from installer.plan.question import Answers, Kind, Question, number_or_none, or_none
 from installer.plan.registration import CloudAddon
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ SIGN_IN = always(Risk.SAFE, "it only changes how Craton signs in")
 DNS = always(Risk.CAREFUL, "records that exist are changed or left to you")
 _LOOPBACK = IPv4Network("127.0.0.0/8")
 _USER = ("networks", "user")
+_POOL_ABOVE = 100
+"""Offered for a new cluster: beyond so many workers, few people want to know each by its name."""
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -65,6 +67,25 @@ def worker_pool(section: str, group: str) -> Question:
         "They are made alike and replaced one by one, and they join by themselves. Craton never logs in to them.",
         kind=Kind.YES_NO,
         change=always(Risk.REFUSED, "workers with names of their own and those of a pool don't become each other"),
+    )
+
+
+def pool_above(section: str, group: str) -> Question:
+    """The question for the number of workers above which they are one pool; `group` is what the cloud calls it."""
+
+    def not_anyway(answers: Answers) -> bool:
+        return not answers.get(f"{section}.worker_pool")
+
+    return Question(
+        f"{section}.pool_above",
+        f"--{section}-pool-above",
+        "Pool above",
+        f"Above how many workers should they be {group} all the same? (none for never)",
+        "The number of workers at the install decides. Later, a cluster keeps the kind of workers that it has.",
+        applies=not_anyway,
+        default=lambda _: _POOL_ABOVE,
+        read=number_or_none,
+        change=always(Risk.SAFE, "it decides for new clusters; the workers of this one stay as they are"),
     )
 
 

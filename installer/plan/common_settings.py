@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from installer.plan import rules
 from installer.plan.fields import (
     DEFAULT_KUBERNETES,
+    MAX_WORKERS,
     NAME_LIMIT,
     Part,
     in_contract_order,
@@ -21,9 +22,6 @@ from installer.plan.fields import (
 from installer.plan.sections import DNS, SSH, Addons, Artifacts, Certificate, Ingress, Networks, SignIn
 
 FORMAT: Literal[1] = 1
-
-MAX_WORKERS = 5000
-"""Kubernetes' own limit of nodes in a cluster ("Considerations for large clusters")."""
 
 
 class CommonSettings(Part):

@@ -83,7 +83,7 @@ def _port(rule: str) -> str:
 def _names(plan: InstallPlan, shape: Topology, role: Role) -> list[str]:
     """Names of a role's machines without the cluster's own name before them."""
     if shape.pool and shape.pool.role is role and shape.pool.count:
-        return ["a pool"]
+        return [f"a pool ({plan.pool_reason})"]
     return [machine.name.removeprefix(f"{plan.name}-") for machine in shape.of_role(role)]
 
 

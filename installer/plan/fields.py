@@ -18,6 +18,8 @@ from installer.common.text import shown
 from installer.plan import addresses, releases
 from installer.plan import rules as contract
 
+MAX_WORKERS = 5000
+"""Kubernetes' own limit of nodes in a cluster ("Considerations for large clusters")."""
 NAME_LIMIT = 20
 """Letters in a cluster name: AWS allows 32 in a load balancer's name, and ours end in at most 12 (`-ingress-443`)."""
 

@@ -141,6 +141,7 @@ def _changed(
     data["workers"] += more[Role.WORKER]
     if plan.ingress.kind == "infra":
         data["ingress"]["infra"] += more[Role.INFRA]
+    _keep_kind_of_workers(plan, data)
     if inventory is not None:
         data[plan.platform]["inventory"] = [host.model_dump(mode="json", exclude_none=True) for host in inventory]
     found = validation.validate(data)
@@ -148,6 +149,18 @@ def _changed(
         return found
     text = "; ".join(f"{'.'.join(map(str, mistake.field))}: {mistake.text}" for mistake in found)
     raise _refused(operation, text, f"{plan.name} stays as it is")
+
+
+def _keep_kind_of_workers(plan: InstallPlan, data: dict[str, Any]) -> None:
+    """Another number of workers makes no pool of them, and none of a pool's machines into one with a name."""
+    section = data[plan.platform]
+    above = section.get("pool_above")
+    if above is None or (data["workers"] > above) == plan.worker_pool:
+        return
+    if plan.worker_pool:
+        section["worker_pool"] = True
+    else:
+        del section["pool_above"]
 
 
 def _keep_their_names(plan: InstallPlan, changed: InstallPlan) -> bool:

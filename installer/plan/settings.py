@@ -3,8 +3,8 @@
 A section has the platform's name as its key. That of the platform which the plan names is validated by the platform's
 own model, and the others are passed over: a plan can be rehearsed, and keep in its file what the real platform needs.
 
-Five settings mean the same wherever a platform has them: `inventory`, `firewall`, `integration`, `load_balancers` and
-`worker_pool`.
+Six settings mean the same wherever a platform has them: `inventory`, `firewall`, `integration`, `load_balancers`,
+`pool_above` and `worker_pool`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,15 @@ class PlanSettings(CommonSettings):
     @property
     def worker_pool(self) -> bool:
         """Whether the workers are machines of one pool that the platform keeps, and have no names in the plan."""
-        return getattr(self.settings, "worker_pool", False)
+        return bool(self.pool_reason)
+
+    @property
+    def pool_reason(self) -> str:
+        """Why the workers are a pool, in a word or two; empty where they have names of their own."""
+        if getattr(self.settings, "worker_pool", False):
+            return f"{self.platform}.worker_pool"
+        above = getattr(self.settings, "pool_above", None)
+        return f"more than {above} workers" if above is not None and self.workers > above else ""
 
     @property
     def integration(self) -> Integration | None:

@@ -16,6 +16,7 @@ from installer.operations.review import (
     downloads,
     host_words,
     peers_words,
+    pool_words,
     rulings,
     sum_words,
     warnings,
@@ -88,7 +89,7 @@ def machines(plan: InstallPlan) -> Rows:
         )
         for machine in found
     ]
-    return rows, lambda index: _machine(found[index], host_words(own.get(found[index].name)))
+    return rows, lambda index: _machine(found[index], host_words(own.get(found[index].name)), plan)
 
 
 def rules(plan: InstallPlan) -> Rows:
@@ -204,9 +205,11 @@ def rule_words(rule: Ruling, status: RuleStatus | None = None) -> Content:
     return Content("\n").join(lines)
 
 
-def _machine(machine: Machine, host: str) -> Content:
+def _machine(machine: Machine, host: str, plan: InstallPlan) -> Content:
+    pooled = pool_words(plan) if machine.number == 0 else ""
     facts = [
         *([("host", host)] if host else []),
+        *([("workers", pooled)] if pooled else []),
         ("labels", ", ".join(machine.labels) or "none"),
         ("taints", ", ".join(machine.taints) or "none"),
         ("firewall", "\n          ".join(map(peers_words, machine.firewall))),

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from installer.common.text import shown
 from installer.plan import validation
-from installer.plan.common_settings import MAX_WORKERS
+from installer.plan.fields import MAX_WORKERS
 from installer.plan.host import Host
 from installer.plan.inventories import hosts_file
 from installer.plan.inventories.roles import is_role, role_of

@@ -73,7 +73,7 @@ def subdomain(answers: Answers) -> str:
 def pods(answers: Answers) -> str:
     """The plan's default, or a network with a /24 for each machine where there are more; no machine is in it."""
     from installer.plan import validation
-    from installer.plan.common_settings import MAX_WORKERS
+    from installer.plan.fields import MAX_WORKERS
 
     planned = sum(_count(answers, field) or 0 for field in ("masters", "workers", "ingress.infra"))
     if not 256 < planned <= 2 * MAX_WORKERS:

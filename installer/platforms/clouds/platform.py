@@ -61,7 +61,8 @@ class CloudPlatform:
             raise InstallerError(
                 "read the options",
                 "machines of a worker pool get nothing from this computer: Craton doesn't log in to them",
-                hint="Serve the directory as a mirror (artifacts.mirror in the plan) and leave --artifacts out.",
+                hint="Serve the directory as a mirror (artifacts.mirror in the plan) and leave --artifacts out. "
+                f"The workers are a pool ({plan.pool_reason}).",
                 exit_code=ExitCode.USAGE,
             )
         self.plan = plan

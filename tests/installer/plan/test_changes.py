@@ -81,6 +81,40 @@ def test_each_setting_of_a_platform_has_a_risk_where_the_plan_names_it(
     assert changes(plan(platform=elsewhere), plan(platform=elsewhere, **{platform: settings})) == (), "nothing reads it"
 
 
+def workers(number: int, **settings: Any) -> InstallPlan:
+    return plan(platform="aws", workers=number, networks={"user": "203.0.113.0/24"}, aws=settings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (workers(9), workers(9, pool_above=8), {"aws.pool_above": Risk.REFUSED}),
+        (workers(8, pool_above=8), workers(9, pool_above=8), {"workers": Risk.REFUSED}),
+        (workers(9, pool_above=8), workers(8, pool_above=8), {"workers": Risk.REFUSED}),
+        (workers(9, pool_above=8), workers(9), {"aws.pool_above": Risk.REFUSED}),
+        (workers(9, worker_pool=True), workers(9), {"aws.worker_pool": Risk.REFUSED}),
+        (workers(9, pool_above=8), workers(12, pool_above=8), {"workers": Risk.SAFE}),
+        (workers(8, pool_above=8), workers(9), {"workers": Risk.SAFE, "aws.pool_above": Risk.SAFE}),
+        (
+            workers(9, pool_above=8),
+            workers(7, pool_above=8, worker_pool=True),
+            {"workers": Risk.CAREFUL, "aws.worker_pool": Risk.SAFE},
+        ),
+    ],
+)
+def test_workers_of_a_cluster_neither_become_a_pool_nor_cease_to_be_one(
+    old: InstallPlan, new: InstallPlan, expected: dict[str, Risk]
+) -> None:
+    assert {change.field: change.risk for change in changes(old, new)} == expected
+
+
+def test_a_number_of_workers_that_would_make_a_pool_is_refused_with_the_way_to_keep_them() -> None:
+    (grown,) = changes(workers(8, pool_above=8), workers(9, pool_above=8))
+    assert "leave out aws.pool_above" in grown.why
+    (shrunk,) = changes(workers(9, pool_above=8), workers(8, pool_above=8))
+    assert "write aws.worker_pool: true" in shrunk.why
+
+
 def test_another_kind_of_ingress_is_refused_with_all_that_goes_with_it() -> None:
     found = changes(plan(), plan(ingress={"kind": "load-balancer"}))
     assert {(change.field, change.risk) for change in found} == {

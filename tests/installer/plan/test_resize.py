@@ -49,6 +49,28 @@ def test_machines_that_join_are_numbered_on() -> None:
     assert all(change.risk is Risk.SAFE for change in changes(DEMO, grown))
 
 
+def in_aws(workers: int, **settings: Any) -> InstallPlan:
+    given = {"name": "demo", "subdomain": "example.test", "platform": "aws", "networks": {"user": "203.0.113.0/24"}}
+    return InstallPlan.model_validate({**given, "workers": workers, "aws": settings})
+
+
+def test_a_cluster_that_grows_beyond_the_threshold_keeps_workers_with_names() -> None:
+    plan = in_aws(8, pool_above=9)
+    assert resize.grown(plan, workers=1).settings == plan.settings, "it isn't beyond"
+    grown = resize.grown(plan, workers=2)
+    assert [machine.name for machine in resize.joining(plan, grown)] == ["demo-worker-9", "demo-worker-10"]
+    assert all(change.risk is Risk.SAFE for change in changes(plan, grown))
+    assert not resize.grown(grown, workers=90).worker_pool
+
+
+def test_a_pool_that_shrinks_below_the_threshold_stays_one() -> None:
+    plan = in_aws(9, pool_above=8)
+    scaled = resize.scaled(plan, 3)
+    assert scaled.worker_pool
+    assert Risk.REFUSED not in {change.risk for change in changes(plan, scaled)}
+    assert resize.scaled(scaled, 9).worker_pool
+
+
 @pytest.mark.parametrize(
     ("plan", "asked", "words"),
     [

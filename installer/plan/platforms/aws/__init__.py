@@ -11,6 +11,7 @@ from installer.plan.clouds import (
     SIGN_IN,
     integration_question,
     machine_type,
+    pool_above,
     private_workers,
     words,
     worker_pool,
@@ -63,6 +64,7 @@ def _route53(answers: Answers) -> bool:
 
 _IN_REGION = ("aws.profile", "aws.region")
 
+_POOL = "an Auto Scaling Group"
 _machine_type = machine_type("aws", "Which instance type should the {}s have?")
 
 REGISTRATION = Registration(
@@ -153,7 +155,8 @@ REGISTRATION = Registration(
                 kind=Kind.YES_NO,
                 change=LATER,
             ),
-            worker_pool("aws", "an Auto Scaling Group"),
+            worker_pool("aws", _POOL),
+            pool_above("aws", _POOL),
             integration_question("aws", "AWS", "EBS volumes"),
             Question(
                 "aws.vpc",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, HostedZone, Profile, matching
+from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, HostedZone, PoolAbove, Profile, matching
 from installer.plan.fields import Part
 
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,2}-[0-9]{1,2}")
@@ -49,7 +49,9 @@ class Aws(Part):
     private_subnets: Annotated[tuple[Subnet, ...], Field(max_length=MAX_ZONES, strict=False), EACH_ONCE] = ()
     """The workers' subnets in an existing VPC, one for each of `zones`, in their order."""
     worker_pool: bool = False
-    """The workers are one Auto Scaling Group."""
+    """The workers are one Auto Scaling Group, however few they are."""
+    pool_above: PoolAbove = None
+    """With more workers than this, they are one Auto Scaling Group, too; None for never."""
     dns: Literal["route53", "manual"] = "route53"
     """Who makes the records of the contract's names."""
     hosted_zone: HostedZone = None
