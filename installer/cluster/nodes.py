@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from installer.cluster import drain, masters, objects, overview, pods
@@ -131,6 +133,14 @@ def remove_listed(ctx: Context, master: str, name: str) -> None:
 
 def is_ready(node: Mapping[str, Any]) -> bool:
     return _ready_condition(node).get("status") == "True"
+
+
+def born(node: Mapping[str, Any]) -> float:
+    """When the Node object was made, in whole seconds since 1970; endlessly late if it doesn't say."""
+    try:
+        return datetime.fromisoformat(node["metadata"]["creationTimestamp"]).timestamp()
+    except (KeyError, ValueError):
+        return math.inf
 
 
 def is_initialised(node: Mapping[str, Any]) -> bool:

@@ -16,13 +16,13 @@ NODES = (
     "{{range $key, $value := .metadata.labels}} label {{$key}}={{$value}}{{end}}"
     "{{range .spec.taints}} taint {{.key}}={{with .value}}{{.}}{{end}}:{{.effect}}{{end}}{{println}}{{end}}"
 )
-"""For kubectl's go-template: lines `NAME READY`, then words `label KEY=VALUE` and `taint KEY=VALUE:EFFECT`."""
+"""For kubectl's go-template: lines `NAME READY`, then words `born TIME`, `label K=VALUE` and `taint K=VALUE:EFFECT`."""
 WAITING = "{{range .items}}{{if not .status.conditions}}{{println .spec.username}}{{end}}{{end}}"
 """For kubectl's go-template: who waits for a certificate."""
 
 
 def node(ctx: Context, name: str) -> Mapping[str, Any] | None:
-    """Labels, taints and readiness of a node, in the shape of its object; None also if there is no such node."""
+    """Labels, taints, readiness and age of a node, in the shape of its object; None also if there is no such node."""
     listed = ctx.world.answers.of_all("nodes", lambda: read_nodes(_get(ctx, "nodes", NODES)), ctx.remaining())
     return (listed or {}).get(name)
 
@@ -47,8 +47,10 @@ def _node(ready: str, words: list[str]) -> Mapping[str, Any]:
     values = list(zip(words[::2], words[1::2], strict=False))
     labels = dict(value.partition("=")[::2] for kind, value in values if kind == "label")
     taints = [_taint(value) for kind, value in values if kind == "taint"]
+    born = next((value for kind, value in values if kind == "born"), "")
     conditions = [{"type": "Ready", "status": ready}]
-    return {"metadata": {"labels": labels}, "spec": {"taints": taints}, "status": {"conditions": conditions}}
+    metadata = {"labels": labels, "creationTimestamp": born}
+    return {"metadata": metadata, "spec": {"taints": taints}, "status": {"conditions": conditions}}
 
 
 def _taint(text: str) -> Mapping[str, str]:

@@ -18,10 +18,11 @@ from installer.platforms.aws import pool_store, removal
 from installer.platforms.aws.images import Images
 from installer.platforms.aws.lease import AwsLease
 from installer.platforms.aws.listing import EC2, Listing
-from installer.platforms.aws.names import group_name, pool_name, published
+from installer.platforms.aws.names import group_name, pool_name, published, secret_name
 from installer.platforms.aws.security_groups import group_in_force
 from installer.platforms.clouds.listing import Found, Instance
-from installer.platforms.clouds.platform import CloudPlatform
+from installer.platforms.clouds.platform import CloudPlatform, Kept
+from installer.platforms.clouds.pool_bundle import Held
 from installer.ssh.connection import Connections
 from installer.steps.platform import Limit, Resource, RunOptions
 from installer.steps.step import Context
@@ -137,14 +138,25 @@ class AwsPlatform(CloudPlatform):
             if "not found" not in error.observed.lower():  # somebody ended it meanwhile
                 raise
 
-    def invite(self, token: str, ca_hash: str) -> None:
-        held = pool_store.read(self.account, self.plan.name)
-        if held is not None and (held.token, held.ca_hash) != (token, ca_hash):
-            pool_store.write(self.account, self.plan, pool_store.Held(held.bundle, token, ca_hash))
+    @property
+    def secret(self) -> str:
+        return secret_name(self.plan.name)
 
-    def invitation_is_there(self) -> bool:
-        held = pool_store.read(self.account, self.plan.name)
-        return held is not None and bool(held.token)
+    def held(self) -> Held | None:
+        return pool_store.read(self.account, self.plan.name)
+
+    def hold(self, held: Held) -> str:
+        try:
+            pool_store.write(self.account, self.plan, held)
+        except AwsError as error:
+            if error.code == "InvalidRequestException":  # one of this name is still being deleted
+                return error.observed
+            raise
+        return ""
+
+    def kept(self) -> Kept | None:
+        found = self.pool()
+        return None if found is None else Kept(int(found["DesiredCapacity"]), going=bool(found.get("Status")))
 
     def pool_hint(self) -> str:
         return "aws ec2 get-console-output --latest --instance-id i-..."

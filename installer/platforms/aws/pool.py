@@ -1,4 +1,4 @@
-"""A worker pool in AWS: a launch template, an Auto Scaling Group, and the secret that its machines join with."""
+"""A worker pool in AWS: a launch template, and an Auto Scaling Group."""
 
 from __future__ import annotations
 
@@ -14,56 +14,19 @@ from installer.common.errors import InstallerError
 from installer.plan.platforms.aws.settings import Aws
 from installer.plan.rules import Role
 from installer.plan.topology import Pool
-from installer.platforms.aws import names, pool_store
+from installer.platforms.aws import names
 from installer.platforms.aws.machines import disks, instance_type
 from installer.platforms.aws.network import subnet_id
 from installer.platforms.aws.platform import AwsPlatform, platform_of
 from installer.platforms.aws.pool_user_data import PoolBirth
 from installer.platforms.clouds.listing import Found
 from installer.platforms.clouds.pool_bundle import ADDRESS, PROVIDER_ID, bundle, bundle_sum, generation
+from installer.platforms.clouds.pool_group import LOOK_EVERY, PoolGroup
 from installer.platforms.clouds.things import Thing, needed
-from installer.steps.platform import Resource
-from installer.steps.step import Context, Observation
+from installer.steps.step import Context
 
-_LOOK_EVERY = 5.0
 _HOPS = 1
 """Of the metadata service's answers: they reach the machine, and no pod in a network of its own."""
-
-
-@dataclass(frozen=True)
-class Secret:
-    """What the pool's machines run, and later the invitation, in Secrets Manager."""
-
-    pool: Pool
-
-    def observe(self, ctx: Context) -> Observation:
-        found = pool_store.read(platform_of(ctx).account, ctx.world.plan.name)
-        if found is None:
-            return Observation(False, "there is no secret for the pool")
-        try:
-            holds = bundle_sum(found.bundle) == bundle_sum(_bundle(ctx, self.pool))
-        except InstallerError as error:  # a destroy looks here when no master may be left
-            return Observation(False, error.observed, remains=True)
-        return Observation(
-            holds, "it has the pool's bundle" if holds else "its bundle is of another plan", remains=True
-        )
-
-    def apply(self, ctx: Context) -> None:
-        account, held = platform_of(ctx).account, pool_store.Held(_bundle(ctx, self.pool))
-
-        def attempt() -> tuple[bool | None, str]:
-            try:
-                pool_store.write(account, ctx.world.plan, held)
-            except AwsError as error:
-                if error.code == "InvalidRequestException":  # one of this name is still being deleted
-                    return None, error.observed
-                raise
-            return True, "written"
-
-        ctx.wait_until("an earlier secret of this name to go", attempt, _LOOK_EVERY)
-
-    def undo(self, ctx: Context) -> None:
-        _remove(ctx, "secret", names.secret_name(ctx.world.plan.name))
 
 
 @dataclass(frozen=True)
@@ -138,31 +101,10 @@ class Template(Thing[AwsPlatform]):
 
 
 @dataclass(frozen=True)
-class Group:
-    """The Auto Scaling Group: at least as many machines as planned. Those that are too many leave drained, later."""
+class Group(PoolGroup[AwsPlatform]):
+    """The Auto Scaling Group."""
 
-    pool: Pool
-
-    def observe(self, ctx: Context) -> Observation:
-        found = platform_of(ctx).pool()
-        if found is None:
-            return Observation(False, f"there is no Auto Scaling Group {self.pool.name}")
-        if found.get("Status"):
-            return Observation(False, f"the Auto Scaling Group {self.pool.name} is being deleted", remains=True)
-        wants = int(found["DesiredCapacity"])
-        return Observation(wants >= self.pool.count, f"it keeps {wants} machines", remains=True)
-
-    def apply(self, ctx: Context) -> None:
-        platform = platform_of(ctx)
-
-        def settled() -> tuple[bool | None, str]:
-            going = bool((platform.pool() or {}).get("Status"))
-            return (None, "it is being deleted") if going else (True, "it is gone, or stays")
-
-        ctx.wait_until(f"an earlier Auto Scaling Group {self.pool.name} to go", settled, _LOOK_EVERY)
-        if platform.pool() is not None:
-            platform.resize_pool(self.pool.count)
-            return
+    def create(self, ctx: Context, platform: AwsPlatform) -> None:
         request = self._request(ctx)
 
         def attempt() -> tuple[bool | None, str]:
@@ -176,10 +118,7 @@ class Group:
                 raise
             return True, "made"
 
-        ctx.wait_until("AWS to know the workers' instance profile", attempt, _LOOK_EVERY)
-
-    def undo(self, ctx: Context) -> None:
-        _remove(ctx, "worker-pool", self.pool.name)
+        ctx.wait_until("AWS to know the workers' instance profile", attempt, LOOK_EVERY)
 
     def _request(self, ctx: Context) -> dict[str, Any]:
         plan, name = ctx.world.plan, self.pool.name
@@ -210,7 +149,3 @@ def _digest(data: Mapping[str, Any]) -> str:
     """Of a version of the template. A newer image of the same system makes none."""
     known = {key: value for key, value in data.items() if key != "ImageId"}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:40]
-
-
-def _remove(ctx: Context, kind: str, name: str) -> None:
-    platform_of(ctx).delete([Resource(kind, name, id=name)], ctx)

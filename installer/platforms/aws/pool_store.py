@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-
 from installer.accounts.aws.account import Account
 from installer.accounts.aws.errors import AwsError
-from installer.common import json_reader
 from installer.plan.model import InstallPlan
 from installer.platforms.aws import names
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The secret's value. `token` and `ca_hash` are empty while nobody is invited."""
-
-    bundle: str
-    token: str = field(default="", repr=False)
-    ca_hash: str = ""
+from installer.platforms.clouds.pool_bundle import Held, parse
 
 
 def exists(account: Account, cluster: str) -> bool:
@@ -45,7 +33,7 @@ def read(account: Account, cluster: str) -> Held | None:
 
 def write(account: Account, plan: InstallPlan, held: Held) -> None:
     """Make the secret, or give it another value. Raises AwsError."""
-    name, text = names.secret_name(plan.name), json.dumps(asdict(held))
+    name, text = names.secret_name(plan.name), held.text
     try:
         account.ask("secretsmanager", "put_secret_value", SecretId=name, SecretString=text)
     except AwsError as error:
@@ -57,12 +45,3 @@ def write(account: Account, plan: InstallPlan, held: Held) -> None:
 def delete(account: Account, name: str) -> None:
     """At once, and not to be restored: it is worth nothing without the cluster. Raises AwsError."""
     account.ask("secretsmanager", "delete_secret", SecretId=name, ForceDeleteWithoutRecovery=True)
-
-
-def parse(text: str) -> Held:
-    """What a secret's text says; an empty one for what Craton didn't write."""
-    try:
-        found = json_reader.parse(text)
-        return Held(str(found["bundle"]), str(found["token"]), str(found["ca_hash"]))
-    except (KeyError, TypeError, ValueError):
-        return Held("")

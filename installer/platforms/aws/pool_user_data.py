@@ -11,12 +11,14 @@ import gzip
 import json
 from dataclasses import dataclass
 
+from installer.platforms.clouds import pool_program
+
 LIMIT = 2048
 """Bytes: EC2 takes 16 KB."""
 _FACTS, _PROGRAM = "/etc/craton/pool.json", "/usr/local/sbin/craton-pool"
-_SCRIPT = """\
+_BEGINNING = """\
 #!/usr/bin/python3
-import base64,hashlib,hmac,json,lzma,time,urllib.request as u
+import @IMPORTS@,hmac,urllib.request as u
 f=json.load(open("@FACTS@"))
 M="http://169.254.169.254/latest/"
 o=u.build_opener(u.ProxyHandler({}))
@@ -42,22 +44,10 @@ def fetch():
     h["authorization"]="AWS4-HMAC-SHA256 Credential="+"/".join([c["AccessKeyId"],*z])+",SignedHeaders="+";".join(
         k for k in h)+",Signature="+g
     return json.loads(json.loads(ask(f["url"],b,**h))["SecretString"])
-while True:
-    try:
-        t=fetch()["bundle"]
-        if hashlib.sha256(t.encode()).hexdigest()==f["sum"]:
-            break
-        raise ValueError("the bundle is of another version")
-    except Exception as e:
-        print("craton-pool: can't fetch the bundle yet:",e,flush=True)
-    time.sleep(15)
-b=json.loads(lzma.decompress(base64.b64decode(t)))
-i=meta("instance-id")
-own={b["node"]:f["base"]+i[2:],f["address"]:meta("local-ipv4"),
-     f["provider"]:"aws:///"+meta("placement/availability-zone")+"/"+i}
-g={}
-exec(b["enrol"],g)
-g["enrol"](b,own,fetch)
+def own(b):
+    i=meta("instance-id")
+    return {b["node"]:f["base"]+i[2:],f["address"]:meta("local-ipv4"),
+        f["provider"]:"aws:///"+meta("placement/availability-zone")+"/"+i}
 """
 
 
@@ -84,10 +74,14 @@ class PoolBirth:
             "ssh_pwauth": False,
             "write_files": [
                 {"path": _FACTS, "permissions": "0600", "content": json.dumps(facts)},
-                {"path": _PROGRAM, "permissions": "0755", "content": _SCRIPT.replace("@FACTS@", _FACTS)},
+                {"path": _PROGRAM, "permissions": "0755", "content": _program()},
             ],
             "runcmd": [[_PROGRAM]],
         }
         # JSON is YAML: no name can break out of its place.
         text = "#cloud-config\n" + json.dumps(document, separators=(",", ":")) + "\n"
         return gzip.compress(text.encode(), mtime=0)
+
+
+def _program() -> str:
+    return _BEGINNING.replace("@FACTS@", _FACTS).replace("@IMPORTS@", pool_program.IMPORTS) + pool_program.REST

@@ -19,8 +19,9 @@ from installer.platforms.aws.nat import NatAddress, NatGateway
 from installer.platforms.aws.network import Gateway, Routes, Subnet, Vpc, subnet_name, subnet_networks
 from installer.platforms.aws.platform import LIMIT
 from installer.platforms.aws.pool import Group as PoolGroup
-from installer.platforms.aws.pool import Secret, Template
+from installer.platforms.aws.pool import Template
 from installer.platforms.aws.preflight import AwsCheck
+from installer.platforms.clouds.pool_secret import Secret
 from installer.platforms.clouds.steps import BALANCER, BALANCING, CHECK, Steps, access_step, rules_step
 from installer.steps.step import Phase, Step
 

@@ -59,6 +59,8 @@ class Instance:
     """Whether it belongs to the worker pool, and to no step of its own."""
     generation: str = ""
     """What a machine of the pool was made for."""
+    born: float = 0.0
+    """When it was made, in seconds since 1970, where the cloud may make another of the same name; 0 elsewhere."""
 
 
 class Instances(Shared[tuple[Instance, ...]]):

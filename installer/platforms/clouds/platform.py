@@ -17,6 +17,7 @@ from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer, Machine, Topology
 from installer.platforms.clouds.first_contact import FirstContact, host_key
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
+from installer.platforms.clouds.pool_bundle import Held
 from installer.ssh.connection import Connections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
@@ -27,6 +28,14 @@ from installer.steps.work import Work
 _FRESH = 120.0
 """Seconds for which a list of instances says where they are."""
 _SSH = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The group that keeps a worker pool: how many machines it wants, and whether it is being deleted."""
+
+    size: int
+    going: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +232,21 @@ class CloudPlatform:
         """Delete what `find` found; no error for what is gone."""
         raise NotImplementedError
 
-    def invite(self, token: str, ca_hash: str) -> None:
-        """Put an invitation where the pool's machines find it; an empty one takes it away."""
+    @property
+    def secret(self) -> str:
+        """The name of the secret of a worker pool."""
         raise NotImplementedError
 
-    def invitation_is_there(self) -> bool:
+    def held(self) -> Held | None:
+        """What the secret holds that a pool's machines read; None if there is none. Raises CloudError."""
+        raise NotImplementedError
+
+    def hold(self, held: Held) -> str:
+        """Write the secret. Return what that has to wait for, in words; empty once it's written. Raises CloudError."""
+        raise NotImplementedError
+
+    def kept(self) -> Kept | None:
+        """The group that keeps the pool, as it is now; None if there is none."""
         raise NotImplementedError
 
     def resize_pool(self, count: int) -> None:
@@ -237,6 +256,10 @@ class CloudPlatform:
     def leave_pool(self, instance: Instance, *, again: bool) -> None:
         """End one machine of the pool; with `again` the group makes another."""
         raise NotImplementedError
+
+    def pool_trouble(self) -> str:
+        """Why the group can't make a machine that it lacks, if the cloud says so with the group."""
+        return ""
 
     def pool_hint(self) -> str:
         """The cloud's own command that shows the console of a machine of the pool."""

@@ -10,11 +10,12 @@ import base64
 import hashlib
 import json
 import lzma
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from ipaddress import IPv4Address
 
 from installer.cluster.kubeadm import Facts, Invitation, join_payload
+from installer.common import json_reader
 from installer.common.errors import InstallerError
 from installer.node.configuration import configuration
 from installer.node.program import source
@@ -28,6 +29,29 @@ NODE, PROVIDER_ID = "craton-name-of-this-node", "craton-provider-id-of-this-node
 ADDRESS = "192.0.2.253"
 """In place of a machine's address: one that is nobody's (RFC 5737)."""
 _TOKEN, _CA_HASH = "craton-token-of-this-join", "craton-sum-of-the-ca"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a pool's secret holds. `token` and `ca_hash` are empty while nobody is invited."""
+
+    bundle: str
+    token: str = field(default="", repr=False)
+    ca_hash: str = ""
+
+    @property
+    def text(self) -> str:
+        """As machines and `parse` read it."""
+        return json.dumps(asdict(self))
+
+
+def parse(text: str) -> Held:
+    """What a secret's text says; an empty one for what Craton didn't write."""
+    try:
+        found = json_reader.parse(text)
+        return Held(str(found["bundle"]), str(found["token"]), str(found["ca_hash"]))
+    except (KeyError, TypeError, ValueError):
+        return Held("")
 
 
 def bundle(plan: InstallPlan, topology: Topology, pool: Pool) -> str:

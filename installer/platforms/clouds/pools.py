@@ -14,9 +14,10 @@ from installer.common.errors import InstallerError
 from installer.common.text import count
 from installer.node.program import read_fields, run_program
 from installer.plan.topology import Machine, Pool
+from installer.platforms.clouds import pool_secret
 from installer.platforms.clouds.listing import Instance
 from installer.platforms.clouds.platform import CloudPlatform, cloud_of
-from installer.platforms.clouds.pool_bundle import generation
+from installer.platforms.clouds.pool_bundle import Held, bundle, generation
 from installer.steps.step import Context, Observation, Permanent
 
 JOINING = 1200.0
@@ -36,7 +37,7 @@ class Members(Permanent):
     def observe(self, ctx: Context) -> Observation:
         members, listed = _members(ctx), _nodes(ctx)
         todo = [*self._amiss(ctx, members, listed), *(f"{one.machine} is outdated" for one in _outdated(ctx, members))]
-        if cloud_of(ctx).invitation_is_there():
+        if (held := cloud_of(ctx).held()) and held.token:
             todo.append("an invitation is still there")
         return Observation(
             not todo, "; ".join(todo[:3]) or f"{count(self.pool.count, 'worker')} of {self.pool.name} Ready"
@@ -52,7 +53,7 @@ class Members(Permanent):
             ctx.stage(number, len(outdated), f"replace {one.machine}")
             _leave(ctx, platform, one, again=True)
             self._admit(ctx, platform)
-        platform.invite("", "")
+        self._hold(ctx, platform)  # from now on nobody is invited
 
     def _shrink(self, ctx: Context, platform: CloudPlatform) -> None:
         """Those leave first that are no nodes; of the others those of the fullest zone, so that zones stay even."""
@@ -69,7 +70,7 @@ class Members(Permanent):
             return
         self._invite(ctx, platform)
         until = max(0.0, ctx.remaining() - JOINING)
-        new = {one.machine for one in _members(ctx) if one.machine} - _nodes(ctx).keys()
+        new: set[str] = set()
 
         def look() -> tuple[bool | None, str]:
             members, listed = _members(ctx), _nodes(ctx)
@@ -77,8 +78,12 @@ class Members(Permanent):
             for one in members:
                 self._settle(ctx, platform, one, listed)
             amiss = self._amiss(ctx, members, _nodes(ctx))
-            amiss += [f"{one.machine}'s kubelet has no certificate yet" for one in members
-                      if one.machine in new and not certificates.of_kubelet(ctx, one.machine)]  # fmt: skip
+            joined = new & {str(one.machine) for one in members}
+            amiss += [
+                f"{name}'s kubelet has no certificate yet"
+                for name in sorted(joined)
+                if not certificates.of_kubelet(ctx, name)
+            ]
             if amiss and ctx.remaining() <= until:
                 raise InstallerError(
                     "let the pool's machines join",
@@ -91,7 +96,12 @@ class Members(Permanent):
 
     def _invite(self, ctx: Context, platform: CloudPlatform) -> None:
         fields = read_fields(run_program(ctx, masters.reachable_master(ctx), "invite", secret=True))
-        platform.invite(fields["token"], fields["ca_hash"])
+        self._hold(ctx, platform, fields["token"], fields["ca_hash"])
+
+    def _hold(self, ctx: Context, platform: CloudPlatform, token: str = "", ca_hash: str = "") -> None:
+        """The bundle goes with it: what the secret held so far, a cloud may show late."""
+        made = bundle(ctx.world.plan, ctx.world.topology, self.pool)
+        pool_secret.keep(ctx, platform, Held(made, token, ca_hash))
 
     def _settle(self, ctx: Context, platform: CloudPlatform, one: Instance, listed: Nodes) -> None:
         """What only the administrator may do for a node: labels and taints, and its kubelet's certificate."""
@@ -115,9 +125,10 @@ class Members(Permanent):
                 ctx.log(f"approved {request.name} of {machine.name}")
 
     def _gone(self, members: Sequence[Instance], listed: Nodes) -> list[str]:
-        """Nodes of the pool whose machine somebody ended."""
-        known = {one.machine for one in members}
-        return [name for name in listed if name.startswith(f"{self.pool.name}-") and name not in known]
+        """Nodes of the pool whose machine somebody ended, also if the cloud has made another of its name since."""
+        known = {one.machine: one.born for one in members}
+        mine = (name for name in listed if name.startswith(f"{self.pool.name}-"))
+        return [name for name in mine if name not in known or nodes.born(listed[name]) < int(known[name])]
 
     def _machine(self, platform: CloudPlatform, one: Instance) -> Machine:
         return platform.located_at(self.pool.member(str(one.machine), one.private), one)
@@ -125,7 +136,10 @@ class Members(Permanent):
     def _amiss(self, ctx: Context, members: Sequence[Instance], listed: Nodes) -> list[str]:
         """What isn't as planned, in words."""
         platform = cloud_of(ctx)
-        found = [f"{len(members)} of {self.pool.count} machines exist"] if len(members) != self.pool.count else []
+        found = []
+        if len(members) != self.pool.count:
+            why = platform.pool_trouble() if len(members) < self.pool.count else ""
+            found.append(f"{len(members)} of {self.pool.count} machines exist{why and f': {why}'}")
         found += [f"{name} is a node without a machine" for name in self._gone(members, listed)]
         for one in members:
             node = listed.get(str(one.machine))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def pod(image: str = "", state: dict[str, Any] | None = None, last: dict[str, An
 
 def test_all_nodes_at_once_are_read_as_each_is_by_itself() -> None:
     lines = (
-        "demo-worker-1 True label kubernetes.io/os=linux label node-role.kubernetes.io/node=true",
+        "demo-worker-1 True born 2026-11-30T05:43:30Z label a.b/os=linux label node-role.kubernetes.io/node=true",
         "demo-master-1 False label empty= taint node-role.kubernetes.io/control-plane:NoSchedule taint a=b:NoExecute",
         "unreadable",
     )
@@ -142,6 +143,7 @@ def test_all_nodes_at_once_are_read_as_each_is_by_itself() -> None:
     assert found.keys() == {"demo-worker-1", "demo-master-1"}
     assert found["demo-worker-1"]["metadata"]["labels"]["node-role.kubernetes.io/node"] == "true"
     assert [nodes.is_ready(found[name]) for name in ("demo-worker-1", "demo-master-1")] == [True, False]
+    assert [nodes.born(found[name]) for name in ("demo-worker-1", "demo-master-1")] == [1796017410.0, math.inf]
     assert found["demo-master-1"]["spec"]["taints"] == [
         {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"},
         {"key": "a", "value": "b", "effect": "NoExecute"},

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from installer.plan.rules import Role
-from installer.platforms.rehearsal.records import AddonRecord, SiteRecord
+from installer.platforms.rehearsal.records import AddonRecord, NodeRecord, SiteRecord
 from installer.platforms.rehearsal.simulator import cluster
 from installer.platforms.rehearsal.simulator.pace import Pace
 
@@ -27,7 +27,7 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
         "metadata": {
             "name": name,
             "labels": dict(sorted((found.labels | cluster.zone(record, name)).items())),
-            "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.joined)),
+            "creationTimestamp": _born(found),
         },
         "spec": {"taints": [taint_object(taint) for taint in cluster.taints(record, name, pace)]}
         | ({"unschedulable": True} if found.cordoned else {})
@@ -53,10 +53,15 @@ def node(record: SiteRecord, name: str, pace: Pace) -> dict[str, Any]:
 def node_line(record: SiteRecord, name: str, pace: Pace) -> str:
     """A node as the template of installer.cluster.overview prints it."""
     assert record.cluster is not None
-    found = record.cluster.nodes[name].labels | cluster.zone(record, name)
-    labels = [f" label {key}={value}" for key, value in sorted(found.items())]
+    found = record.cluster.nodes[name]
+    every = found.labels | cluster.zone(record, name)
+    labels = [f" label {key}={value}" for key, value in sorted(every.items())]
     taints = [f" taint {taint}" for taint in cluster.taints(record, name, pace)]
-    return f"{name} {cluster.is_ready(record, name, pace)}{''.join(labels)}{''.join(taints)}"
+    return f"{name} {cluster.is_ready(record, name, pace)} born {_born(found)}{''.join(labels)}{''.join(taints)}"
+
+
+def _born(found: NodeRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.joined))
 
 
 _CONTROLLED = {"Gateway": ("Programmed", "ingress"), "Certificate": ("Ready", "cert-manager")}
