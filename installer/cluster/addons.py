@@ -17,6 +17,8 @@ from installer.steps.step import Context, Observation, Permanent
 
 Identity = tuple[str, str, str]
 """Kind, namespace (empty where the kind has none), name."""
+WORKLOADS = frozenset({"DaemonSet", "Deployment", "StatefulSet"})
+"""Kinds of objects that run pods and keep them running: they are waited for."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Addon(Permanent):
         return seen
 
     def _rolled_out(self, ctx: Context, identity: Identity, found: Mapping[str, Any]) -> Observation:
-        """Whether the pods of one DaemonSet or Deployment run as it was applied."""
+        """Whether the pods of one workload run as it was applied."""
         kind, _, workload = identity
         ready, desired = pods_of(found)
         if not desired:
@@ -178,7 +180,7 @@ def _last(wanted: manifests.Addon, present: Mapping[Identity, Mapping[str, Any]]
 
 def _workloads(wanted: manifests.Addon) -> list[Identity]:
     """The objects of an addon that run its pods."""
-    return [identity for identity in identities(wanted.text) if identity[0] in ("DaemonSet", "Deployment")]
+    return [identity for identity in identities(wanted.text) if identity[0] in WORKLOADS]
 
 
 @lru_cache(maxsize=64)
@@ -200,13 +202,24 @@ def sum_of(found: Mapping[str, Any]) -> str:
 
 
 def pods_of(found: Mapping[str, Any]) -> tuple[int, int]:
-    """(pods that are ready and as applied, pods that there are to be) of a DaemonSet or a Deployment."""
+    """(pods that are ready and as applied, pods that there are to be) of one of WORKLOADS.
+
+    Where its own update strategy keeps older pods (OnDelete, or a StatefulSet's partition), ready ones count.
+    """
     status, spec = found.get("status") or {}, found.get("spec") or {}
-    if found.get("kind") == "Deployment":
-        updated = int(status.get("updatedReplicas") or 0)
-        return min(updated, int(status.get("readyReplicas") or 0)), int(spec.get("replicas") or 0)
-    ready, desired = int(status.get("numberReady") or 0), int(status.get("desiredNumberScheduled") or 0)
-    return min(ready, int(status.get("updatedNumberScheduled") or 0)), desired
+    if found.get("kind") == "DaemonSet":
+        ready, updated = status.get("numberReady"), status.get("updatedNumberScheduled")
+        desired = status.get("desiredNumberScheduled")
+    else:
+        ready, updated = status.get("readyReplicas"), status.get("updatedReplicas")
+        desired = spec.get("replicas")
+    counted = int(ready or 0) if _keeps_older_pods(spec) else min(int(ready or 0), int(updated or 0))
+    return counted, int(desired or 0)
+
+
+def _keeps_older_pods(spec: Mapping[str, Any]) -> bool:
+    strategy = spec.get("updateStrategy") or {}
+    return strategy.get("type") == "OnDelete" or bool((strategy.get("rollingUpdate") or {}).get("partition"))
 
 
 def is_current(found: Mapping[str, Any]) -> bool:

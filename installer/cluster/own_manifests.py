@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from installer.cluster import applied_sums, masters, pods
-from installer.cluster.addons import Identity, identity_of, is_current, pods_of, present
+from installer.cluster.addons import WORKLOADS, Identity, identity_of, is_current, pods_of, present
 from installer.cluster.applied_sums import Reference
 from installer.cluster.reconfigure import documents
 from installer.common.errors import ExitCode, InstallerError
@@ -182,7 +182,7 @@ def _find(found: Mapping[Identity, Mapping[str, Any]], wanted: Identity) -> bool
 def _waiting(found: Mapping[Identity, Mapping[str, Any]]) -> Iterator[tuple[str, Identity]]:
     """Workloads that do not run as they were applied, in words."""
     for identity, each in found.items():
-        if identity[0] not in ("Deployment", "DaemonSet"):
+        if identity[0] not in WORKLOADS:
             continue
         ready, desired = pods_of(each)
         if not is_current(each) or ready < desired:

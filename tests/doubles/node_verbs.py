@@ -295,7 +295,7 @@ def _running(found: dict[str, Any]) -> dict[str, Any]:
     if found["kind"] == "DaemonSet":
         counts = {"desiredNumberScheduled": 1, "numberReady": 1, "updatedNumberScheduled": 1}
         return {**found, "status": counts}
-    if found["kind"] == "Deployment":
+    if found["kind"] in ("Deployment", "StatefulSet"):
         replicas = found["spec"]["replicas"]
         return {**found, "status": {"readyReplicas": replicas, "updatedReplicas": replicas}}
     if condition := {"Gateway": "Programmed", "Certificate": "Ready"}.get(found["kind"]):

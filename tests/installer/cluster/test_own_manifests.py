@@ -65,6 +65,38 @@ def test_what_somebody_deleted_or_what_does_not_run_is_noticed(cluster: FakeClus
         step.apply(cluster.context(0.1))
 
 
+def test_a_statefulset_is_waited_for_as_well(cluster: FakeCluster, folder: Path) -> None:
+    (folder / "30-store.yaml").write_text(SHOP.replace("Deployment", "StatefulSet").replace("web", "store"))
+    step = OwnManifests(str(folder))
+    step.apply(cluster.context())
+    assert step.observe(cluster.context()).holds
+    store = cluster.applied["StatefulSet", "shop", "store"]
+    store["status"] = {"readyReplicas": 1, "updatedReplicas": 2}
+    assert step.observe(cluster.context()).seen == "StatefulSet store: 1 of 2 pods are ready"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "holds"),
+    [
+        ({"type": "RollingUpdate"}, False),
+        ({"type": "OnDelete"}, True),
+        ({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}, True),
+    ],
+    ids=["rolling", "on delete", "partition"],
+)
+def test_pods_that_their_own_strategy_keeps_old_are_not_waited_for(
+    strategy: dict[str, object], holds: bool, cluster: FakeCluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "store.yaml"
+    path.write_text(SHOP.replace("Deployment", "StatefulSet"))
+    step = OwnManifests(str(path))
+    step.apply(cluster.context())
+    store = cluster.applied["StatefulSet", "shop", "web"]
+    store["spec"] |= {"updateStrategy": strategy}
+    store["status"] = {"readyReplicas": 2, "updatedReplicas": 0}
+    assert step.observe(cluster.context()).holds is holds
+
+
 def test_what_the_api_does_not_know_yet_is_tried_again(cluster: FakeCluster, folder: Path) -> None:
     cluster.fails[f"{FIRST} addon own-{key_of(str(folder))}"] = Result(1, "", 'no matches for kind "Kustomization"')
     OwnManifests(str(folder)).apply(cluster.context())

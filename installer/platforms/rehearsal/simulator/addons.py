@@ -93,7 +93,7 @@ def _object(command: Command, known: ClusterRecord, identity: Identity, addon: s
     if identity == (record.kind, record.namespace, record.workload):
         return objects.workload(command.site.record, addon, command.site.pace)
     metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
-    if kind in ("DaemonSet", "Deployment"):
+    if kind in ("DaemonSet", "Deployment", "StatefulSet"):
         return objects.companion(command.site.record, kind, metadata, command.site.pace)
     return {"kind": kind, "metadata": metadata}
 

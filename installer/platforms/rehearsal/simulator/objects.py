@@ -78,7 +78,7 @@ def workload(record: SiteRecord, addon: str, pace: Pace) -> dict[str, Any]:
     if found.kind == "DaemonSet":
         counts = {"desiredNumberScheduled": len(where), "numberReady": ready, "updatedNumberScheduled": len(where)}
         result |= {"apiVersion": "apps/v1", "status": counts | {"observedGeneration": 1}}
-    elif found.kind == "Deployment":
+    elif found.kind in ("Deployment", "StatefulSet"):
         counts = {"replicas": found.replicas, "updatedReplicas": len(where), "readyReplicas": ready}
         result |= {"apiVersion": "apps/v1", "spec": {"replicas": found.replicas}}
         result |= {"status": counts | {"observedGeneration": 1}}
@@ -108,11 +108,11 @@ def _runs(record: SiteRecord, addon: AddonRecord, name: str, pace: Pace) -> bool
 
 
 def companion(record: SiteRecord, kind: str, metadata: dict[str, str], pace: Pace) -> dict[str, Any]:
-    """A workload of an addon besides its last: a DaemonSet has a pod on every node, a Deployment one."""
+    """A workload of an addon besides its last: a DaemonSet has a pod on every node, others have one."""
     assert record.cluster is not None
     nodes = record.cluster.nodes
     ready = sum(cluster.is_ready(record, name, pace) for name in nodes)
-    if kind == "Deployment":
+    if kind != "DaemonSet":
         one = min(ready, 1)
         return {"kind": kind, "metadata": metadata, "spec": {"replicas": 1},
                 "status": {"updatedReplicas": one, "readyReplicas": one}}  # fmt: skip
