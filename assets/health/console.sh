@@ -17,7 +17,7 @@ kube() {
     KUBECACHEDIR=/var/lib/craton/kubectl kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=8s "$@"
 }
 ask -v -o /dev/null -w 'status %{http_code}\n' "https://$host/" |
-    sed -n 's/^\*  *expire date: /expires /p; s/^\*  *issuer: /issuer /p; /^status /p; /^curl: /p'
+    sed -n 's/^\*  *start date: /begins /p; s/^\*  *expire date: /expires /p; s/^\*  *issuer: /issuer /p; /^status /p; /^curl: /p'
 echo '#sign-in'
 ask "https://$host/dex/.well-known/openid-configuration"
 # last URL: the last page at the console's name to which redirects lead, and where that one leads. Each is asked by itself:

@@ -64,7 +64,9 @@ def _last_warning(ctx: Context, namespace: str, prefix: str) -> list[str]:
     there = ("-n", namespace, "--field-selector", "type=Warning", "--sort-by", ".lastTimestamp")
     found = objects.read(masters.kubectl(ctx, "get", "events", *there, "-o", "json")) or {}
     named = [event for event in found.get("items") or [] if _about(event).startswith(prefix)]
-    return [f"last event: {_about(named[-1])}: {brief(named[-1].get('message') or '')}"] if named else []
+    # That a container is started late again hides why it ended, such as a hook that failed.
+    telling = [event for event in named if event.get("reason") != "BackOff"] or named
+    return [f"last event: {_about(telling[-1])}: {brief(telling[-1].get('message') or '')}"] if telling else []
 
 
 def _about(event: Mapping[str, Any]) -> str:

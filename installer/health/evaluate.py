@@ -54,7 +54,7 @@ def evaluate(
     if recheck:
         rules = recheck.rules(rules)
     covered, total = reach.coverage(topology)
-    ending = expiry.first_end(topology, answers)
+    ending = expiry.first_end(plan, topology, answers)
     if recheck:
         ending = recheck.ending(ending)
     notice = plan.traits.notice

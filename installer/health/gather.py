@@ -39,7 +39,8 @@ Exit status 127 says that there is no such command. What each prints on a health
     serving       ok, if the kubelet shows a certificate of the cluster's CA; own, if it was never told to get one
     requests      `system:node:NAME` per kubelet whose request for a certificate waits                 masters
     expiry        after each line `#certificate PATH` its certificate (PEM, or a line `base64 ...`)
-    console       `expires Nov 29 06:35:00 2027 GMT` and `issuer C=US; O=ISRG; CN=E5` (where curl says it), masters
+    console       `begins Nov 29 06:35:00 2026 GMT`, `expires Nov 29 06:35:00 2027 GMT`                masters
+                  and `issuer C=US; O=ISRG; CN=E5` (where curl says it),
                   `status 200`, `#sign-in`,
                   and Dex's description of itself (JSON); `#signed-in` and `oidc:craton-probe@craton.invalid`
                   where the cluster has that account; `#gateway` and `True Programmed` where Craton applied one

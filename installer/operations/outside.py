@@ -7,13 +7,14 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from installer.common.errors import InstallerError
 from installer.health.check import Verdict
-from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
+from installer.health.ending import USUAL, Limits, left
 from installer.health.outside import Outside, Seen
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def look(world: World, directory: ClusterDirectory) -> Outside:
         for record in records:
             authority = _authority(plan, directory, record.rule)
             addresses = topology.addresses(record)
-            names[record.rule] = pool.submit(_name, record.name, _PORTS[record.rule], addresses, authority)
+            look_up = partial(_name, renewed=record.rule == "D2" and plan.certificate.source == "acme")
+            names[record.rule] = pool.submit(look_up, record.name, _PORTS[record.rule], addresses, authority)
     seen = {rule: looked.result() for rule, looked in names.items()}
     return Outside(seen, tuple(name for name, answer in answers.items() if answer.result()))
 
@@ -91,10 +93,11 @@ def _answers(address: str, port: int) -> bool:
         return False
 
 
-def _name(host: str, port: int, planned: Sequence[str], authority: str | None) -> Seen:
+def _name(host: str, port: int, planned: Sequence[str], authority: str | None, *, renewed: bool = False) -> Seen:
     """Whether each address of the name answers here with a certificate for it that `authority` signed.
 
-    A name that this computer does not know is tried at its planned addresses.
+    A name that this computer does not know is tried at its planned addresses. `renewed` says that cert-manager looks
+    after the certificate.
     """
     if authority is None:
         return Seen(Verdict.NOT_APPLICABLE, "not looked at from this computer: it has no certificate to judge by")
@@ -108,10 +111,10 @@ def _name(host: str, port: int, planned: Sequence[str], authority: str | None) -
         # Where this computer doesn't know the name, nobody meant it to get there.
         verdict = bad.verdict if known or bad.verdict is Verdict.FAIL else Verdict.NOT_APPLICABLE
         return Seen(verdict, bad.words)
-    days = min(days_left(one, time.time()) for one in seen if not isinstance(one, Seen))
-    verdict = Verdict.FAIL if days < FAIL_DAYS else Verdict.WARN if days < WARN_DAYS else Verdict.PASS
+    ends, begins = min((one.ends, one.begins) for one in seen if not isinstance(one, Seen))
+    verdict = (Limits.renewed_in_time(ends - begins) if renewed else USUAL).judge(ends, now := time.time())
     note = "" if known else "; this computer does not know the name"
-    return Seen(verdict, f"the right certificate from this computer, {left(days)}{note}")
+    return Seen(verdict, f"the right certificate from this computer, {left(ends, now)}{note}")
 
 
 def _resolved(host: str) -> Iterator[str]:
@@ -122,15 +125,25 @@ def _resolved(host: str) -> Iterator[str]:
         return
 
 
-def _shown(host: str, address: str, port: int, authority: str) -> float | Seen:
-    """When the certificate ends that is shown at `address` (Unix seconds), or what is wrong there."""
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """From when to when a certificate is good, in Unix seconds."""
+
+    begins: float
+    ends: float
+
+
+def _shown(host: str, address: str, port: int, authority: str) -> _Term | Seen:
+    """The term of the certificate that is shown at `address`, or what is wrong there."""
     try:
         context = ssl.create_default_context(cadata=authority or None)
         with (
             socket.create_connection((address, port), _SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=host) as shown,
         ):
-            return ssl.cert_time_to_seconds(str((shown.getpeercert() or {}).get("notAfter", "")))
+            certificate = shown.getpeercert() or {}
+            term = (ssl.cert_time_to_seconds(str(certificate.get(end, ""))) for end in ("notBefore", "notAfter"))
+            return _Term(*term)
     except ssl.SSLCertVerificationError as error:
         return Seen(Verdict.FAIL, f"{address}:{port} shows a wrong certificate: {error.verify_message}")
     except (OSError, ValueError) as error:

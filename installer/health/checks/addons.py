@@ -10,15 +10,19 @@ import shlex
 import time
 from calendar import timegm
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from installer.health.check import LATER, Check, Judgement, Subject, Verdict
-from installer.health.ending import FAIL_DAYS, WARN_DAYS, days_left, left
+from installer.health.ending import USUAL, Limits, left
 from installer.health.parsing import brief, document, pairs
 from installer.health.probing import asset
 from installer.plan.oidc_names import PREFIX, PROBE_EMAIL
 from installer.plan.rules import Level, Role
 from installer.plan.topology import Machine, Topology
 from installer.steps.evidence import Probe, Unreadable
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
 
 PLACE = 4
 
@@ -97,29 +101,38 @@ def _certificate(subject: Subject, shown: Mapping[str, str], signed_in: bool) ->
     what = [name for name in ("ingress", "gateway", "sign_in", "console") if getattr(subject.plan.addons, name)]
     seen = f"{', '.join(name.replace('_', '-') for name in what)} answer{'s' if len(what) == 1 else ''}"
     seen += "; a probe signed in" if signed_in else ""
-    ends = ends_at(shown.get("expires", ""))
+    ends = time_of(shown.get("expires", ""))
     if ends is None:  # curl says it where it was built with OpenSSL
         return Verdict.PASS, seen, ""
-    days = days_left(ends, subject.evidence.answered_at)
+    now = subject.evidence.answered_at
     issuer = brief(shown["issuer"]) if shown.get("issuer") else ""
-    seen = f"{seen}; certificate{f' of {issuer}' if issuer else ''}: {left(days)}"
-    if days >= WARN_DAYS:
-        return Verdict.PASS, seen, ""
+    seen = f"{seen}; certificate{f' of {issuer}' if issuer else ''}: {left(ends, now)}"
+    verdict = limits(subject.plan, shown).judge(ends, now)
+    if verdict is Verdict.PASS:
+        return verdict, seen, ""
     renews = f"craton certs renew {subject.plan.name}"
     others = {
         "files": "renew the plan's files, then resume",
         "acme": "kubectl -n craton-ingress describe certificate console says why cert-manager doesn't renew it",
     }
     remedy = others.get(subject.plan.certificate.source, renews)
-    return Verdict.FAIL if days < FAIL_DAYS else Verdict.WARN, seen, remedy
+    return verdict, seen, remedy
 
 
-def ends_at(expires: str) -> float | None:
+def limits(plan: InstallPlan, shown: Mapping[str, str]) -> Limits:
+    """When the certificate that the ingress shows is too near its end: ACME servers say how long theirs last."""
+    begins, ends = (time_of(shown.get(name, "")) for name in ("begins", "expires"))
+    if plan.certificate.source != "acme" or begins is None or ends is None:
+        return USUAL
+    return Limits.renewed_in_time(ends - begins)
+
+
+def time_of(printed: str) -> float | None:
     """Unix seconds of a date as curl prints it, such as `Nov 29 06:35:00 2027 GMT`; None if it is none."""
-    if not re.fullmatch(r"[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4} GMT", expires):
+    if not re.fullmatch(r"[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4} GMT", printed):
         return None
     try:
-        return float(timegm(time.strptime(expires, "%b %d %H:%M:%S %Y %Z")))
+        return float(timegm(time.strptime(printed, "%b %d %H:%M:%S %Y %Z")))
     except ValueError:
         return None
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from installer.health.check import Check, Judgement, Subject, Verdict
 from installer.health.checks import addons
-from installer.health.ending import FAIL_DAYS, WARN_DAYS, Ending, days_left, left
+from installer.health.ending import USUAL, Ending, left
 from installer.health.parsing import pairs
 from installer.node import machine_certificates
 from installer.node.machine_certificates import MachineCertificate
 from installer.plan.rules import Level
 from installer.plan.topology import Machine, Topology
 from installer.steps.evidence import Evidence, Probe, Unreadable
+
+if TYPE_CHECKING:
+    from installer.plan.model import InstallPlan
 
 PLACE = 2
 
@@ -46,9 +50,9 @@ def certificates(evidence: Evidence) -> tuple[MachineCertificate, ...]:
     return found
 
 
-def first_end(topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | None:
+def first_end(plan: InstallPlan, topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | None:
     """The certificate that ends first, of all machines that said which they have."""
-    found = list(_of_ingress(topology, evidence))
+    found = list(_of_ingress(plan, evidence))
     for machine in topology.machines:
         try:
             one = machine_certificates.first(certificates(evidence[machine.name]))
@@ -59,27 +63,29 @@ def first_end(topology: Topology, evidence: Mapping[str, Evidence]) -> Ending | 
     return min(found, key=lambda each: each.at, default=None)
 
 
-def _of_ingress(topology: Topology, evidence: Mapping[str, Evidence]) -> Iterator[Ending]:
-    """That of the console's name, as far as masters saw it."""
-    host = next((record.name for record in topology.records if record.rule == "D2"), "")
+def _of_ingress(plan: InstallPlan, evidence: Mapping[str, Evidence]) -> Iterator[Ending]:
+    """That of the console's name, as far as masters saw it; one that is renewed in the cluster, once that is late."""
     for one in evidence.values():
         probed = one.probes.get(addons.CONSOLE.id)
-        ends = addons.ends_at(pairs(probed.output, " ").get("expires", "")) if probed else None
-        if ends is not None:
-            yield Ending("ingress", host, ends)
+        shown = pairs(probed.output, " ") if probed else {}
+        ends = addons.time_of(shown.get("expires", ""))
+        if ends is None:
+            continue
+        limits = addons.limits(plan, shown)
+        if limits == USUAL or limits.judge(ends, one.answered_at) is not Verdict.PASS:
+            yield Ending("ingress", plan.console_host, ends)
 
 
 def _judge(subject: Subject) -> Judgement:
     now = subject.evidence.answered_at
     found = sorted(certificates(subject.evidence), key=lambda each: each.ends)
-    ending = [each for each in found if days_left(each.ends, now) < WARN_DAYS]
+    ending = [each for each in found if USUAL.judge(each.ends, now) is not Verdict.PASS]
     if not ending:
-        first = f"{found[0].title}, {left(days_left(found[0].ends, now))}"
+        first = f"{found[0].title}, {left(found[0].ends, now)}"
         return Verdict.PASS, f"the first of {len(found)} to end: {first}", ""
-    words = [f"{each.title}: {left(days_left(each.ends, now))}" for each in ending[:_SHOWN]]
+    words = [f"{each.title}: {left(each.ends, now)}" for each in ending[:_SHOWN]]
     more = f"; and {len(ending) - _SHOWN} more" if len(ending) > _SHOWN else ""
-    verdict = Verdict.FAIL if days_left(ending[0].ends, now) < FAIL_DAYS else Verdict.WARN
-    return verdict, "; ".join(words) + more, _remedy(subject.plan.name, ending)
+    return USUAL.judge(ending[0].ends, now), "; ".join(words) + more, _remedy(subject.plan.name, ending)
 
 
 def _remedy(cluster: str, ending: list[MachineCertificate]) -> str:

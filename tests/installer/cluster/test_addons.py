@@ -113,11 +113,15 @@ ENDING = {
 }
 NOWHERE = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 3 node(s) didn't match"}
 EVENT = {"involvedObject": {"name": "kube-flannel-ds-x"}, "message": "Failed to pull image", "reason": "Failed"}
+HOOK = EVENT | {"message": "PostStartHook failed", "reason": "FailedPostStartHook"}
+AGAIN = EVENT | {"message": "Back-off restarting failed container", "reason": "BackOff"}
 REASONS: list[tuple[dict[str, Any], list[dict[str, Any]], str]] = [
     ({"containerStatuses": [PULLING]}, [], "pod kube-flannel-ds-x cannot pull ghcr.io/x/flannel:v1: no such host"),
     ({"containerStatuses": [ENDING]}, [], "ended: main with exit status 1; its log ends with: E1128 too many open"),
     ({"conditions": [NOWHERE]}, [], "pod kube-flannel-ds-x: 0/3 nodes are available: 3 node(s) didn't match"),
     ({}, [EVENT], "last event: kube-flannel-ds-x: Failed to pull image"),
+    ({"containerStatuses": [ENDING]}, [HOOK, AGAIN], "last event: kube-flannel-ds-x: PostStartHook failed"),
+    ({}, [AGAIN], "last event: kube-flannel-ds-x: Back-off restarting failed container"),
 ]
 
 

@@ -85,6 +85,16 @@ def test_a_name_answers_with_the_right_certificate_or_it_is_said_what_is_wrong(
     assert words in seen.words
 
 
+def test_a_certificate_that_cert_manager_renews_may_last_a_day(tmp_path: Path) -> None:
+    lasts = make(issuer=CA, begins=timedelta(hours=-6), ends=timedelta(hours=18, minutes=1))
+    with serving(lasts, tmp_path) as port:
+        seen = _name(HOST, port, ["127.0.0.1"], CA.chain(), renewed=True)
+    assert (seen.verdict, seen.words.partition(";")[0]) == (
+        Verdict.PASS,
+        "the right certificate from this computer, 18 hours left",
+    )
+
+
 def test_a_name_that_this_computer_does_not_know_need_not_be_reached_from_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

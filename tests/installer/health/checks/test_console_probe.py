@@ -75,7 +75,8 @@ def test_the_servers_certificate_is_judged_by_what_the_api_server_was_given(
         output = asked(port, given)
     assert ("status 200" in output) is answers
     assert (PLAN.issuer in output.partition("#sign-in")[2]) is answers
-    assert output.startswith("expires ") is answers
+    assert output.startswith("begins ") is answers
+    assert ("\nexpires " in output) is answers
     if not answers:
         assert "curl: (60)" in output
 

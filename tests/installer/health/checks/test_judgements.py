@@ -9,6 +9,8 @@ import pytest
 
 from installer.health.catalogue import CHECKS
 from installer.health.check import Subject, Verdict
+from installer.health.checks.addons import time_of
+from installer.health.checks.expiry import first_end
 from installer.plan.rules import Role
 from tests.installer.health.healthy import (
     CHECK,
@@ -343,6 +345,33 @@ def test_the_gateway_is_judged_by_what_traefik_says_of_it(section: str, verdict:
     everyone[MASTER] = spoiled(everyone[MASTER], "console", answers() + section)
     found = CHECK["console"].examine(Subject(TOPOLOGY.machine(MASTER), plan, TOPOLOGY, everyone[MASTER], everyone))
     assert (found.verdict, words in found.seen) == (verdict, True), found
+
+
+DAY = "begins Nov 22 06:00:00 2026 GMT\n", "Nov 23 06:00:00 2026 GMT"
+
+
+@pytest.mark.parametrize(
+    ("source", "now", "verdict", "words"),
+    [
+        ("acme", "Nov 22 12:00:00 2026 GMT", PASS, "18 hours left"),
+        ("acme", "Nov 23 01:00:00 2026 GMT", WARN, "5 hours left"),
+        ("acme", "Nov 23 04:30:00 2026 GMT", FAIL, "1 hour left"),
+        ("files", "Nov 22 12:00:00 2026 GMT", FAIL, "18 hours left"),
+    ],
+)
+def test_a_certificate_that_renews_itself_is_judged_by_how_long_it_lasts(
+    source: str, now: str, verdict: Verdict, words: str
+) -> None:
+    plan = PLAN.model_copy(update={"certificate": PLAN.certificate.model_copy(update={"source": source})})
+    begins, expires = DAY
+    everyone = {MASTER: spoiled(evidence()[MASTER], "console", begins + answers(expires))}
+    at = time_of(now)
+    assert at is not None
+    everyone[MASTER] = replace(everyone[MASTER], answered_at=at)
+    found = CHECK["console"].examine(Subject(TOPOLOGY.machine(MASTER), plan, TOPOLOGY, everyone[MASTER], everyone))
+    assert (found.verdict, words in found.seen) == (verdict, True), found
+    first = first_end(plan, TOPOLOGY, everyone)
+    assert (first is not None and first.title == "ingress") is (verdict is not PASS)
 
 
 @pytest.mark.parametrize(
