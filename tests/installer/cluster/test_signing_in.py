@@ -188,6 +188,14 @@ def test_administrators_are_the_plans_and_the_console_has_no_rights() -> None:
     assert not [each for each in console if "Role" in each["kind"]]
 
 
+def test_dex_lives_on_while_the_api_is_away() -> None:
+    documents = list(YAML(typ="safe").load_all(io.StringIO(manifests.manifests(PLAN, "sign-in"))))
+    [dex] = [each for each in documents if each["kind"] == "Deployment"]
+    [container] = dex["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/dex/healthz", "it asks Dex's storage, the API"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/dex/.well-known/openid-configuration"
+
+
 def test_a_password_chosen_before_the_install_is_the_one_that_the_install_brings(
     cluster: FakeCluster, directory: ClusterDirectory
 ) -> None:
