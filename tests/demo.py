@@ -177,8 +177,8 @@ def demonstrate(
 
 def without_containers(given: argparse.Namespace) -> str:
     """Why machines can't be containers with a real Kubernetes; empty if they can."""
-    if "--aws-worker-pool" in shlex.split(given.answers):
-        return "machines of a worker pool ask AWS for what they run, and the double can't be reached from containers"
+    if {"--aws-worker-pool", "--gcp-worker-pool"} & {*shlex.split(given.answers)}:
+        return "machines of a worker pool ask their cloud for what they run, and containers can't reach a double"
     if why := next(filter(None, map(lacking, CONTAINERS)), ""):
         return why
     if not (given.artifacts or given.mirror or online()):

@@ -91,7 +91,7 @@ _NOT_FED = {
         "cluster/sign_in.py:_list", "cluster/tls/authority.py:chain_text",
         "cluster/tls/authority.py:key_text", "platforms/cloud_init.py:_written",
         "platforms/cloud_init.py:make_host_key", "common/text.py:without_unicode",
-        "platforms/aws/pool.py:Template._data",
+        "platforms/aws/pool.py:Template._data", "platforms/gcp/pool_store.py:write",
     ),
     "what Google's library makes of an answer that it has read": ("accounts/gcp/account.py:Account._compute",),
     "what one process of Craton says to another, over a pipe of theirs or as an argument": (

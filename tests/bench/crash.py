@@ -43,7 +43,7 @@ def jobs(share: float, seed: int) -> dict[str, Callable[[], Outcome]]:
             found[f"{name}, {ingress}"] = partial(crash_clouds.every_call, name, balancer, share, seed)
     for name in crash_clouds.CLOUDS:
         found[f"{name}, calls that fail"] = partial(crash_clouds.every_fault, name)
-    found["aws, calls about a worker pool that fail"] = crash_clouds.every_fault_of_pools
+        found[f"{name}, calls about a worker pool that fail"] = partial(crash_clouds.every_fault_of_pools, name)
     return found | {"restore of etcd": crash_restore.every_point}
 
 

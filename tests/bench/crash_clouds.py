@@ -23,7 +23,7 @@ from installer.engine.events import RunKind
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
 from tests.aws import clusters as aws_clusters
-from tests.aws.pools import endure_with_pool
+from tests.aws.pools import endure_with_pool as endure_in_aws
 from tests.bench.crash_story import Outcome, tell
 from tests.doubles.aws import environment as aws_environment
 from tests.doubles.aws import faults as aws_faults
@@ -31,12 +31,14 @@ from tests.doubles.aws import server as aws_server
 from tests.doubles.aws.remains import keep, renew
 from tests.doubles.cloud import guest_agent
 from tests.doubles.cloud.clusters import CloudCluster, carry_out, machines, short
+from tests.doubles.cloud.google_metadata import GoogleMetadata
 from tests.doubles.cloud.stand_ins import StandIns
 from tests.doubles.gcp import environment as gcp_environment
 from tests.doubles.gcp import faults as gcp_faults
 from tests.doubles.gcp import server as gcp_server
 from tests.doubles.kill_points import Points, arm_calls_of_clouds
 from tests.gcp import clusters as gcp_clusters
+from tests.gcp.pools import endure_with_pool as endure_in_gcp
 
 _LIBRARIES = ("google.cloud.compute_v1", "googleapiclient.discovery", "google.oauth2.service_account")
 """What engines would import one after the other, for seconds each."""
@@ -90,7 +92,7 @@ def gcp() -> Iterator[Cloud]:
         def cluster() -> CloudCluster:
             gcp_server.renew(project)
             project.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
-            project.machines = stand_ins = StandIns(guest_agent.read)
+            project.machines = stand_ins = StandIns(guest_agent.read, GoogleMetadata)
             return gcp_clusters.Cluster(project, stand_ins)
 
         def endure(made: CloudCluster, fault: gcp_faults.Fault, *, balancer: bool) -> int:
@@ -133,12 +135,13 @@ def every_fault(name: str) -> Outcome:
     return told
 
 
-def every_fault_of_pools() -> Outcome:
-    """Clusters in AWS whose changing calls about their worker pool fail, each with each fault."""
+def every_fault_of_pools(name: str) -> Outcome:
+    """Clusters whose changing calls about their worker pool fail, each with each fault."""
     told = Outcome()
-    with aws() as cloud:
-        for fault in aws_faults.Fault:
-            _endured(told, cloud, f"{fault}, worker pool", partial(endure_with_pool, fault=fault))
+    endure: Callable[..., int] = endure_in_aws if name == "aws" else endure_in_gcp
+    with CLOUDS[name]() as cloud:
+        for fault in cloud.faults:
+            _endured(told, cloud, f"{fault}, worker pool", partial(endure, fault=fault))
     return told
 
 

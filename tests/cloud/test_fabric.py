@@ -14,6 +14,7 @@ import pytest
 
 from tests.doubles.cloud.balancer import LoadBalancers
 from tests.doubles.cloud.fabric import METADATA, USER, Fabric, connects
+from tests.doubles.cloud.google_metadata import GoogleMetadata
 from tests.doubles.cloud.machines import Balancer, Launch, Listener, Opening
 from tests.doubles.cloud.metadata import Metadata
 from tests.doubles.cloud.name_server import NameServer
@@ -174,6 +175,28 @@ def test_metadata_tells_machines_apart_and_a_pod_gets_a_token_only_within_the_ho
         assert within(fabric.namespace("w"), token) == 404
         _behind(fabric.namespace("m"), pod)
         assert within(pod, token) == (200 if reached else 0)
+
+
+def test_a_rule_of_the_machine_s_keeps_its_pods_from_google_s_metadata(fabric: Fabric) -> None:
+    """What the startup script of a worker pool's machines adds: their service account's token is not for pods."""
+
+    def token() -> int:
+        connection = http.client.HTTPConnection(METADATA, timeout=3.0)
+        path = "/computeMetadata/v1/instance/service-accounts/default/token"
+        try:
+            connection.request("GET", path, headers={"Metadata-Flavor": "Google"})
+            return connection.getresponse().status
+        except OSError:
+            return 0
+
+    launch = replace(LAUNCH, credentials='{"access_token": "a"}')
+    service = fabric.within(lambda: GoogleMetadata({MASTER: launch}.get, METADATA, 80))
+    machine = fabric.namespace("m")
+    with service, new_namespace(f"{fabric.router}-pod") as pod:
+        _behind(machine, pod)
+        assert (within(machine, token), within(pod, token)) == (200, 200)
+        run_tool("ip", "-n", machine, "rule", "add", "from", "10.2.0.0/16", "to", METADATA, "prohibit")
+        assert (within(machine, token), within(pod, token)) == (200, 0)
 
 
 def _behind(machine: str, pod: str) -> None:

@@ -2,66 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from installer.common.errors import ExitCode
-from installer.plan.model import InstallPlan
 from installer.platforms import open_platform
 from installer.platforms.clouds.platform import CloudPlatform
-from tests.aws import clusters as in_aws
-from tests.doubles.aws.account import Account
+from tests.cloud.clouds import OF, Cloud
 from tests.doubles.aws.faults import Fault as AwsFault
-from tests.doubles.aws.remains import keep
-from tests.doubles.cloud import guest_agent
-from tests.doubles.cloud.clusters import CloudCluster, machines, provided, short
-from tests.doubles.cloud.stand_ins import StandIns
+from tests.doubles.cloud.clusters import machines, provided, short
 from tests.doubles.gcp.faults import Fault as GcpFault
-from tests.doubles.gcp.project import ACCOUNT, REGION, Project
-from tests.gcp import clusters as in_gcp
+from tests.doubles.gcp.project import ACCOUNT, Project
 
 pytestmark = pytest.mark.needs("low ports")
-
-
-@dataclass
-class Cloud:
-    """One cloud, with a cluster in its double. `launch` is the call that makes machines, and `zones` are two of its."""
-
-    cluster: CloudCluster
-    stand_ins: StandIns
-    plan: Callable[..., InstallPlan]
-    endure: Callable[..., object]
-    launch: str
-    zones: list[str]
-    most: int
-    """Requests that an install takes at most."""
-
-
-def of_aws(aws: Account) -> Cloud:
-    boto3.client("route53").create_hosted_zone(Name="example.test", CallerReference="1")
-    keep(aws)
-    aws.machines = stand_ins = StandIns()
-    return Cloud(
-        in_aws.Cluster(aws, stand_ins), stand_ins, in_aws.plan, in_aws.endure, "ec2:RunInstances",
-        ["eu-central-1a", "eu-central-1b"], 150,
-    )  # fmt: skip
-
-
-def of_gcp(gcp: Project) -> Cloud:
-    gcp.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
-    gcp.machines = stand_ins = StandIns(guest_agent.read)
-    return Cloud(
-        in_gcp.Cluster(gcp, stand_ins), stand_ins, in_gcp.plan, in_gcp.endure, "compute.instances.bulkInsert",
-        [f"{REGION}-a", f"{REGION}-b"], 165,  # 150, and a few looks more at what takes its time on a busy computer
-    )  # fmt: skip
-
-
-OF: dict[str, Callable[[Any], Cloud]] = {"aws": of_aws, "gcp": of_gcp}
 
 
 @pytest.fixture

@@ -26,9 +26,12 @@ _ANSWERING, _WAITING = 30.0, 150.0
 """Seconds until an answer; an operation's `wait` answers after two minutes at the latest."""
 _ATTEMPTS, _PAUSE = 4, 0.25
 """Attempts of one request, and seconds before the second; twice as long before each further one."""
-_SERVICES = ("cloudbilling", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "oslogin", "serviceusage")
+_SERVICES = ("cloudbilling", "cloudkms", "cloudresourcemanager", "compute", "dns", "iam", "oslogin", "secretmanager",
+             "serviceusage")  # fmt: skip
 _VERSIONS = {**dict.fromkeys(_SERVICES, "v1"), "oauth2": "v2"}
 _SCOPES = ("zone", "region")
+_ITEMS = {"listManagedInstances": "managedInstances"}
+"""What lists call what they list, where that isn't `items`."""
 _LEGACY = frozenset({"httpHealthChecks"})
 """Collections of Compute Engine that google-cloud-compute doesn't have."""
 
@@ -77,7 +80,7 @@ class Account:
         token = ""
         while True:
             answer = self.get(collection, method, maxResults=500, **params, **({"pageToken": token} if token else {}))
-            items = answer.get("items") or ()
+            items = answer.get(_ITEMS.get(method, "items")) or ()
             for one in items.values() if isinstance(items, dict) else (items,):
                 yield from one if not isinstance(one, dict) else one.get(collection, ())
             token = str(answer.get("nextPageToken") or "")
@@ -130,7 +133,7 @@ class Account:
         What changes nothing is repeated if it broke off.
         """
         action = f"{service}.{method}"
-        if method.rpartition(".")[2].startswith(("get", "list", "batchGet", "test")):
+        if method.rpartition(".")[2].startswith(("get", "list", "batchGet", "test", "access")):
             return self._repeated(action, lambda: self._other(service, method, params))
         with self._lock:
             self.requests[action] += 1

@@ -36,6 +36,11 @@ class GcpError(CloudError):
         return self.code in _NO_CAPACITY
 
     @property
+    def out_of_reach(self) -> bool:
+        """Whether the API is switched off, or the caller may not ask it."""
+        return self.code in _DISABLED | _NOT_ALLOWED
+
+    @property
     def changed_meanwhile(self) -> bool:
         """Whether somebody else wrote what was to be written."""
         return self.code in _CHANGED

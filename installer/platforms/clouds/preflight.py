@@ -26,8 +26,9 @@ class AccountCheck(Proof, Generic[P]):
         platform: P = cloud_of(ctx)  # type: ignore[assignment]  # a platform's steps run with that platform
         who, how = self.caller(platform)
         ctx.log(f"{who} (credentials found by: {how})")
-        there = platform.instances.by_machine()
-        if all(machine.name in there for machine in ctx.world.shape.machines):
+        there, pool = platform.instances.by_machine(), ctx.world.shape.pool
+        full = pool is None or sum(one.pooled for one in there.values()) >= pool.count
+        if full and all(machine.name in there for machine in ctx.world.shape.machines):
             return Observation(True, f"{who}; all machines exist")
         checks = self.checks()
         looked = (one for check in checks for one in check(ctx.world.plan, platform))

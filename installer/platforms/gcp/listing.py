@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
 from installer.accounts.gcp.account import Account, last
+from installer.accounts.gcp.errors import GcpError
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.platforms.clouds.listing import Found, Instance, Instances, Shared
 from installer.platforms.gcp import names
 from installer.platforms.gcp.startup import by_profile
+
+_GOING = {"DELETING", "ABANDONING"}
+"""What a group does with an instance that is no longer one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ KINDS = {
         Kind("backend-service", "regionBackendServices"),
         Kind("health-check", "regionHealthChecks"),
         Kind("instance-group", "instanceGroups", "every"),
+        Kind("worker-pool", "regionInstanceGroupManagers"),
+        Kind("instance-template", "regionInstanceTemplates"),
         Kind("disk", "disks", "every", labelled=True),
         Kind("target-pool", "targetPools", inner=True),
         Kind("http-health-check", "httpHealthChecks", "global", inner=True),
@@ -96,23 +104,53 @@ class Listing:
         return tuple(self._account.pages(kind.collection, method, filter=chosen, **self.place(kind.name)))
 
     def _instances(self) -> tuple[Instance, ...]:
-        listed = self._account.pages("instances", "aggregatedList", filter=names.labelled(self._plan.name))
-        return tuple(instance(one) for one in listed)
+        listed = list(self._account.pages("instances", "aggregatedList", filter=names.labelled(self._plan.name)))
+        pooled = any(names.POOL in (one.get("labels") or {}) for one in listed)
+        actions = {_place(one["instance"]): str(one.get("currentAction", "")) for one in self.kept()} if pooled else {}
+        return tuple(instance(one, actions.get((last(one["zone"]), str(one["name"])))) for one in listed)
+
+    def kept(self) -> Iterator[Found]:
+        """The machines of the worker pool as its group has them now, those that it can't make yet among them."""
+        name = names.pool_name(self._plan.name)
+        where = {"region": self._gcp.region, "instanceGroupManager": name}
+        try:
+            yield from self._account.pages("regionInstanceGroupManagers", "listManagedInstances", **where)
+        except GcpError as error:
+            if not error.missing:
+                raise
 
 
-def instance(found: Found) -> Instance:
+def _place(link: object) -> tuple[str, str]:
+    """Zone and name of the instance at a link."""
+    parts = str(link).split("/")
+    return parts[-3], parts[-1]
+
+
+def instance(found: Found, action: str | None = None) -> Instance:
+    """`action` is what the pool's group is about to do with it; None for one that no group lists."""
     cards: list[dict[str, Any]] = found.get("networkInterfaces") or [{}]
     private, ways = cards[0].get("networkIP"), cards[0].get("accessConfigs") or [{}]
-    state = str(found.get("status", ""))
+    state, labels = str(found.get("status", "")), found.get("labels") or {}
     return Instance(
         id=str(found["id"]),
-        machine=names.machine_name(str(found["name"]), found.get("labels") or {}),
+        machine=names.machine_name(str(found["name"]), labels),
         state=state,
-        lives=state != "STOPPING",
+        lives=state != "STOPPING" and action not in _GOING,
         runs=state == "RUNNING",
         zone=last(found["zone"]),
         private=IPv4Address(private) if private else None,
         public=str(ways[0].get("natIP") or ""),
         reason=str(found.get("statusMessage") or ""),
         by_profile=by_profile(found),
+        pooled=names.POOL in labels and action is not None,
+        generation=labels.get(names.GENERATION, ""),
+        born=_seconds(str(found.get("creationTimestamp", ""))),
     )
+
+
+def _seconds(time: str) -> float:
+    """Since 1970, of a time as RFC 3339 has it; 0 if there is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return 0.0

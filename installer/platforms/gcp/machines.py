@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from installer.accounts.gcp.errors import GcpError
+from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.platforms.clouds.batches import token
@@ -80,42 +82,56 @@ class Instances(Machines[GcpPlatform]):
 
     def _body(self, ctx: Context, platform: GcpPlatform, launch: Launch, secret: str) -> dict[str, Any]:
         plan, batch = ctx.world.plan, launch.batch
-        gcp = plan.settings_of(Gcp)
-        private = gcp.private_workers and self.role is Role.WORKER
         keys = () if platform.os_login.enforced else login_keys(ctx)
-        disk: dict[str, Any] = {
-            "boot": True,
-            "autoDelete": True,
-            "initializeParams": {
-                "sourceImage": launch.image,
-                "diskSizeGb": str(gcp.disk_size),
-                "diskType": "pd-balanced",
-                "labels": names.labels(plan, self.role),
-            },
-            **({"diskEncryptionKey": {"kmsKeyName": gcp.kms_key}} if gcp.kms_key else {}),
-        }
-        card = {
-            "subnetwork": subnetwork(plan, platform),
-            **({} if private else {"accessConfigs": [{"name": names.WAY_OUT, "type": "ONE_TO_ONE_NAT"}]}),
-        }
-        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+        metadata = Birth(plan.ssh.user, keys, secret).metadata()
         return {
             "count": str(batch.count),
             "minCount": str(batch.count),
             "perInstanceProperties": {name: {} for name in batch.names(plan.name)},
-            "instanceProperties": {
-                "description": names.described(plan),
-                "machineType": self.type(ctx),
-                "disks": [disk],
-                "networkInterfaces": [card],
-                "metadata": Birth(plan.ssh.user, keys, secret).metadata(),
-                "labels": names.labels(plan, self.role),
-                "tags": {"items": [names.tag(plan.name, self.role)]},
-                "serviceAccounts": [{"email": email(plan, platform.account.project, self.role), "scopes": scopes}],
-                "shieldedInstanceConfig": {
-                    "enableSecureBoot": True,
-                    "enableVtpm": True,
-                    "enableIntegrityMonitoring": True,
-                },
-            },
+            "instanceProperties": properties(plan, platform, self.role, launch.image, metadata),
         }
+
+
+def properties(
+    plan: InstallPlan,
+    platform: GcpPlatform,
+    role: Role,
+    image: str,
+    metadata: Mapping[str, str],
+    labels: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What machines of a role are, as Compute Engine's InstanceProperties; `labels` are further ones."""
+    gcp = plan.settings_of(Gcp)
+    private = gcp.private_workers and role is Role.WORKER
+    every = {**names.labels(plan, role), **(labels or {})}
+    disk: dict[str, Any] = {
+        "boot": True,
+        "autoDelete": True,
+        "initializeParams": {
+            "sourceImage": image,
+            "diskSizeGb": str(gcp.disk_size),
+            "diskType": "pd-balanced",
+            "labels": every,
+        },
+        **({"diskEncryptionKey": {"kmsKeyName": gcp.kms_key}} if gcp.kms_key else {}),
+    }
+    card = {
+        "subnetwork": subnetwork(plan, platform),
+        **({} if private else {"accessConfigs": [{"name": names.WAY_OUT, "type": "ONE_TO_ONE_NAT"}]}),
+    }
+    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+    return {
+        "description": names.described(plan),
+        "machineType": machine_type(gcp, role),
+        "disks": [disk],
+        "networkInterfaces": [card],
+        "metadata": {"items": [{"key": key, "value": value} for key, value in metadata.items()]},
+        "labels": every,
+        "tags": {"items": [names.tag(plan.name, role)]},
+        "serviceAccounts": [{"email": email(plan, platform.account.project, role), "scopes": scopes}],
+        "shieldedInstanceConfig": {
+            "enableSecureBoot": True,
+            "enableVtpm": True,
+            "enableIntegrityMonitoring": True,
+        },
+    }

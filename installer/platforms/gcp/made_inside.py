@@ -51,7 +51,7 @@ class _Search:
     def __init__(self, account: Account, plan: InstallPlan, firewall: list[str]) -> None:
         self._account, self._plan, self._gcp = account, plan, plan.settings_of(Gcp)
         self._where: dict[str, Any] = {"region": account.region}
-        self._machine = re.compile(rf"{re.escape(plan.name)}-({'|'.join(Role)})-[1-9][0-9]*")
+        self._machine = re.compile(rf"{re.escape(plan.name)}-({'|'.join(Role)})-([1-9][0-9]*|[0-9a-z]{{4}})")
         self._balancers = {match[1] for name in firewall if (match := _TRAFFIC.fullmatch(name))}
         self._ids = {match[1] for name in firewall if (match := _OF_ALL_NODES.fullmatch(name))}
         checks = {match[1] for name in firewall if (match := _CHECKING.fullmatch(name))}

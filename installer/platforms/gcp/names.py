@@ -6,6 +6,7 @@ What takes labels has them. All that is not a machine or a disk has a descriptio
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from installer.cluster.dns.records import Names
@@ -17,6 +18,7 @@ from installer.plan.rules import Role
 WAY_OUT = "external-nat"
 """Name of the way out of a machine's first network interface."""
 CLUSTER, ROLE = LABEL, "craton-role"
+POOL, GENERATION = "craton-pool", "craton-generation"
 _MARK = re.compile(r"craton cluster=([a-z0-9-]+) region=([a-z0-9-]+) subdomain=([a-z0-9.-]+)$")
 
 
@@ -68,8 +70,23 @@ def tag(cluster: str, role: Role) -> str:
     return f"{cluster}-{role}"
 
 
-def machine_name(name: str, found: dict[str, str]) -> str | None:
-    """Which machine an instance is, by its name and labels; None if it is not ours."""
+def pool_name(cluster: str) -> str:
+    """Of the managed instance group of the workers: its machines' names begin so, those of its templates, too."""
+    return f"{cluster}-{Role.WORKER}"
+
+
+def secret_name(cluster: str) -> str:
+    """Of the secret from which the pool's machines get what they need to join."""
+    return f"{cluster}-pool"
+
+
+def machine_name(name: str, found: Mapping[str, str]) -> str | None:
+    """Which machine an instance is, by its name and labels; None if it is not ours.
+
+    To the name of a pool's machines Google adds four letters and digits.
+    """
     cluster, role = found.get(CLUSTER), found.get(ROLE)
-    ours = cluster and role in set(Role) and re.fullmatch(rf"{re.escape(cluster)}-{role}-[1-9][0-9]*", name)
-    return name if ours else None
+    if not cluster or role not in set(Role):
+        return None
+    number = "[0-9a-z]{4}" if found.get(POOL) == pool_name(cluster) else "[1-9][0-9]*"
+    return name if re.fullmatch(rf"{re.escape(cluster)}-{role}-{number}", name) else None

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from installer.accounts.gcp.account import Account
+from installer.accounts.gcp.errors import GcpError
 from installer.cluster.dns.cloud_dns import CloudDns
 from installer.cluster.dns.records import Target
 from installer.common.errors import InstallerError
@@ -16,13 +17,14 @@ from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import FirewallRule, LoadBalancer
 from installer.platforms.clouds.listing import Found, Instance, Shared
-from installer.platforms.clouds.platform import CloudPlatform
-from installer.platforms.gcp import removal
+from installer.platforms.clouds.platform import CloudPlatform, Kept
+from installer.platforms.clouds.pool_bundle import Held
+from installer.platforms.gcp import pool_store, removal
 from installer.platforms.gcp.firewall_rules import read_back
 from installer.platforms.gcp.images import Images
 from installer.platforms.gcp.lease import GcpLease
 from installer.platforms.gcp.listing import Listing
-from installer.platforms.gcp.names import published
+from installer.platforms.gcp.names import pool_name, published, secret_name
 from installer.platforms.gcp.os_login import OsLogin
 from installer.ssh.connection import Connections
 from installer.steps.platform import Limit, Resource, RunOptions
@@ -48,6 +50,7 @@ class GcpPlatform(CloudPlatform):
         self.os_login = OsLogin(self.account, plan)
         self._records = CloudDns(self.account, published(plan))
         self._region = Shared(partial(self.account.get, "regions", "get", region=self.settings.region))
+        self._secret_version: int | None = None
         self._types: dict[tuple[str, ...], tuple[Found, ...]] = {}
         super().__init__(plan, options, self.listing.instances, self.listing.forwarding_rules)
 
@@ -106,7 +109,10 @@ class GcpPlatform(CloudPlatform):
         return str(found["name"])
 
     def words(self, kind: str) -> str:
-        return "static address" if kind == "address" else super().words(kind)
+        return {
+            "address": "static address",
+            "worker-pool": "managed instance group",
+        }.get(kind) or super().words(kind)
 
     def find(self, connections: Connections) -> list[Resource]:  # noqa: ARG002 (Google Cloud knows it all)
         """Everything in the project with the cluster's label or mark, its service accounts, and its records."""
@@ -124,6 +130,57 @@ class GcpPlatform(CloudPlatform):
         listed = self.listing.things("firewall-rule")
         denied = any(one.get("denied") and one.get("direction") == "EGRESS" for one in listed)
         return {role: read_back(listed, self.plan, role, way_out=not denied) for role in Role}
+
+    def group(self) -> Found | None:
+        """The workers' managed instance group, as it is now."""
+        try:
+            return self.account.get("regionInstanceGroupManagers", "get", **self._group)
+        except GcpError as error:
+            if not error.missing:
+                raise
+            return None
+
+    @property
+    def _group(self) -> dict[str, Any]:
+        return {"region": self.settings.region, "instanceGroupManager": pool_name(self.plan.name)}
+
+    def kept(self) -> Kept | None:
+        found = self.group()
+        return None if found is None else Kept(int(found.get("targetSize", 0)))
+
+    def resize_pool(self, count: int) -> None:
+        found = self.kept()
+        if found is not None and found.size != count:
+            self.account.change("regionInstanceGroupManagers", "resize", size=count, **self._group)
+
+    def leave_pool(self, instance: Instance, *, again: bool) -> None:
+        """The group then wants one less, unless somebody ended the machine meanwhile."""
+        links = [f"zones/{instance.zone}/instances/{instance.machine}"]
+        body = {"instances": links, "skipInstancesOnValidationError": True}
+        self.account.change("regionInstanceGroupManagers", "deleteInstances", body, **self._group)
+        if again:
+            self.resize_pool(self.plan.workers)
+
+    @property
+    def secret(self) -> str:
+        return secret_name(self.plan.name)
+
+    def held(self) -> Held | None:
+        return pool_store.read(self.account, self.plan.name, self._secret_version)
+
+    def hold(self, held: Held) -> str:
+        self._secret_version = pool_store.write(self.account, self.plan, held)
+        return ""
+
+    def pool_trouble(self) -> str:
+        for one in self.listing.kept():
+            for error in ((one.get("lastAttempt") or {}).get("errors") or {}).get("errors") or ():
+                return " ".join(str(error.get("message") or error.get("code", "")).split())
+        return ""
+
+    def pool_hint(self) -> str:
+        where = f"--zone ZONE --project {self.account.project}"
+        return f"gcloud compute instances get-serial-port-output {pool_name(self.plan.name)}-... {where}"
 
     def lease(self, connections: Connections) -> GcpLease:  # noqa: ARG002 (the project keeps it)
         return GcpLease(self.account, self.plan.name)

@@ -44,6 +44,15 @@ _NEEDED = (
     "resourcemanager.projects.setIamPolicy",
 )  # fmt: skip
 
+_FOR_POOLS = (
+    "compute.instanceGroupManagers.create", "compute.instanceGroupManagers.delete", "compute.instanceGroupManagers.get",
+    "compute.instanceGroupManagers.list", "compute.instanceGroupManagers.update", "compute.instanceTemplates.create",
+    "compute.instanceTemplates.delete", "compute.instanceTemplates.list", "compute.instanceTemplates.useReadOnly",
+    "secretmanager.secrets.create", "secretmanager.secrets.delete", "secretmanager.secrets.get",
+    "secretmanager.secrets.getIamPolicy", "secretmanager.secrets.setIamPolicy", "secretmanager.versions.access",
+    "secretmanager.versions.add", "secretmanager.versions.destroy", "secretmanager.versions.list",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class GcpCheck(AccountCheck[GcpPlatform]):
@@ -105,6 +114,8 @@ def permissions(plan: InstallPlan, platform: GcpPlatform) -> Iterator[Problem]:
         wanted += ["compute.forwardingRules.create", "compute.regionBackendServices.create"]
     if platform.os_login.enforced:
         wanted.append(os_login.ADMIN)
+    if plan.worker_pool:
+        wanted += _FOR_POOLS
     if plan.integration:
         wanted += ["iam.roles.create", "iam.roles.get", "iam.serviceAccounts.setIamPolicy"]
     if plan.settings_of(Gcp).dns == "cloud-dns":
@@ -184,6 +195,8 @@ def _wanted(plan: InstallPlan, platform: GcpPlatform) -> Counter[str]:
     made = {kind: len(platform.listing.things(kind)) for kind in ("network", "firewall-rule", "forwarding-rule")}
     found["NETWORKS"] = 1 - made["network"] if gcp.network is None else 0
     found["FIREWALLS"] = max(0, len(rows(plan, topology(plan))) - made["firewall-rule"])
+    if plan.worker_pool:
+        found["REGIONAL_INSTANCE_GROUP_MANAGERS"] = 1 - len(platform.listing.things("worker-pool"))
     found["FORWARDING_RULES"] = 0 if plan.infra else max(0, 2 - made["forwarding-rule"])
     return found
 

@@ -15,7 +15,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.platforms.clouds.listing import Found
-from installer.platforms.gcp import names, service_accounts
+from installer.platforms.gcp import names, pool_store, service_accounts
 from installer.platforms.gcp.listing import KINDS, Listing
 from installer.platforms.gcp.made_inside import made_inside, resource, shared_firewall
 from installer.platforms.gcp.names import WAY_OUT
@@ -25,7 +25,8 @@ from installer.steps.work import Work
 
 _LOOK_EVERY = 5.0
 ORDER = (
-    "record", "forwarding-rule", "target-pool", "backend-service", "health-check", "http-health-check",
+    "record", "worker-pool", "secret", "instance-template",
+    "forwarding-rule", "target-pool", "backend-service", "health-check", "http-health-check",
     "global-health-check", "instance-group", "instance", "address", "disk", "firewall-rule", "router", "subnetwork",
     "network", "service-account", "login-key",
 )  # fmt: skip
@@ -37,7 +38,8 @@ def find(account: Account, listing: Listing, plan: InstallPlan, login: OsLogin) 
     listing.changed(*KINDS)
     listing.instances.changed()
     found = [
-        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, one.machine)
+        # One of a pool goes with the pool, which would make it again.
+        Resource("instance", one.machine or one.id, one.state, one.id, one.zone, None if one.pooled else one.machine)
         for one in listing.instances.value()
     ]
     for kind in (name for name, known in KINDS.items() if not known.inner):
@@ -45,6 +47,7 @@ def find(account: Account, listing: Listing, plan: InstallPlan, login: OsLogin) 
             inner = _inner(kind, one)
             if kind != "disk" or inner or not one.get("users"):  # a machine's own disk goes with it
                 found.append(resource(kind, one, inner=inner))
+    found += [Resource("secret", names.secret_name(plan.name))] if _has_secret(account, listing, plan) else []
     firewall = listing.things("firewall-rule")
     if plan.settings_of(Gcp).network:  # whose rules are listed by the cluster's mark, and these have none
         others = shared_firewall(account, plan)
@@ -58,6 +61,16 @@ def find(account: Account, listing: Listing, plan: InstallPlan, login: OsLogin) 
     if login.enforced:
         found += [Resource("login-key", name) for name in login.own()]
     return found
+
+
+def _has_secret(account: Account, listing: Listing, plan: InstallPlan) -> bool:
+    """Whether there is a pool's secret. Who has no pool need not be able to ask: its templates go after it."""
+    try:
+        return pool_store.exists(account, plan.name)
+    except GcpError as error:
+        if plan.worker_pool or listing.things("instance-template") or not error.out_of_reach:
+            raise
+        return False
 
 
 def _inner(kind: str, found: Found) -> bool:
@@ -88,6 +101,8 @@ class Remover:
         elif kind == "service-account":
             for one in those:
                 service_accounts.remove(self._account, one.name)
+        elif kind == "secret":
+            pool_store.delete(self._account, self._plan.name)
         elif kind == "login-key":
             self._login.remove([one.name for one in those])
         elif kind == "firewall-rule":
@@ -95,6 +110,9 @@ class Remover:
         else:
             for one in those:
                 self._one(kind, one)
+        if kind == "worker-pool":
+            self._listing.instances.changed()
+            self._listing.changed("disk", "address")
         if kind in KINDS:
             self._listing.changed(kind)
         self._work.log(
@@ -183,7 +201,8 @@ class Remover:
 
 _SINGULAR = {
     "forwarding-rule": "forwardingRule", "backend-service": "backendService", "health-check": "healthCheck",
-    "instance-group": "instanceGroup", "address": "address", "disk": "disk", "firewall-rule": "firewall",
+    "instance-group": "instanceGroup", "worker-pool": "instanceGroupManager", "instance-template": "instanceTemplate",
+    "address": "address", "disk": "disk", "firewall-rule": "firewall",
     "router": "router", "subnetwork": "subnetwork", "network": "network", "target-pool": "targetPool",
     "http-health-check": "httpHealthCheck", "global-health-check": "healthCheck",
 }  # fmt: skip

@@ -17,7 +17,11 @@ _WAIT, _LOOK_EVERY = 180.0, 2.0
 
 def needed(plan: InstallPlan) -> tuple[str, ...]:
     """The APIs, as `gcloud services` calls them."""
-    names = ["compute", "iam", "cloudresourcemanager", *(["dns"] if plan.settings_of(Gcp).dns == "cloud-dns" else [])]
+    names = ["compute", "iam", "cloudresourcemanager"]
+    if plan.settings_of(Gcp).dns == "cloud-dns":
+        names.append("dns")
+    if plan.worker_pool:
+        names.append("secretmanager")
     return tuple(f"{name}.googleapis.com" for name in names)
 
 

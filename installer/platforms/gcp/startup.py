@@ -45,17 +45,20 @@ class Birth:
     secret: str = field(repr=False)
     """64 hexadecimal digits."""
 
-    def metadata(self) -> dict[str, list[dict[str, str]]]:
+    def metadata(self) -> dict[str, str]:
         """The metadata of an instance: a secret until every machine's host key is pinned."""
-        items = {
+        return {
             **({"ssh-keys": "\n".join(f"{self.user}:{key}" for key in self.authorized_keys)}
                if self.authorized_keys else {}),
-            "block-project-ssh-keys": "TRUE",
-            _OS_LOGIN: "FALSE" if self.authorized_keys else "TRUE",
+            **logins(os_login=not self.authorized_keys),
             MARK: self.secret,
             "startup-script": _SCRIPT,
         }  # fmt: skip
-        return {"items": [{"key": key, "value": value} for key, value in items.items()]}
+
+
+def logins(*, os_login: bool) -> dict[str, str]:
+    """Metadata by which the project's own keys let nobody in; whether OS Login does is its administrators' affair."""
+    return {"block-project-ssh-keys": "TRUE", _OS_LOGIN: "TRUE" if os_login else "FALSE"}
 
 
 def by_profile(instance: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.platforms.gcp.settings import Gcp
 from installer.plan.rules import Role
 from installer.plan.topology import Topology
+from installer.platforms.clouds.pool_secret import Secret
 from installer.platforms.clouds.steps import BALANCER, CHECK, Steps, access_step
 from installer.platforms.gcp.access import Access, LoginKeys
 from installer.platforms.gcp.addresses import Address
@@ -18,6 +19,7 @@ from installer.platforms.gcp.firewall_rules import rows
 from installer.platforms.gcp.machines import Instances
 from installer.platforms.gcp.network import Network, Router, Subnetwork
 from installer.platforms.gcp.platform import LIMIT
+from installer.platforms.gcp.pool import Group, Template
 from installer.platforms.gcp.preflight import GcpCheck
 from installer.steps.step import Phase, Step
 
@@ -47,12 +49,20 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
                         Balancer(balancer.name, balancer.listeners), _NETWORK if own else CHECK, weight=5.0,
                         deadline=300.0)  # fmt: skip
     yield _GCP.step(_LOGIN, "let your keys in where the project enforces OS Login", Phase.NETWORK, LoginKeys(), CHECK)
-    for role in (role for role in Role if topology.of_role(role)):
+    network = (_SUBNETWORK, *((_ROUTER,) if gcp.private_workers else ())) if own else ()
+    last = (*network, _RULES, _LOGIN)
+    for role in topology.roles:
         first = access_step(Role.MASTER) if plan.integration and role is not Role.MASTER else CHECK
         yield _GCP.step(access_step(role), f"give the {role}s a service account (M12)", Phase.NETWORK, Access(role),
                         first)  # fmt: skip
-        network = (_SUBNETWORK, *((_ROUTER,) if gcp.private_workers else ())) if own else ()
-        needs = (*network, _RULES, _LOGIN, access_step(role))
+        needs = (*last, access_step(role))
         yield from _GCP.machines(topology, role, gcp.spread, Instances, partial(Address, "address"), *needs)
+    if pool := topology.pool:
+        parts = (
+            ("join/pool/secret", "put what the pool's machines run into a secret", Secret(pool)),
+            ("join/pool/template", "create the pool's instance template", Template(pool)),
+            ("join/pool/group", "create the pool's managed instance group", Group(pool)),
+        )
+        yield from _GCP.pool(topology, parts, *last, access_step(pool.role))
     yield from _GCP.balanced(topology, Targets)
     yield from _GCP.names(topology, "Cloud DNS" if gcp.dns == "cloud-dns" else "")

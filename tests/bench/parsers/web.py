@@ -27,6 +27,7 @@ from installer.operations import account
 from installer.plan.model import InstallPlan
 from installer.platforms.aws import prices
 from installer.platforms.clouds import pool_bundle
+from installer.platforms.gcp import pool_store as gcp_pool_store
 from installer.platforms.gcp import prices as gcp_prices
 from tests.bench.parsers.parser import Feed, Parser, encoded, of_bytes, of_file, of_text
 from tests.doubles.canned_http import Give, canned
@@ -341,6 +342,11 @@ PARSERS: tuple[Parser, ...] = (
     of_bytes("a refusal of Google Cloud", _refusal, (_GOOGLE,)),
     of_text("an entry of AWS's price list", _aws_price, (_PRICE,)),
     of_text("the secret of a worker pool", pool_bundle.parse, ('{"bundle": "a", "token": "b", "ca_hash": "c"}',)),
+    of_text(
+        "a version of a secret in Google Cloud",
+        gcp_pool_store.held_in,
+        ("eyJidW5kbGUiOiAiYSIsICJ0b2tlbiI6ICJiIiwgImNhX2hhc2giOiAiYyJ9",),
+    ),
     of_text("an entry of Google's catalogue of prices", _google_price, (_SKU,)),
     of_text("what the process says that asks accounts", account.read, (_SUGGESTED,)),
     of_bytes("JSON", json_reader.parse, (_INDEX, b'{"a": [1, 2.5e3, null, true, "\\u00fc"]}'), ValueError),

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler
 from tests.doubles.cloud.metadata_service import MetadataService, answer
 
 _DOCUMENT = "/computeMetadata/v1/instance/?recursive=true"
+_TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"
 _FLAVOR = {"Metadata-Flavor": "Google"}
 
 
@@ -18,8 +19,9 @@ class GoogleMetadata(MetadataService):
 
     def get(self, request: BaseHTTPRequestHandler) -> None:
         launch = self.find(request.client_address[0])
-        if launch is None or request.path != _DOCUMENT:
+        found = {_DOCUMENT: launch.user_data, _TOKEN: launch.credentials.encode()} if launch else {}
+        if not found.get(request.path):
             return answer(request, 404, headers=_FLAVOR)
         if request.headers.get("Metadata-Flavor") != "Google" or request.headers.get("X-Forwarded-For"):
             return answer(request, 403, headers=_FLAVOR)
-        return answer(request, 200, launch.user_data, {**_FLAVOR, "Content-Type": "application/json"})
+        return answer(request, 200, found[request.path], {**_FLAVOR, "Content-Type": "application/json"})

@@ -17,14 +17,15 @@ from pathlib import Path
 
 from tests.doubles.cloud.cloud_init import Boot
 from tests.doubles.cloud.machines import Launch
-from tests.doubles.cloud.metadata import Metadata
-from tests.doubles.cloud.metadata_service import MetadataService, answer
+from tests.doubles.cloud.metadata_service import Find, MetadataService, answer
 from tests.patience import PATIENCE
 
 Result = tuple[int, str, str]
 """Exit status, output and errors of a command."""
 Do = Callable[[list[str], str], Result]
 """Carries out a command with its input."""
+Service = Callable[[Find], MetadataService]
+"""Makes a cloud's metadata service."""
 _LAUNCHER = Path(__file__).with_name("rooted.py")
 
 
@@ -43,18 +44,18 @@ class _Commands(MetadataService):
 class Joining:
     """The first boot of one machine. What it prints goes to `console`."""
 
-    def __init__(self, boot: Boot, launch: Launch, root: Path, do: Do, console: list[str]) -> None:
+    def __init__(self, boot: Boot, launch: Launch, root: Path, do: Do, console: list[str], metadata: Service) -> None:
         self._open = ExitStack()
         for path, content in {"/etc/hosts": "127.0.0.1 localhost\n", **boot.files}.items():
             file = root / path.lstrip("/")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
         (root / "usr/local/sbin").mkdir(parents=True, exist_ok=True)
-        metadata = self._open.enter_context(Metadata(lambda _address: launch))
+        service = self._open.enter_context(metadata(lambda _address: launch))
         commands = self._open.enter_context(_Commands(do))
         ((program, *more),) = boot.commands
         assert not more
-        words = [sys.executable, str(_LAUNCHER), str(root), commands.url, metadata.url, program]
+        words = [sys.executable, str(_LAUNCHER), str(root), commands.url, service.url, program]
         self._process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self._reader = threading.Thread(target=self._read, args=(console,), daemon=True)
         self._reader.start()

@@ -28,8 +28,9 @@ from installer.platforms.rehearsal.simulator.pace import Pace
 from installer.platforms.rehearsal.simulator.site import Site
 from tests.doubles.cloud import cloud_init, first_boot
 from tests.doubles.cloud.cloud_init import Boot
-from tests.doubles.cloud.joining import Joining, Result
+from tests.doubles.cloud.joining import Joining, Result, Service
 from tests.doubles.cloud.machines import Balancer, Launch, Opening
+from tests.doubles.cloud.metadata import Metadata
 from tests.patience import PATIENCE
 
 T = TypeVar("T")
@@ -51,6 +52,8 @@ class Machine:
     server: Server | None = None
     joining: Joining | None = None
     """Of a machine that nobody logs in to: what it runs by itself."""
+    rules: list[str] = field(default_factory=list)
+    """Of its routing, as ip-rule(8) takes them."""
 
 
 class Server(StandIn):
@@ -179,12 +182,13 @@ class _Process:
 
 
 class StandIns:
-    """Implements `Machines`; `read` says what the system does with user data. `deaf` are ids of instances that never
-    boot far enough to answer.
+    """Implements `Machines`; `read` says what the system does with user data, `metadata` serves it to machines.
+
+    `deaf` are ids of instances that never boot far enough to answer.
     """
 
-    def __init__(self, read: Callable[[bytes], Boot] = cloud_init.read) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[bytes], Boot] = cloud_init.read, metadata: Service = Metadata) -> None:
+        self._read, self._metadata = read, metadata
         self.deaf: set[str] = set()
         self._room = tempfile.TemporaryDirectory(prefix="craton-stand-ins-")
         self._path = Path(self._room.name)
@@ -210,6 +214,10 @@ class StandIns:
         known = self._site.record.cluster
         found = {name: node.provider_id for name, node in known.nodes.items()} if known else {}
         return {name: id for name, id in found.items() if id and cluster.is_initialised(self._site.record, name)}
+
+    def rules(self) -> dict[str, list[str]]:
+        """Rules of routing that machines added, by host name."""
+        return {one.record.name: one.rules for one in self._machines.values() if one.record and one.rules}
 
     def start(self, launch: Launch) -> None:
         machine = self._machines[launch.id] = Machine(launch, launch.public)
@@ -274,7 +282,7 @@ class StandIns:
         public = " ".join(key.export_public_key().decode().split()[:2])
         if boot.commands and not boot.user:
             do = partial(self._carry_out, machine)
-            begin = partial(Joining, boot, launch, self._path / launch.id, do, machine.console)
+            begin = partial(Joining, boot, launch, self._path / launch.id, do, machine.console, self._metadata)
             machine.joining = await asyncio.to_thread(begin)
             if launch.id not in self._machines:  # terminated meanwhile
                 await asyncio.to_thread(machine.joining.stop)
@@ -326,6 +334,8 @@ class StandIns:
     async def _command(self, machine: Machine, words: list[str], given: str) -> Result:
         if machine.launch.id not in self._machines:
             return 255, "", "the machine is off"
+        if words[:2] == ["ip", "rule"]:
+            return _rule_changed(machine.rules, words[2], " ".join(words[3:]))
         if words[:2] == ["hostnamectl", "set-hostname"]:
             key = asyncssh.generate_private_key("ssh-ed25519")
             await self._register(machine, words[2], Boot(), key)
@@ -390,6 +400,13 @@ class StandIns:
 def _role(name: str) -> Role:
     """By the host name, `CLUSTER-ROLE-NUMBER`: a stand-in has to know what Kubernetes would make of it."""
     return next((role for role in Role if f"-{role}-" in name), Role.WORKER)
+
+
+def _rule_changed(rules: list[str], verb: str, rule: str) -> Result:
+    if (verb == "add") is (rule in rules):
+        return 2, "", f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such file or directory'}"
+    rules.append(rule) if verb == "add" else rules.remove(rule)
+    return 0, "", ""
 
 
 def _rule(opening: Opening, members: Mapping[str, set[Role]]) -> FirewallRule | None:

@@ -17,7 +17,8 @@ from urllib.parse import unquote
 import googleapiclient
 
 SERVICES = ("compute.v1", "dns.v1", "iam.v1", "cloudresourcemanager.v1", "serviceusage.v1",
-            "cloudbilling.v1", "cloudkms.v1", "iamcredentials.v1", "sts.v1", "oslogin.v1", "oauth2.v2")  # fmt: skip
+            "cloudbilling.v1", "cloudkms.v1", "iamcredentials.v1", "sts.v1", "oslogin.v1", "oauth2.v2",
+            "secretmanager.v1")  # fmt: skip
 _DOCUMENTS = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
 _WHOLE = re.compile(r"-?[0-9]+")
 _OUTPUT = ("[Output Only]", "Output only.")
@@ -58,7 +59,7 @@ class Method:
 
     @property
     def changes(self) -> bool:
-        return not self.verb.lower().startswith(("get", "list", "aggregatedlist", "wait", "batchget", "test"))
+        return not self.verb.lower().startswith(("get", "list", "aggregatedlist", "wait", "batchget", "test", "access"))
 
 
 def find(http: str, path: str, query: Mapping[str, list[str]]) -> tuple[Method, dict[str, Any]]:
@@ -87,7 +88,8 @@ def methods() -> tuple[Method, ...]:
             request = (one.get("request") or {}).get("$ref")
             parameters = {**common, **one.get("parameters", {})}
             found.append(Method(one["id"], one["httpMethod"], path, parameters, request, document["schemas"]))
-    return tuple(found)
+    # A verb after a colon is no part of the name before it (https://google.aip.dev/127).
+    return tuple(sorted(found, key=lambda one: ":" not in one.template.rpartition("}")[2]))
 
 
 def check_body(method: Method, body: Any) -> None:

@@ -52,6 +52,8 @@ _QUOTAS = {
     "compute.instances.bulkInsert": "CPUS", "compute.forwardingRules.insert": "FORWARDING_RULES",
     "compute.regionBackendServices.insert": "BACKEND_SERVICES", "compute.regionHealthChecks.insert": "HEALTH_CHECKS",
     "compute.instanceGroups.insert": "INSTANCE_GROUPS", "compute.routers.insert": "ROUTERS",
+    "compute.regionInstanceTemplates.insert": "INSTANCE_TEMPLATES",
+    "compute.regionInstanceGroupManagers.insert": "REGIONAL_INSTANCE_GROUP_MANAGERS",
 }  # fmt: skip
 
 

@@ -6,22 +6,24 @@ https://cloud.google.com/compute/docs/instances/multiple/about-bulk-creation
 from __future__ import annotations
 
 import ipaddress
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.doubles.cloud import guest_agent
 from tests.doubles.cloud.machines import Launch
-from tests.doubles.gcp import os_login
+from tests.doubles.gcp import os_login, tokens
 from tests.doubles.gcp.calls import Call, handles, last
 from tests.doubles.gcp.faults import Failed, Refused
 from tests.doubles.gcp.lists import listed
 from tests.doubles.gcp.project import PROJECT, REGION, TYPES, Project
 
-_HOST = "https://www.googleapis.com/compute/v1/projects"
+HOST = "https://www.googleapis.com/compute/v1/projects"
 
 
 @handles("compute.instances.list", "compute.instances.aggregatedList")
 def list_instances(project: Project, call: Call) -> dict[str, Any]:
     """Each list is a look: what is on its way comes closer to its end."""
+    project.looked()
     for one in list(project.of("instances")):
         one["looks"] = one.get("looks", 0) + 1
         if one["status"] == "STAGING" and one["looks"] > project.lag.staging:
@@ -29,7 +31,7 @@ def list_instances(project: Project, call: Call) -> dict[str, Any]:
             for way in one["networkInterfaces"][0].get("accessConfigs") or ():
                 way["natIP"] = one["own"]
         elif one["status"] == "STOPPING" and one["looks"] > project.lag.stopping:
-            _end(project, one)
+            end(project, one)
     return listed(call, [_shown(one) for one in project.of("instances")])
 
 
@@ -43,12 +45,7 @@ def bulk_insert(project: Project, call: Call) -> dict[str, Any]:
         key = ("instances", zone, name)
         if key in project.things or key in project.reserved:
             raise Refused(409, "alreadyExists", f"The resource 'projects/{PROJECT}/{key}' already exists")
-    subnet = project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
-    _check_account(project, properties["serviceAccounts"][0]["email"])
-    if ways(properties) and "compute.vmExternalIpAccess" in project.policies:
-        words = f"Constraint constraints/compute.vmExternalIpAccess violated for project {PROJECT}. Add instance to it"
-        raise Refused(412, "conditionNotMet", words)
-    os_login.check_metadata(project, _metadata(properties))
+    _check_properties(project, properties)
     keys = {("instances", zone, name) for name in names}
     project.reserved |= keys
 
@@ -56,7 +53,7 @@ def bulk_insert(project: Project, call: Call) -> dict[str, Any]:
         project.reserved -= keys
         _check_room(project, zone, properties, len(names))
         for name in names:
-            _make(project, zone, name, properties, subnet)
+            make(project, zone, name, properties)
 
     return project.begin(call.method, ("instances", zone, names[0]), done, str(call.params.get("requestId") or ""))
 
@@ -66,12 +63,16 @@ def delete(project: Project, call: Call) -> dict[str, Any]:
     found = project.thing("instances", call.scope, call.params["instance"])
 
     def done() -> None:
-        if found["status"] != "STOPPING":
-            found["status"], found["looks"] = "STOPPING", 0
-            project.machines.stop(found["id"])
+        stop(project, found)
 
     done()  # it begins to stop at once
     return project.begin(call.method, ("instances", call.scope, found["name"]), done, call.params.get("requestId", ""))
+
+
+def stop(project: Project, found: dict[str, Any]) -> None:
+    if found["status"] != "STOPPING":
+        found["status"], found["looks"] = "STOPPING", 0
+        project.machines.stop(found["id"])
 
 
 @handles("compute.instances.deleteAccessConfig")
@@ -112,6 +113,21 @@ def serial_port(project: Project, call: Call) -> dict[str, Any]:
             "start": str(start), "next": str(len(shown))}  # fmt: skip
 
 
+def check_launch(project: Project, zone: str, properties: dict[str, Any], number: int) -> None:
+    """Raises Refused or Failed where no machines of these properties can be made."""
+    _check_properties(project, properties)
+    _check_room(project, zone, properties, number)
+
+
+def _check_properties(project: Project, properties: dict[str, Any]) -> None:
+    project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
+    _check_account(project, properties["serviceAccounts"][0]["email"])
+    if ways(properties) and "compute.vmExternalIpAccess" in project.policies:
+        words = f"Constraint constraints/compute.vmExternalIpAccess violated for project {PROJECT}. Add instance to it"
+        raise Refused(412, "conditionNotMet", words)
+    os_login.check_metadata(project, _metadata(properties))
+
+
 def _check_account(project: Project, mail: str) -> None:
     """A new service account is not known to Compute Engine at once."""
     found = project.accounts.get(mail)
@@ -142,7 +158,8 @@ def _check_room(project: Project, zone: str, properties: dict[str, Any], number:
             raise Failed("QUOTA_EXCEEDED", f"Quota '{name}' exceeded.  Limit: {limit} in region {REGION}.")
 
 
-def _make(project: Project, zone: str, name: str, properties: dict[str, Any], subnet: dict[str, Any]) -> None:
+def make(project: Project, zone: str, name: str, properties: dict[str, Any]) -> None:
+    subnet = project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
     taken = {one["networkInterfaces"][0]["networkIP"] for one in project.of("instances")}
     hosts = iter(ipaddress.ip_network(subnet["ipCidrRange"]).hosts())
     next(hosts)  # the gateway's
@@ -151,8 +168,8 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
     disk = properties["disks"][0]
     made = {
         "id": id, "name": name, "status": "STAGING", "own": public, "labels": properties.get("labels") or {},
-        "metadata": properties["metadata"],
-        "zone": f"{_HOST}/{PROJECT}/zones/{zone}", "machineType": f"machineTypes/{properties['machineType']}",
+        "metadata": properties["metadata"], "creationTimestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "zone": f"{HOST}/{PROJECT}/zones/{zone}", "machineType": f"machineTypes/{properties['machineType']}",
         "networkInterfaces": [{
             "network": subnet["network"], "subnetwork": subnet["selfLink"], "networkIP": private,
             **({"accessConfigs": [{"name": "external-nat", "type": "ONE_TO_ONE_NAT"}]} if public else {}),
@@ -165,12 +182,13 @@ def _make(project: Project, zone: str, name: str, properties: dict[str, Any], su
     }  # fmt: skip
     metadata = _metadata(properties)
     profiles = os_login.admins(project) if os_login.on(project, metadata) else None
-    document = guest_agent.document(id, name, zone, metadata, profiles)
+    document = guest_agent.document(id, name, zone, private, metadata, profiles)
+    mail = properties["serviceAccounts"][0]["email"]
     project.machines.start(
         Launch(
             id, 0, private, public, document, zone, REGION, properties["machineType"],
             last(disk["initializeParams"]["sourceImage"]), "x86_64", tuple(properties["tags"]["items"]), True, 0,
-            made["labels"],
+            made["labels"], role=mail, credentials=tokens.of_machine(project, mail),
         )
     )  # fmt: skip
 
@@ -184,7 +202,7 @@ def ways(properties: dict[str, Any]) -> list[Any]:
     return list(properties["networkInterfaces"][0].get("accessConfigs") or ())
 
 
-def _end(project: Project, found: dict[str, Any]) -> None:
+def end(project: Project, found: dict[str, Any]) -> None:
     zone, name = last(found["zone"]), found["name"]
     del project.things["instances", zone, name]
     disk = project.things.get(("disks", zone, name))

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from tests.doubles.gcp.calls import Call
 
 _VERBS = {"insert": "create", "aggregatedList": "list", "patch": "update", "batchGet": "get", "batchEnable": "enable",
-          "wait": "get", "listInstances": "get"}  # fmt: skip
+          "wait": "get", "listInstances": "get", "listManagedInstances": "get", "resize": "update",
+          "deleteInstances": "update", "setInstanceTemplate": "update"}  # fmt: skip
 """Methods whose permission has another verb."""
-_COLLECTIONS = {"regionDisks": "disks", "networkFirewallPolicies": "firewallPolicies"}
+_COLLECTIONS = {"regionDisks": "disks", "networkFirewallPolicies": "firewallPolicies",
+                "regionInstanceGroupManagers": "instanceGroupManagers",
+                "regionInstanceTemplates": "instanceTemplates"}  # fmt: skip
 """Collections whose permissions are those of another."""
 _SERVICES = {"cloudresourcemanager": "resourcemanager"}
 _OF_NOBODY = {
@@ -26,6 +29,11 @@ _OF_NOBODY = {
 _ON_NETWORK = {"compute.firewalls.insert", "compute.routers.insert", "compute.subnetworks.insert",
                "compute.firewalls.delete", "compute.firewalls.update", "compute.routers.delete"}  # fmt: skip
 """They need compute.networks.updatePolicy on their network, too."""
+
+_WITH_TEMPLATE = {
+    "compute.regionInstanceGroupManagers.insert",
+    "compute.regionInstanceGroupManagers.setInstanceTemplate",
+}
 
 
 def needed(call: Call) -> Iterator[str]:
@@ -41,6 +49,13 @@ def needed(call: Call) -> Iterator[str]:
         for field, verb in (("additions", "create"), ("deletions", "delete")):
             if call.body.get(field):
                 yield f"dns.resourceRecordSets.{verb}"
+        return
+    if id in _WITH_TEMPLATE:
+        yield "compute.instanceTemplates.useReadOnly"
+    if id == "compute.regionInstanceTemplates.insert" and call.body["properties"].get("serviceAccounts"):
+        yield "iam.serviceAccounts.actAs"
+    if id == "secretmanager.projects.secrets.addVersion":
+        yield "secretmanager.versions.add"
         return
     collection, verb = _COLLECTIONS.get(call.method.collection, call.method.collection), call.method.verb
     service = id.partition(".")[0]

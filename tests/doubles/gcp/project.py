@@ -19,11 +19,12 @@ ZONES = tuple(f"{REGION}-{letter}" for letter in "abc")
 QUOTAS = {
     "CPUS": 72.0, "C4A_CPUS": 8.0, "IN_USE_ADDRESSES": 69.0, "STATIC_ADDRESSES": 21.0, "SSD_TOTAL_GB": 20480.0,
     "INSTANCES": 720.0, "FORWARDING_RULES": 45.0, "NETWORKS": 15.0, "FIREWALLS": 200.0,
+    "REGIONAL_INSTANCE_GROUP_MANAGERS": 100.0,
 }  # fmt: skip
 """Some of Google's defaults for a project with a billing account that has been there for a while."""
 TYPES = {"e2-standard-2": 2, "e2-standard-4": 4, "n2-standard-2": 2, "c4a-standard-1": 1}
 SERVICES = ("compute", "dns", "iam", "cloudresourcemanager", "serviceusage", "cloudbilling", "cloudkms",
-            "iamcredentials", "oslogin", "oauth2")  # fmt: skip
+            "iamcredentials", "oslogin", "oauth2", "secretmanager")  # fmt: skip
 ACCOUNT = f"tests@{PROJECT}.iam.gserviceaccount.com"
 """The service account whose key tests have."""
 Key = tuple[str, str, str]
@@ -42,6 +43,8 @@ class Lag:
     """Lists in which a machine that was deleted is stopping, and keeps what it uses from being deleted."""
     service_account: int = 1
     """Requests for machines that are refused because a service account is too new."""
+    latest: int = 1
+    """Looks at the newest version of a secret that find the one before it."""
     record: int = 1
     """Looks at a change of records in which it is pending."""
 
@@ -58,6 +61,19 @@ class Operation:
     left: int
     status: str = "RUNNING"
     error: tuple[str, str] | None = None
+
+
+@dataclass
+class Member:
+    """A machine of a managed instance group. `seen`: the group has looked at it since it is to go."""
+
+    name: str
+    zone: str
+    made: bool = False
+    going: bool = False
+    seen: bool = False
+    errors: list[dict[str, str]] = field(default_factory=list)
+    """Of the last attempt to make it."""
 
 
 @dataclass
@@ -111,6 +127,14 @@ class Project:
     """Of the project's IAM policy."""
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The project's own, by their ids, those that were deleted included."""
+    members: dict[str, list[Member]] = field(default_factory=dict)
+    """Machines of each managed instance group."""
+    leaving: set[str] = field(default_factory=set)
+    """Groups that are being deleted."""
+    secrets: dict[str, Any] = field(default_factory=dict)
+    """Of Secret Manager, by their ids."""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """What machines have been given, each with the service account that they are with it."""
     etag: int = 0
     nat_addresses: dict[str, str] = field(default_factory=dict)
     """That Google chose for Cloud NAT, by its router."""
@@ -168,6 +192,12 @@ class Project:
             self.requests[request] = (method.id, name)
         return self.shown(operation)
 
+    def looked(self) -> None:
+        """Somebody looks at machines: what groups keep comes closer to what they want."""
+        from tests.doubles.gcp.group_managers import keep_sizes
+
+        keep_sizes(self)
+
     def pass_time(self) -> None:
         """One more request: what goes on by itself comes closer to its end."""
         for operation in list(self.operations.values()):
@@ -211,6 +241,7 @@ class Project:
         """What exists that costs money, takes a name or gives rights, sorted."""
         found = [f"{collection} {name}" for collection, _, name in self.things]
         found += [f"service account {mail}" for mail in self.accounts]
+        found += [f"secret {id}" for id in self.secrets]
         found += [f"binding {one['role']} {name}" for one in self.bindings for name in one["members"]]
         found += [f"login key {one['key'].split()[-1]}" for profile in self.profiles.values()
                   for one in profile["sshPublicKeys"].values()]  # fmt: skip

@@ -16,13 +16,25 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.cloud.addresses import Addresses
-from tests.doubles.gcp import catalogue, faults, instances, os_login, permissions, services, things, tokens
+from tests.doubles.gcp import (
+    catalogue,
+    faults,
+    group_managers,
+    instances,
+    os_login,
+    permissions,
+    secret_manager,
+    services,
+    things,
+    tokens,
+)
 from tests.doubles.gcp.calls import Call, handler
 from tests.doubles.gcp.documents import NotAllowed, check_body, find
 from tests.doubles.gcp.faults import Failed, Fault, Lost, Refused
 from tests.doubles.gcp.project import ACCOUNT, PROJECT, REGION, Project
 
-__all__ = ["catalogue", "instances", "os_login", "served", "services", "things", "tokens"]  # they bring their handlers
+__all__ = ["catalogue", "group_managers", "instances", "os_login", "secret_manager", "served", "services", "things",
+           "tokens"]  # fmt: skip  # they bring their handlers
 TOKEN = "token-of-the-double"
 _OTHERS = ("debian-cloud", "ubuntu-os-cloud")
 
@@ -59,8 +71,9 @@ class Gate:
         project = self.project
         method, params = find(http, path, query)
         project.calls[method.id] += 1
+        mail = ""
         if method.id != "sts.token":  # what is exchanged there is the proof
-            _check_signature(str(headers.get("Authorization", "")))
+            mail = _check_signature(project, str(headers.get("Authorization", "")))
         body = _body(headers, sent)
         check_body(method, body)
         call = Call(method, params, body or {})
@@ -73,7 +86,7 @@ class Gate:
         operation = service == "compute" and method.changes
         if fault is not None and fault is not Fault.LOST:
             return self._fail(call, faults.error(method.id, fault, REGION))
-        _check_permissions(project, call)
+        _check_permissions(project, call, mail)
         if not method.id.endswith("Operations.wait"):
             project.pass_time()
         answer = self._repeated(call) if operation else None
@@ -111,7 +124,12 @@ class Gate:
         return self.project.begin(call.method, call.key("-"), done, str(call.params.get("requestId") or ""))
 
 
-def _check_permissions(project: Project, call: Call) -> None:
+def _check_permissions(project: Project, call: Call, mail: str) -> None:
+    """`mail` is the service account of the machine that asks; empty if it is none."""
+    if mail and not secret_manager.may_read(project, mail, call):
+        raise Refused(403, "forbidden", f"Permission denied to {mail} for {call.method.id}")
+    if mail:
+        return
     if call.params.get("project") in _OTHERS:  # everybody may read the images there
         return
     for permission in permissions.needed(call):
@@ -119,16 +137,21 @@ def _check_permissions(project: Project, call: Call) -> None:
             raise Refused(403, "forbidden", f"Required '{permission}' permission for 'projects/{PROJECT}'")
 
 
-def _check_signature(header: str) -> None:
-    """A token that the double gave, or one that the test's service account signed itself."""
+def _check_signature(project: Project, header: str) -> str:
+    """A token that the double gave, or one that the test's service account signed itself.
+
+    Return the service account of a machine that shows its token, and nothing of others.
+    """
     kind, _, token = header.partition(" ")
+    if kind == "Bearer" and token in project.tokens:
+        return project.tokens[token]
     if kind == "Bearer" and (token == TOKEN or token.startswith(tokens.BEGINS)):
-        return
+        return ""
     parts = token.split(".")
     if len(parts) == 3:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
         if claims.get("iss") == ACCOUNT:
-            return
+            return ""
     raise Refused(401, "required", "Login Required.")
 
 

@@ -95,7 +95,7 @@ def get_account_policy(project: Project, call: Call) -> dict[str, Any]:
 @handles("iam.projects.serviceAccounts.setIamPolicy")
 def set_account_policy(project: Project, call: Call) -> dict[str, Any]:
     found = _account(project, call.params["resource"])
-    _check_members(project, call.body["policy"]["bindings"])
+    check_members(project, call.body["policy"]["bindings"])
     found["bindings"] = call.body["policy"]["bindings"]
     return get_account_policy(project, call)
 
@@ -106,7 +106,7 @@ def _account(project: Project, resource: str) -> dict[str, Any]:
     return project.accounts[mail]
 
 
-def _check_members(project: Project, bindings: list[dict[str, Any]]) -> None:
+def check_members(project: Project, bindings: list[dict[str, Any]]) -> None:
     """https://cloud.google.com/iam/docs/reference/rest/v1/Policy: members exist, and so do the project's own roles."""
     for binding in bindings:
         if binding["role"].startswith("projects/") and not _usable(project.roles.get(last(binding["role"]))):
@@ -165,7 +165,7 @@ def set_policy(project: Project, call: Call) -> dict[str, Any]:
     policy = call.body["policy"]
     if policy.get("etag") != f"BwX{project.etag:05d}":
         raise Refused(409, "aborted", "There were concurrent policy changes. Please retry the whole read-modify-write.")
-    _check_members(project, policy["bindings"])
+    check_members(project, policy["bindings"])
     project.bindings, project.etag = policy["bindings"], project.etag + 1
     return get_policy(project, call)
 

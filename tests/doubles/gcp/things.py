@@ -21,20 +21,23 @@ from tests.doubles.gcp.project import PROJECT, REGION, Project
 
 SIMPLE = ("networks", "subnetworks", "firewalls", "addresses", "forwardingRules", "regionBackendServices",
           "regionHealthChecks", "instanceGroups", "routers", "networkFirewallPolicies", "disks", "targetPools",
-          "httpHealthChecks", "healthChecks")  # fmt: skip
+          "httpHealthChecks", "healthChecks", "regionInstanceTemplates")  # fmt: skip
+LISTED = (*SIMPLE, "regionInstanceGroupManagers")
 _QUOTA = {"networks": "NETWORKS", "firewalls": "FIREWALLS", "addresses": "STATIC_ADDRESSES",
           "forwardingRules": "FORWARDING_RULES"}  # fmt: skip
 _HOST = "https://www.googleapis.com/compute/v1/projects"
-_SPELLED = {"regionBackendServices": "backendServices", "regionHealthChecks": "healthChecks"}
+_SPELLED = {"regionBackendServices": "backendServices", "regionHealthChecks": "healthChecks",
+            "regionInstanceTemplates": "instanceTemplates",
+            "regionInstanceGroupManagers": "instanceGroupManagers"}  # fmt: skip
 
 
-@handles(*(f"compute.{kind}.{verb}" for kind in SIMPLE for verb in ("list", "aggregatedList")))
+@handles(*(f"compute.{kind}.{verb}" for kind in LISTED for verb in ("list", "aggregatedList")))
 def list_things(project: Project, call: Call) -> dict[str, Any]:
     scope = None if call.method.verb == "aggregatedList" else call.scope
     return listed(call, project.of(call.method.collection, scope))
 
 
-@handles(*(f"compute.{kind}.get" for kind in SIMPLE))
+@handles(*(f"compute.{kind}.get" for kind in LISTED))
 def get_thing(project: Project, call: Call) -> dict[str, Any]:
     return project.thing(*call.key(call.named))
 
@@ -54,7 +57,7 @@ def insert(project: Project, call: Call) -> dict[str, Any]:
             limit = project.quotas.get(metric, 1e9)
             if len(project.of(kind)) + 1 > limit:
                 raise Failed("QUOTA_EXCEEDED", f"Quota '{metric}' exceeded.  Limit: {limit}.")
-        made = {**call.body, "id": project.number(), "selfLink": _link(call, key[2])}
+        made = {**call.body, "id": project.number(), "selfLink": link(call, key[2])}
         if call.scope != "global":
             place = "zone" if "zone" in call.params else "region"
             made[place] = f"{_HOST}/{PROJECT}/{place}s/{call.scope}"
@@ -91,13 +94,13 @@ def delete(project: Project, call: Call) -> dict[str, Any]:
     def check() -> str:
         return next(_users(project, key[0], found), "")
 
-    if (user := check()) and key[0] in ("networks", "subnetworks", "addresses"):
-        message = f"The resource '{_link(call, key[2])}' is already being used by '{user}'"
+    if (user := check()) and key[0] in ("networks", "subnetworks", "addresses", "regionInstanceTemplates"):
+        message = f"The resource '{link(call, key[2])}' is already being used by '{user}'"
         raise Refused(400, "resourceInUseByAnotherResource", message)
 
     def done() -> None:
         if user := check():
-            message = f"The resource '{_link(call, key[2])}' is already being used by '{user}'"
+            message = f"The resource '{link(call, key[2])}' is already being used by '{user}'"
             raise Failed("RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", message)
         project.things.pop(key, None)
         _reach(project)
@@ -130,7 +133,7 @@ def list_members(project: Project, call: Call) -> dict[str, Any]:
     return {"items": [{"instance": f"{where}/{name}", "status": "RUNNING"} for name in group.get("members", ())]}
 
 
-def _link(call: Call, name: str) -> str:
+def link(call: Call, name: str) -> str:
     kind = _SPELLED.get(call.method.collection, call.method.collection)
     if call.scope == "global":
         return f"{_HOST}/{PROJECT}/global/{kind}/{name}"
@@ -155,6 +158,9 @@ def _users(project: Project, kind: str, found: dict[str, Any]) -> Iterator[str]:
         yield from (
             one["name"] for one in project.of("instances") if last(one["networkInterfaces"][0].get(field)) == name
         )
+    if kind == "regionInstanceTemplates":
+        managers = project.of("regionInstanceGroupManagers")
+        yield from (one["name"] for one in managers if last(one["instanceTemplate"]) == name)
     if kind == "addresses":
         yield from (one["name"] for one in project.of("forwardingRules") if one.get("IPAddress") == found["address"])
         yield from (one["name"] for one in project.of("instances") if _public(one) == found["address"])
@@ -230,10 +236,23 @@ def _check_router(project: Project, call: Call) -> None:
         )
 
 
+def _check_template(project: Project, call: Call) -> None:
+    """https://cloud.google.com/compute/docs/instance-templates/create-instance-templates"""
+    properties = call.body.get("properties")
+    if not properties:
+        raise Refused(400, "required", "Required field 'resource.properties' not specified")
+    if "/" in str(properties.get("machineType", "/")):
+        raise Refused(400, "invalid", "Invalid value for field 'resource.properties.machineType': a name is needed.")
+    for field in ("disks", "networkInterfaces"):
+        if not properties.get(field):
+            raise Refused(400, "invalid", f"Invalid value for field 'resource.properties.{field}': at least one.")
+    project.thing("subnetworks", REGION, last(properties["networkInterfaces"][0]["subnetwork"]))
+
+
 _INSERTS: dict[str, Callable[[Project, Call], None]] = {
     "subnetworks": _check_subnetwork, "firewalls": _check_firewall, "addresses": _check_address,
     "forwardingRules": _check_rule, "regionBackendServices": _check_backend,
-    "routers": _check_router,
+    "routers": _check_router, "regionInstanceTemplates": _check_template,
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from typing import Any
 
 from tests.doubles.gcp.calls import Call, handles
@@ -9,13 +11,21 @@ from tests.doubles.gcp.faults import Refused
 from tests.doubles.gcp.project import Project
 
 BEGINS = "given-by-the-double-"
-"""What every token given here begins with."""
+"""What every token given to people begins with."""
+OF_MACHINES = "given-to-a-machine-"
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/office/providers/ci"
 SUBJECT = "a-token-of-the-other-side"
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 _SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("cloud-platform", "iam")}
 """What a token may be for: everything, or acting as a service account alone."""
+
+
+def of_machine(project: Project, mail: str) -> str:
+    """What the metadata service gives to whoever asks on a machine: a token of its service account."""
+    token = f"{OF_MACHINES}{secrets.token_urlsafe(30)}"
+    project.tokens[token] = mail
+    return json.dumps({"access_token": token, "expires_in": 3599, "token_type": "Bearer"})
 
 
 @handles("sts.token")

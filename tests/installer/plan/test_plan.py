@@ -160,6 +160,8 @@ ALLOWED: dict[str, list[object]] = {
     "gcp.subnetwork": [None, "nodes-1"],
     "gcp.network_project": [None, "host-project"],
     "gcp.private_workers": [True, False],
+    "gcp.worker_pool": [True, False],
+    "gcp.pool_above": [None, 1, 100, 5000],
     "gcp.dns": ["cloud-dns", "manual"],
     "gcp.managed_zone": [None, "example-com"],
 }
@@ -269,6 +271,8 @@ REFUSED: dict[str, list[object]] = {
     "gcp.subnetwork": ["", "10.0.0.0/16", 1],
     "gcp.network_project": ["", "My Project", 1],
     "gcp.private_workers": [0, "yes", None],
+    "gcp.worker_pool": [0, "yes", None],
+    "gcp.pool_above": [0, -1, 5001, "many", 2.5, True],
     "gcp.dns": ["", "cloudflare", None],
     "gcp.managed_zone": ["", "example.com", 1],
 }  # fmt: skip

@@ -19,10 +19,12 @@ from installer.plan.topology import topology
 IN_AWS = {"platform": "aws", "subdomain": "example.test", "networks.user": "203.0.113.0/24"}
 
 
-def answered(workers: int, **more: Any) -> InstallPlan:
-    return plan_of({**IN_AWS, "workers": workers, **{f"aws.{name}": value for name, value in more.items()}})
+def answered(workers: int, cloud: str = "aws", **more: Any) -> InstallPlan:
+    settings = {f"{cloud}.{name}": value for name, value in more.items()}
+    return plan_of({**IN_AWS, "platform": cloud, "workers": workers, **settings})
 
 
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
 @pytest.mark.parametrize(
     ("workers", "settings", "pooled"),
     [
@@ -35,9 +37,9 @@ def answered(workers: int, **more: Any) -> InstallPlan:
     ],
 )
 def test_a_new_plan_has_a_pool_on_request_or_for_more_workers_than_its_threshold(
-    workers: int, settings: dict[str, Any], pooled: bool
+    cloud: str, workers: int, settings: dict[str, Any], pooled: bool
 ) -> None:
-    plan = answered(workers, **settings)
+    plan = answered(workers, cloud, **settings)
     shape = topology(plan)
     assert plan.worker_pool is pooled
     assert (shape.pool.count if shape.pool else 0) == (workers if pooled else 0)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from installer.plan.change import Risk, always
-from installer.plan.clouds import DNS, LATER, SIGN_IN, integration_question, machine_type, private_workers, words
+from installer.plan.clouds import (
+    DNS,
+    LATER,
+    SIGN_IN,
+    integration_question,
+    machine_type,
+    pool_above,
+    private_workers,
+    words,
+    worker_pool,
+)
 from installer.plan.guidance import Guidance
 from installer.plan.platforms.gcp.conflicts import CONFLICTS
 from installer.plan.platforms.gcp.integration import INTEGRATION
@@ -60,6 +70,7 @@ def _cloud_dns(answers: Answers) -> bool:
 _PROJECT = ("gcp.project", "gcp.impersonate")
 _IN_REGION = (*_PROJECT, "gcp.region")
 
+_POOL = "a managed instance group"
 _machine_type = machine_type("gcp", "Which machine type should the {}s have?")
 
 REGISTRATION = Registration(
@@ -154,6 +165,8 @@ REGISTRATION = Registration(
                 read=or_none,
                 change=LATER,
             ),
+            worker_pool("gcp", _POOL),
+            pool_above("gcp", _POOL),
             integration_question("gcp", "Google Cloud", "persistent disks"),
             Question(
                 "gcp.network",

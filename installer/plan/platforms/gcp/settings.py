@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, ManagedZone, Project, ServiceAccount, matching
+from installer.plan.cloud_fields import EACH_ONCE, MAX_ZONES, ManagedZone, PoolAbove, Project, ServiceAccount, matching
 from installer.plan.fields import Part
 
 MTU = 1460
@@ -52,6 +52,10 @@ class Gcp(Part):
     """The host project of a shared VPC; None if the network is in the cluster's project."""
     private_workers: bool = False
     """Workers have internal addresses alone, and reach the internet through Cloud NAT."""
+    worker_pool: bool = False
+    """The workers are one managed instance group, however few they are."""
+    pool_above: PoolAbove = None
+    """With more workers than this, they are one managed instance group, too; None for never."""
     dns: Literal["cloud-dns", "manual"] = "cloud-dns"
     """Who makes the records of the contract's names."""
     managed_zone: ManagedZone = None

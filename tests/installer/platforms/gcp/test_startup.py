@@ -16,11 +16,11 @@ BIRTH = Birth("craton", (KEY, f"{KEY} of somebody else"), SECRET)
 
 
 def items() -> dict[str, str]:
-    return {one["key"]: one["value"] for one in BIRTH.metadata()["items"]}
+    return BIRTH.metadata()
 
 
 def launch() -> Launch:
-    user_data = guest_agent.document("4000000000001", "demo-worker-2", "europe-west3-a", items())
+    user_data = guest_agent.document("4000000000001", "demo-worker-2", "europe-west3-a", "10.0.0.5", items())
     return Launch("4000000000001", 0, "10.0.0.5", "", user_data, "europe-west3-a", "europe-west3", "e2-standard-2",
                   "debian-13", "x86_64", (), True, 0, {})  # fmt: skip
 
@@ -48,12 +48,14 @@ def test_a_machine_takes_its_instance_s_name_and_proves_its_host_key(tmp_path: P
 def test_where_os_login_is_on_profiles_count_and_keys_in_metadata_do_not() -> None:
     attributes = {**items(), "enable-oslogin": "TRUE"}
     for profiles, user, keys in (({"ada_example_com": [KEY]}, "ada_example_com", (KEY,)), ({}, "", ())):
-        boot = guest_agent.read(guest_agent.document("1", "demo-worker-2", "europe-west3-a", attributes, profiles))
+        told = guest_agent.document("1", "demo-worker-2", "europe-west3-a", "10.0.0.5", attributes, profiles)
+        boot = guest_agent.read(told)
         assert (boot.user, boot.authorized_keys) == (user, keys)
-    told = {one["key"]: one["value"] for one in Birth("craton", (), SECRET).metadata()["items"]}
-    assert "ssh-keys" not in told
-    assert by_profile({"metadata": {"items": [{"key": key, "value": value} for key, value in told.items()]}})
-    assert not by_profile({"metadata": BIRTH.metadata()})
+    without = Birth("craton", (), SECRET).metadata()
+    assert "ssh-keys" not in without
+    for attributes, expected in ((without, True), (items(), False)):
+        listed = [{"key": key, "value": value} for key, value in attributes.items()]
+        assert by_profile({"metadata": {"items": listed}}) is expected
 
 
 def test_at_a_later_start_there_is_nothing_left_to_prove(tmp_path: Path) -> None:
