@@ -243,7 +243,8 @@ def ranks(steps: Sequence[Step], kind: RunKind) -> dict[str, int]:
     """By which steps, in needs-first order, wait for a place: the lowest goes first.
 
     What has come furthest goes on first, in its phase as well, so that a machine's steps follow each other on one
-    connection. The control plane goes before all: its masters join one by one, however many workers join meanwhile.
+    connection; of those that have come as far, the first in the plan, which are the masters'. The control plane goes
+    before all: its masters join one by one, however many workers join meanwhile.
     """
     if kind.undoes:
         order = {phase: rank for rank, phase in enumerate(Phase)}
@@ -253,7 +254,7 @@ def ranks(steps: Sequence[Step], kind: RunKind) -> dict[str, int]:
     for step in steps:
         first = order[step.phase] * _STEPS_OF_A_PHASE
         found[step.id] = min((found[need] for need in step.needs if phases[need] is step.phase), default=first + 1) - 1
-    return found
+    return {id: rank * len(steps) + position for position, (id, rank) in enumerate(found.items())}
 
 
 def exit_code(failures: Collection[Ending], kind: RunKind) -> ExitCode:

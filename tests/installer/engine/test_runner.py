@@ -16,7 +16,7 @@ from installer.engine import context, stepping
 from installer.engine.context import Timing
 from installer.engine.events import EventType, Outcome, RunKind
 from installer.engine.journal import Journal, JournalError, Reader
-from installer.engine.runner import run
+from installer.engine.runner import ranks, run
 from installer.steps.platform import Limit
 from installer.steps.step import Context, Observation, Phase, Stopped
 from tests.doubles.actions import Body, Effects, failing, fake_step, nothing
@@ -128,6 +128,13 @@ def test_what_has_come_furthest_in_a_phase_goes_on_before_what_begins_there(engi
     did = effects.called("apply")
     # What a join makes ready asks once the join's own place is given away: to one other join at most.
     assert all(did.index(f"label-{n}") <= did.index(f"join-{n}") + 3 for n in range(4))
+
+
+def test_of_what_has_come_as_far_the_first_in_the_plan_goes_on_first(effects: Effects) -> None:
+    logins = [fake_step(effects, f"log-in-{n}", phase=Phase.CONNECT) for n in range(3)]
+    prepared = [fake_step(effects, f"prepare-{n}", f"log-in-{n}", phase=Phase.PREPARE) for n in range(3)]
+    found = ranks([*logins, *prepared], RunKind.INSTALL)
+    assert sorted(found, key=lambda id: found[id]) == [step.id for step in (*prepared, *logins)]
 
 
 def test_a_failed_step_stops_what_needs_it_and_nothing_else(engine: Engine, effects: Effects) -> None:
