@@ -27,7 +27,8 @@ from tests.patience import PATIENCE
 
 T = TypeVar("T")
 SPEED = 1000.0
-_OF_PROCESSES = shutil.ignore_patterns("lock", "site.json", "site.log")
+_OF_PROCESSES = shutil.ignore_patterns("lock", "site.json", "site.log", "local")
+"""What processes have while they run, and the link to the images of all tests: one that is being built has devices."""
 _KEPT = TemporaryDirectory(prefix="craton-rehearsals-")
 _begun: dict[tuple[InstallPlan, tuple[str, ...]], Path] = {}
 """Homes, as they were once the steps with these prefixes were done."""
