@@ -20,8 +20,10 @@ END
 is_installed() {
     select_artifact "$1"
     installed=$STATE/installed/$1
-    [ -f "$installed" ] && [ "$(head -n 1 "$installed")" = "$artifact_sum" ] &&
-        tail -n +2 "$installed" | sha256sum -c --status 2>/dev/null
+    [ -f "$installed" ] && [ "$(head -n 1 "$installed")" = "$artifact_sum" ] || return 1
+    installed_files=$(tail -n +2 "$installed" | cut -c 67-)
+    # shellcheck disable=SC2086 # a list of paths
+    [ -n "$installed_files" ] && [ "$(tail -n +2 "$installed")" = "$(sums_of $installed_files 2>/dev/null)" ]
 }
 
 # install_artifact NAME DIRECTORY [MEMBER...]: a program into DIRECTORY; of an archive, the members, or all files.
