@@ -157,12 +157,28 @@ class _Prepare:
         return text
 
     def _upload(self, ctx: Context, directory: Path, text: str) -> None:
-        """Upload what the machine would fetch otherwise."""
-        for path in run_program(ctx, self.machine, "needed", stdin=text, secret=True).split():
-            self._refuse_others(path)
+        """Upload what the machine would fetch otherwise, by the platform's own way as far as it has one."""
+        needed = self._needed(ctx, text)
+        if needed and self._copied(ctx, {_place(path): directory / path for path in needed}):
+            needed = self._needed(ctx, text)  # the machine looks at the sums of what came
+        for path in needed:
             ctx.log(f"uploading {path}")
-            target = f"/var/lib/craton/artifacts/{path}"
-            upload(ctx, self.machine, directory / path, target, sha256=self.plan.artifacts.sums.get(path))
+            upload(ctx, self.machine, directory / path, _place(path), sha256=self.plan.artifacts.sums.get(path))
+
+    def _needed(self, ctx: Context, text: str) -> list[str]:
+        paths = run_program(ctx, self.machine, "needed", stdin=text, secret=True).split()
+        for path in paths:
+            self._refuse_others(path)
+        return paths
+
+    def _copied(self, ctx: Context, files: Mapping[str, Path]) -> bool:
+        """Whether the platform had a quicker way than SSH."""
+        ctx.check_stop()
+        try:
+            return bool(ctx.world.platform.copy_in(self.machine, files, ctx.remaining()))
+        except InstallerError as error:
+            ctx.log(f"{error.observed}: going on over SSH")
+            return True
 
     def _refuse_others(self, path: str) -> None:
         """A machine gets the plan's artifacts, and no other file of this computer that it may ask for."""
@@ -229,6 +245,11 @@ class Claim:
                 hint=f"destroy {claim.partition('/')[0]} first, or leave the machine out of the plan",
             )
         return claim
+
+
+def _place(path: str) -> str:
+    """Where `craton-node` looks for an artifact that was brought."""
+    return f"/var/lib/craton/artifacts/{path}"
 
 
 def _is_ours(fields: Mapping[str, str], cluster: str) -> bool:

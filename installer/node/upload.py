@@ -43,7 +43,7 @@ def upload(
         found = _sum(file)
         if sha256 is not None and found != sha256:
             raise _changed(source, found, sha256)
-        _Upload(ctx, machine, source, target, found, mode).run(file)
+        _Upload(ctx, machine, target, found, mode).run(file)
 
 
 _sums: dict[tuple[int, int, int, int], str] = {}
@@ -78,10 +78,9 @@ def _changed(source: Path | bytes, found: str, expected: str) -> InstallerError:
 
 
 class _Upload:
-    def __init__(self, ctx: Context, machine: str, source: Path | bytes, target: str, sha256: str, mode: int) -> None:
+    def __init__(self, ctx: Context, machine: str, target: str, sha256: str, mode: int) -> None:
         self._ctx = ctx
         self._machine = machine
-        self._source = source
         self._target = target
         directory, _, self._name = target.rpartition("/")
         # Next to the target, so that the last step is a rename.
@@ -106,7 +105,7 @@ class _Upload:
                 if there == "whole":
                     return True
                 done = whole_number(there) or 0
-                if done >= size or (not done and self._copied()):
+                if done >= size:
                     return False
                 stalled = 0 if done > furthest else stalled + sent
                 if stalled > _STALLED:
@@ -121,13 +120,6 @@ class _Upload:
                 if not error.retryable or stalled > _STALLED or not self._ctx.remaining():
                     raise
                 self._ctx.log(f"{self._name}: {error.observed}; going on where it stopped")
-
-    def _copied(self) -> bool:
-        """Whether the platform had a quicker way than SSH."""
-        if not isinstance(self._source, Path):
-            return False
-        copy_in = self._ctx.world.platform.copy_in
-        return bool(copy_in(self._machine, self._source, self._part, self._ctx.remaining()))
 
     def _progress(self, at: int, size: int) -> None:
         self._ctx.log(f"{self._name}: {at // 1_000_000} of {size // 1_000_000} MB sent")

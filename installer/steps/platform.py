@@ -101,10 +101,11 @@ class Platform(Protocol):
         None where the platform keeps no consoles, or the machine does not exist. Raises InstallerError.
         """
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> bool | None:
-        """Put a copy of the file `source` at the path `target` of `machine` without its network, within `deadline` s.
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> bool | None:
+        """Put a copy of each file at the path of `machine` that it has in `files`, without its network.
 
-        True if it did; None where the platform knows no such way. Raises InstallerError, also after part of a copy.
+        True if it did, within `deadline` s; None where the platform knows no such way. Raises InstallerError, also
+        after part of it.
         """
 
     def close(self) -> None: ...

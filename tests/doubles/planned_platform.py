@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ class _Planned:
     def console(self, machine: str) -> None:
         """None: nobody keeps it."""
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> None:
         """None: SSH is the only way in."""
 
 

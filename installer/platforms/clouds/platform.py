@@ -196,7 +196,7 @@ class CloudPlatform:
         found = self.instances.by_machine().get(machine)
         return self.console_of(found) if found else None
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> None:
         """None: SSH is the only way in."""
 
     def placed(self, balancer: LoadBalancer, balancers: tuple[Found, ...]) -> LoadBalancer:

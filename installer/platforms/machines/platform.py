@@ -96,7 +96,7 @@ class MachinesPlatform:
     def console(self, machine: str) -> None:
         """None: whoever runs the machines keeps their consoles."""
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> None:
         """None: SSH is the only way in."""
 
     def close(self) -> None:

@@ -160,7 +160,7 @@ class RehearsalPlatform:
     def console(self, machine: str) -> None:
         """None: stand-ins have none."""
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> None:
         """None: SSH is the only way in."""
 
     def close(self) -> None:

@@ -129,7 +129,7 @@ def _not_taken(text: str) -> None:
 def _uploaded(ctx: Context) -> None:
     with tempfile.TemporaryFile() as file:
         file.write(bytes(1000))
-        _Upload(ctx, "demo-master-1", b"", "/var/lib/x", "a1", 0o600).run(file)
+        _Upload(ctx, "demo-master-1", "/var/lib/x", "a1", 0o600).run(file)
 
 
 def _sections(text: str) -> object:

@@ -134,7 +134,7 @@ class CloudPlatform:
     def console(self, machine: str) -> None:
         """None: the cloud keeps none."""
 
-    def copy_in(self, machine: str, source: Path, target: str, deadline: float) -> None:
+    def copy_in(self, machine: str, files: Mapping[str, Path], deadline: float) -> None:
         """None: SSH is the only way in."""
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -151,6 +151,39 @@ def test_artifacts_come_from_a_directory_to_a_machine_without_internet(
     Prepare(ctx.world.plan, MACHINE).apply(ctx)
     assert not bench.mirror.asked
     assert f"uploading {path_of('kubelet')}" in ctx.lines
+    assert bench.box.sh("kubelet") == "kubelet amd64 v1.36.2\n"
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"), [((), []), (("kubelet",), ["kubelet"]), (None, ["kubeadm", "kubectl", "kubelet"])]
+)
+def test_a_platform_with_a_quicker_way_than_ssh_copies_all_and_the_machine_looks_at_what_came(
+    ctx: MachineContext,
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoiled: tuple[str, ...] | None,
+    said: list[str],
+) -> None:
+    """`spoiled` are the files that come damaged; with None the platform fails before any came."""
+    for path, data in published(PLAN).items():
+        (tmp_path / "mirror" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mirror" / path).write_bytes(data)
+    ctx.world.artifacts = tmp_path / "mirror"
+
+    def copy_in(_machine: str, files: Mapping[str, Path], _deadline: float) -> bool:
+        if spoiled is None:
+            raise InstallerError("copy", "No space left on device")
+        for target, source in files.items():
+            damage = "; echo '#'" if source.name in spoiled else ""
+            bench.box.sh(f"mkdir -p $(dirname {target}); {{ cat {source}{damage}; }} >{target}")
+        return True
+
+    monkeypatch.setattr(ctx.world.platform, "copy_in", copy_in)
+    Prepare(ctx.world.plan, MACHINE).apply(ctx)
+    uploaded = [line.rpartition("/")[2] for line in ctx.lines if line.startswith("uploading ")]
+    assert [name for name in uploaded if name.startswith("kube")] == said
+    assert ("No space left on device: going on over SSH" in ctx.lines) == (spoiled is None)
     assert bench.box.sh("kubelet") == "kubelet amd64 v1.36.2\n"
 
 

@@ -85,24 +85,3 @@ def test_a_file_that_changed_is_not_sent(box: BareMachine, tmp_path: Path) -> No
     with pytest.raises(InstallerError, match="cannot be read: No such file or directory"):
         upload(MachineContext(PLAN, connection), "m", tmp_path / "none", TARGET)
     assert connection.commands == []
-
-
-def test_a_platform_with_a_quicker_way_than_ssh_is_asked_and_the_machine_checks_what_came(
-    box: BareMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_bytes(DATA)
-    (tmp_path / "damaged").write_bytes(DATA[1:])
-    connection = ShellConnection(box)
-    ctx = MachineContext(PLAN, connection)
-    copies = iter(("damaged", "file"))
-
-    def copy_in(_machine: str, source: Path, target: str, _deadline: float) -> bool:
-        assert source == tmp_path / "file"
-        box.sh(f"cat {tmp_path / next(copies)} >{target}")
-        return True
-
-    monkeypatch.setattr(ctx.world.platform, "copy_in", copy_in)
-    upload(ctx, "m", tmp_path / "file", TARGET, mode=0o755)
-    assert connection.sent == 0
-    assert ctx.lines == ["kubeadm: the transfer was damaged; starting it again"]
-    assert arrived(box).split()[1:] == ["755", "0", "kubeadm"]
