@@ -183,13 +183,18 @@ def _leaving_lines(plan: InstallPlan, smaller: InstallPlan) -> list[str]:
 
 
 def _upgrade_lines(plan: InstallPlan, release: str) -> list[str]:
+    from installer.plan.topology import topology
+
+    pool = topology(plan).pool
     order = " then ".join(
         noun
         for number, noun in ((plan.masters, "masters"), (plan.infra, "infra nodes"), (plan.workers, "workers"))
-        if number
+        if number and (noun != "workers" or pool is None)
     )
+    last = [f"  then the pool's machines are drained and replaced, at most {pool.away} at a time"] if pool else []
     return [
         f"{plan.name}: from Kubernetes {plan.kubernetes} to {release}, one machine after the other: {order}",
+        *last,
         *_saved_line(plan),
     ]
 

@@ -13,6 +13,7 @@ from installer.cluster.reconfigure import reconfigure
 from installer.cluster.sign_in import authentication
 from installer.cluster.upgrade_checks import ClusterReady, MachineReady, etcd_trouble, way
 from installer.cluster.upgrade_images import ImagesBrought
+from installer.cluster.upgrade_pool import kept_off
 from installer.common.errors import InstallerError
 from installer.node.program import run_program, status
 from installer.node.steps import DOWNLOADING, Prepare
@@ -60,7 +61,8 @@ class KubeadmUpgrade(Permanent):
         if verb == "apply":
             reconfigure(ctx, self.plan)
         explain = diagnosis.explain_upgrade(self.plan, name)
-        run_program(ctx, name, "upgrade", verb, stdin=configuration, explain=explain)
+        with kept_off(ctx, ctx.world.shape.pool if verb == "apply" else None):
+            run_program(ctx, name, "upgrade", verb, stdin=configuration, explain=explain)
 
 
 @dataclass(frozen=True)

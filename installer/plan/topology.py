@@ -99,6 +99,11 @@ class Pool:
     taints: tuple[str, ...]
     firewall: tuple[FirewallRule, ...]
 
+    @property
+    def away(self) -> int:
+        """How many of its machines are replaced at a time: a tenth, but 1 to 10."""
+        return max(1, min(10, self.count // 10))
+
     def member(self, name: str, address: IPv4Address | None, zone: str = "") -> Machine:
         """One of its machines."""
         return Machine(name, self.role, 0, address, self.labels, self.taints, self.firewall, zone)

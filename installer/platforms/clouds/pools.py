@@ -39,9 +39,7 @@ class Members(Permanent):
         todo = [*self._amiss(ctx, members, listed), *(f"{one.machine} is outdated" for one in _outdated(ctx, members))]
         if (held := cloud_of(ctx).held()) and held.token:
             todo.append("an invitation is still there")
-        return Observation(
-            not todo, "; ".join(todo[:3]) or f"{count(self.pool.count, 'worker')} of {self.pool.name} Ready"
-        )
+        return Observation(not todo, "; ".join([self._census(members, listed), *todo[:3]]))
 
     def apply(self, ctx: Context) -> None:
         platform = cloud_of(ctx)
@@ -49,9 +47,12 @@ class Members(Permanent):
         for name in self._gone(_members(ctx), _nodes(ctx)):
             nodes.remove(ctx, masters.reachable_master(ctx), name)
         self._admit(ctx, platform)
-        for number, one in enumerate(outdated := _outdated(ctx, _members(ctx)), 1):
-            ctx.stage(number, len(outdated), f"replace {one.machine}")
-            _leave(ctx, platform, one, again=True)
+        outdated, few = _outdated(ctx, _members(ctx)), self.pool.away
+        for first in range(0, len(outdated), few):
+            leaving = outdated[first : first + few]
+            ctx.stage(first + 1, len(outdated), f"replace {', '.join(str(one.machine) for one in leaving)}")
+            for one in leaving:
+                _leave(ctx, platform, one, again=True)
             self._admit(ctx, platform)
         self._hold(ctx, platform)  # from now on nobody is invited
 
@@ -90,7 +91,7 @@ class Members(Permanent):
                     "; ".join(amiss[:3]),
                     hint=f"Their consoles say what they do: {platform.pool_hint()}. Resume invites them again.",
                 )
-            return (None, "; ".join(amiss[:2])) if amiss else (True, "all joined")
+            return None if amiss else True, "; ".join([self._census(members, listed), *amiss[:2]])
 
         ctx.wait_until(f"{count(self.pool.count, 'worker')} of the pool to join", look, _LOOK_EVERY)
 
@@ -129,6 +130,12 @@ class Members(Permanent):
         known = {one.machine: one.born for one in members}
         mine = (name for name in listed if name.startswith(f"{self.pool.name}-"))
         return [name for name in mine if name not in known or nodes.born(listed[name]) < int(known[name])]
+
+    def _census(self, members: Sequence[Instance], listed: Nodes) -> str:
+        """How far the pool's machines are, in numbers."""
+        joined = [listed[str(one.machine)] for one in members if one.machine in listed]
+        runs, ready = sum(one.runs for one in members), sum(map(nodes.is_ready, joined))
+        return f"{self.pool.count} asked, {runs} up, {len(joined)} joined, {ready} Ready"
 
     def _machine(self, platform: CloudPlatform, one: Instance) -> Machine:
         return platform.located_at(self.pool.member(str(one.machine), one.private), one)

@@ -46,3 +46,10 @@ def endure(
 def pooled(cluster: CloudCluster, given: InstallPlan) -> list[str]:
     """Names of the machines that the plan doesn't name."""
     return [name for name in cluster.stand_ins.names if name not in clusters.machines(given)]
+
+
+def releases(cluster: CloudCluster) -> dict[str, str]:
+    """What each node of the cluster runs, by its name."""
+    stand_ins = cluster.stand_ins
+    assert isinstance(stand_ins, StandIns)
+    return stand_ins.releases()

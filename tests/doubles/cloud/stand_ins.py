@@ -209,6 +209,16 @@ class StandIns:
         """Names of the cluster's nodes."""
         return sorted(self._site.record.cluster.nodes) if self._site.record.cluster else []
 
+    def releases(self) -> dict[str, str]:
+        """The release of Kubernetes that each node of the cluster runs."""
+        known = self._site.record.cluster
+        return {name: node.version for name, node in known.nodes.items()} if known else {}
+
+    def schedulable(self) -> set[str]:
+        """Names of the nodes where pods may land."""
+        known = self._site.record.cluster
+        return {name for name, node in known.nodes.items() if not node.cordoned} if known else set()
+
     def provider_ids(self) -> dict[str, str]:
         """What nodes of the cluster say that their cloud calls them, once its controller has looked at them."""
         known = self._site.record.cluster

@@ -55,13 +55,20 @@ async def kubectl(command: Command, known: ClusterRecord, arguments: list[str]) 
             await {"get": addons.get, "delete": addons.delete}[verb](command, known, flags)
         case ["get"] if flags.get("--raw", "").partition("?")[0] in ("/livez", "/readyz"):
             command.say("ok")
-        case ["label" | "taint" | "delete" as verb, "node" | "nodes", name, *more]:
-            await _VERBS[verb](command, known, name, more, flags)
-        case ["cordon" | "uncordon" | "drain" as verb, name]:
-            await _VERBS[verb](command, known, name, [], flags)
+        case ["label" | "taint" | "delete" as verb, "node" | "nodes", *given] if given:
+            await _to_nodes(verb, command, known, given, flags)
+        case ["cordon" | "uncordon" | "drain" as verb, *given] if given:
+            await _to_nodes(verb, command, known, given, flags)
         case _:
             told = "a stand-in knows nodes, pods and requests for certificates, and what is done to nodes"
             raise Exit(1, f'error: unknown command "{" ".join(words[:1])}": {told}')
+
+
+async def _to_nodes(verb: str, command: Command, known: ClusterRecord, given: list[str], flags: Flags) -> None:
+    """What changes nodes: their names come first, then what is to change of each."""
+    changes = [word for word in given if "=" in word or word.endswith("-")]
+    for name in given[: len(given) - len(changes)]:
+        await _VERBS[verb](command, known, name, changes, flags)
 
 
 def _parsed(arguments: list[str]) -> tuple[list[str], Flags]:

@@ -78,9 +78,12 @@ def _check_step(current: str, release: str) -> None:
 
 
 def _check_job(command: Command, known: ClusterRecord, pause: str) -> None:
-    """kubeadm starts a Job with the new pause image, which may land on any node, and no stand-in pulls it then."""
+    """kubeadm starts a Job with the new pause image, which may land on any node that isn't cordoned, and no stand-in
+    pulls it then.
+    """
     machines = command.site.record.machines
-    lacking = next((name for name in known.nodes if name in machines and pause not in machines[name].images), None)
+    able = [name for name, node in known.nodes.items() if name in machines and not node.cordoned]
+    lacking = next((name for name in able if pause not in machines[name].images), None)
     if lacking:
         job = "upgrade-health-check-1"
         command.say(f"evidence waiting {pause} {lacking} {job}")

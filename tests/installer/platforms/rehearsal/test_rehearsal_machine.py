@@ -250,6 +250,9 @@ KUBECTL = (
     ("cordon demo-worker-1", 0, "node/demo-worker-1 cordoned"),
     ("drain demo-worker-1", 1, "use --ignore-daemonsets"),
     ("drain demo-worker-1 --ignore-daemonsets --timeout 20s", 0, "node/demo-worker-1 drained"),
+    ("cordon demo-worker-1 demo-infra-1", 0, "node/demo-infra-1 cordoned"),
+    ("uncordon demo-worker-1 demo-worker-9", 1, 'nodes "demo-worker-9" not found'),
+    ("label node demo-worker-1 demo-infra-1 c=d", 0, "node/demo-infra-1 labeled"),
     ("get --raw=/readyz", 0, "ok"),
 )
 """Arguments of kubectl, one after the other, the status that each ends with, and what it says."""
