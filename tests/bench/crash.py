@@ -4,7 +4,8 @@ A point is just before or just after a write of the journal, an SSH command, or 
 platform, told apart by its step. Small clusters are killed at every point of their life (`crash_story`), on stand-ins
 and in a fake cloud; a larger one at a sample. Local machines, whose Kubernetes programs are stand-ins, are installed
 and destroyed. A restore of etcd is interrupted at each of its commands. In AWS and Google Cloud engines are killed
-around each changing call, and each such call fails once in each way.
+around each changing call, and each such call fails once in each way: those about worker pools, OS Login and names in a
+plan's own zone, too.
 
 A twin is a machine made twice, or a step applied again after the journal had it as done; an orphan is whatever is left
 once a destroy has succeeded; lost is a machine or a node that is gone, or another, although it was done, and a story
@@ -21,9 +22,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import partial
 
-from tests.bench import crash_clouds, crash_restore
+from tests.bench import crash_clouds, crash_names, crash_pools, crash_restore
 from tests.bench.crash_story import Outcome, play
 from tests.bench.crash_worlds import cloud, local, rehearsal
+from tests.doubles.account_zones import ZONES
 
 AT_ONCE = 4
 """Stories that are played beside each other: each waits half of the time."""
@@ -43,7 +45,13 @@ def jobs(share: float, seed: int) -> dict[str, Callable[[], Outcome]]:
             found[f"{name}, {ingress}"] = partial(crash_clouds.every_call, name, balancer, share, seed)
     for name in crash_clouds.CLOUDS:
         found[f"{name}, calls that fail"] = partial(crash_clouds.every_fault, name)
-        found[f"{name}, calls about a worker pool that fail"] = partial(crash_clouds.every_fault_of_pools, name)
+        found[f"{name}, a worker pool"] = partial(crash_pools.every_call, name, share, seed)
+        found[f"{name}, calls about a worker pool that fail"] = partial(crash_pools.every_fault, name)
+    found["gcp, OS Login"] = partial(crash_clouds.every_call_of_os_login, share, seed)
+    found["gcp, calls about OS Login that fail"] = crash_clouds.every_fault_of_os_login
+    for provider in ZONES:
+        found[f"names in {provider}"] = partial(crash_names.every_call, provider, share, seed)
+        found[f"names in {provider}, calls that fail"] = partial(crash_names.every_fault, provider)
     return found | {"restore of etcd": crash_restore.every_point}
 
 

@@ -23,7 +23,6 @@ from installer.engine.events import RunKind
 from installer.operations import pipeline
 from installer.plan.model import InstallPlan
 from tests.aws import clusters as aws_clusters
-from tests.aws.pools import endure_with_pool as endure_in_aws
 from tests.bench.crash_story import Outcome, tell
 from tests.doubles.aws import environment as aws_environment
 from tests.doubles.aws import faults as aws_faults
@@ -38,7 +37,6 @@ from tests.doubles.gcp import faults as gcp_faults
 from tests.doubles.gcp import server as gcp_server
 from tests.doubles.kill_points import Points, arm_calls_of_clouds
 from tests.gcp import clusters as gcp_clusters
-from tests.gcp.pools import endure_with_pool as endure_in_gcp
 
 _LIBRARIES = ("google.cloud.compute_v1", "googleapiclient.discovery", "google.oauth2.service_account")
 """What engines would import one after the other, for seconds each."""
@@ -86,11 +84,13 @@ def aws() -> Iterator[Cloud]:
 
 
 @contextmanager
-def gcp() -> Iterator[Cloud]:
+def gcp(*, enforces_os_login: bool = False) -> Iterator[Cloud]:
     with gcp_server.served() as (project, endpoint):
 
         def cluster() -> CloudCluster:
             gcp_server.renew(project)
+            if enforces_os_login:
+                project.metadata["enable-oslogin"] = "TRUE"
             project.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
             project.machines = stand_ins = StandIns(guest_agent.read, GoogleMetadata)
             return gcp_clusters.Cluster(project, stand_ins)
@@ -109,7 +109,7 @@ def gcp() -> Iterator[Cloud]:
 
         yield Cloud(
             "Google Cloud", environment, cluster, gcp_clusters.changing, endure, (*gcp_faults.Fault,),
-            frozenset(gcp_clusters.CALLS + gcp_clusters.CALLS_OF_BALANCERS), living,
+            frozenset(gcp_clusters.CALLS + gcp_clusters.CALLS_OF_BALANCERS + gcp_clusters.CALLS_OF_OS_LOGIN), living,
         )  # fmt: skip
 
 
@@ -117,7 +117,8 @@ CLOUDS = {"aws": aws, "gcp": gcp}
 
 
 @contextmanager
-def _room(cloud: Cloud) -> Iterator[Path]:
+def room_of(cloud: Cloud) -> Iterator[Path]:
+    """A home of Craton's, and the credentials of the cloud's user."""
     with tempfile.TemporaryDirectory(prefix="craton-crash-") as made:
         room = Path(made)
         with patch.dict(os.environ, cloud.environment(room) | {"CRATON_HOME": str(room / "home")}):
@@ -131,22 +132,12 @@ def every_fault(name: str) -> Outcome:
         for fault in cloud.faults:
             for balancer in (False, True):
                 title = f"{fault}, {'load balancer' if balancer else 'infra nodes'}"
-                _endured(told, cloud, title, partial(cloud.endure, fault=fault, balancer=balancer))
+                endured(told, cloud, title, partial(cloud.endure, fault=fault, balancer=balancer))
     return told
 
 
-def every_fault_of_pools(name: str) -> Outcome:
-    """Clusters whose changing calls about their worker pool fail, each with each fault."""
-    told = Outcome()
-    endure: Callable[..., int] = endure_in_aws if name == "aws" else endure_in_gcp
-    with CLOUDS[name]() as cloud:
-        for fault in cloud.faults:
-            _endured(told, cloud, f"{fault}, worker pool", partial(endure, fault=fault))
-    return told
-
-
-def _endured(told: Outcome, cloud: Cloud, title: str, endure: Callable[[Any], int]) -> None:
-    with _room(cloud):
+def endured(told: Outcome, cloud: Cloud, title: str, endure: Callable[[Any], int]) -> None:
+    with room_of(cloud):
         try:
             told.points += endure(cloud.cluster())
         except AssertionError as error:
@@ -156,49 +147,88 @@ def _endured(told: Outcome, cloud: Cloud, title: str, endure: Callable[[Any], in
 
 def every_call(name: str, balancer: bool, share: float = 1.0, seed: int = 0) -> Outcome:
     """Install and destroy a cluster, with engines killed at all or a share of the points."""
-    with CLOUDS[name]() as cloud, _room(cloud) as room:
-        story = _Story(cloud, cloud.plan(balancer=balancer), room / "points", share, seed)
-        story.until_done(RunKind.INSTALL)
-        cluster, told = story.cluster, story.told
-        told.twins += [*cluster.twins(), *(set(cluster.stand_ins.names) - set(machines(story.plan)))]
-        told.lost += set(machines(story.plan)) - set(cluster.stand_ins.names)
-        story.until_done(RunKind.DESTROY)
-        told.orphans += cluster.remains()
-        told.lost += [f"no fault for {call}" for call in set(cluster.account.changed) - cloud.calls]
-        told.points = len(Points(story.points).tried())
-        return told
+    with CLOUDS[name]() as cloud, room_of(cloud) as room:
+        return _lived(cloud, cloud.cluster(), cloud.plan(balancer=balancer), Engines(room / "points", share, seed))
 
 
-class _Story:
-    def __init__(self, cloud: Cloud, plan: InstallPlan, points: Path, share: float, seed: int) -> None:
-        self.cluster, self.plan, self.points = cloud.cluster(), plan, points
-        self.told = Outcome()
-        self._cloud, self._how = cloud, (str(points), share, seed)
-
-    def until_done(self, kind: RunKind) -> None:
-        """Engine after engine, as a person would start them, until one isn't killed."""
-        context = multiprocessing.get_context("forkserver")  # this process has threads
-        context.set_forkserver_preload([__name__, *_LIBRARIES, "tests.doubles.aws.warmed", "tests.doubles.warmed"])
-        told = (kind, self.plan, dict(os.environ), *self._how)
-        while True:
-            engine = context.Process(target=_engine, args=told)
-            engine.start()
-            before = self._cloud.living()
-            engine.join()
-            if engine.exitcode != -9:
-                self.cluster.events = self.cluster.recorded()
-                assert engine.exitcode == ExitCode.DONE, f"{kind} exits with {engine.exitcode}: {self.cluster.failures}"
-                return
-            self.told.killed(kind)
-            if kind is RunKind.INSTALL:
-                self.told.lost += [f"{one} is gone" for one in before - self._cloud.living()]
+def every_call_of_os_login(share: float = 1.0, seed: int = 0) -> Outcome:
+    """The same in a project that enforces OS Login, with engines killed around the calls about it alone."""
+    with gcp(enforces_os_login=True) as cloud, room_of(cloud) as room:
+        engines = Engines(room / "points", share, seed, "oslogin")
+        return _lived(cloud, cloud.cluster(), cloud.plan(balancer=False), engines)
 
 
-def _engine(
-    kind: RunKind, plan: InstallPlan, environment: dict[str, str], points: str, share: float, seed: int
-) -> None:
+def every_fault_of_os_login() -> Outcome:
+    """Clusters in a project that enforces OS Login, whose calls about it fail, each with each fault."""
+    told = Outcome()
+    with gcp(enforces_os_login=True) as cloud:
+        for fault in (one for one in gcp_faults.Fault if gcp_faults.applies(gcp_clusters.CALLS_OF_OS_LOGIN[0], one)):
+            endured(told, cloud, f"{fault}, OS Login", partial(gcp_clusters.endure_with_os_login, fault=fault))
+    return told
+
+
+def _lived(cloud: Cloud, cluster: CloudCluster, plan: InstallPlan, engines: Engines) -> Outcome:
+    """From install to destroy."""
+    told = Outcome()
+    done(cluster, until_done(told, engines, partial(install, plan), cloud.living))
+    told.twins += [*cluster.twins(), *(set(cluster.stand_ins.names) - set(machines(plan)))]
+    told.lost += set(machines(plan)) - set(cluster.stand_ins.names)
+    done(cluster, until_done(told, engines, partial(destroy, plan)))
+    told.orphans += cluster.remains()
+    told.lost += [f"no fault for {call}" for call in set(cluster.account.changed) - cloud.calls]
+    told.points = len(engines.tried)
+    return told
+
+
+def install(plan: InstallPlan) -> ExitCode:
+    return carry_out(plan, short(plan))
+
+
+def destroy(plan: InstallPlan) -> ExitCode:
+    return carry_out(plan, pipeline.destroy_steps(plan), RunKind.DESTROY)
+
+
+def done(cluster: CloudCluster, code: int | None) -> None:
+    cluster.events = cluster.recorded()
+    assert code == ExitCode.DONE, f"an engine exits with {code}: {cluster.failures}"
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Where engines of one story are killed: at all or a share of the points in whose words `about` is found."""
+
+    points: Path
+    share: float = 1.0
+    seed: int = 0
+    about: str = ""
+
+    @property
+    def tried(self) -> set[str]:
+        return Points(self.points).tried()
+
+
+def until_done(
+    told: Outcome, engines: Engines, run: Callable[[], int], living: Callable[[], set[str]] | None = None
+) -> int | None:
+    """Engine after engine, as a person would start them, until one isn't killed; its exit code.
+
+    `run` is what an engine does, in a process of its own. What was `living` when one began has to outlive it.
+    """
+    context = multiprocessing.get_context("forkserver")  # this process has threads
+    context.set_forkserver_preload([__name__, *_LIBRARIES, "tests.doubles.aws.warmed", "tests.doubles.warmed"])
+    while True:
+        before = living() if living else set()
+        engine = context.Process(target=_engine, args=(run, dict(os.environ), engines))
+        engine.start()
+        engine.join()
+        if engine.exitcode != -9:
+            return engine.exitcode
+        told.killed(getattr(run, "func", run).__name__)
+        told.lost += [f"{one} is gone" for one in before - living()] if living else []
+
+
+def _engine(run: Callable[[], int], environment: dict[str, str], engines: Engines) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    arm_calls_of_clouds(Points(Path(points), share, seed))
-    steps = short(plan) if kind is RunKind.INSTALL else pipeline.destroy_steps(plan)
-    os._exit(carry_out(plan, steps, kind))
+    arm_calls_of_clouds(Points(engines.points, engines.share, engines.seed, engines.about))
+    os._exit(run())

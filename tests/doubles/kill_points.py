@@ -5,6 +5,7 @@ never tried.
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import re
@@ -37,6 +38,8 @@ _LOOKS = ("hello", "machines", "machine", "list", "get", "entries", "options")
 """Requests of a rehearsal's site that change nothing of a cluster."""
 _ASKS = re.compile(r"(describe|get|list|batchGet|aggregatedList|test|wait|simulate)")
 """How calls of clouds begin that change nothing."""
+_DIFFERENT = re.compile(r"""'(requestId|fingerprint|etag)': '[^']*'|"token": "[^"]+"|versions/[0-9]+|[0-9a-f]{8,}""")
+"""What is another each time in calls that are the same."""
 _CHANGES = ("create", "create_machines", "delete")
 _TIMING = Timing(min_deadline=PATIENCE)
 """Of engines: what they wait for comes, however busy the computer is."""
@@ -45,11 +48,14 @@ _WORDS = 4
 
 
 class Points:
-    """Points that were tried, in a file: the process that adds one is killed at once. `share` of all are tried."""
+    """Points that were tried, in a file: the process that adds one is killed at once.
 
-    def __init__(self, path: Path, share: float = 1.0, seed: int = 0) -> None:
+    Of those in whose words the pattern `about` is found, `share` are tried.
+    """
+
+    def __init__(self, path: Path, share: float = 1.0, seed: int = 0, about: str = "") -> None:
         self._path = path
-        self._share, self._seed = share, seed
+        self._share, self._seed, self._about = share, seed, about
         self._lock = threading.Lock()
         self._tried = self.tried()
 
@@ -71,6 +77,8 @@ class Points:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _is_chosen(self, point: str) -> bool:
+        if not re.search(self._about, point):
+            return False
         return random.Random(f"{self._seed} {point}").random() < self._share
 
     @contextmanager
@@ -175,7 +183,8 @@ def _site_call(_client: object, method: str, **arguments: Any) -> list[str]:
 def _call(service: str, operation: str, *given: Any) -> list[str]:
     if _ASKS.match(operation.rpartition(".")[2]):
         return []
-    told = re.sub(r"'(requestId|fingerprint|etag)': '[^']*'|[0-9a-f]{8,}", "X", str(given))
+    readable = re.sub(r"'data': '([^']*)'", lambda found: base64.b64decode(found[1]).decode(), str(given))
+    told = _DIFFERENT.sub("X", readable)
     return [f"cloud: {_step()} {service}.{operation} {zlib.crc32(told.encode()):x}"]
 
 

@@ -27,6 +27,7 @@ CALLS_OF_BALANCERS = (
     "compute.regionBackendServices.patch", "compute.forwardingRules.delete", "compute.regionBackendServices.delete",
     "compute.regionHealthChecks.delete", "compute.instanceGroups.delete", "compute.addresses.delete",
 )  # fmt: skip
+CALLS_OF_OS_LOGIN = ("oslogin.users.importSshPublicKey", "oslogin.users.sshPublicKeys.delete")
 
 
 def plan(masters: int = 1, workers: int = 1, *, balancer: bool = False, **gcp: Any) -> InstallPlan:
@@ -59,6 +60,17 @@ class Cluster(CloudCluster):
 
 def endure(cluster: Cluster, fault: Fault, *, balancer: bool) -> int:
     """The first request of each changing call fails so: nothing is twice, nothing left. Return how many do."""
-    calls = CALLS_OF_BALANCERS if balancer else CALLS
+    return _endure(cluster, fault, CALLS_OF_BALANCERS if balancer else CALLS, changing(balancer=balancer))
+
+
+def endure_with_os_login(cluster: Cluster, fault: Fault) -> int:
+    """The same of the calls about OS Login, in a project that enforces it."""
+    failed = _endure(cluster, fault, CALLS_OF_OS_LOGIN, plan())
+    kept = [key for profile in cluster.account.profiles.values() for key in profile["sshPublicKeys"]]
+    assert kept == [], f"keys left in profiles: {kept}"
+    return failed
+
+
+def _endure(cluster: Cluster, fault: Fault, calls: tuple[str, ...], given: InstallPlan) -> int:
     wanted = (name for name in calls if faults.applies(name, fault))
-    return clusters.endure(cluster, changing(balancer=balancer), wanted, lambda name: cluster.account.fail(name, fault))
+    return clusters.endure(cluster, given, wanted, lambda name: cluster.account.fail(name, fault))

@@ -22,6 +22,12 @@ from tests.bench import crash_clouds
 found = crash_clouds.every_call(sys.argv[1], False, float(sys.argv[2]), int(sys.argv[3]))
 print(found.points, found.faults)
 """
+POOL = """
+import sys
+from tests.bench import crash_pools
+found = crash_pools.every_call("aws", float(sys.argv[2]), int(sys.argv[3]), sys.argv[1])
+print(found.points, found.faults)
+"""
 
 
 def played(story: str, world: str, share: float, seed: int) -> tuple[int, str]:
@@ -45,6 +51,14 @@ def test_nothing_is_made_twice_left_or_lost(world: str, share: float, seed: int)
 def test_a_clouds_call_around_which_an_engine_is_killed_makes_no_twin_and_leaves_nothing(cloud: str, seed: int) -> None:
     tried, faults = played(CALL, cloud, 0.03, seed)
     assert tried > 0
+    assert faults == "[]"
+
+
+@pytest.mark.needs("low ports")
+def test_a_pool_whose_machines_are_being_replaced_or_removed_goes_on_where_an_engine_was_killed() -> None:
+    """Before and after a machine is ended, in an upgrade and as the pool shrinks."""
+    tried, faults = played(POOL, "terminate_instance", 1.0, 0)
+    assert tried == 4
     assert faults == "[]"
 
 

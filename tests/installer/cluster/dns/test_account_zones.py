@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,101 +12,27 @@ import pytest
 
 from installer.cluster.dns import servers
 from installer.cluster.dns.providers import Provider
-from installer.cluster.dns.steps import dns_check, dns_steps
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.engine.context import Stop
 from installer.engine.events import Event, EventType, RunKind
-from installer.engine.journal import Journal, Reader
-from installer.engine.runner import run
+from installer.engine.journal import Reader
 from installer.plan.model import InstallPlan
 from installer.plan.suggestions import OF_NAMES
-from installer.plan.topology import topology
 from installer.platforms import suggestions
-from installer.steps.step import Step, ordered
-from tests.doubles.aws.faults import Fault as AwsFault
+from tests.doubles.account_zones import API, CONSOLE, INFRA, MASTERS, ZONES, Zone, alone, carry_out
 from tests.doubles.cloud.delegation import delegate
-from tests.doubles.gcp.faults import Fault as GcpFault
 from tests.doubles.name_server import name_server
 from tests.doubles.node_verbs import FakeCluster
-from tests.installer.platforms.cloud_runs import PACE, TIMING
 
-API, CONSOLE = "demo-k8s.k8s.example.com", "demo.k8s.example.com"
-MASTERS, INFRA = ["10.10.0.11", "10.10.0.12", "10.10.0.13"], ["10.10.0.21"]
 AGREE = servers.agree
 
 
-@dataclass
-class Zone:
-    """A user's own zone example.com, in either double."""
-
-    provider: str
-    double: Any
-    rrsets: Callable[[], dict[tuple[str, str], list[str]]]
-    """Values by name and type, those of the zone itself left out."""
-    add: Callable[[str, str, str], None]
-    """Somebody else's record: name, type, value."""
-    may_not: Callable[[], None]
-    """From now on the credentials may only look."""
-    denied: str
-    changing: str
-    """The API's name of the call that changes records."""
-    throttled: Any
-    lost: Any
-
-    def plan(self, **dns: Any) -> InstallPlan:
-        """A cluster of containers on this computer, whose names are here."""
-        given = {"name": "demo", "subdomain": "k8s.example.com", "platform": "local"}
-        return InstallPlan.model_validate({**given, "dns": {"provider": self.provider, **dns}})
-
-
-def route53(aws: Any) -> Zone:
-    import boto3
-
-    client = boto3.client("route53")
-    zone = client.create_hosted_zone(Name="example.com", CallerReference="theirs")["HostedZone"]["Id"]
-
-    def rrsets() -> dict[tuple[str, str], list[str]]:
-        listed = client.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-        return {
-            (one["Name"].rstrip("."), one["Type"]): sorted(value["Value"] for value in one["ResourceRecords"])
-            for one in listed
-            if one["Type"] not in ("NS", "SOA")
-        }
-
-    def add(name: str, kind: str, value: str) -> None:
-        made = {"Name": name, "Type": kind, "TTL": 300, "ResourceRecords": [{"Value": value}]}
-        changes = [{"Action": "CREATE", "ResourceRecordSet": made}]
-        client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
-
-    looking = ("route53:Get*", "route53:List*", "sts:*")
-    return Zone("route53", aws, rrsets, add, partial(aws.allow, looking), "route53:ChangeResourceRecordSets",
-                "route53:ChangeResourceRecordSets", AwsFault.THROTTLING, AwsFault.LOST)  # fmt: skip
-
-
-def cloud_dns(gcp: Any) -> Zone:
-    gcp.zones["mine"] = {"dnsName": "example.com.", "rrsets": {}, "changes": {}}
-
-    def rrsets() -> dict[tuple[str, str], list[str]]:
-        found = gcp.zones["mine"]["rrsets"]
-        return {(name.rstrip("."), kind): sorted(one["rrdatas"]) for (name, kind), one in found.items()}
-
-    def add(name: str, kind: str, value: str) -> None:
-        made = {"name": f"{name}.", "type": kind, "ttl": 300, "rrdatas": [value]}
-        gcp.zones["mine"]["rrsets"][f"{name}.", kind] = made
-
-    def may_not() -> None:
-        gcp.permissions = ("dns.managedZones.*", "dns.resourceRecordSets.list", "dns.changes.get")
-
-    return Zone("cloud-dns", gcp, rrsets, add, may_not, "dns.changes.create", "dns.changes.create",
-                GcpFault.THROTTLING, GcpFault.LOST)  # fmt: skip
-
-
-@pytest.fixture(params=["route53", "cloud-dns"])
+@pytest.fixture(params=ZONES)
 def zone(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Zone]:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
-    made = {"route53": ("aws", route53), "cloud-dns": ("gcp", cloud_dns)}[request.param]
-    found = made[1](request.getfixturevalue(made[0]))
+    name, make = ZONES[request.param]
+    found = make(request.getfixturevalue(name))
     says = Saying(found)
     with name_server("example.com", ("ns1.mine.test.",), says) as resolver:
         monkeypatch.setattr(servers, "agree", partial(AGREE, resolver=resolver))
@@ -125,13 +50,6 @@ class Saying(dict[str, list[str]]):
         return self._zone.rrsets().get((name, "A"), default)
 
 
-def alone(plan: InstallPlan) -> tuple[Step, ...]:
-    """The steps of names, without those of machines and cluster that they need."""
-    checks = tuple(dns_check(plan))
-    needs = tuple(step.id for step in checks)
-    return ordered((*checks, *(replace(step, needs=needs) for step in dns_steps(plan, topology(plan)))))
-
-
 @dataclass
 class Run:
     ended: ExitCode
@@ -142,11 +60,8 @@ class Run:
 
 def install(plan: InstallPlan, kind: RunKind = RunKind.INSTALL, stop: Stop | None = None) -> Run:
     """A run of the real engine."""
-    directory = ClusterDirectory.of(plan.name)
-    world = FakeCluster(plan).context().world
-    with Journal(directory.journal) as journal:
-        ended = asyncio.run(run(alone(plan), world, journal, kind=kind, pace=PACE, timing=TIMING, stop=stop or Stop()))
-    with Reader(directory.journal) as reader:
+    ended = carry_out(plan, kind, stop)
+    with Reader(ClusterDirectory.of(plan.name).journal) as reader:
         events = list(reader.events())
     last = max(number for number, event in enumerate(events) if event.type is EventType.RUN_STARTED)
     steps: list[Event] = [event for event in events[last:] if event.type is EventType.STEP and event.step]
