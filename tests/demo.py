@@ -30,12 +30,13 @@ from installer.platforms.local.network import host_name_servers
 from tests.doubles.cloud import guest_agent
 from tests.doubles.cloud.cloud_init import read as cloud_init_read
 from tests.doubles.cloud.containers import Containers
+from tests.doubles.cloud.doorway import doorway
 from tests.doubles.cloud.fabric import USER
 from tests.doubles.cloud.machines import Machines
 from tests.doubles.cloud.stand_ins import StandIns
 from tests.doubles.cloud.systems import EC2, GOOGLE, System
 from tests.doubles.machines import CACHE, Patience, share_images, the_engine
-from tests.doubles.mirror import Mirror, published, running_mirror
+from tests.doubles.mirror import Mirror, folder_served, published, running_mirror
 from tests.needs import lacking
 
 CONTAINERS = ("containers", "network namespaces", "named", "haproxy")
@@ -46,13 +47,16 @@ _OURS = "NO_PROXY", "HTTP_PROXY", "HTTPS_PROXY"
 
 @dataclass
 class Cloud:
-    """A cloud's double that serves. `flags` are those of `craton new`; `put` has these machines behind it."""
+    """A cloud's double that serves at `endpoint`. `flags` are those of `craton new`; `put` has these machines behind
+    it. `environment` is that of Craton, for an endpoint and a directory without credentials.
+    """
 
     name: str
+    endpoint: str
     system: System
     first_boot: Callable[[bytes], Any]
     flags: tuple[str, ...]
-    environment: Callable[[Path], Mapping[str, str]]
+    environment: Callable[[str, Path], Mapping[str, str]]
     put: Callable[[Machines], None]
     address_from: Callable[[Callable[[], str]], None]
     remains: Callable[[], list[str]]
@@ -77,8 +81,7 @@ def aws() -> Iterator[Cloud]:
         keep(account)
         types = [word for role in ("master", "infra", "worker") for word in (f"--aws-{role}-type", "t3.medium")]
         yield Cloud(
-            "AWS", EC2, cloud_init_read, ("--aws-region", REGION, *types),
-            lambda directory: environment(endpoint, directory),
+            "AWS", endpoint, EC2, cloud_init_read, ("--aws-region", REGION, *types), environment,
             lambda machines: setattr(account, "machines", machines),
             lambda give: setattr(account, "next_address", give),
             lambda: remains(account), account.counted,
@@ -94,8 +97,8 @@ def gcp() -> Iterator[Cloud]:
     with server.served() as (project, endpoint):
         project.zones["mine"] = {"dnsName": "example.test.", "rrsets": {}, "changes": {}}
         yield Cloud(
-            "Google Cloud", GOOGLE, guest_agent.read, ("--gcp-project", PROJECT, "--gcp-region", REGION),
-            lambda directory: environment(endpoint, directory),
+            "Google Cloud", endpoint, GOOGLE, guest_agent.read, ("--gcp-project", PROJECT, "--gcp-region", REGION),
+            environment,
             lambda machines: setattr(project, "machines", machines),
             lambda give: setattr(project, "next_address", give),
             lambda: [*project.remains(), *project.refused], project.counted,
@@ -127,9 +130,9 @@ def main(arguments: Sequence[str]) -> int:
             say(f"The machines are stand-ins behind SSH, as in a rehearsal, and so is Kubernetes: {why}.")
             programs = stack.enter_context(running_mirror({}))
             given.mirror = programs.url
-            return demonstrate(cloud, stand_ins(cloud, stack), given, directory, programs)
+            return demonstrate(cloud, stand_ins(cloud, stack), given, directory, stack, programs)
         say("The machines are system containers of podman. What runs on them is real, Kubernetes as well.")
-        return demonstrate(cloud, containers(cloud, stack, closed=bool(given.artifacts)), given, directory)
+        return demonstrate(cloud, containers(cloud, stack, closed=bool(given.artifacts)), given, directory, stack)
 
 
 def demonstrate(
@@ -137,12 +140,13 @@ def demonstrate(
     left: Callable[[], list[str]],
     given: argparse.Namespace,
     directory: Path,
+    stack: ExitStack,
     programs: Mirror | None = None,
 ) -> int:
     """The commands of a cluster's whole life. `left` says what machines remain; `programs` gets stand-ins of
     Kubernetes' programs.
     """
-    environment = {**os.environ, **cloud.environment(directory), "CRATON_HOME": str(directory)}
+    environment = {**os.environ, **cloud.environment(cloud.endpoint, directory), "CRATON_HOME": str(directory)}
     if programs is None and not given.artifacts:
         for name in _OURS:  # of the double's, which keep every request on this computer
             environment.pop(name, None)
@@ -164,8 +168,15 @@ def demonstrate(
     answers = shlex.split(given.answers)
     code = run("new", *named, *cloud.flags, "--user-network", f"{USER}/32", *mirror, *_SIZE, *answers)
     if code == 0:
+        plan = planfile.load(directory / "demo.yaml")
         if programs is not None:
-            programs.reset(published(planfile.load(directory / "demo.yaml")))
+            programs.reset(published(plan))
+        if plan.worker_pool and artifacts:  # machines of a pool get nothing from this computer but what it serves
+            url = stack.enter_context(folder_served(Path(given.artifacts), USER))
+            say(f"A pool's machines fetch for themselves: {url} serves {given.artifacts} as a mirror.")
+            served = plan.artifacts.model_copy(update={"mirror": url})
+            planfile.save(directory / "demo.yaml", plan.model_copy(update={"artifacts": served}))
+            artifacts = ()
         code = run("apply", "demo.yaml", "--yes", "--close", *speed, *artifacts)
         code = code or run("check", "demo", "--plain")
         code = run("destroy", "demo", "--yes", "--plain") or code
@@ -177,8 +188,8 @@ def demonstrate(
 
 def without_containers(given: argparse.Namespace) -> str:
     """Why machines can't be containers with a real Kubernetes; empty if they can."""
-    if {"--aws-worker-pool", "--gcp-worker-pool"} & {*shlex.split(given.answers)}:
-        return "machines of a worker pool ask their cloud for what they run, and containers can't reach a double"
+    if "--gcp-worker-pool" in shlex.split(given.answers):
+        return "nobody has seen machines of a pool in Google Cloud come up as containers"
     if why := next(filter(None, map(lacking, CONTAINERS)), ""):
         return why
     if not (given.artifacts or given.mirror or online()):
@@ -205,6 +216,7 @@ def containers(cloud: Cloud, stack: ExitStack, *, closed: bool) -> Callable[[], 
     found = stack.enter_context(Containers(cloud.system, engine, name, () if closed else host_name_servers()))
     cloud.put(found)
     cloud.address_from(found.fabric.next_address)
+    cloud.endpoint = stack.enter_context(doorway(cloud.endpoint, USER))  # a pool's machines ask the API themselves
 
     def left() -> list[str]:
         found.close()

@@ -17,13 +17,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socketserver import TCPServer
 from urllib.parse import urlsplit
 
 from installer.artifacts.catalogue import ARCHITECTURES, Artifact, wanted
 from installer.artifacts.container_images import images
 from installer.plan.model import InstallPlan
+from tests.doubles.serving import serving
 from tests.patience import PATIENCE
 
 
@@ -156,6 +159,19 @@ def running_mirror(
         server.shutdown()
         server.server_close()
         thread.join(PATIENCE)
+
+
+@contextmanager
+def folder_served(folder: Path, address: str) -> Iterator[str]:
+    """A directory of `--artifacts` as a mirror, at an address of this computer; its URL."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer((address, 0), partial(Quiet, directory=folder))
+    with serving(server):
+        yield f"http://{address}:{server.server_port}"
 
 
 def published(plan: InstallPlan, architectures: tuple[str, ...] = ARCHITECTURES) -> dict[str, bytes]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+
+from tests.doubles.serving import serving
 
 
 class _Handler(BaseRequestHandler):
@@ -25,14 +26,9 @@ class _Handler(BaseRequestHandler):
 def answering(answer: bytes) -> Iterator[str]:
     """The base address of a server whose answer to anything is `answer`."""
     ThreadingTCPServer.daemon_threads = True
-    with ThreadingTCPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"answer": answer})) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join(5)
+    server = ThreadingTCPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"answer": answer}))
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 def said(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:

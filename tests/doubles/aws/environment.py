@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.doubles.aws.account import KEY, REGION, SECRET
 
@@ -22,5 +23,5 @@ def environment(endpoint: str, directory: Path) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": str(directory / "no-aws-credentials"),
         "HTTPS_PROXY": NOWHERE,
         "HTTP_PROXY": NOWHERE,
-        "NO_PROXY": "127.0.0.0/8,127.0.0.1,localhost",
+        "NO_PROXY": f"127.0.0.0/8,127.0.0.1,localhost,{urlsplit(endpoint).hostname}",
     }

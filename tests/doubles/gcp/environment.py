@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.doubles.gcp.project import ACCOUNT, PROJECT, SERVICES
 
@@ -27,7 +28,7 @@ def environment(endpoint: str, directory: Path) -> dict[str, str]:
         "NO_GCE_CHECK": "true",
         "HTTPS_PROXY": NOWHERE,
         "HTTP_PROXY": NOWHERE,
-        "NO_PROXY": "127.0.0.0/8,127.0.0.1,localhost",
+        "NO_PROXY": f"127.0.0.0/8,127.0.0.1,localhost,{urlsplit(endpoint).hostname}",
     }  # fmt: skip
 
 
