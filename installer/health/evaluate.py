@@ -8,14 +8,14 @@ from typing import Any
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Subject, Verdict
-from installer.health.checks import expiry
+from installer.health.checks import cluster, expiry
 from installer.health.outside import NOT_LOOKED, Outside
 from installer.health.reach import pairs as reach
 from installer.health.report import compliance
 from installer.health.report.model import Report
 from installer.health.report.partial import Recheck
 from installer.plan.model import InstallPlan
-from installer.plan.topology import FirewallRule, Machine, Topology
+from installer.plan.topology import FirewallRule, Machine, Pool, Topology
 from installer.steps.evidence import Evidence
 
 
@@ -47,6 +47,8 @@ def evaluate(
             found += _judged(Subject(machine, plan, topology, answer, answers, pinned, facts))
         else:
             found += _unjudged(machine, unreachable.get(machine.name))
+    if topology.pool is not None:
+        found += _of_pool(topology.pool, cluster.nodes(topology, answers), plan.kubernetes)
     findings, pairs = tuple(found), reach.pairs(topology, answers)
     if recheck:
         findings, pairs = recheck.findings(findings), recheck.pairs(pairs)
@@ -72,6 +74,16 @@ def evaluate_machine(
 
 def _judged(subject: Subject) -> list[Finding]:
     return [check.examine(subject) for check in CHECKS]
+
+
+def _of_pool(pool: Pool, known: Mapping[str, cluster.Node] | None, release: str) -> list[Finding]:
+    """All machines of a worker pool in one row: Craton logs in to none of them."""
+    never = "Craton doesn't log in to machines of a pool"
+    state = cluster.pool_state(pool, known, release)
+    return [
+        Finding(check.id, pool.name, *(state if check.id == "node" else (Verdict.NOT_APPLICABLE, never)))
+        for check in CHECKS
+    ]
 
 
 def _unjudged(machine: Machine, why: InstallerError | None) -> list[Finding]:

@@ -16,15 +16,20 @@ from screens.theme import Mark
 CLUSTER = ""
 """Used instead of a machine's name for the steps that belong to no machine."""
 
+POOL = "pool"
+"""The role of all machines of a worker pool, which are one line."""
+
 _ROLE = re.compile(r"-(master|infra|worker)-\d+$")
+_POOLED = re.compile(r"-(master|infra|worker)$")
 WORDS = {theme.FAILED: "failed", theme.RUNNING: "running", theme.WAITING: "waiting", theme.DONE: "done"}
 ORDER = (theme.FAILED, theme.RUNNING, theme.WAITING, theme.DONE)
 
 
 def role_of(machine: str) -> str:
-    """The role in a machine's name (`demo-worker-3`), or "" for the cluster."""
-    found = _ROLE.search(machine)
-    return found[1] if found else ""
+    """The role in a machine's name (`demo-worker-3`), "pool" for a worker pool (`demo-worker`), "" for the cluster."""
+    if found := _ROLE.search(machine):
+        return found[1]
+    return POOL if _POOLED.search(machine) else ""
 
 
 @dataclass(slots=True)
@@ -53,6 +58,17 @@ class MachineView:
     @property
     def state(self) -> str:
         return WORDS[self.mark]
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is a machine, and neither the cluster nor a pool."""
+        return self.name != CLUSTER and self.role != POOL
+
+    @property
+    def census(self) -> str:
+        """Of a pool: how many of its machines are asked for, running, joined and Ready, as far as is known."""
+        last = self.steps[-1]
+        return (last.wait.seen if last.wait else last.seen) if self.role == POOL else ""
 
     def duration(self, now: float) -> float:
         """Seconds that its steps took, those that run now included."""
@@ -178,8 +194,12 @@ class Fleet:
 
     @property
     def size(self) -> int:
-        """Number of machines."""
-        return len(self.machines) - (CLUSTER in self.machines)
+        """Number of machines, without those of a pool."""
+        return sum(machine.is_one for machine in self.machines.values())
+
+    @property
+    def has_pool(self) -> bool:
+        return any(machine.role == POOL for machine in self.machines.values())
 
     def names(self, wanted: str = "") -> list[str]:
         """Machines with every word of `wanted` in name, role or state: failed ones first, then the cluster."""
@@ -188,8 +208,8 @@ class Fleet:
         return [machine.name for machine in sorted(found, key=_rank)]
 
     def tally(self) -> list[tuple[Mark, int]]:
-        """How many machines are in each state, without the cluster's own steps."""
-        counts = Counter(machine.mark for machine in self.machines.values() if machine.name != CLUSTER)
+        """How many machines are in each state, without the cluster's own steps and a pool's."""
+        counts = Counter(machine.mark for machine in self.machines.values() if machine.is_one)
         return [(mark, counts[mark]) for mark in ORDER if counts[mark]]
 
     def awaited(self, view: StepView) -> StepView | None:

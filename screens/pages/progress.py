@@ -246,7 +246,7 @@ class ProgressScreen(RunScreen):
             "show": self.view not in parameters and machine is not None,
             "toggle_grid": self.list.many and self.view == "machines",
             "details": machine is not None,
-            "shell": live and machine is not None and machine.name != CLUSTER,
+            "shell": live and machine is not None and machine.is_one,
             "gather": live and progress.started is not None,
             "back": self._can_go_back,
         }

@@ -100,6 +100,7 @@ class MachineList(Vertical):
         head = count(size, "machine") if size else "no machines yet"
         if len(found) != len(self._fleet.machines):
             head = f"{len(found):,} of {head}"
+        head += " and a pool" if self._fleet.has_pool else ""
         pieces = [theme.content(mark, f"{number:,} {WORDS[mark]}") for mark, number in self._fleet.tally()]
         self.query_one("#tally", Still).say(Content("  ").join((Content.styled(head, "$faint"), *pieces)))
 

@@ -103,6 +103,8 @@ class MachineTable(Machines):
         words = state_words(self._fleet, machine)
         if machine.mark is theme.FAILED:
             return [(fit(words, width), "error")]
+        if machine.census:
+            return [(fit(words, width), "")]
         room = BAR_WIDTH if width >= 3 * BAR_WIDTH else BAR_WIDTH // 2
         if machine.mark is not theme.RUNNING or width < room + 12:
             return [(fit(words, width), "faint" if machine.mark is theme.WAITING else "")]
@@ -193,7 +195,9 @@ def state_words(fleet: Fleet, machine: MachineView) -> str:
     """What a machine does or waits for, in a few words."""
     view = machine.current
     if machine.mark is theme.DONE:
-        return "done"
+        return f"done: {machine.census}" if machine.census else "done"
+    if machine.mark is theme.RUNNING and machine.census:
+        return machine.census
     if view is None:
         return ""
     if view.state is StepState.FAILED:

@@ -106,29 +106,27 @@ def _node_state(subject: Subject) -> Judgement:
     planned = subject.plan.kubernetes
     if node.version != planned:
         return Verdict.WARN, f"Ready, but at {brief(node.version)}; planned is {planned}", f"bring it to {planned}"
-    if short := _pool_short(subject, known or {}):
-        remedy = f"craton resume {subject.plan.name} invites those that have not joined"
-        return Verdict.FAIL, short, remedy
     if releases.support(planned, _day(subject)) is releases.Support.ENDED:
         newer = " or ".join(f"--to {release}" for release in releases.targets(planned)[-1:]) or "--to RELEASE"
         remedy = f"craton upgrade {subject.plan.name} {newer}; `craton releases` lists what is supported"
         return Verdict.WARN, f"Ready, but {releases.warning(planned, _day(subject))}", remedy
-    pool = _pool(subject)
-    return Verdict.PASS, f"Ready, {node.version}" + (f", and {pool.count} workers of the pool" if pool else ""), ""
+    return Verdict.PASS, f"Ready, {node.version}", ""
 
 
-def _pool(subject: Subject) -> Pool | None:
-    """The worker pool, of which the first master's node speaks: Craton asks none of its machines."""
-    return subject.topology.pool if subject.machine.name == subject.topology.first_master.name else None
-
-
-def _pool_short(subject: Subject, known: Mapping[str, Node]) -> str:
-    """What a worker pool lacks; empty if nothing, or without a pool."""
-    pool = _pool(subject)
-    if pool is None:
-        return ""
-    ready = [name for name, node in known.items() if name.startswith(f"{pool.name}-") and node.ready == "True"]
-    return f"{len(ready)} of {pool.count} workers of the pool are Ready" if len(ready) < pool.count else ""
+def pool_state(pool: Pool, known: Mapping[str, Node] | None, planned: str) -> Judgement:
+    """Of all machines of a worker pool, which Craton asks nothing: the cluster's nodes tell of them."""
+    if known is None:
+        return Verdict.UNKNOWN, "no master that answered could list the nodes", ""
+    joined = [node for name, node in known.items() if name.startswith(f"{pool.name}-")]
+    ready = [node for node in joined if node.ready == "True"]
+    seen = f"{pool.count} asked, {len(joined)} joined, {len(ready)} Ready"
+    if len(ready) < pool.count:
+        resume = "craton resume invites those that have not joined"
+        away = next((node.name for node in joined if node.ready != "True"), "")
+        return Verdict.FAIL, seen, f"kubectl describe node {away}; {resume}" if away else resume
+    if other := next((node for node in joined if node.version != planned), None):
+        return Verdict.WARN, f"{seen}; {other.name} is at {brief(other.version)}", f"craton resume brings {planned}"
+    return Verdict.PASS, seen, ""
 
 
 def _day(subject: Subject) -> date:

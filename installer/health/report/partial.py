@@ -80,7 +80,8 @@ def recheck(
     Raises InstallerError (usage) naming the checks that there are if one is unknown.
     """
     chosen = _chosen(checks) if checks else CHECKS
-    every = frozenset(machine.name for machine in topology.machines)
+    pool = [topology.pool.name] if topology.pool else []
+    every = frozenset([*(machine.name for machine in topology.machines), *pool])
     if not (machines or checks) or last is None:
         return None
     if {(one.machine, one.check) for one in last.findings} != {(name, check.id) for name in every for check in CHECKS}:

@@ -78,10 +78,10 @@ class Steps:
         last = (*needs, ids.founded(topology.first_master.name),
                 *(ids.created(machine.name) for machine in topology.of_role(Role.MASTER)))  # fmt: skip
         for id, title, action in parts:
-            yield self.step(id, title, Phase.JOIN, action, *last, weight=5.0, deadline=_MAKING)
+            yield self.step(id, title, Phase.JOIN, action, *last, weight=5.0, deadline=_MAKING, machine=pool.name)
             last = (id,)
         yield Step(ids.POOL, f"let {count(pool.count, 'worker')} of the pool join, drain and replace others",
-                   Phase.JOIN, Members(pool), needs=(*last, ids.OVERLAY), weight=120.0, limit="ssh",
+                   Phase.JOIN, Members(pool), machine=pool.name, needs=(*last, ids.OVERLAY), weight=120.0, limit="ssh",
                    deadline=JOINING + pool.count * (JOINING + LEAVING))  # fmt: skip
 
     def balanced(self, topology: Topology, action: Callable[[str, tuple[str, ...]], Action]) -> Iterator[Step]:

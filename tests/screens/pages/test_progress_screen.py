@@ -18,6 +18,7 @@ from installer.engine.events import Outcome, RunKind, StepState
 from installer.engine.journal import Reader
 from installer.engine.progress import Progress
 from installer.operations import health, runs, shell, support_bundle
+from installer.steps.step import Phase, Step
 from screens.app import CratonApp
 from screens.dialogs.choice import ChoiceDialog
 from screens.dialogs.details import DetailsDialog
@@ -32,7 +33,7 @@ from screens.widgets.log import LogView
 from screens.widgets.machines import MachineGrid, MachineTable
 from screens.widgets.rows import Spans
 from screens.widgets.timeline import Timeline
-from tests.screens.journals import Run, finish, halfway, plan, run, spread
+from tests.screens.journals import Idle, Run, finish, halfway, plan, run, spread
 from tests.screens.stand_ins import footer, visible
 from tests.screens.watching import ended, hides, shows, until
 
@@ -107,6 +108,34 @@ async def test_steps_of_no_machine_stand_in_a_row_of_the_cluster(demo: Run) -> N
         await shows(pilot, "cluster")
         await pilot.press("home")
         await shows(pilot, "write the A records")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_all_machines_of_a_pool_are_one_line_that_counts_them(demo: Run, size: tuple[int, int]) -> None:
+    joining = _pooled(demo)
+    halfway(demo)
+    demo.start(joining)
+    demo.wait(joining, "3 workers of the pool to join", "3 asked, 2 up, 1 joined, 0 Ready", time.time() + 600)
+    demo.log(joining, "approved csr-1 of demo-worker-0a1b")
+    demo.flush()
+    async with application(demo).run_test(size=size) as pilot:
+        await shows(pilot, "6 machines and a pool", "◐ 3 running")
+        await shows(pilot, "worker    pool", "3 asked, 2 up, 1")
+        screen(pilot)._show_machine("demo-worker")
+        assert screen(pilot).check_action("shell", ()) is False
+        if size[0] == 120:
+            await shows(pilot, "up, 1 joined, 0 Ready   ", "worker · pool · running", "approved csr-1")
+        demo.journal.transition(demo.steps[joining], StepState.DONE, durable=False, how="applied", seen="3 Ready")
+        demo.flush()
+        await shows(pilot, "done: 3 Ready")
+
+
+def _pooled(run: Run) -> str:
+    """The run has a step of a worker pool, too; its id."""
+    title = "let 3 workers of the pool join, drain and replace others"
+    step = Step("join/pool", title, Phase.JOIN, Idle(), machine="demo-worker", needs=("network/create",))
+    run.steps[step.id] = step
+    return step.id
 
 
 async def test_shows_only_the_log_of_the_selected_machine_and_takes_markup_literally(demo: Run) -> None:

@@ -14,8 +14,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from installer.common.errors import InstallerError
-from installer.health.check import Subject, Verdict
-from installer.health.checks.cluster import CHECKS
+from installer.health.check import Verdict
+from installer.health.evaluate import evaluate
+from installer.health.report.partial import recheck
 from installer.plan import resize
 from installer.plan.change import Risk
 from installer.plan.changes import changes
@@ -105,16 +106,32 @@ def test_artifacts_of_this_computer_are_refused() -> None:
         open_platform(POOLED, RunOptions(artifacts="/srv/artifacts"))
 
 
-@pytest.mark.parametrize(("ready", "verdict", "words"), [
-    (3, Verdict.PASS, "Ready, v1.36.2, and 3 workers of the pool"),
-    (2, Verdict.FAIL, "2 of 3 workers of the pool are Ready"),
-])  # fmt: skip
-def test_a_check_counts_the_pool_s_nodes_with_the_first_master(ready: int, verdict: Verdict, words: str) -> None:
+@pytest.mark.parametrize(
+    ("joined", "ready", "release", "verdict", "words"),
+    [
+        (3, 3, "v1.36.2", Verdict.PASS, "3 asked, 3 joined, 3 Ready"),
+        (3, 2, "v1.36.2", Verdict.FAIL, "3 asked, 3 joined, 2 Ready"),
+        (1, 1, "v1.36.2", Verdict.FAIL, "3 asked, 1 joined, 1 Ready"),
+        (3, 3, "v1.35.6", Verdict.WARN, "3 asked, 3 joined, 3 Ready; demo-worker-00 is at v1.35.6"),
+    ],
+)
+def test_a_report_has_a_row_for_the_pool(joined: int, ready: int, release: str, verdict: Verdict, words: str) -> None:
     shape = located()
-    states = [("demo-master-1", "True"), *((f"demo-worker-0{n}", "True" if n < ready else "False") for n in range(3))]
-    output = "".join(f"{name} {state} v1.36.2 - -\n" for name, state in states)
-    evidence = Evidence("demo-master-1", {"nodes": Probed(0, output)}, "", 0.0, 0.0)
+    states = [(f"demo-worker-0{number}", str(number < ready), release) for number in range(joined)]
+    output = "".join(
+        f"{name} {state} {at} - -\n" for name, state, at in [("demo-master-1", "True", "v1.36.2"), *states]
+    )
+    evidence = {"demo-master-1": Evidence("demo-master-1", {"nodes": Probed(0, output)}, "", 0.0, 0.0)}
     given = POOLED.model_copy(update={"kubernetes": "v1.36.2"})
-    subject = Subject(shape.first_master, given, shape, evidence, {"demo-master-1": evidence})
-    finding = next(check for check in CHECKS if check.id == "node").examine(subject)
-    assert (finding.verdict, finding.seen) == (verdict, words)
+    report = evaluate(given, shape, evidence, {}, {}, {}, checked_at=1, seconds=1)
+    assert report.machines[-1] == "demo-worker"
+    row = report.matrix()["demo-worker"]
+    assert (row["node"].verdict, row["node"].seen) == (verdict, words)
+    assert bool(row["node"].remedy) is (verdict is not Verdict.PASS)
+    assert {one.verdict for check, one in row.items() if check != "node"} == {Verdict.NOT_APPLICABLE}
+    assert recheck(report, shape, None, ["node"]) is not None
+
+
+def test_a_pool_of_which_no_master_tells_is_unknown() -> None:
+    report = evaluate(POOLED, located(), {}, {}, {}, {}, checked_at=1, seconds=1)
+    assert report.matrix()["demo-worker"]["node"].verdict is Verdict.UNKNOWN
