@@ -126,6 +126,9 @@ def _text(place: str) -> str:
         if not path.is_dir():
             return _bounded(place, path.read_text(encoding="utf-8"))
         files = sorted(each for each in path.iterdir() if each.suffix in _SUFFIXES and each.is_file())
+        if kustomized := [each.name for each in files if each.stem == "kustomization"]:
+            hint = f"Name a file with what `kubectl kustomize {place}` prints."
+            raise _refused(place, f"Craton does not do what {kustomized[0]} says", hint)
         if not files:
             raise _refused(place, "the directory has no file that ends in .yaml, .yml or .json", "Name another one.")
         return _bounded(place, "\n---\n".join(each.read_text(encoding="utf-8") for each in files))

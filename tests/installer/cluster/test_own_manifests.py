@@ -139,6 +139,13 @@ def test_a_directory_without_manifests_is_refused(tmp_path: Path) -> None:
         read(str(tmp_path))
 
 
+def test_a_directory_for_kustomize_is_refused_with_the_way_to_use_it(folder: Path) -> None:
+    (folder / "kustomization.yaml").write_text("namespace: shop\nresources: [20-shop.yaml]\n")
+    with pytest.raises(InstallerError, match=r"does not do what kustomization\.yaml says") as caught:
+        read(str(folder))
+    assert caught.value.hint == f"Name a file with what `kubectl kustomize {folder}` prints."
+
+
 def test_they_come_in_order_after_the_ingress_and_nothing_waits_for_them(folder: Path, tmp_path: Path) -> None:
     steps = {step.id: step for step in pipeline.install_steps(plan_of(folder, tmp_path))}
     assert "ingress/controller" in steps["ingress/own/1"].needs
