@@ -67,9 +67,17 @@ if [ -n "$password" ]; then
     printf '\n#signed-in\n'
     sign_in "$password"
 fi
-# Traefik says of the Gateway whether it works. Craton leaves this mark on the master that it applied the Gateway at.
-if [ -e /var/lib/craton/addons/gateway ]; then
+# condition TYPE KIND NAME ...: its status and reason. Craton leaves the marks on the master that it applied an addon at.
+condition() {
+    type=$1
+    shift
+    kube get "$@" -o go-template="{{range .status.conditions}}{{if eq .type \"$type\"}}{{.status}} {{.reason}}{{end}}{{end}}" 2>&1
+}
+if [ -e /var/lib/craton/addons/gateway ]; then # Traefik says of the Gateway whether it works
     printf '\n#gateway\n'
-    template='{{range .status.conditions}}{{if eq .type "Programmed"}}{{.status}} {{.reason}}{{end}}{{end}}'
-    kube get gateway traefik --namespace craton-ingress -o go-template="$template" 2>&1
+    condition Programmed gateway traefik --namespace craton-ingress
+fi
+if [ -e /var/lib/craton/addons/metrics-server ]; then # and the API server of metrics-server whether it answers
+    printf '\n#metrics\n'
+    condition Available apiservice v1beta1.metrics.k8s.io
 fi

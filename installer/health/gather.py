@@ -43,7 +43,8 @@ Exit status 127 says that there is no such command. What each prints on a health
                   and `issuer C=US; O=ISRG; CN=E5` (where curl says it),
                   `status 200`, `#sign-in`,
                   and Dex's description of itself (JSON); `#signed-in` and `oidc:craton-probe@craton.invalid`
-                  where the cluster has that account; `#gateway` and `True Programmed` where Craton applied one
+                  where the cluster has that account; `#gateway` and `True Programmed`, `#metrics` and
+                  `True Passed` where Craton applied a Gateway and metrics-server
     exporter      the first of the node exporter's metrics, such as `node_arp_entries{device="cni0"} 4`
     virtual-address  none; with one, `active held` where it is, `active free` elsewhere             masters
     apiserver     ok; else lines such as `[-]etcd failed: reason withheld`                             masters

@@ -71,6 +71,10 @@ def _console(subject: Subject) -> Judgement:
     if plan.addons.gateway and not gateway.startswith("True"):
         why = "kubectl -n craton-ingress describe gateway traefik says why"
         return Verdict.FAIL, f"the Gateway doesn't work: {brief(gateway)}", why
+    metrics = sections.get("metrics", "True")
+    if plan.addons.metrics_server and not metrics.startswith("True"):
+        why = "kubectl -n kube-system logs -l app=metrics-server says why"
+        return Verdict.FAIL, f"kubectl top has no metrics: {brief(metrics)}", why
     return _certificate(subject, pairs(answer, " "), "signed-in" in sections)
 
 

@@ -135,6 +135,7 @@ def _console(command: Command, body: str) -> Answer:
     issuer = json.dumps({"issuer": f"https://{asked[1]}/dex"}) if "sign-in" in known.addons else "404 page not found"
     issuer += f"\n#signed-in\n{PREFIX}{PROBE_EMAIL}" if "craton-sign-in/probe" in known.secrets else ""
     issuer += "\n#gateway\nTrue Programmed" if "gateway" in known.addons else ""
+    issuer += "\n#metrics\nTrue Passed" if "metrics-server" in known.addons else ""
     return 0, f"expires {ends:%b %d %H:%M:%S %Y} GMT\nstatus {page}\n#sign-in\n{issuer}"
 
 

@@ -337,9 +337,11 @@ def test_a_release_out_of_support_is_warned_about(release: str, verdict: Verdict
         ("\n#gateway\nFalse Invalid", FAIL, "the Gateway doesn't work: False Invalid"),
         ('\n#gateway\nError from server (NotFound): gateways "traefik" not found', FAIL, "not found"),
         ("", PASS, "ingress, gateway, sign-in, console answer"),  # another master applied it, and asks
+        ("\n#metrics\nTrue Passed", PASS, "ingress, gateway, sign-in, console answer"),
+        ("\n#metrics\nFalse MissingEndpoints", FAIL, "kubectl top has no metrics: False MissingEndpoints"),
     ],
 )
-def test_the_gateway_is_judged_by_what_traefik_says_of_it(section: str, verdict: Verdict, words: str) -> None:
+def test_gateway_and_metrics_are_judged_by_what_the_api_says_of_them(section: str, verdict: Verdict, words: str) -> None:
     plan = PLAN.model_copy(update={"addons": PLAN.addons.model_copy(update={"gateway": True})})
     everyone = evidence()
     everyone[MASTER] = spoiled(everyone[MASTER], "console", answers() + section)
