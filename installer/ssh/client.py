@@ -14,7 +14,7 @@ from installer.common.errors import InstallerError
 from installer.common.watchdog import watched
 from installer.ssh.connection import Result, Running
 from installer.ssh.transport.background import OPENING, SSHRunning
-from installer.ssh.transport.command import Session
+from installer.ssh.transport.command import ALLOWED, Session
 from installer.ssh.transport.dial import Dialled
 from installer.ssh.transport.end_commands import end_commands
 from installer.ssh.transport.output import Output
@@ -91,7 +91,8 @@ class SSHConnection:
         secret: bool = False,
     ) -> Result:
         until = Deadline(deadline)
-        session = Session(self._machine, stdin, until, Output(on_line), Output(on_line), secret=secret)
+        stdout = Output(on_line, kept=ALLOWED, whole=True) if secret else Output(on_line)
+        session = Session(self._machine, stdin, until, stdout, Output(on_line), secret=secret)
         with (
             self._used(deadline) as used,
             watched(until.left + _GRACE, used._dialled.transport.close),

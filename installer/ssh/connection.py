@@ -52,7 +52,8 @@ class Connection(Protocol):
 
         `deadline` is in seconds. `on_line` gets each sanitised line of stdout and stderr as it comes.
         Raises InstallerError (retryable) if the connection breaks, and (not retryable) at the deadline and for output
-        without end. Nothing that a `secret` command printed is in these errors.
+        without end. Nothing that a `secret` command printed is in these errors. Its stdout is for programs alone, and
+        has its lines whole.
         """
 
     def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from installer.common.sanitise import MAX_LINE, clean
+from installer.common.sanitise import MAX_LINE, clean, visible
 
 KEPT = 4 * 1024 * 1024
 """Characters kept of one stream; of more than that the newest are kept. Each line counts for at least `_HELD`."""
@@ -22,12 +22,19 @@ _LINE = 16
 
 
 class Output:
-    """One stream of a command. `feed` bytes as they come, `finish` at the end; `text` is what was kept."""
+    """One stream of a command. `feed` bytes as they come, `finish` at the end; `text` is what was kept.
 
-    def __init__(self, on_line: Callable[[str], None] | None = None, kept: int = KEPT) -> None:
+    Lines are cut for those who read them. `whole` ones are for programs: kubectl's JSON has a Secret in one line.
+    """
+
+    def __init__(
+        self, on_line: Callable[[str], None] | None = None, kept: int = KEPT, *, whole: bool = False
+    ) -> None:
         self._on_line = on_line
         self._kept = kept
-        self._partial = b""
+        self._whole = whole
+        self._longest = kept if whole else _LONGEST
+        self._partial = bytearray()
         self._lines: deque[str] = deque()
         self._size = 0
         self._cut = 0
@@ -37,20 +44,23 @@ class Output:
         """Bytes that came; short lines count for more than they have."""
 
     def feed(self, data: bytes) -> None:
-        whole, newline, self._partial = (self._partial + data).rpartition(b"\n")
+        ended, newline, rest = data.rpartition(b"\n")
         if newline:
-            self._add_all(whole)
-        if len(self._partial) > _LONGEST:
+            self._add_all(bytes(self._partial) + ended)
+            self._partial = bytearray(rest)
+        else:
+            self._partial += data
+        if len(self._partial) > self._longest:
             blank = self._partial.rfind(b" ", len(self._partial) - _WORD)
             end = len(self._partial) if blank < 0 else blank
-            self._add(self._partial[:end], "\n")
-            self._partial = self._partial[end:]
+            self._add(bytes(self._partial[:end]), "\n")
+            del self._partial[:end]
 
     def finish(self) -> None:
         """Take what came after the last newline as a line."""
         if self._partial:
-            self._add(self._partial, "")
-        self._partial = b""
+            self._add(bytes(self._partial), "")
+        self._partial = bytearray()
 
     @property
     def text(self) -> str:
@@ -65,17 +75,18 @@ class Output:
                 self._add(line, "\n")
             return
         lines = text.split("\n")
-        if len(raw) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+        if not self._whole and len(raw) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
             for seen in lines:
                 self._add(seen.encode(), "\n")
             return
         self._keep(lines, "\n", sum([max(len(seen), _LINE) for seen in lines]))
 
     def _add(self, raw: bytes, end: str) -> None:
-        line = raw.decode("ascii") if len(raw) <= MAX_LINE and raw.isascii() else None
+        line = raw.decode("ascii") if (self._whole or len(raw) <= MAX_LINE) and raw.isascii() else None
         if line is None or not line.isprintable():  # as few lines are not
-            seen = raw.rstrip(b"\r").rpartition(b"\r")[2][:_LOOKED_AT]
-            line = clean(seen.decode("utf-8", errors="replace"))
+            seen = raw.rstrip(b"\r").rpartition(b"\r")[2]
+            seen, shown = (seen, visible) if self._whole else (seen[:_LOOKED_AT], clean)
+            line = shown(seen.decode("utf-8", errors="replace"))
         self._keep([line], end, max(len(raw), _LINE))
 
     def _keep(self, lines: Sequence[str], end: str, size: int) -> None:

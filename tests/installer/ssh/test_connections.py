@@ -173,6 +173,16 @@ def test_of_much_output_the_newest_is_kept(connection: SSHConnection) -> None:
     assert kept.endswith("\n1000000\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "length"),
+    [("printf %09000d 7", 9000), ("head -c 6000000 /dev/zero | tr '\\0' x", 6_000_000)],
+    ids=["one line", "more than people are shown"],
+)
+def test_what_a_program_reads_is_whole(command: str, length: int, connection: SSHConnection) -> None:
+    assert len(connection.run(command, deadline=30, secret=True).stdout) == length
+    assert len(connection.run(command, deadline=30).stdout.splitlines()[0]) <= 4000
+
+
 def test_a_line_without_an_end_is_cut(connection: SSHConnection) -> None:
     kept = connection.run("head -c 3000000 /dev/zero | tr '\\0' x", deadline=PATIENCE).stdout
     assert max(len(line) for line in kept.splitlines()) <= 4000
