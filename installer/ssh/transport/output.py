@@ -27,9 +27,7 @@ class Output:
     Lines are cut for those who read them. `whole` ones are for programs: kubectl's JSON has a Secret in one line.
     """
 
-    def __init__(
-        self, on_line: Callable[[str], None] | None = None, kept: int = KEPT, *, whole: bool = False
-    ) -> None:
+    def __init__(self, on_line: Callable[[str], None] | None = None, kept: int = KEPT, *, whole: bool = False) -> None:
         self._on_line = on_line
         self._kept = kept
         self._whole = whole

@@ -341,7 +341,7 @@ def test_a_release_out_of_support_is_warned_about(release: str, verdict: Verdict
         ("\n#metrics\nFalse MissingEndpoints", FAIL, "kubectl top has no metrics: False MissingEndpoints"),
     ],
 )
-def test_gateway_and_metrics_are_judged_by_what_the_api_says_of_them(section: str, verdict: Verdict, words: str) -> None:
+def test_gateway_and_metrics_are_judged_by_what_the_api_says(section: str, verdict: Verdict, words: str) -> None:
     plan = PLAN.model_copy(update={"addons": PLAN.addons.model_copy(update={"gateway": True})})
     everyone = evidence()
     everyone[MASTER] = spoiled(everyone[MASTER], "console", answers() + section)
