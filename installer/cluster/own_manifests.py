@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -78,7 +78,7 @@ class OwnManifests(Permanent):
         if lacking := [each for each in given.identities if not _find(found, each)]:
             return Observation(False, f"there is no {lacking[0][0]} {lacking[0][2]}")
         waiting = list(_waiting(found))
-        return Observation(not waiting, "; ".join(words for words, _ in waiting[:_SHOWN]) or "all of it is there")
+        return Observation(not waiting, "; ".join(_first(waiting)) or "all of it is there")
 
     def apply(self, ctx: Context) -> None:
         given = self.given(ctx)
@@ -91,9 +91,8 @@ class OwnManifests(Permanent):
             waiting = list(_waiting(present(ctx, given.text)))
             if not waiting:
                 return True, "all of it is there"
-            words = [words for words, _ in waiting[:_SHOWN]]
             _, (_, space, name) = waiting[0]
-            return None, "; ".join([*words, *pods.reasons(ctx, space, name)])
+            return None, "; ".join([*_first(waiting), *pods.reasons(ctx, space, name)])
 
         ctx.wait_until(f"the workloads of {self.path} to be ready", probe, every=3.0)
 
@@ -190,6 +189,13 @@ def _waiting(found: Mapping[Identity, Mapping[str, Any]]) -> Iterator[tuple[str,
         ready, desired = pods_of(each)
         if not is_current(each) or ready < desired:
             yield f"{identity[0]} {identity[2]}: {ready} of {desired} pods are ready", identity
+
+
+def _first(waiting: Sequence[tuple[str, Identity]]) -> list[str]:
+    """What is said of the first few, and how many others there are."""
+    more = len(waiting) - _SHOWN
+    told = [words for words, _ in waiting[:_SHOWN]]
+    return [*told, f"and {more} more"] if more > 0 else told
 
 
 def _refused(place: str, observed: str, hint: str) -> InstallerError:

@@ -65,6 +65,20 @@ def test_what_somebody_deleted_or_what_does_not_run_is_noticed(cluster: FakeClus
         step.apply(cluster.context(0.1))
 
 
+def test_of_many_workloads_that_wait_the_first_are_named_and_the_others_counted(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text("---\n".join(SHOP.replace("web", f"web-{number}") for number in range(5)))
+    step = OwnManifests(str(path))
+    step.apply(cluster.context())
+    for found in cluster.applied.values():
+        found["status"] = {}
+    seen = step.observe(cluster.context()).seen
+    assert seen.startswith("Deployment web-0: 0 of 2 pods are ready; ")
+    assert seen.endswith("Deployment web-2: 0 of 2 pods are ready; and 2 more")
+
+
 def test_a_statefulset_is_waited_for_as_well(cluster: FakeCluster, folder: Path) -> None:
     (folder / "30-store.yaml").write_text(SHOP.replace("Deployment", "StatefulSet").replace("web", "store"))
     step = OwnManifests(str(folder))
