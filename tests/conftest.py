@@ -18,6 +18,7 @@ CREDENTIALS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until pytest_collection_finish
     os.environ.update(NO_AWS)
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # nobody's own keyring is touched
     for name in CREDENTIALS:
@@ -33,11 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Look for garbage more seldom: an application of a test makes so many objects that it took a third of the time.
 
-    Modules and collected tests live to the end, and are not looked at again.
+    Modules and collected tests live to the end: garbage is not looked for among them, nor while they are made.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 100)
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
