@@ -1,4 +1,4 @@
-"""Machines join the cluster, each with an invitation of its own, made when it is needed."""
+"""Machines join the cluster, each with an invitation that is made when it is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Role
 from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
+
+_SHARED = 10.0
+"""Seconds for which machines that join at once share an invitation, which is good for an hour."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Join(Permanent):
 
     def _join(self, ctx: Context, master: str) -> None:
         facts = kubeadm.facts_of(status(ctx, self.machine.name, Asked.JUST_NOW))
-        payload = kubeadm.join_payload(self.plan, ctx.world.machine(self.machine.name), facts, _invitation(ctx, master))
+        invitation = _invitation(ctx, master) if self._is_master else _shared_invitation(ctx, master)
+        payload = kubeadm.join_payload(self.plan, ctx.world.machine(self.machine.name), facts, invitation)
         explain = explain_join(self.plan, self.machine.name, master)
         run_program(ctx, self.machine.name, "join", stdin=payload, explain=explain)
 
@@ -73,6 +77,14 @@ def observe_membership(ctx: Context, machine: Machine) -> Observation:
         return Observation(False, f"member of no cluster{begun}")
     trouble = seen.trouble(machine.role)
     return Observation(seen.is_up(machine.role), f"member of {cluster}" + (f"; {trouble}" if trouble else ""))
+
+
+def _shared_invitation(ctx: Context, master: str) -> kubeadm.Invitation:
+    """One that is seconds old, or a new one: a thousand machines need no token each."""
+    shared = ctx.world.answers.lately(
+        f"invitation by {master}", lambda: _invitation(ctx, master), _SHARED, ctx.remaining()
+    )
+    return shared or _invitation(ctx, master)
 
 
 def _invitation(ctx: Context, master: str) -> kubeadm.Invitation:

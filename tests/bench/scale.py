@@ -2,7 +2,8 @@
 
 Each command is a process of its own. Counted are the processor seconds of the process that is named (user and system),
 not those of the stand-ins, which are listed apart; the most memory that it held, and the most threads. Growth is how
-much more each further machine costs from 100 to 1,000 workers than it does from 10 to 100.
+much more each further machine costs from 100 to 1,000 workers than it does from 10 to 100. The floor is what paramiko
+alone takes, in a bare loop, for as many logins and as many commands as the engine made: what is above it is Craton's.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from installer.engine.lock import running_pid
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.platforms.rehearsal.client import SiteClient
-from tests.craton import Craton
+from tests.craton import ROOT, Craton
+from tests.patience import eventually
 
 SIZES = (10, 100, 1000)
 SPEED = "50"
@@ -38,8 +40,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LOOK = 0.05
 """Seconds between two looks at a process that is not this one's child: as much of it may go unseen."""
 LONGEST = 3600.0
-LOGINS = 100
-"""Machines that are logged in to by paramiko alone."""
+LOGINS, COMMANDS = 100, 5
+"""Machines that are logged in to by paramiko alone, and what it runs on each."""
+COUNTED = ROOT / "tests" / "doubles" / "counted"
 
 CPU_GOALS = {"apply": 30.0, "resume": 6.0, "check": 8.0, "replay": 2.0, "list": 0.2}
 """Processor seconds with 1,000 workers."""
@@ -58,6 +61,9 @@ class Use:
     stand_ins: float = 0.0
     """Processor seconds of the stand-ins meanwhile."""
     wall: float = 0.0
+    logins: int = 0
+    commands: int = 0
+    """Of an engine: what it did over SSH."""
 
     def look(self, pid: int) -> bool:
         """Take in what the process has used by now; whether it is there at all."""
@@ -84,7 +90,24 @@ class Row:
     troubles: list[str] = field(default_factory=list)
     """Steps that failed, and tries that had to be repeated."""
     login: float = 0.0
-    """Processor milliseconds that paramiko alone takes to log in to a stand-in and run one command."""
+    command: float = 0.0
+    """Processor milliseconds that paramiko alone takes to log in to a stand-in, and to run a command there."""
+
+    def floor(self, use: Use) -> float:
+        """Processor seconds that paramiko alone takes for all that an engine did over SSH."""
+        return (use.logins * self.login + use.commands * self.command) / 1000
+
+
+class Counted(Craton):
+    """A user whose engines say what they did over SSH."""
+
+    @property
+    def counts(self) -> Path:
+        return self.directory / "counts.json"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {"PYTHONPATH": str(COUNTED), "ENGINE_COUNTS": str(self.counts)}
 
 
 def plan(workers: int) -> InstallPlan:
@@ -131,7 +154,7 @@ def run(craton: Craton, *arguments: str) -> tuple[Use, int]:
     return use, status
 
 
-def run_engine(craton: Craton, directory: ClusterDirectory, *arguments: str) -> tuple[Use, Use, int]:
+def run_engine(craton: Counted, directory: ClusterDirectory, *arguments: str) -> tuple[Use, Use, int]:
     """A command that starts an engine and follows it: what the engine used, what the follower did."""
     use, ended = Use(), threading.Event()
 
@@ -149,7 +172,11 @@ def run_engine(craton: Craton, directory: ClusterDirectory, *arguments: str) -> 
     finally:
         ended.set()
         watcher.join()
+    eventually(craton.counts.exists, "what an engine says as it ends")
     use.wall = follower.wall
+    counted = json.loads(craton.counts.read_text())
+    craton.counts.unlink()
+    use.logins, use.commands = counted["logins"], counted["commands"]
     return use, follower, status
 
 
@@ -176,10 +203,10 @@ def troubles(directory: ClusterDirectory) -> list[str]:
 
 
 @contextmanager
-def user() -> Iterator[Craton]:
+def user() -> Iterator[Counted]:
     """An empty home; what was started in it is ended with it."""
     with tempfile.TemporaryDirectory(prefix="craton-bench-scale-") as temporary:
-        craton = Craton(Path(temporary))
+        craton = Counted(Path(temporary))
         (craton.directory / "home").mkdir()
         try:
             yield craton
@@ -206,8 +233,6 @@ def measure(workers: int) -> Row:
             if name in ("apply", "resume"):
                 use, follower, status = run_engine(craton, directory, *arguments)
                 row.uses[f"{name}: follower"] = follower
-                while running_pid(directory):  # the last thing that it does is to close its journal
-                    time.sleep(LOOK)
                 row.journals[name] = journal_size(directory)
             else:
                 use, status = run(craton, *arguments)
@@ -217,38 +242,50 @@ def measure(workers: int) -> Row:
                 row.troubles.append(f"craton {' '.join(arguments)} ended with status {status}")
                 break
         row.troubles += troubles(directory)
-        row.login = login_alone(craton, directory)
+        row.login, row.command = alone(craton, directory)
     return row
 
 
-def login_alone(craton: Craton, directory: ClusterDirectory) -> float:
-    """What a login and a command cost with nothing of Craton's around them: what no run can do without, per machine."""
+def alone(craton: Craton, directory: ClusterDirectory) -> tuple[float, float]:
+    """What a login and a command cost with nothing of Craton's around them, in processor milliseconds."""
     with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
         machines = [machine for machine in SiteClient("scale").machines() if machine.state == "running"][:LOGINS]
     key = paramiko.Ed25519Key.from_private_key_file(str(directory.key))
-    began = time.process_time()
+    logins = commands = 0.0
     for machine in machines:
+        began = time.process_time()
         transport = paramiko.Transport(("127.0.0.1", machine.port))
         transport.connect(username=machine.user, pkey=key)
-        channel = transport.open_session()
-        channel.exec_command("true")
-        channel.recv_exit_status()
+        logged_in = time.process_time()
+        for _ in range(COMMANDS):
+            channel = transport.open_session()
+            channel.exec_command("true")
+            channel.recv_exit_status()
+            channel.close()
+        done = time.process_time()
         transport.close()
-    return (time.process_time() - began) * 1000 / len(machines)
+        commands += done - logged_in
+        logins += logged_in - began + time.process_time() - done
+    return logins * 1000 / len(machines), commands * 1000 / (len(machines) * COMMANDS)
 
 
 def show(row: Row) -> None:
     machines = row.workers + MASTERS + INFRA
-    print(f"\n{machines} machines         cpu s  of stand-ins  wall s   memory MB  threads  journal MB")
+    print(f"\n{machines} machines         cpu s  of it floor  of stand-ins  wall s   memory MB  threads  journal MB")
     for name, use in row.uses.items():
         others = f"{use.stand_ins:12.2f}" if use.stand_ins else " " * 12
+        floor = f"{row.floor(use):11.2f}" if use.logins else " " * 11
+        held = f"{use.memory:10.0f}  {use.threads:7}"
         journal = f"{row.journals[name]:10.2f}" if name in row.journals else ""
         print(
-            f"  {name:18} {use.cpu:7.2f}  {others}  {use.wall:6.1f}  {use.memory:10.0f}  {use.threads:7}  {journal}",
+            f"  {name:18} {use.cpu:7.2f}  {floor}  {others}  {use.wall:6.1f}  {held}  {journal}",
             flush=True,
         )
-    share = row.login * machines / 1000
-    print(f"  paramiko alone takes {row.login:.1f} ms for one login and one command: {share:.1f} s for all machines")
+    print(f"  paramiko alone takes {row.login:.1f} ms for a login, {row.command:.2f} ms for a command")
+    for name, use in row.uses.items():
+        if use.logins:
+            each = f"{use.logins / machines:.2f} logins and {use.commands / machines:.1f} commands a machine"
+            print(f"  {name}: {each}, which it does in {row.floor(use):.1f} s")
     for trouble in row.troubles[:10]:
         print(f"  {trouble}")
 

@@ -74,6 +74,8 @@ class FakeCluster:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     listed: int = 0
     """How often somebody asked for the names of all nodes."""
+    invited: int = 0
+    """How often a master was asked for an invitation."""
     objects: dict[str, Any] = field(default_factory=dict)
     """What kubectl says, by its arguments up to the first option."""
     requests: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -186,7 +188,10 @@ class FakeCluster:
         if verb == "policies":
             texts = {"authentication.yaml": self.authentication.get(name, ""), "in use": self._believed(name)}
             return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {what}\n" for what, text in texts.items())
-        return INVITATION if verb == "invite" else given_by_master(self.plan)
+        if verb == "invite":
+            self.invited += 1
+            return INVITATION
+        return given_by_master(self.plan)
 
     def _believed(self, name: str) -> str:
         """An API server that asks its issuer goes by what it knew before for as many looks as `asks_issuer` says."""

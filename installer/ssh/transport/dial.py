@@ -212,6 +212,9 @@ class _Transport(paramiko.Transport):
             packetizer_class=OrderlyPacketizer,
         )
 
+    def _log(self, level: int, msg: str, *args: object) -> None:
+        """Nothing: what fails is reported in words, and nobody reads this."""
+
     @property
     def preferred_ciphers(self) -> Sequence[str]:
         return _CIPHERS
