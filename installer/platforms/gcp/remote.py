@@ -26,8 +26,10 @@ def plan_of(place: str) -> InstallPlan:
         mark = _mark(account, name, region)
         if mark is None:
             raise _usage(f"nothing in {project} has the mark of a cluster {name} in {region}")
-        plan = _smallest(project, mark, "cloud-dns")
-        return plan if CloudDns(account, names.published(plan)).own() else _smallest(project, mark, "manual")
+        # Its router has to go before the network.
+        nat = any(True for _ in account.pages("routers", filter=names.marked(name, region), region=region))
+        plan = _smallest(project, mark, "cloud-dns", nat=nat)
+        return plan if CloudDns(account, names.published(plan)).own() else _smallest(project, mark, "manual", nat=nat)
     finally:
         account.close()
 
@@ -45,9 +47,9 @@ def _mark(account: Account, name: str, region: str) -> Mark | None:
     return next((mark for mark in found if mark and (mark.cluster, mark.region) == (name, region)), None)
 
 
-def _smallest(project: str, mark: Mark, dns: str) -> InstallPlan:
+def _smallest(project: str, mark: Mark, dns: str, *, nat: bool) -> InstallPlan:
     given = {"name": mark.cluster, "subdomain": mark.subdomain, "platform": "gcp", "masters": 1, "workers": 1}
-    where = {"project": project, "region": mark.region, "dns": dns}
+    where = {"project": project, "region": mark.region, "dns": dns, "private_workers": nat}
     return InstallPlan.model_validate({**given, "networks": {"user": _ANYBODY}, "gcp": where})
 
 

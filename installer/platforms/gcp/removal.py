@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,8 @@ def find(account: Account, listing: Listing, plan: InstallPlan, login: OsLogin) 
         for one in listing.things(kind):
             inner = _inner(kind, one)
             if kind != "disk" or inner or not one.get("users"):  # a machine's own disk goes with it
-                found.append(resource(kind, one, inner=inner))
+                made = resource(kind, one, inner=inner)
+                found.append(replace(made, machine=made.name) if kind == "worker-pool" else made)
     found += [Resource("secret", names.secret_name(plan.name))] if _has_secret(account, listing, plan) else []
     firewall = listing.things("firewall-rule")
     if plan.settings_of(Gcp).network:  # whose rules are listed by the cluster's mark, and these have none

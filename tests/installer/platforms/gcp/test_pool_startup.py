@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from installer.common.errors import ExitCode
+from installer.operations import lookup
+from installer.plan.rules import Role
 from installer.plan.topology import topology
 from installer.platforms import open_platform, platform_steps
 from installer.platforms.clouds import pool_bundle
 from installer.platforms.gcp import names
 from installer.platforms.gcp.listing import instance
+from installer.platforms.gcp.machines import properties
 from installer.platforms.gcp.platform import GcpPlatform
 from installer.platforms.gcp.pool_startup import LIMIT, PoolBirth
 from installer.steps import ids
@@ -109,3 +112,39 @@ def test_pods_of_any_pool_and_its_bundle_fit() -> None:
     machines = tuple(replace(one, address=IPv4Address(f"10.0.0.{n}")) for n, one in enumerate(shape.machines, 10))
     assert shape.pool is not None
     assert len(pool_bundle.bundle(given, replace(shape, machines=machines), shape.pool)) <= pool_bundle.LIMIT
+
+
+def test_another_computer_destroys_a_pool_that_it_knows_nothing_of_before_the_network(
+    gcp: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
+    given, cluster = plan(worker_pool=True, private_workers=True), Cluster()
+    assert cluster.make(given) is ExitCode.DONE, cluster.errors
+    platform = open_platform(given)
+    assert isinstance(platform, GcpPlatform)
+    labels = {names.POOL: "demo-worker", names.GENERATION: "5e"}
+    image = platform.images.of("debian-13", "e2-standard-2").link
+    birth = LONGEST.metadata(os_login=False)
+    template = {
+        "name": "demo-worker-1", "description": names.described(given),
+        "properties": properties(given, platform, Role.WORKER, image, birth, labels),
+    }  # fmt: skip
+    platform.account.change("regionInstanceTemplates", "insert", template, region=REGION)
+    body = {
+        "name": "demo-worker", "description": names.described(given), "targetSize": 2,
+        "instanceTemplate": f"projects/{PROJECT}/regions/{REGION}/instanceTemplates/demo-worker-1",
+        "distributionPolicy": {"zones": [{"zone": f"zones/{REGION}-a"}]},
+    }  # fmt: skip
+    platform.account.change("regionInstanceGroupManagers", "insert", body, region=REGION)
+    platform.hold(pool_bundle.Held("bundle"))
+    assert len(list(platform.listing.kept())) == 2
+    gcp.full_zones.add(f"{REGION}-a")
+    platform.resize_pool(3)
+    assert len([one for one in platform.instances.value() if one.pooled]) == 2
+    platform.close()
+    monkeypatch.setenv("CRATON_HOME", str(tmp_path / "elsewhere"))
+    lookup.adopt_remote(f"gcp://{PROJECT}/{REGION}/demo")
+    known = lookup.load("demo")
+    assert not known.worker_pool
+    assert cluster.destroy(known) is ExitCode.DONE, cluster.errors
+    assert gcp.remains() == []
