@@ -29,16 +29,18 @@ def plan_of(place: str) -> InstallPlan:
         subdomain = next((tags[names.SUBDOMAIN] for tags in tagged if names.SUBDOMAIN in tags), None)
         if subdomain is None:
             raise _usage(f"nothing in {region} has the tag {names.CLUSTER}={name}")
-        plan = _smallest(name, subdomain, region, "route53")
+        nat = bool(listing.things("nat-gateway"))  # they have to go before the network
+        plan = _smallest(name, subdomain, region, "route53", nat=nat)
         own = Route53(account, names.published(plan)).own()
-        return plan if own else _smallest(name, subdomain, region, "manual")
+        return plan if own else _smallest(name, subdomain, region, "manual", nat=nat)
     finally:
         account.close()
 
 
-def _smallest(name: str, subdomain: str, region: str, dns: str) -> InstallPlan:
+def _smallest(name: str, subdomain: str, region: str, dns: str, *, nat: bool) -> InstallPlan:
     given = {"name": name, "subdomain": subdomain, "platform": "aws", "masters": 1, "workers": 1}
-    return InstallPlan.model_validate({**given, "networks": {"user": _ANYBODY}, "aws": {"region": region, "dns": dns}})
+    where = {"region": region, "dns": dns, "private_workers": nat}
+    return InstallPlan.model_validate({**given, "networks": {"user": _ANYBODY}, "aws": where})
 
 
 def _usage(observed: str) -> InstallerError:

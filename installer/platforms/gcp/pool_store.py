@@ -19,6 +19,7 @@ from installer.platforms.gcp import names
 from installer.platforms.gcp.service_accounts import email
 
 NEWEST = "latest"
+"""What machines ask for, again and again until it is what they were told to expect."""
 _READER = "roles/secretmanager.secretAccessor"
 _PAGE = 100
 _DESTROYED = "FAILED_PRECONDITION"

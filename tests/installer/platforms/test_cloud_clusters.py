@@ -210,10 +210,11 @@ def test_a_machine_that_somebody_ended_is_made_again_and_keeps_its_static_addres
     assert after["demo-infra-1"].public == before["demo-infra-1"].public
 
 
+@pytest.mark.parametrize("private", [False, True])
 def test_another_computer_destroys_what_is_marked_and_nothing_else(
-    cloud: Cloud, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, private: bool, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given, theirs = cloud.plan(workers=2), cloud.others()
+    given, theirs = cloud.plan(workers=2, private_workers=private), cloud.others()
     assert cluster.make(given) is ExitCode.DONE, cluster.errors
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "elsewhere"))
     with pytest.raises(InstallerError, match=cloud.unknown):
