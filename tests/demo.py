@@ -188,8 +188,6 @@ def demonstrate(
 
 def without_containers(given: argparse.Namespace) -> str:
     """Why machines can't be containers with a real Kubernetes; empty if they can."""
-    if "--gcp-worker-pool" in shlex.split(given.answers):
-        return "nobody has seen machines of a pool in Google Cloud come up as containers"
     if why := next(filter(None, map(lacking, CONTAINERS)), ""):
         return why
     if not (given.artifacts or given.mirror or online()):

@@ -27,7 +27,6 @@ class NextStep:
 def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep, ...]:
     """The commands for this cluster. Stand-ins run no applications and have no etcd: no kubectl and no backup there."""
     name, stand_ins = plan.name, plan.traits.stand_ins
-    own = bool(hosts(plan))
     has_console = plan.addons.ingress and plan.addons.console and not stand_ins
     signs_in = plan.addons.ingress and plan.addons.sign_in and not stand_ins
     kubectl = (
@@ -41,12 +40,18 @@ def next_steps(plan: InstallPlan, directory: ClusterDirectory) -> tuple[NextStep
         *((NextStep(f"craton login {name}", "use kubectl as yourself"),) if signs_in else ()),
         *((NextStep(_browse(f"https://{plan.console_host}"), "open the console"),) if has_console else ()),
         NextStep(f"craton check {name}", "check its health"),
-        NextStep(f"craton nodes add {name} {'--machine ADDRESS' if own else '--workers 1'}", "add a machine"),
+        NextStep(_more_machines(plan), "add a machine"),
         NextStep("craton new", "plan one for applications")
         if stand_ins
         else NextStep(f"craton etcd backup {name}", "back it up"),
         NextStep(f"craton destroy {name}", "delete it, all of it"),
     )
+
+
+def _more_machines(plan: InstallPlan) -> str:
+    if plan.worker_pool:
+        return f"craton nodes scale {plan.name} --workers {plan.workers + 1}"
+    return f"craton nodes add {plan.name} {'--machine ADDRESS' if hosts(plan) else '--workers 1'}"
 
 
 def _browse(address: str) -> str:

@@ -16,15 +16,15 @@ from tests.aws import pools as aws_pools
 from tests.bench.crash_clouds import CLOUDS, Engines, destroy, done, endured, room_of, until_done
 from tests.bench.crash_story import NEW, OLD, Outcome
 from tests.doubles.cloud.clusters import UNHURRIED, carry_out, machines
-from tests.doubles.cloud.pools import pooled, releases
+from tests.doubles.cloud.pools import Calls, pooled, releases
 from tests.gcp import clusters as gcp_clusters
 from tests.gcp import pools as gcp_pools
 
-_CLOUDS: dict[str, tuple[Callable[..., InstallPlan], Callable[..., int]]] = {
-    "aws": (aws_clusters.plan, aws_pools.endure_with_pool),
-    "gcp": (gcp_clusters.plan, gcp_pools.endure_with_pool),
+_CLOUDS: dict[str, tuple[Callable[..., InstallPlan], Callable[..., int], Calls]] = {
+    "aws": (aws_clusters.plan, aws_pools.endure_with_pool, aws_pools.CALLS_OF_POOLS),
+    "gcp": (gcp_clusters.plan, gcp_pools.endure_with_pool, gcp_pools.CALLS_OF_POOLS),
 }
-"""By name: what makes its plans, and what has calls fail."""
+"""By name: what makes its plans, what has calls fail, and which."""
 
 _ABOUT = r"cloud: join/pool"
 """Points in the steps of a pool."""
@@ -33,7 +33,7 @@ _ABOUT = r"cloud: join/pool"
 def every_call(name: str, share: float = 1.0, seed: int = 0, about: str = _ABOUT) -> Outcome:
     """Each act goes on until no engine is killed in it, and leaves as many workers as planned, and no other."""
     told = Outcome()
-    plan, _ = _CLOUDS[name]
+    plan, _, calls = _CLOUDS[name]
     with CLOUDS[name]() as cloud, room_of(cloud) as room:
         engines, cluster = Engines(room / "points", share, seed, about), cloud.cluster()
         small = plan(workers=2, worker_pool=True).model_copy(update={"kubernetes": OLD})
@@ -58,6 +58,8 @@ def every_call(name: str, share: float = 1.0, seed: int = 0, about: str = _ABOUT
             before = found
         done(cluster, until_done(told, engines, partial(destroy, fewer)))
         told.orphans += cluster.remains()
+        known = cloud.calls.union(*calls)
+        told.lost += [f"no fault for {call}" for call in set(cluster.account.changed) - known]
         told.points = len(engines.tried)
     return told
 
@@ -65,7 +67,7 @@ def every_call(name: str, share: float = 1.0, seed: int = 0, about: str = _ABOUT
 def every_fault(name: str) -> Outcome:
     """Clusters whose changing calls about their worker pool fail, each with each fault."""
     told = Outcome()
-    _, endure = _CLOUDS[name]
+    _, endure, _ = _CLOUDS[name]
     with CLOUDS[name]() as cloud:
         for fault in cloud.faults:
             endured(told, cloud, f"{fault}, worker pool", partial(endure, fault=fault))

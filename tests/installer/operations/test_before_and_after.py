@@ -168,6 +168,11 @@ def test_of_a_cloud_the_page_that_says_what_it_costs_is_named(cloud: str, page: 
     assert page in ahead(plan(platform=cloud, networks={"user": "203.0.113.7/32"})).costs
 
 
+def test_a_worker_pool_gets_a_machine_by_being_scaled() -> None:
+    pooled = plan(platform="aws", workers=3, networks={"user": "203.0.113.0/24"}, aws={"worker_pool": True})
+    assert "craton nodes scale demo --workers 4" in commands(pooled)
+
+
 def test_the_commands_are_kept_in_a_file_of_the_cluster() -> None:
     directory = ClusterDirectory.of("demo")
     path = next_steps.save(plan(platform="local"), directory)
