@@ -88,8 +88,10 @@ def test_a_machine_of_a_pool_in_google_cloud_fetches_what_it_runs_and_prepares_i
     ):
         for variable, value in environment(url, tmp_path).items():
             monkeypatch.setenv(variable, value)
-        _, name = prepared_alone(cluster, compute, plan)
+        member, name = prepared_alone(cluster, compute, plan)
         assert name.startswith("demo-worker-")
+        rule = f"from {plan.networks.pods} to 169.254.169.254 prohibit"
+        assert rule in said(compute, member, "ip", "rule"), "its pods get no token of its service account"
         assert cluster.destroy(plan) is ExitCode.DONE, cluster.failures
         assert gcp.remains() == []
     compute.close()
