@@ -45,8 +45,15 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
         *(_after(step, cluster.last(plan, shape)) for step in _of_phases(platform, Phase.DNS)),
         *health.steps(plan, shape),  # verify
     )
-    phases = list(Phase)
-    return tuple(sorted(ordered(steps), key=lambda step: phases.index(step.phase)))  # no step needs a later phase
+    return _by_phase(ordered(steps))
+
+
+def _by_phase(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """In the order of phases, but after all that they need: a certificate from ACME needs names, of a later phase."""
+    phases, place = list(Phase), dict[str, int]()
+    for step in steps:
+        place[step.id] = max(phases.index(step.phase), *(place[need] for need in step.needs), 0)
+    return tuple(sorted(steps, key=lambda step: place[step.id]))
 
 
 def _of_phases(steps: Collection[Step], *phases: Phase) -> Iterator[Step]:

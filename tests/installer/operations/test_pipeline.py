@@ -43,6 +43,23 @@ def test_the_same_plan_gives_the_same_steps() -> None:
     assert pipeline.install_steps(DEMO) == pipeline.install_steps(DEMO)
 
 
+def test_a_cluster_whose_certificate_needs_its_published_names_can_be_removed_again() -> None:
+    dns = {"provider": "rfc2136", "server": "192.0.2.53", "key_name": "craton", "key_file": "~/key"}
+    plan = InstallPlan.model_validate(
+        {
+            "name": "demo",
+            "subdomain": "example.test",
+            "platform": "local",
+            "dns": dns,
+            "certificate": {"source": "acme"},
+        }
+    )
+    steps = pipeline.install_steps(plan)
+    assert in_order(steps)
+    assert in_order(pipeline.destroy_steps(plan))
+    assert "ingress/certificate" in {step.id for step in steps if ids.published(plan.console_host) in step.needs}
+
+
 @repeatable
 @given(plans())
 def test_every_plans_steps_can_be_run_and_undone(plan: InstallPlan) -> None:
