@@ -12,7 +12,8 @@ from installer.steps.work import Work
 T = TypeVar("T")
 _ATTEMPT = 30.0
 """Seconds for one attempt: a server that swallows a connection must not use up the whole deadline."""
-_GREETING = 2.0
+_GREETING = 10.0
+"""Seconds until an SSH server has said its first words. One on a computer that is busy needs more than two."""
 _LAST_WORDS = 20.0
 """Seconds kept at the end of the wait to read the machine's console; a quarter of a wait that is short."""
 _CONSOLE_LINES = 20

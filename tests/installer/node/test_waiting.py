@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -134,3 +136,18 @@ def test_a_greeting_is_what_an_ssh_server_says_first() -> None:
     answers, seen = greeted("127.0.0.1", port)
     assert not answers
     assert seen == f"127.0.0.1:{port}: Connection refused"
+
+
+def test_a_machine_that_is_busy_has_seconds_for_its_greeting() -> None:
+    def greet() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            time.sleep(2.5)
+            connection.sendall(b"SSH-2.0-OpenSSH_10.0\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        answers, _ = greeted("127.0.0.1", listener.getsockname()[1])
+        thread.join()
+    assert answers
