@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_copy_is_whole_and_nobody_else_s_to_read(volume: Path) -> None:
     there = copy(volume)
     assert there.read_bytes() == DATA
     assert (there.stat().st_mode & 0o777, there.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_artifacts_may_be_on_another_disk(volume: Path) -> None:
+    with NamedTemporaryFile(dir="/dev/shm") as elsewhere:
+        elsewhere.write(DATA)
+        elsewhere.flush()
+        copying.copy_in(Engine("podman"), "m", {TARGET: Path(elsewhere.name)}, 60.0)
+    assert (volume / "lib/craton/artifacts/images/pause.tar").read_bytes() == DATA
 
 
 def test_what_an_earlier_copy_left_is_replaced(volume: Path) -> None:
