@@ -74,7 +74,11 @@ def context(answer: Callable[[str], Result]) -> Context:
 
     machine = SimpleNamespace(user="root", run=run, close=lambda: None)
     directory = ClusterDirectory(Path("/nonexistent/demo"))
-    platform = SimpleNamespace(located=lambda shape: shape, console=lambda _machine: _GATHERED)
+    platform = SimpleNamespace(
+        located=lambda shape: shape,
+        console=lambda _machine: _GATHERED,
+        copy_in=lambda _machine, _files, _deadline: None,
+    )
     connections = SimpleNamespace(get=lambda _name, _deadline: machine, fresh=lambda _name, _deadline: machine)
     world = World(PLAN, topology(PLAN), directory, cast(Any, platform), cast(Any, connections))
     world.artifacts = Path("/nonexistent")

@@ -86,7 +86,7 @@ def test_a_name_answers_with_the_right_certificate_or_it_is_said_what_is_wrong(
 
 
 def test_a_certificate_that_cert_manager_renews_may_last_a_day(tmp_path: Path) -> None:
-    lasts = make(issuer=CA, begins=timedelta(hours=-6), ends=timedelta(hours=18, minutes=1))
+    lasts = make(issuer=CA, begins=timedelta(hours=-6), ends=timedelta(hours=18, minutes=30))
     with serving(lasts, tmp_path) as port:
         seen = _name(HOST, port, ["127.0.0.1"], CA.chain(), renewed=True)
     assert (seen.verdict, seen.words.partition(";")[0]) == (

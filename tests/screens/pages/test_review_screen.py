@@ -312,7 +312,7 @@ async def test_a_review_says_what_it_waits_for_and_until_when_and_its_keys_stay(
     planfile.save(path, own)
     async with review(Subject(own, path=path)).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "Reading checksums from the publishers until " in sums_line(pilot), "the wait")
-        assert "i Install" in visible(pilot)
+        await until(pilot, lambda: "i Install" in visible(pilot), "the keys")
         go_on.set()
         await until(pilot, lambda: "no answer from the publishers" in sums_line(pilot), "what came of it")
         assert "i Install" in visible(pilot)
