@@ -138,6 +138,7 @@ def test_what_two_failures_block_by_ways_that_meet_stays_blocked_until_both_are_
     watching = person(
         engine,
         sees("a", *FAILED_ONCE),
+        sees("middle", "blocked"),  # the engine has taken in that `a` failed
         sees("b", *FAILED_ONCE),
         asks("b"),
         sees("b", *FAILED_ONCE, *DONE_THEN),
