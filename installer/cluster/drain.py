@@ -100,10 +100,10 @@ def explained(machine: str, result: Result) -> InstallerError | None:
     return None
 
 
-def uncordon(ctx: Context, machine: str) -> None:
-    """Let pods land again on a node that Craton cordoned."""
-    masters.kubectl(ctx, "uncordon", machine)
-    masters.kubectl(ctx, "label", "node", machine, f"{MARK}-")
+def uncordon(ctx: Context, *machines: str) -> None:
+    """Let pods land again on nodes that Craton cordoned."""
+    masters.kubectl(ctx, "uncordon", *machines)
+    masters.kubectl(ctx, "label", "node", *machines, f"{MARK}-")
 
 
 def _stay(machine: str, observed: str, hint: str) -> InstallerError:

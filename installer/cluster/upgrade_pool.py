@@ -47,7 +47,6 @@ def _schedulable(ctx: Context, pool: Pool) -> list[str]:
 
 def _release(ctx: Context, names: list[str]) -> None:
     try:
-        masters.kubectl(ctx, "uncordon", *names)
-        masters.kubectl(ctx, "label", "node", *names, f"{drain.MARK}-")
+        drain.uncordon(ctx, *names)
     except InstallerError as error:
         ctx.log(f"nodes of the pool stay cordoned until its machines are replaced: {error.observed}")
