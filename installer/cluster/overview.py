@@ -23,8 +23,13 @@ WAITING = "{{range .items}}{{if not .status.conditions}}{{println .spec.username
 
 def node(ctx: Context, name: str) -> Mapping[str, Any] | None:
     """Labels, taints, readiness and age of a node, in the shape of its object; None also if there is no such node."""
-    listed = ctx.world.answers.of_all("nodes", lambda: read_nodes(_get(ctx, "nodes", NODES)), ctx.remaining())
+    listed = ctx.world.answers.of_all("nodes", lambda: every_node(ctx), ctx.remaining())
     return (listed or {}).get(name)
+
+
+def every_node(ctx: Context) -> Mapping[str, Mapping[str, Any]]:
+    """All nodes by name as they are now, each as `node` has it. Raises InstallerError."""
+    return read_nodes(_get(ctx, "nodes", NODES))
 
 
 def nobody_waits(ctx: Context, machine: str, signer: str) -> bool | None:

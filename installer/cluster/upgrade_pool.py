@@ -36,10 +36,9 @@ def kept_off(ctx: Context, pool: Pool | None) -> Iterator[None]:
 
 def _schedulable(ctx: Context, pool: Pool) -> list[str]:
     """The pool's nodes, without those that somebody else cordoned."""
-    nodes = overview.read_nodes(masters.kubectl(ctx, "get", "nodes", "-o", f"go-template={overview.NODES}"))
     return [
         name
-        for name, node in nodes.items()
+        for name, node in overview.every_node(ctx).items()
         if name.startswith(f"{pool.name}-")
         and (drain.is_marked(node) or _UNSCHEDULABLE not in {taint["key"] for taint in node["spec"]["taints"]})
     ]

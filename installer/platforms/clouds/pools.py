@@ -35,7 +35,7 @@ class Members(Permanent):
     pool: Pool
 
     def observe(self, ctx: Context) -> Observation:
-        members, listed = _members(ctx), _nodes(ctx)
+        members, listed = _members(ctx), overview.every_node(ctx)
         todo = [*self._amiss(ctx, members, listed), *(f"{one.machine} is outdated" for one in _outdated(ctx, members))]
         if (held := cloud_of(ctx).held()) and held.token:
             todo.append("an invitation is still there")
@@ -44,7 +44,7 @@ class Members(Permanent):
     def apply(self, ctx: Context) -> None:
         platform = cloud_of(ctx)
         self._shrink(ctx, platform)
-        for name in self._gone(_members(ctx), _nodes(ctx)):
+        for name in self._gone(_members(ctx), overview.every_node(ctx)):
             nodes.remove(ctx, masters.reachable_master(ctx), name)
         self._admit(ctx, platform)
         outdated, few = _outdated(ctx, _members(ctx)), self.pool.away
@@ -59,7 +59,7 @@ class Members(Permanent):
     def _shrink(self, ctx: Context, platform: CloudPlatform) -> None:
         """Those leave first that are no nodes; of the others those of the fullest zone, so that zones stay even."""
         while len(members := _members(ctx)) > self.pool.count:
-            listed = _nodes(ctx)
+            listed = overview.every_node(ctx)
             zones = [one.zone for one in members]
             last = max(members, key=lambda one: (one.machine not in listed, zones.count(one.zone), one.id))
             _leave(ctx, platform, last, again=False)
@@ -67,18 +67,18 @@ class Members(Permanent):
 
     def _admit(self, ctx: Context, platform: CloudPlatform) -> None:
         """Invite machines, label and certify their nodes, until all are as they should be."""
-        if not self._amiss(ctx, _members(ctx), _nodes(ctx)):
+        if not self._amiss(ctx, _members(ctx), overview.every_node(ctx)):
             return
         self._invite(ctx, platform)
         until = max(0.0, ctx.remaining() - JOINING)
         new: set[str] = set()
 
         def look() -> tuple[bool | None, str]:
-            members, listed = _members(ctx), _nodes(ctx)
+            members, listed = _members(ctx), overview.every_node(ctx)
             new.update(str(one.machine) for one in members if one.machine not in listed)
             for one in members:
                 self._settle(ctx, platform, one, listed)
-            amiss = self._amiss(ctx, members, _nodes(ctx))
+            amiss = self._amiss(ctx, members, overview.every_node(ctx))
             joined = new & {str(one.machine) for one in members}
             amiss += [
                 f"{name}'s kubelet has no certificate yet"
@@ -173,11 +173,6 @@ def _members(ctx: Context) -> list[Instance]:
 def _outdated(ctx: Context, members: Sequence[Instance]) -> list[Instance]:
     wanted = generation(ctx.world.plan, ctx.world.topology)
     return [one for one in members if one.generation != wanted]
-
-
-def _nodes(ctx: Context) -> Nodes:
-    """Every node, by name."""
-    return overview.read_nodes(masters.kubectl(ctx, "get", "nodes", "-o", f"go-template={overview.NODES}"))
 
 
 def _leave(ctx: Context, platform: CloudPlatform, one: Instance, *, again: bool) -> None:
