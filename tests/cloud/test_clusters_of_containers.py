@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from tests.doubles.aws.account import Account
 from tests.doubles.cloud.clusters import BOOTING, CloudCluster
 from tests.doubles.cloud.containers import Containers
 from tests.doubles.cloud.fabric import USER, connects
+from tests.doubles.cloud.machines import Launch
 from tests.doubles.gcp.os_login import posix_name
 from tests.doubles.gcp.project import ACCOUNT, Project
 from tests.doubles.local import TO_KUBERNETES, reviewed, steps_of
@@ -117,6 +119,17 @@ def test_a_cluster_in_google_cloud_on_machines_that_boot(gcp: Project, compute: 
         assert gcp.remains() == []
     compute.close()
     assert (compute.names, compute.remains()) == ([], [])
+
+
+def test_a_machine_gets_the_address_of_one_that_still_ends(ec2: Containers) -> None:
+    launch = Launch("i-1", 0, "10.10.0.5", "", b"#cloud-config", "eu-central-1a", "eu-central-1", "t3.medium", "ami-1",
+                    "x86_64", (), True, 2, {})  # fmt: skip
+    ec2.start(launch)
+    eventually(lambda: "Cloud-init v. " in ec2.console("i-1"), "the first machine to boot")
+    ec2.stop("i-1")
+    ec2.start(replace(launch, id="i-2"))
+    eventually(lambda: ec2.console("i-2"), "the second machine to boot, or to say why it doesn't")
+    assert said(ec2, "i-2", "hostname") == "ip-10-10-0-5"
 
 
 def test_a_balancer_of_google_cloud_leads_to_a_machine_that_boots(gcp: Project, compute: Containers) -> None:

@@ -11,7 +11,7 @@ import re
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -39,11 +39,14 @@ _CLUSTER = re.compile(r"cloud-([0-9]+)-")
 
 @dataclass
 class Machine:
-    """One instance's container. `made` is over once it has started, or why it hasn't is on its console."""
+    """One instance's container. `made` is over once it has started, or why it hasn't is on its console; `gone` once
+    nothing of it is left.
+    """
 
     launch: Launch
     public: str
     made: Future[None] = field(default_factory=Future)
+    gone: Future[None] = field(default_factory=Future)
     failure: str = ""
 
     @property
@@ -63,7 +66,7 @@ class Containers:
         self._stack = ExitStack()
         self._lock = threading.RLock()
         self._machines: dict[str, Machine] = {}
-        self._ends: list[Future[None]] = []
+        self._ending: list[Machine] = []
         self._groups: dict[str, tuple[Opening, ...]] = {}
         self._ways: dict[str, str] = {}
         self._balancers: dict[str, Balancer] = {}
@@ -121,13 +124,15 @@ class Containers:
     def start(self, launch: Launch) -> None:
         with self._lock:
             made = self._machines[launch.id] = Machine(launch, launch.public)
-            made.made = self._pool.submit(self._make, made)
+            before = [one.gone for one in self._ending if one.launch.private == launch.private]
+            made.made = self._pool.submit(self._make, made, before)
             self._filter()
 
     def stop(self, id: str) -> None:
         with self._lock:
             if found := self._machines.pop(id, None):
-                self._ends.append(self._pool.submit(self._remove, found))
+                found.gone = self._pool.submit(self._remove, found)
+                self._ending.append(found)
                 self._serve()
                 self._filter()
 
@@ -181,9 +186,9 @@ class Containers:
             self.lead_out({})
             self.balance({})
             self.name({})
-            ends, self._ends = self._ends, []
-        for end in ends:
-            end.result()
+            ending, self._ending = self._ending, []
+        for one in ending:
+            one.gone.result()
 
     def remains(self) -> list[str]:
         """Containers and volumes that are here now, by what they are called."""
@@ -198,10 +203,13 @@ class Containers:
         """The instance at a private address."""
         return next((one.launch for one in self._machines.values() if one.launch.private == address), None)
 
-    def _make(self, made: Machine) -> None:
+    def _make(self, made: Machine, before: Sequence[Future[None]]) -> None:
+        """Once those that had its address `before` are gone: the API gives an address anew while its machine ends."""
         launch, engine = made.launch, self._engine
         name = self.container(launch.id)
         try:
+            for one in before:
+                one.result()
             self._raise_limits()
             inside = self.fabric.plug(launch.id, launch.private, launch.mac, self._system.mtu)
             spec = Spec(self.cluster, name, IPv4Address(launch.private), f"ns:/run/netns/{inside}")
