@@ -1,7 +1,11 @@
-"""The command `craton` as a user runs it: a process of its own, an empty home, nothing inherited."""
+"""The command `craton` as a user runs it: a process of its own, an empty home, nothing inherited.
+
+What `start` starts, Python starts from nothing. What `run` runs is a fork (`tests/doubles/forks.py`), with its engine.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -16,6 +20,8 @@ from typer.testing import CliRunner
 
 from installer.cli.app import app
 from installer.engine.holder import Holder
+from installer.platforms.rehearsal.client import LOCK
+from tests.doubles import forks
 from tests.patience import PATIENCE, eventually
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +75,19 @@ class Craton:
         self, *arguments: str, expect: int | None = 0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run one command to its end; `expect` is the exit code that it must have, None for any."""
-        done = subprocess.run(
+        done = self._run(arguments, stdin)
+        assert "Traceback" not in done.stderr, done.stderr
+        if expect is not None:
+            assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def _run(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
+        if not self.prefix:
+            return forks.run(arguments, self.environment, self.directory, stdin)
+        return self._run_from_nothing(arguments, stdin)
+
+    def _run_from_nothing(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self.argv(*arguments),
             cwd=self.directory,
             env=self.environment,
@@ -80,10 +98,6 @@ class Craton:
             timeout=PATIENCE,
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        if expect is not None:
-            assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start one command in a session of its own, as a terminal would."""
@@ -140,11 +154,11 @@ class Craton:
     def engines(self) -> list[int]:
         """Pids of the engines at work, read from their locks: starting a command to ask would take its time."""
         holders = [Holder.read(path) for path in self.home.glob("clusters/*/lock")]
-        return [holder.pid for holder in holders if holder and self._started(holder.pid)]
+        return [holder.pid for holder in holders if holder and (holder.runs_here or self._started(holder.pid))]
 
     def _sites(self) -> list[int]:
-        written = [json.loads(path.read_text())["pid"] for path in self.home.glob("rehearsal/*/site.json")]
-        return [pid for pid in written if self._started(pid)]
+        written = [path for path in self.home.glob("rehearsal/*/site.json") if is_locked(path.with_name(LOCK))]
+        return [json.loads(path.read_text())["pid"] for path in written]
 
     def _started(self, pid: int) -> bool:
         """Whether this home's commands started the process: its pid may be another's by now."""
@@ -153,6 +167,16 @@ class Craton:
         except OSError:
             return False
         return f"CRATON_HOME={self.home}".encode() in environment
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process that lives has locked the file, as a site does as long as it lives."""
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def alive(pid: int) -> bool:

@@ -13,8 +13,9 @@ from unittest.mock import patch
 
 import pytest
 
-from installer.platforms.rehearsal.client import SiteClient
+from installer.platforms.rehearsal import client
 from tests.craton import Craton
+from tests.doubles.forks import launch_site
 
 OLD, NEW = "v1.35.6", "v1.36.2"
 _OF_PROCESSES = shutil.ignore_patterns("lock", "site.json", "site.log")
@@ -38,8 +39,8 @@ class Installed:
                 _install(Craton(made), masters, workers, release)
                 (made / "done").touch()
         shutil.copytree(made / "craton", self._craton.home, ignore=_OF_PROCESSES, dirs_exist_ok=True)
-        with patch.dict(os.environ, CRATON_HOME=str(self._craton.home)):
-            SiteClient("demo").start()
+        with patch.dict(os.environ, CRATON_HOME=str(self._craton.home)), patch.object(client, "launch", launch_site):
+            client.SiteClient("demo").start()
         return Path(shutil.copy(made / "demo.yaml", self._craton.directory))
 
 

@@ -37,6 +37,9 @@ class WithToy(Craton):
     def argv(self, *arguments: str) -> list[str]:
         return [str(self.python), "-m", "installer", *arguments]
 
+    def _run(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
+        return self._run_from_nothing(arguments, stdin)
+
     def new(self, *flags: str, expect: int = 0) -> str:
         """What `craton new` says on stderr; the plan is in shop.yaml."""
         given = ("--name", "shop", "--platform", "toy", "--masters", "1", "--workers", "1", "--force")

@@ -255,6 +255,7 @@ async def test_what_was_typed_is_in_the_plan(wizard: Wizard, tmp_path: Path) -> 
         assert isinstance(pilot.app.screen, PasswordDialog)
         await pilot.press(*"correct horse", "enter", *"correct horse", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ReviewScreen))
+        await settle(pilot)
     kept = administrator.hash_file(ClusterDirectory.of("demo")).read_text()
     assert kept.startswith("$2b$12$")
     assert "correct horse" not in (tmp_path / "demo.yaml").read_text()
