@@ -15,6 +15,7 @@ prepare_images() {
         ctr -n k8s.io images import "$fetched" >/dev/null || fail "ctr images import $(basename "$path") failed"
         names_in "$fetched" >"$STATE/importing" && mv -f "$STATE/importing" "$STATE/imported/$sum" ||
             failed_write "$STATE/imported/$sum"
+        rm -f "$fetched" # at once: what the disk has not yet written of it, it need not write at all
     done <<END
 $IMAGES
 END

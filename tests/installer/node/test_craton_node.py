@@ -425,6 +425,19 @@ def test_archives_of_images_are_imported_once(bench: Bench) -> None:
     assert "-n k8s.io images import" in bench.box.sh("cat /var/lib/containerd/imported")
 
 
+def test_an_archive_that_was_imported_takes_no_space_any_more(bench: Bench) -> None:
+    data = script("images")
+    bench.mirror.files["images/all.tar"] = data
+    found, lacking = hashlib.sha256(data).hexdigest(), "0" * 64
+    with_images = bench.with_lines(
+        f"IMAGE='images/all.tar {found} {bench.mirror.url}/images/all.tar'",
+        f"IMAGE='images/lacking.tar {lacking} {bench.mirror.url}/images/lacking.tar'",
+    )
+    assert "images/lacking.tar" in with_images.refused(69)
+    assert bench.box.sh("ls /var/lib/craton/artifacts/images") == ""
+    assert bench.box.node("needed", stdin=with_images.text).stdout.split()[-1:] == ["images/lacking.tar"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
