@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ _EXTENSIONS = "1.2.840.113549.1.9.14"
 _API = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _WAITS = "{{if not .status.conditions}}"
 _TEMPLATE = (
-    '{{range .items}}{{if eq .spec.username "NODE"}}' + _WAITS + '{{println "name" .metadata.name}}'
+    "{{range .items}}{{if eq .spec.username USERS}}" + _WAITS + '{{println "name" .metadata.name}}'
     '{{println "uid" .metadata.uid}}{{println "version" .metadata.resourceVersion}}'
     '{{println "signer" .spec.signerName}}{{println "user" .spec.username}}'
     '{{range .spec.groups}}{{println "group" .}}{{end}}{{range .spec.usages}}{{println "usage" .}}{{end}}'
@@ -224,10 +224,17 @@ def of_kubelet(ctx: Context, machine: str) -> tuple[Request, ...]:
 
 
 def _requests(ctx: Context, machine: str, template: str) -> tuple[Request, ...]:
-    template = template.replace("NODE", f"system:node:{machine}")
-    of_signer = f"--field-selector=spec.signerName={SIGNER}"
-    output = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={template}")
-    return read_requests(output)
+    """Those of a machine's kubelet, asked for with those of all others that are wanted just now."""
+
+    def ask(names: Sequence[str]) -> Mapping[str, tuple[Request, ...]]:
+        users = {name: f"system:node:{name}" for name in names}
+        wanted = template.replace("USERS", " ".join(f'"{user}"' for user in users.values()))
+        of_signer = f"--field-selector=spec.signerName={SIGNER}"
+        output = masters.kubectl(ctx, "get", "certificatesigningrequests", of_signer, "-o", f"go-template={wanted}")
+        found = read_requests(output)
+        return {name: tuple(one for one in found if one.username == user) for name, user in users.items()}
+
+    return ctx.world.together.do(f"requests by {template}", machine, ask, ctx.remaining())
 
 
 def approve(ctx: Context, request: Request) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,7 +68,7 @@ class Roles(Permanent):
             ("taint", taint_changes(node, self.machine)),
         ):
             if changes:
-                masters.kubectl(ctx, verb, "node", self.machine.name, *changes, "--overwrite")
+                change(ctx, verb, self.machine.name, changes)
         if drain.is_marked(node):  # by a removal that was given up
             drain.uncordon(ctx, self.machine.name)
 
@@ -107,7 +107,25 @@ class _Look:
 
 def node_of(ctx: Context, name: str) -> dict[str, Any] | None:
     """The Node object, or None if there is none. Raises InstallerError."""
-    return objects.read(masters.kubectl(ctx, "get", "node", name, "--ignore-not-found", "-o", "json"))
+
+    def look(names: Sequence[str]) -> Mapping[str, dict[str, Any] | None]:
+        found = objects.read(masters.kubectl(ctx, "get", "node", *names, "--ignore-not-found", "-o", "json")) or {}
+        if len(names) == 1:
+            return {names[0]: found or None}
+        by_name = {node.get("metadata", {}).get("name"): node for node in found.get("items") or []}
+        return {name: by_name.get(name) for name in names}
+
+    return ctx.world.together.do("look at nodes", name, look, ctx.remaining())
+
+
+def change(ctx: Context, verb: str, name: str, changes: Sequence[str]) -> None:
+    """Change a node's labels or taints, and those of all nodes that are to be changed in the same way just now."""
+
+    def change_all(names: Sequence[str]) -> Mapping[str, None]:
+        masters.kubectl(ctx, verb, "node", *names, *changes, "--overwrite")
+        return dict.fromkeys(names)
+
+    ctx.world.together.do(" ".join((verb, *changes)), name, change_all, ctx.remaining())
 
 
 def remove(ctx: Context, master: str, name: str) -> None:

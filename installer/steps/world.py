@@ -12,6 +12,7 @@ from installer.ssh.connection import Connection, Connections
 from installer.steps.answers import Answers
 from installer.steps.evidence import Evidence
 from installer.steps.platform import Platform
+from installer.steps.together import Together
 
 
 @dataclass
@@ -31,6 +32,8 @@ class World:
     """What this run's preflight gathered, by machine."""
     answers: Answers = field(default_factory=Answers)
     """What machines answered about themselves in this run."""
+    together: Together = field(default_factory=Together)
+    """What steps ask of a machine at the same moment, for all of them at once."""
     reachable_master: str = ""
     """The master that answered for the cluster last; empty as long as none did."""
     artifacts: Path | None = None

@@ -264,8 +264,10 @@ class FakeCluster:
             names = sorted(self._definitions() & set(what[1 : what.index("--ignore-not-found")]))
             return Result(0, "".join(f"{name} True\n" for name in names), "")
         if what[0] == "node":
-            node = self.nodes.get(what[1])
-            return Result(0, json.dumps(node) if node else "", "")
+            names = what[1 : what.index("--ignore-not-found")]
+            nodes = [self.nodes[name] for name in names if name in self.nodes]
+            shown = {"kind": "List", "items": nodes} if len(names) > 1 else next(iter(nodes), None)
+            return Result(0, json.dumps(shown) if nodes else "", "")
         if what == ["nodes", "-o", "name"]:
             self.listed += 1
             return Result(0, "".join(f"node/{name}\n" for name in self.nodes), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID, NameOID
 
+from installer.cluster import certificates
 from installer.cluster.certificates import Request, ServingCertificate, approve, read_requests, refusal
 from installer.common.errors import InstallerError
 from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
+from tests.doubles.together import at_once
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
 WORKER = topology(PLAN).machine("demo-worker-1")
@@ -186,9 +189,8 @@ def test_the_kubelet_gets_its_certificate(cluster: FakeCluster) -> None:
     assert action.observe(cluster.context()).holds
 
 
-def test_a_machine_that_has_just_joined_is_asked_once_its_request_is_approved(
-    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def listen(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What machines are asked from now on, `MACHINE VERB FIRST-ARGUMENT`."""
     asked = list[str]()
     answer = cluster.answer
 
@@ -197,6 +199,13 @@ def test_a_machine_that_has_just_joined_is_asked_once_its_request_is_approved(
         return answer(name, words, stdin)
 
     monkeypatch.setattr(cluster, "answer", heard)
+    return asked
+
+
+def test_a_machine_that_has_just_joined_is_asked_once_its_request_is_approved(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = listen(cluster, monkeypatch)
     cluster.requests["csr-1"] = (NODE, waiting("csr-1", document()))
     action, context = ServingCertificate(WORKER.name), cluster.context()
     seen = action.observe(context)
@@ -254,3 +263,17 @@ def test_a_refused_request_is_named_where_the_kubelet_has_a_certificate(cluster:
     seen = ServingCertificate(WORKER.name).observe(cluster.context())
     assert seen.holds
     assert "refused csr-1: it asks for 10.96.0.1" in seen.seen
+
+
+def test_requests_of_machines_that_join_at_once_are_asked_for_at_once(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = f"system:node:{OTHER.name}"
+    cluster.requests["csr-1"] = (NODE, waiting("csr-1", document()))
+    cluster.requests["csr-2"] = (theirs, waiting("csr-2", document()).replace(f"user {NODE}", f"user {theirs}"))
+    context, names = cluster.context(), [WORKER.name, OTHER.name, "demo-worker-3"]
+    asked = listen(cluster, monkeypatch)
+    kind = f"requests by {certificates._TEMPLATE}"
+    found = at_once(context, kind, [partial(certificates.waiting, context, name) for name in names])
+    assert [[request.name for request in each] for each in found] == [["csr-1"], ["csr-2"], []]
+    assert asked.count("demo-master-1 kubectl get") == 1

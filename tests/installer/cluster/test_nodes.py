@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.topology import topology
 from installer.ssh.connection import Result
 from tests.doubles.node_verbs import FakeCluster
+from tests.doubles.together import at_once
 
 PLAN = InstallPlan(name="demo", subdomain="example.test", platform="local")
 FIRST, INFRA, WORKER = "demo-master-1", "demo-infra-1", "demo-worker-1"
@@ -148,3 +150,17 @@ def test_all_nodes_at_once_are_read_as_each_is_by_itself() -> None:
         {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"},
         {"key": "a", "value": "b", "effect": "NoExecute"},
     ]
+
+
+def test_nodes_that_are_wanted_at_the_same_moment_are_looked_at_and_changed_at_once(cluster: FakeCluster) -> None:
+    others = [name for name in MACHINES if name not in (FIRST, INFRA)]
+    for name in others:
+        cluster.admit(name)
+    del cluster.nodes[others[-1]]
+    context = cluster.context()
+    looked = at_once(context, "look at nodes", [partial(nodes.node_of, context, name) for name in others])
+    assert looked == [cluster.nodes.get(name) for name in others]
+    changes = ["node-role.kubernetes.io/node=true"]
+    kind = "label node-role.kubernetes.io/node=true"
+    at_once(context, kind, [partial(nodes.change, context, "label", name, changes) for name in others])
+    assert cluster.did() == [f"master-1 kubectl label node {' '.join(others)} {changes[0]} --overwrite"]

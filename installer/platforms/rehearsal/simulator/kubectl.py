@@ -13,7 +13,9 @@ from installer.platforms.rehearsal.simulator import addons, certificates, config
 from installer.platforms.rehearsal.simulator.command import Command, Exit
 
 _TAINT = re.compile(r"(?P<key>[^=:]+)(=(?P<value>[^:]*))?:(?P<effect>NoSchedule|PreferNoSchedule|NoExecute)")
-_OF_USER = re.compile(r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.username "(?P<user>[^"]+)"\}\}.*', re.DOTALL)
+_OF_USERS = re.compile(
+    r'go-template=\{\{range \.items\}\}\{\{if eq \.spec\.username(?P<users>( "[^"]+")+)\}\}.*', re.DOTALL
+)
 _APPROVAL = re.compile(r"/apis/certificates\.k8s\.io/v1/certificatesigningrequests/(?P<name>[a-z0-9-]+)/approval")
 _SHORT = {"-A": "--all-namespaces", "-f": "--filename", "-l": "--selector", "-n": "--namespace", "-o": "--output"}
 _WITH_VALUE = {
@@ -134,17 +136,18 @@ def _get_pods(command: Command, flags: Flags) -> None:
 
 
 def _get_requests(command: Command, known: ClusterRecord, flags: Flags) -> None:
-    """Those of one user, or who has some: the only questions about them that a stand-in knows."""
+    """Those of some users, or who has some: the only questions about them that a stand-in knows."""
     if flags.get("--output") == f"go-template={overview.WAITING}":
         for request in known.requests.values():
             command.say(f"system:node:{request.machine}")
         return
-    asked = _OF_USER.fullmatch(flags.get("--output", ""))
+    asked = _OF_USERS.fullmatch(flags.get("--output", ""))
     if asked is None or flags.get("--field-selector") != "spec.signerName=kubernetes.io/kubelet-serving":
         raise Exit(1, "error: a stand-in knows kubelets' requests for their servers, by user")
     waiting = ".status.conditions" in flags["--output"]
-    for line in certificates.lines(known, asked["user"], waiting=waiting):
-        command.say(line)
+    for user in asked["users"].replace('"', "").split():
+        for line in certificates.lines(known, user, waiting=waiting):
+            command.say(line)
 
 
 async def _changed(command: Command, known: ClusterRecord, *output: str) -> None:
