@@ -22,7 +22,7 @@ from installer.cli.app import app
 from installer.engine.holder import Holder
 from installer.platforms.rehearsal.client import LOCK
 from tests.doubles import forks
-from tests.patience import PATIENCE, eventually
+from tests.patience import eventually
 
 ROOT = Path(__file__).parent.parent
 SIGNALLED = ROOT / "tests" / "doubles" / "signalled"
@@ -33,8 +33,8 @@ class Craton:
     """A user with a home directory of their own."""
 
     directory: Path
-    prefix: tuple[str, ...] = ()
-    """What goes before every command line, such as `ip netns exec NAME`."""
+    namespace: str = ""
+    """Of `ip netns`, in which the user is."""
     engine_signal: str = ""
     """What `tests/doubles/signalled` is told."""
 
@@ -69,7 +69,8 @@ class Craton:
         return self.engines()[0]
 
     def argv(self, *arguments: str) -> list[str]:
-        return [*self.prefix, sys.executable, "-m", "installer", *arguments]
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
+        return [*inside, sys.executable, "-m", "installer", *arguments]
 
     def run(
         self, *arguments: str, expect: int | None = 0, stdin: str | None = None
@@ -82,22 +83,7 @@ class Craton:
         return done
 
     def _run(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
-        if not self.prefix:
-            return forks.run(arguments, self.environment, self.directory, stdin)
-        return self._run_from_nothing(arguments, stdin)
-
-    def _run_from_nothing(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(*arguments),
-            cwd=self.directory,
-            env=self.environment,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        return forks.run(arguments, self.environment, self.directory, stdin, self.namespace)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start one command in a session of its own, as a terminal would."""
@@ -136,7 +122,7 @@ class Craton:
 
     def printed(self, *arguments: str) -> str:
         """What a command prints that starts nothing, in the test's own process: another takes its time to begin."""
-        if self.prefix:
+        if self.namespace:
             return self.run(*arguments).stdout
         with patch.dict(os.environ, self.environment, clear=True):
             done = CliRunner().invoke(app, arguments)

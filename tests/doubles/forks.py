@@ -1,7 +1,7 @@
 """Programs of Craton by forks of one process that has imported what they need, which takes Python a second each time.
 
-A fork gets what a new process would get: arguments, environment, directory, descriptors, and a session of its own if
-that is asked for. Engines and rehearsal sites that it starts are forks of the same process, not of the fork.
+A fork gets what a new process would get: arguments, environment, directory, descriptors, network, and a session of its
+own if that is asked for. Engines and rehearsal sites that it starts are forks of the same process, not of the fork.
 
     python -m tests.doubles.forks SOCKET
 
@@ -11,6 +11,7 @@ serves at SOCKET until its stdin ends. Each connection starts one program, and i
 from __future__ import annotations
 
 import atexit
+import ctypes
 import fcntl
 import gc
 import importlib
@@ -37,6 +38,8 @@ from tests.patience import PATIENCE
 CRATON, ENGINE, SITE = "installer", "installer.operations.worker", "installer.platforms.rehearsal.simulator"
 PROGRAMS = {CRATON: "installer.__main__", ENGINE: ENGINE, SITE: f"{SITE}.__main__"}
 """What `python -m` calls them, and the modules whose `main` they are."""
+_OWN_NETWORK = Path("/proc/self/ns/net")
+_CLONE_NEWNET = 0x40000000
 _MESSAGE = 256 * 1024
 """Bytes of a message at most."""
 _ABOVE = 100
@@ -55,15 +58,18 @@ class Forked:
         directory: Path | None = None,
         *,
         session: bool = False,
+        network: Path = _OWN_NETWORK,
     ) -> None:
-        """`descriptors` says which of this process's become which of the program's."""
+        """`descriptors` says which of this process's become which of the program's; `network` is a namespace."""
         told = {
             "program": program, "arguments": list(arguments), "environment": dict(environment),
             "descriptors": list(descriptors), "directory": str(directory or Path.cwd()), "session": session,
         }  # fmt: skip
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection.connect(str(_server()))
-        socket.send_fds(self._connection, [json.dumps(told).encode()], list(descriptors.values()))
+        with network.open("rb") as around:
+            given = [around.fileno(), *descriptors.values()]
+            socket.send_fds(self._connection, [json.dumps(told).encode()], given)
         self.pid = int(self._connection.recv(64))
         self.stdin: IO[bytes] | None = None
         self._status: int | None = None
@@ -87,14 +93,16 @@ class Forked:
 
 
 def run(
-    arguments: Sequence[str], environment: Mapping[str, str], directory: Path, given: str | None
+    arguments: Sequence[str], environment: Mapping[str, str], directory: Path, given: str | None, namespace: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run `craton` to its end, and until nobody has its output open any more."""
+    """Run `craton` to its end, and nobody has its output open; in a namespace of `ip netns`, if one is named."""
+    network = Path("/run/netns", namespace) if namespace else _OWN_NETWORK
     (output, stdout), (errors, stderr) = os.pipe(), os.pipe()
     with tempfile.TemporaryFile() as stdin:
         stdin.write((given or "").encode())
         stdin.seek(0)
-        program = Forked(CRATON, arguments, environment, {0: stdin.fileno(), 1: stdout, 2: stderr}, directory)
+        descriptors = {0: stdin.fileno(), 1: stdout, 2: stderr}
+        program = Forked(CRATON, arguments, environment, descriptors, directory, network=network)
     os.close(stdout)
     os.close(stderr)
     read: dict[int, str] = {}
@@ -204,7 +212,8 @@ def _tell_end(descriptor: int, pid: int, connection: socket.socket) -> None:
 
 def _become(told: Mapping[str, Any], received: Sequence[int]) -> NoReturn:
     """Be the program, and end as it does."""
-    _take(told["descriptors"], received)
+    _enter(received[0])
+    _take(told["descriptors"], received[1:])
     if told["session"]:
         os.setsid()
     os.chdir(told["directory"])
@@ -230,6 +239,13 @@ def _become(told: Mapping[str, Any], received: Sequence[int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
+
+
+def _enter(network: int) -> None:
+    """Be in that namespace, which takes rights unless it is the one that this process is in already."""
+    if os.fstat(network).st_ino != _OWN_NETWORK.stat().st_ino:
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.setns(network, _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
 
 def _take(targets: Sequence[int], received: Sequence[int]) -> None:

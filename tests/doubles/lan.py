@@ -75,7 +75,7 @@ def running_lan(directory: Path, *more: str) -> Iterator[Lan]:
         machines.authorize(public)
         for name in ADDRESSES:
             make_fit(machines, name, plan)
-        user = Craton(directory, ("ip", "netns", "exec", machines.bridge))
+        user = Craton(directory, machines.bridge)
         try:
             yield Lan(machines, user, plan, path)
         finally:

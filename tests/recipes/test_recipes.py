@@ -38,7 +38,17 @@ class WithToy(Craton):
         return [str(self.python), "-m", "installer", *arguments]
 
     def _run(self, arguments: tuple[str, ...], stdin: str | None) -> subprocess.CompletedProcess[str]:
-        return self._run_from_nothing(arguments, stdin)
+        return subprocess.run(
+            self.argv(*arguments),
+            cwd=self.directory,
+            env=self.environment,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def new(self, *flags: str, expect: int = 0) -> str:
         """What `craton new` says on stderr; the plan is in shop.yaml."""
