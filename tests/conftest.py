@@ -46,6 +46,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs.require(*(name for marker in item.iter_markers("needs") for name in marker.args))
 
 
+@pytest.fixture
+def quick_sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sites of rehearsals that start at once, for tests that are not about the sites' processes."""
+    from installer.platforms.rehearsal import client
+    from tests.doubles.forks import launch_site
+
+    monkeypatch.setattr(client, "launch", launch_site)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -36,6 +36,7 @@ def surveyed(cluster: FakeCluster) -> Any:
     return context
 
 
+@pytest.mark.usefixtures("quick_sites")
 def test_a_run_that_finds_all_done_asks_each_machine_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
     rehearsal = Rehearsal(PLAN)

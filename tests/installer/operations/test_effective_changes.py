@@ -17,6 +17,8 @@ from installer.plan.questions.catalogue import QUESTIONS, UNASKED
 from tests.doubles.rehearsal import Rehearsal
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.usefixtures("quick_sites")
+
 _PLAIN = {"sign_in": False, "console": False}
 BASE: dict[str, Any] = {"name": "demo", "subdomain": "example.test", "masters": 1, "workers": 1, "addons": _PLAIN}
 OLD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEeqzZ0+0nP0nYdS5Tq1VcrG9vVdVZ3l8mCkqz9l0o3b"

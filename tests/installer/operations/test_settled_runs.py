@@ -27,6 +27,8 @@ from installer.ssh.transport.dial import dial
 from installer.steps.platform import RunOptions
 from tests.doubles.rehearsal import SPEED
 
+pytestmark = pytest.mark.usefixtures("quick_sites")
+
 PLAN = InstallPlan(name="demo", subdomain="example.com", masters=1, workers=3)
 WORKERS = [f"demo-worker-{number}" for number in (1, 2, 3)]
 

@@ -105,7 +105,7 @@ class Account:
 
 
 @pytest.fixture
-def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_sites: None) -> Iterator[Account]:
     monkeypatch.setenv("CRATON_HOME", str(tmp_path / "home"))
     monkeypatch.setitem(cast(dict[str, Registration], PLATFORMS), NAME, Registration(TRAITS, lambda: Part))
     monkeypatch.setitem(sys.modules, f"installer.platforms.{NAME}.platform", cloud_platform)
