@@ -19,6 +19,10 @@ from installer.ssh.transport.dial import Dialled
 from installer.ssh.transport.end_commands import end_commands
 from installer.ssh.transport.output import Output
 
+SESSIONS = 8
+"""Commands that run at once on a connection, while others wait: sshd opens ten sessions by default (MaxSessions), and
+what runs in the background or ends the others needs one as well.
+"""
 ENDING = 5.0
 """Seconds that a machine has to end what was started there."""
 _GRACE = 1.0
@@ -26,7 +30,7 @@ _GRACE = 1.0
 
 
 class SSHConnection:
-    """An authenticated connection. Every command runs in a session of its own, so several may run at once.
+    """An authenticated connection. Every command runs in a session of its own, so up to SESSIONS may run at once.
 
     `again` gives a connection in the place of this one where it was retired before a command began.
     """
@@ -36,6 +40,7 @@ class SSHConnection:
         self._dialled = dialled
         self._again = again
         self._lock = threading.Lock()
+        self._places = threading.Semaphore(SESSIONS)
         self._users = 0
         self._retired = False
         self._running: set[Session] = set()
@@ -97,6 +102,7 @@ class SSHConnection:
             self._used(deadline) as used,
             watched(until.left + _GRACE, used._dialled.transport.close),
             used._counted(session),
+            used._placed(session, until),
         ):
             try:
                 result = session.run(used._dialled.transport, command)
@@ -120,6 +126,18 @@ class SSHConnection:
             with self._lock:
                 self._running.discard(session)
                 self._ended.discard(session)
+
+    @contextmanager
+    def _placed(self, session: Session, until: Deadline) -> Iterator[None]:
+        """A place among those that run. Raises InstallerError if none gets free in time, or all are ended meanwhile."""
+        if not self._places.acquire(timeout=until.left):
+            raise session.late()
+        try:
+            if session in self._ended:
+                raise session.ended_from_here()
+            yield
+        finally:
+            self._places.release()
 
     def end_commands(self, seconds: float = ENDING) -> None:
         """End what runs here, on the machine too: asked first, then killed. Its callers get an InstallerError.

@@ -9,6 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EOF
 
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
-from installer.ssh.client import SSHConnection
+from installer.ssh.client import SESSIONS, SSHConnection
 from installer.ssh.connections import SSHConnections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
@@ -91,6 +92,26 @@ def test_an_idle_connection_sleeps_and_its_thread_ends_when_it_is_closed(
     connection.close()
     transport.join(PATIENCE)
     assert not transport.is_alive()
+
+
+def test_more_commands_at_once_than_sshd_has_sessions_wait_for_each_other(connection: SSHConnection) -> None:
+    with ThreadPoolExecutor(25) as pool:  # sshd opens 10 by default, and refuses others
+        running = [pool.submit(connection.run, f"sleep 1; echo {n}", deadline=PATIENCE) for n in range(25)]
+        assert [one.result().stdout for one in running] == [f"{n}\n" for n in range(25)]
+
+
+def test_a_command_that_waits_for_others_is_late_at_its_deadline_and_ended_with_them(connection: SSHConnection) -> None:
+    with ThreadPoolExecutor(SESSIONS + 1) as pool:
+        running = [pool.submit(connection.run, f"sleep {FOREVER}", deadline=FOREVER) for _ in range(SESSIONS)]
+        eventually(lambda: len(connection._running) == SESSIONS, "all places to be taken")
+        with pytest.raises(InstallerError, match="did not end within 1 s; nothing was seen yet"):
+            connection.run("echo late", deadline=1.0)
+        waiting = pool.submit(connection.run, "echo ended", deadline=FOREVER)
+        eventually(lambda: len(connection._running) == SESSIONS + 1, "a command to wait")
+        connection.end_commands(PATIENCE)
+        with pytest.raises(InstallerError, match="the command was ended, as the run stops"):
+            waiting.result(PATIENCE)
+        assert all(one.exception(PATIENCE) for one in running)
 
 
 def test_stdin_reaches_the_command_whole(connection: SSHConnection) -> None:
