@@ -164,6 +164,18 @@ def test_traefik_serves_the_gateway_api_where_the_plan_has_it() -> None:
     assert set(providers(GATEWAY)) == {"file", "kubernetesIngress", "kubernetesGateway"}
 
 
+def test_groups_that_may_edit_or_view_ingresses_may_do_so_with_routes_of_the_gateway_api() -> None:
+    roles = [each for each in parts(GATEWAY, "gateway") if each["kind"] == "ClusterRole"]
+    may = {
+        (label.rpartition("/")[2], resource): rule["verbs"]
+        for role in roles for label in role["metadata"].get("labels", {})
+        for rule in role["rules"] for resource in rule["resources"]
+    }  # fmt: skip
+    for kind in ("gateways", "httproutes"):
+        assert may["aggregate-to-view", kind] == ["get", "list", "watch"]
+        assert {"create", "update", "patch", "delete"} <= set(may["aggregate-to-edit", kind])
+
+
 def test_the_gateway_listens_where_traefik_does_and_shows_the_consoles_certificate() -> None:
     """Traefik gives a listener to the entry point of its port, whatever port of the node leads there."""
     found = {document["kind"]: document for document in parts(GATEWAY, "gateway")}
