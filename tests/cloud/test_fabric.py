@@ -128,6 +128,22 @@ def test_the_balancer_leaves_clients_their_addresses_and_asks_after_health_from_
     balancers.stop()
 
 
+def test_a_machine_behind_the_balancer_reaches_itself_through_it_under_its_public_address(
+    fabric: Fabric, tmp_path: Path
+) -> None:
+    balancers, public, nat = LoadBalancers(fabric, tmp_path), fabric.next_address(), fabric.next_address()
+    machines = [Wired(MASTER, public, ("masters",)), Wired(WORKER, "", ("workers",))]
+    fabric.filter(machines, {"masters": (opening(443, network="0.0.0.0/0"),)}, {"10.10.64.0/24": nat})
+    with listening(fabric, "m", 443) as server:
+        balancers.serve({"lb": Balancer("lb.test", "", "10.10.63.254", (Listener(443, (("m", 443),)),))}, {"m": MASTER})
+        seen = []
+        for id in "m", "w":
+            assert within(fabric.namespace(id), lambda: connects(balancers.address("lb.test"), 443))
+            seen.append(server.accept()[1][0])
+    assert seen == [public, nat]
+    balancers.stop()
+
+
 def _answer(health: socket.socket, probers: set[str]) -> None:
     """Tell whoever asks that all is well, until nobody listens any more."""
     with suppress(OSError):

@@ -3,7 +3,8 @@
 Security groups and firewall rules are those of the API: what none of a machine's groups lets in is dropped, answers
 come through. Machines go out under their public addresses, or without one under their NAT's, or not at all.
 Public addresses are translated at the router, so a connection from one machine to another's public address comes from
-the first one's own, which is in no group.
+the first one's own, which is in no group. So does one through the balancer, which a machine that is behind it may lead
+to itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ PORT, OUT = "m", "out"
 """Names of the router's links to machines begin so; and its link to this computer."""
 MARK = 1
 """Of packets that belong to a connection of the balancer's, which has its client's address."""
+
+
+LINK_LOCAL = "169.254.0.0/16"
+"""Where the router has what knows machines by their own addresses: the metadata service and the name server."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def _jumps(machine: Wired, groups: Mapping[str, tuple[Opening, ...]]) -> Iterato
 
 
 def _translated(machines: Iterable[Wired], ways: Mapping[str, str]) -> str:
-    shared = "".join(f'    oifname "{OUT}" ip saddr {network} snat ip to {ways[network]}\n' for network in sorted(ways))
+    shared = [f"ip saddr {network} snat ip to {ways[network]}\n" for network in sorted(ways)]
     public = [one for one in machines if one.public]
     inward = ", ".join(f"{one.public} : {one.private}" for one in public)
     outward = ", ".join(f"{one.private} : {one.public}" for one in public)
@@ -86,7 +91,13 @@ chain outward {{
     type nat hook postrouting priority srcnat
     ct status dnat snat ip to ip saddr map @outside
     oifname "{OUT}" snat ip to ip saddr map @outside
-{shared}}}"""
+{"".join(f'    oifname "{OUT}" {line}' for line in shared)}}}
+chain balanced {{
+    type nat hook input priority 100
+    iifname != "{PORT}*" accept
+    ip daddr {LINK_LOCAL} accept
+    snat ip to ip saddr map @outside
+{"".join(f"    {line}" for line in shared)}}}"""
 
 
 def _guard(machines: Sequence[Wired]) -> str:
