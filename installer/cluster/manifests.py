@@ -115,10 +115,10 @@ def _host_ports(plan: InstallPlan) -> bool:
 
 def _ingress(plan: InstallPlan) -> tuple[str, ...]:
     """The templates of the ingress controller."""
+    common = ("namespace.yaml", *(["gateway-access.yaml"] if plan.addons.gateway else []), "ingress.yaml")
     if not _host_ports(plan):
-        return "namespace.yaml", "ingress.yaml", "ingress-balancer.yaml"
-    return ("namespace.yaml", "ingress.yaml", *(["ingress-infra.yaml"] if _infra(plan) else []),
-            "ingress-host-ports.yaml")  # fmt: skip
+        return *common, "ingress-balancer.yaml"
+    return *common, *(["ingress-infra.yaml"] if _infra(plan) else []), "ingress-host-ports.yaml"
 
 
 def _overlay(plan: InstallPlan) -> Mapping[str, object]:
@@ -148,7 +148,13 @@ _RECIPES: Mapping[str, _Recipe] = {
             "providers": _providers(plan),
         },
     ),
-    "gateway": _Recipe("craton-ingress", lambda _: "Gateway", "traefik", lambda _: ("gateway.yaml",), lambda _: {}),
+    "gateway": _Recipe(
+        "craton-ingress",
+        lambda _: "Gateway",
+        "traefik",
+        lambda _: ("gateway-access.yaml", "gateway.yaml"),  # the first is Traefik's, too, and goes with the Gateway
+        lambda _: {},
+    ),
     "acme": _Recipe(
         "craton-ingress",
         lambda _: "Certificate",

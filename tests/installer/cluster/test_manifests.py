@@ -176,6 +176,19 @@ def test_groups_that_may_edit_or_view_ingresses_may_do_so_with_routes_of_the_gat
         assert {"create", "update", "patch", "delete"} <= set(may["aggregate-to-edit", kind])
 
 
+@pytest.mark.parametrize("kind", ["infra", "load-balancer"])
+def test_traefik_may_read_the_gateway_api_from_its_start_where_the_plan_has_it(kind: str) -> None:
+    def readers(plan: InstallPlan) -> list[str]:
+        found = parts(plan.model_copy(update={"ingress": plan.ingress.model_copy(update={"kind": kind})}), "ingress")
+        roles = [each for each in found if each["kind"] == "ClusterRole"]
+        readers = [role for role in roles if any("httproutes" in rule["resources"] for rule in role["rules"])]
+        bound = {each["roleRef"]["name"] for each in found if each["kind"] == "ClusterRoleBinding"}
+        return [role["metadata"]["name"] for role in readers if role["metadata"]["name"] in bound]
+
+    assert readers(GATEWAY)
+    assert not readers(PLAN)
+
+
 def test_the_gateway_listens_where_traefik_does_and_shows_the_consoles_certificate() -> None:
     """Traefik gives a listener to the entry point of its port, whatever port of the node leads there."""
     found = {document["kind"]: document for document in parts(GATEWAY, "gateway")}
