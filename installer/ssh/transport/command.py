@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO
@@ -25,6 +26,8 @@ _WINDOW = 0.02
 """Seconds in which the server may make room for more stdin, before its output is looked at again."""
 _ENDING = 1.0
 """Seconds that a connection has to end once a command saw it end."""
+_REFUSED = 5.0
+"""Seconds for which a refused session is asked for again: sshd counts one for a moment after its command has ended."""
 
 
 class _Arrival(threading.Event):
@@ -66,16 +69,23 @@ class Session:
     def start(self, transport: paramiko.Transport, command: str) -> paramiko.Channel:
         """Have the machine run the command; nothing is carried yet."""
         self._transport = transport
-        try:
-            channel = self._channel = transport.open_session(timeout=self._deadline.patience)
-        except paramiko.ChannelException as error:
-            raise self._refused(error) from None
+        channel = self._channel = self._opened(transport)
         channel.settimeout(self._deadline.patience)
         channel.in_buffer.set_event(self._arrival)
         channel.in_stderr_buffer.set_event(self._arrival)
         _execute(transport, channel, for_any_shell(command))
         self._refill()
         return channel
+
+    def _opened(self, transport: paramiko.Transport) -> paramiko.Channel:
+        until = Deadline(min(_REFUSED, self._deadline.left))
+        while True:
+            try:
+                return transport.open_session(timeout=self._deadline.patience)
+            except paramiko.ChannelException as error:
+                if not until.left:
+                    raise self._refused(error) from None
+                time.sleep(0.1)
 
     def run(self, transport: paramiko.Transport, command: str) -> Result:
         channel = self.start(transport, command)

@@ -24,6 +24,7 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
+from installer.ssh.transport import command
 from installer.ssh.transport.packetizer import OrderlyPacketizer
 from tests.craton import alive
 from tests.doubles.sshd import SSHD, running_sshd
@@ -98,6 +99,24 @@ def test_more_commands_at_once_than_sshd_has_sessions_wait_for_each_other(connec
     with ThreadPoolExecutor(25) as pool:  # sshd opens 10 by default, and refuses others
         running = [pool.submit(connection.run, f"sleep 1; echo {n}", deadline=PATIENCE) for n in range(25)]
         assert [one.result().stdout for one in running] == [f"{n}\n" for n in range(25)]
+
+
+def test_a_session_that_is_refused_while_another_ends_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_REFUSED", PATIENCE)
+    directory = ClusterDirectory(tmp_path / "demo")
+    with running_sshd(tmp_path / "sshd", "MaxSessions 1") as server, ThreadPoolExecutor(2) as pool:
+        server.authorize(ensure_key(directory))
+        connections = _connections(server.endpoint, directory)
+        connection = connections.get(MACHINE, PATIENCE)
+        with connection.start("echo begun; cat") as running:
+            running.wait_for(lambda line: line == "begun", PATIENCE)
+            refused = pool.submit(connection.run, "echo let in", deadline=PATIENCE)
+            time.sleep(1.0)
+            assert not refused.done()
+        assert refused.result().stdout == "let in\n"
+        connections.close()
 
 
 def test_a_command_that_waits_for_others_is_late_at_its_deadline_and_ended_with_them(connection: SSHConnection) -> None:
