@@ -336,8 +336,6 @@ class WizardScreen(CratonScreen[None]):
         for field in self.query(QuestionField):
             current = field.has_class("-current")
             field.show_suggestions(self._suggestions.of(field.question, full) if current else None)
-            if current:  # what is shown below it makes it taller
-                self.call_after_refresh(field.scroll_visible, animate=False)
 
     # Keys
 

@@ -132,6 +132,11 @@ class QuestionField(Vertical):
         if self._suggested and isinstance(self._control, Input):
             self._suggested.show(known, self._control.value)
 
+    def on_resize(self) -> None:
+        """Keep in view what the answer at hand got below it."""
+        if self.has_class("-current"):
+            self.scroll_visible(animate=False)
+
     def on__line_moved(self, event: _Line.Moved) -> None:
         """Answer with the next suggestion, as a person would type it."""
         event.stop()
