@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import tempfile
 from collections.abc import Generator
 
 import pytest
@@ -23,6 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # nobody's own keyring is touched
     for name in CREDENTIALS:
         os.environ.pop(name, None)
+    home = tempfile.TemporaryDirectory(prefix="craton-tests-")  # for tests that choose none: nobody's own clusters
+    os.environ["CRATON_HOME"] = home.name
+    config.add_cleanup(home.cleanup)
     text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"
     config.addinivalue_line("markers", text)
     for number in (signal.SIGINT, signal.SIGHUP):  # ignored under nohup and in the background of a script,
