@@ -204,7 +204,7 @@ class Containers:
         return next((one.launch for one in self._machines.values() if one.launch.private == address), None)
 
     def _make(self, made: Machine, before: Sequence[Future[None]]) -> None:
-        """Once those that had its address `before` are gone: the API gives an address anew while its machine ends."""
+        """Once those that had its address `before` are gone: the API gives an address again while its machine ends."""
         launch, engine = made.launch, self._engine
         name = self.container(launch.id)
         try:
