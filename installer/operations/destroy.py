@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from installer.operations.lookup import existing, load
 from installer.operations.session import open_world
 from installer.steps.platform import Resource
-
-if TYPE_CHECKING:
-    pass
 
 
 def resources(cluster: str) -> list[Resource]:

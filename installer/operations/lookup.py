@@ -67,12 +67,13 @@ def known_if_begun(adopt: Callable[[], str]) -> Iterator[str]:
     try:
         yield cluster
     finally:
-        if cluster not in before and directory.plan.exists():
+        if cluster not in before:
             with Reader(directory.journal) as reader:
                 begun = bool(reader.runs())
             if not begun:
-                # Nothing else goes: a key that is there may be the only one that machines accept.
-                directory.plan.unlink()
+                # Nothing else goes: a key that is there may be the only one that machines accept. A destroy that ended
+                # may be removing the whole directory at this moment, its plan with it.
+                directory.plan.unlink(missing_ok=True)
 
 
 def load(cluster: str) -> InstallPlan:
