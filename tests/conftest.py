@@ -6,7 +6,9 @@ import gc
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Generator
+from socketserver import BaseServer
 
 import pytest
 
@@ -48,6 +50,14 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     needs.require(*(name for marker in item.iter_markers("needs") for name in marker.args))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Fail a test that closed a server while it serves: its thread takes the processor's time from all later tests."""
+    for thread in threading.enumerate():
+        server = getattr(getattr(thread, "_target", None), "__self__", None)
+        assert not isinstance(server, BaseServer) or server.socket.fileno() >= 0, f"{thread.name} has no socket"
 
 
 @pytest.fixture

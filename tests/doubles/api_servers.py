@@ -32,6 +32,11 @@ class ApiServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
         self.shutdown()
         self._thread.join()
 
+    def close(self) -> None:
+        """End. A server whose socket is closed while it serves would ask for connections without a pause."""
+        self.pause()
+        self.server_close()
+
     def finish_request(self, request: object, client_address: object) -> None:
         assert self._context
         super().finish_request(self._context.wrap_socket(request, server_side=True), client_address)  # type: ignore[arg-type]
@@ -64,5 +69,4 @@ def api_servers(directory: Path, *addresses: str) -> Iterator[list[ApiServer]]:
         yield servers
     finally:
         for server in servers:
-            server.pause()
-            server.server_close()
+            server.close()

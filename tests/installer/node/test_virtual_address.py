@@ -74,7 +74,7 @@ def masters(tmp_path: Path) -> Iterator[Masters]:
             machines.run(name, "sh", "-ec", _RUN, "sh", str(home))
         yield found
         for server in found.servers.values():
-            server.server_close()
+            server.close()
 
 
 def _server(name: str, context: ssl.SSLContext) -> ApiServer:
