@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from textual.content import Content
 
-from installer.common.text import about, count
+from installer.common.text import about
 from installer.health.check import Finding, Verdict
 from installer.health.reach.pairs import Pair, Reached
 from installer.health.report import model
@@ -199,9 +199,8 @@ def headline(report: Report) -> Content:
 
 def age_words(report: Report, now: float, *, short: bool = False) -> str:
     """When it was checked, and unless in short, how long that took and of how much."""
-    machines = count(len([machine for machine in report.machines if machine != CLUSTER]), "machine")
     age = f", {about(now - report.checked_at)} ago" if now - report.checked_at >= 5 else ""
     when = f"checked {clock(report.checked_at)}{age}"
     if short:
         return when
-    return f"{when} · took {report.seconds:.1f} s · {machines} · {report.amount}"
+    return f"{when} · took {report.seconds:.1f} s · {report.extent} · {report.amount}"

@@ -134,6 +134,13 @@ class Report:
         return tuple(dict.fromkeys(finding.machine for finding in self.findings))
 
     @property
+    def extent(self) -> str:
+        """How many machines were asked. A worker pool has a row, too, but Craton logs in to none of its machines."""
+        pools = {one.machine for one in self.findings if one.check == "ssh" and one.verdict is Verdict.NOT_APPLICABLE}
+        asked = count(len(self.machines) - len(pools), "machine")
+        return f"{asked} and a worker pool" if pools else asked
+
+    @property
     def checks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(finding.check for finding in self.findings))
 

@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 
-from installer.common.text import count, without_unicode
+from installer.common.text import without_unicode
 from installer.health.check import Finding, Verdict
 from installer.health.report.model import RULE_COLUMNS, Report, RuleStatus
 from installer.plan.decisions import State
@@ -44,7 +44,7 @@ def checked(report: Report) -> str:
     """When it was checked, of how much, and how long that took."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(report.checked_at))
     return (
-        f"checked {at} in {report.seconds:.1f} s · {count(len(report.machines), 'machine')} · {report.amount} · "
+        f"checked {at} in {report.seconds:.1f} s · {report.extent} · {report.amount} · "
         f"ports tried between {report.pairs_covered} of {report.pairs_total} pairs of machines"
     )
 

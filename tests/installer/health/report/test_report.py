@@ -22,9 +22,9 @@ from installer.health.report.model import RULE_COLUMNS, Report, RuleStatus, last
 from installer.health.report.text import render
 from installer.plan.decisions import State
 from installer.plan.model import InstallPlan
-from installer.plan.rules import Peer, Traffic
+from installer.plan.rules import Peer, Role, Traffic
 from installer.plan.sections import Ingress, Networks
-from installer.plan.topology import FirewallRule, topology
+from installer.plan.topology import FirewallRule, Pool, topology
 from tests.installer.health import healthy
 
 WORKER = "demo-worker-1"
@@ -289,6 +289,19 @@ def test_a_report_of_an_install_says_how_many_checks_come_later() -> None:
     assert then.amount == f"{then.judged} checks; `craton check` makes {more} more"
     assert then.amount in " ".join(render(then).split())
     assert then.amount in " ".join(parsed(page(then)).texts)
+
+
+def test_a_worker_pool_has_a_row_and_is_not_counted_as_a_machine() -> None:
+    shape = healthy.TOPOLOGY
+    pool = Pool("demo-pool", Role.WORKER, 9, (), (), ())
+    alone, beside = (
+        evaluate(healthy.PLAN, given, healthy.evidence(), {}, PINNED, {}, checked_at=healthy.NOW, seconds=1)
+        for given in (shape, replace(shape, pool=pool))
+    )
+    assert alone.extent == f"{len(shape.machines)} machines"
+    assert beside.machines == (*alone.machines, "demo-pool")
+    assert beside.extent == f"{alone.extent} and a worker pool"
+    assert beside.extent in " ".join(render(beside).split())
 
 
 def test_what_is_wrong_in_the_same_way_on_several_machines_is_said_once() -> None:
