@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,11 @@ from installer.plan import planfile
 from installer.plan.model import InstallPlan
 from installer.platforms.local import machine
 from installer.steps.step import Phase
+from tests.bench import crash_story, crash_worlds
 from tests.craton import Craton
 from tests.doubles.local import bridge_mirror, local_plan, traces
 from tests.doubles.machines import CACHE, greets, machine_image, the_engine
-from tests.installer.engine.test_interrupted_anywhere import PLAY, played
+from tests.doubles.story_player import story_player
 from tests.patience import eventually
 
 
@@ -87,9 +89,10 @@ def test_an_install_comes_as_far_as_the_control_plane_and_faults_are_real_and_de
 
 
 def test_engines_that_are_killed_leave_no_twin_and_no_orphan_and_lose_nothing() -> None:
-    tried, faults = played(PLAY, "local", 0.03, 7)
-    assert tried > 0
-    assert faults == "[]"
+    with story_player() as player:
+        found = player.play(partial(crash_story.play, crash_worlds.local, 0.03, 7))
+    assert found.points > 0
+    assert found.faults == []
 
 
 def test_pruning_takes_the_cache_away_and_no_image_that_is_in_use(stage: Stage) -> None:
