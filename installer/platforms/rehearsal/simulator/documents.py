@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from functools import lru_cache
 from typing import Any
 
 from installer.platforms.rehearsal.simulator.command import Exit
@@ -10,6 +12,12 @@ from installer.platforms.rehearsal.simulator.command import Exit
 
 def documents(text: str) -> list[dict[str, Any]]:
     """The mappings among the YAML documents of `text`. Raises Exit if it is no YAML."""
+    return copy.deepcopy(_parsed(text))
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> list[dict[str, Any]]:
+    """Manifests come several times, to be looked for and to be applied, and each time would take 30 ms to read."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
