@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from installer.cluster.admin_access import AdminAccess
+from installer.common import yaml_foreign
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.yaml_foreign import is_json
 from installer.operations.kubeconfig_entries import merged, without
@@ -46,6 +49,14 @@ users:
         command: get-token
         args: ['--role', 0123]
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_text_is_parsed_once() -> Iterator[None]:
+    """`check_both_ways` comes by each of four texts several times, and nothing changes a document."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_foreign, "read", lru_cache(maxsize=16)(yaml_foreign.read))
+        yield
 
 
 def parsed(text: str) -> Any:
