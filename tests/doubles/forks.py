@@ -36,7 +36,8 @@ from typing import IO, Any, NoReturn
 from tests.patience import PATIENCE
 
 CRATON, ENGINE, SITE = "installer", "installer.operations.worker", "installer.platforms.rehearsal.simulator"
-PROGRAMS = {CRATON: "installer.__main__", ENGINE: ENGINE, SITE: f"{SITE}.__main__"}
+FILE_ENGINE = "tests.doubles.file_engine"
+PROGRAMS = {CRATON: "installer.__main__", ENGINE: ENGINE, SITE: f"{SITE}.__main__", FILE_ENGINE: FILE_ENGINE}
 """What `python -m` calls them, and the modules whose `main` they are."""
 _OWN_NETWORK = Path("/proc/self/ns/net")
 _CLONE_NEWNET = 0x40000000
@@ -88,8 +89,14 @@ class Forked:
         return self._status
 
     def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         if not self._ended.is_set():
-            os.kill(self.pid, signal.SIGTERM)
+            os.kill(self.pid, number)
 
 
 def run(

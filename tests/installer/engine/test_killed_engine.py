@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from installer.common.paths import ClusterDirectory
 from installer.engine.events import EventType, Outcome
 from installer.engine.journal import Reader
 from tests.doubles.file_engine import COUNT, POINTS
+from tests.doubles.forks import FILE_ENGINE, Forked
 from tests.patience import PATIENCE
 
 
-def engine(directory: ClusterDirectory, *order: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.doubles.file_engine", str(directory.path), *order])
+def engine(directory: ClusterDirectory, *order: str) -> Forked:
+    return Forked(FILE_ENGINE, [str(directory.path), *order], os.environ, {0: 0, 1: 1, 2: 2})
 
 
 @pytest.fixture
