@@ -90,7 +90,7 @@ FILES: list[tuple[str, str | None, str | None, str]] = [
     ("another key", SERVER.chain(), MIDDLE.key_text(), "it is not the key of the first certificate"),
     ("a passphrase", SERVER.chain(), SERVER.key_text(b"secret"), "has a passphrase"),
     ("a damaged key", SERVER.chain(), SERVER.key_text()[:90] + "\n-----END PRIVATE KEY-----\n", "damaged or"),
-    ("a kind of key", SERVER.chain(), Made(SERVER.certificate, dsa.generate_private_key(2048)).key_text(),
+    ("a kind of key", SERVER.chain(), Made(SERVER.certificate, dsa.generate_private_key(1024)).key_text(),
      "servers can't use its kind"),
     ("a large file", SERVER.chain() + " " * (1 << 20), SERVER.key_text(), "larger than 1 MiB"),
     ("the root first", pem(ROOT.certificate, SERVER.certificate), SERVER.key_text(), "not the key of the first"),
