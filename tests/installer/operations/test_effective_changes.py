@@ -19,6 +19,7 @@ from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("quick_sites")
 
+_ADDONS = ("addons.ingress", "addons.metrics_server", "addons.node_exporter")
 _PLAIN = {"sign_in": False, "console": False}
 BASE: dict[str, Any] = {"name": "demo", "subdomain": "example.test", "masters": 1, "workers": 1, "addons": _PLAIN}
 OLD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEeqzZ0+0nP0nYdS5Tq1VcrG9vVdVZ3l8mCkqz9l0o3b"
@@ -26,11 +27,12 @@ NEW_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPmux69IpYGtakYFAlZgW/xyapqnPfT+f
 PROXY = "http://proxy.example.test"
 EFFECTIVE: dict[tuple[str, ...], dict[str, Any]] = {
     ("masters",): {"masters": 3},
-    ("schedulable_masters",): {"schedulable_masters": True},
     ("workers", "ingress.infra"): {"workers": 2, "ingress": {"kind": "infra", "infra": 2}},
-    ("ssh.key", "ssh.port", "ssh.jump", "rehearsal.load_balancers"): {
+    ("schedulable_masters", "ssh.key", "ssh.port", "ssh.jump", "rehearsal.load_balancers", *_ADDONS): {
+        "schedulable_masters": True,
         "ssh": {"key": "~/.ssh/id", "port": 2222, "jump": "bastion"},
         "rehearsal": {"load_balancers": False},
+        "addons": {"ingress": False, "metrics_server": False, "node_exporter": False, **_PLAIN},
     },
     ("artifacts.mirror", "artifacts.sums", "artifacts.digests", "artifacts.versions", "artifacts.sums_from"): {
         "artifacts": {
@@ -42,13 +44,12 @@ EFFECTIVE: dict[tuple[str, ...], dict[str, Any]] = {
         }
     },
     ("artifacts.proxy", "artifacts.no_proxy"): {"artifacts": {"proxy": PROXY, "no_proxy": "example.org"}},
-    ("addons.ingress", "addons.metrics_server", "addons.node_exporter"): {
-        "addons": {"ingress": False, "metrics_server": False, "node_exporter": False, **_PLAIN}
-    },
-    ("may",): {"may": ["M5", "M9", "M14"]},
-    ("ssh.public_key",): {"ssh": {"public_key": f"{NEW_KEY} ada@new"}},
+    ("may", "ssh.public_key"): {"may": ["M5", "M9", "M14"], "ssh": {"public_key": f"{NEW_KEY} ada@new"}},
 }
-"""What the fields that an installed cluster follows may be changed to."""
+"""What the fields that an installed cluster follows may be changed to.
+
+Different steps follow those that change together: none is followed only because another is.
+"""
 REFUSED = {
     "name", "subdomain", "platform", "ingress.kind", "ssh.user", "networks.user",
     "networks.machines", "networks.pods", "networks.services", "networks.api_address", "kubernetes", "pod_security",
