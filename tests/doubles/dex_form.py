@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.doubles.certificates import Made
+from tests.doubles.serving import serving
 
 CALLBACK = "http://localhost/callback"
 
@@ -120,14 +120,8 @@ def running(dex: DexForm, made: Made, directory: Path) -> Iterator[DexForm]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     dex.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield dex
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _single(query: str) -> dict[str, str]:

@@ -27,7 +27,6 @@ from installer.artifacts.catalogue import ARCHITECTURES, Artifact, wanted
 from installer.artifacts.container_images import images
 from installer.plan.model import InstallPlan
 from tests.doubles.serving import serving
-from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -150,15 +149,11 @@ def running_mirror(
     mirror.port = server.server_address[1]
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield mirror
-    finally:
-        mirror.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE)
+    with serving(server):
+        try:
+            yield mirror
+        finally:
+            mirror.over.set()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socketserver
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +11,8 @@ import dns.message
 import dns.rcode
 import dns.resolver
 import dns.rrset
+
+from tests.doubles.serving import serving
 
 ABOVE, MINE = "ns.above.test.", "ns1.mine.test."
 
@@ -62,11 +63,8 @@ def name_server(
             sent, socket = self.request
             socket.sendto(answer(dns.message.from_wire(sent)).to_wire(), self.client_address)
 
-    with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        resolver = dns.resolver.Resolver(configure=False)
-        resolver.nameservers, resolver.port = ["127.0.0.1"], server.server_address[1]
-        try:
-            yield resolver
-        finally:
-            server.shutdown()
+    server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Handler)
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], server.server_address[1]
+    with serving(server):
+        yield resolver

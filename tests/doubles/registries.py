@@ -25,6 +25,7 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+from tests.doubles.serving import serving
 from tests.needs import tool
 from tests.patience import PATIENCE
 
@@ -252,15 +253,8 @@ def running_front(upstream: Registry) -> Iterator[Front]:
     front = Front(upstream)
     servers = [_server(_Guard, front), _server(_Storage, front)]
     front.port, front.storage_port = (server.server_address[1] for server in servers)
-    threads = [threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True) for server in servers]
-    for thread in threads:
-        thread.start()
-    try:
+    with serving(servers[0]), serving(servers[1]):
         yield front
-    finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
 
 
 def _server(handler: type[_Handler], front: Front) -> ThreadingHTTPServer:

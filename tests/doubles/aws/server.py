@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +20,7 @@ from tests.doubles.aws.account import Account
 from tests.doubles.aws.gate import Gate
 from tests.doubles.aws.remains import renew
 from tests.doubles.cloud.addresses import Addresses
+from tests.doubles.serving import serving
 
 FAMILIES = ("m1", "t2", "t3", "t4g", "m5", "m7i", "m7g", "c7g", "g4dn", "g5")
 """Of the instance types that AWS has: listing all 1,100 takes moto six seconds."""
@@ -51,7 +51,6 @@ def served() -> Iterator[tuple[Account, str]]:
     loader = botocore.session.create_loader()
     gate = Gate(account, DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=_Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     types = [one for one in InstanceTypeBackend.instance_types if one["InstanceType"].partition(".")[0] in FAMILIES]
     with (
         Addresses() as addresses,
@@ -66,12 +65,9 @@ def served() -> Iterator[tuple[Account, str]]:
         patch.object(botocore.session, "create_loader", lambda _search_path=None: loader),
     ):
         account.next_address = addresses.next
-        thread.start()
         try:
-            renew(account)
-            yield account, f"http://127.0.0.1:{server.server_port}"
+            with serving(server):
+                renew(account)
+                yield account, f"http://127.0.0.1:{server.server_port}"
         finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
             account.reset()

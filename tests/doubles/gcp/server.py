@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import sys
-import threading
 import traceback
 import uuid
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from tests.doubles.gcp.calls import Call, handler
 from tests.doubles.gcp.documents import NotAllowed, check_body, find
 from tests.doubles.gcp.faults import Failed, Fault, Lost, Refused
 from tests.doubles.gcp.project import ACCOUNT, PROJECT, REGION, Project
+from tests.doubles.serving import serving
 
 __all__ = ["catalogue", "group_managers", "instances", "os_login", "secret_manager", "served", "services", "things",
            "tokens"]  # fmt: skip  # they bring their handlers
@@ -203,17 +203,13 @@ def served() -> Iterator[tuple[Project, str]]:
 
     server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     with Addresses() as addresses:
         project.next_address = addresses.next
         gate.project = project
-        thread.start()
         try:
-            yield project, f"http://127.0.0.1:{server.server_address[1]}"
+            with serving(server):
+                yield project, f"http://127.0.0.1:{server.server_address[1]}"
         finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
             project.machines.close()
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -18,6 +18,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import ExitCode, InstallerError
 from tests.doubles.mirror import Mirror, running_mirror
 from tests.doubles.raw_http import answering, said
+from tests.doubles.serving import serving
 from tests.doubles.tls import server_context
 from tests.patience import PATIENCE
 
@@ -169,19 +170,15 @@ class _Redirect(BaseHTTPRequestHandler):
 @pytest.fixture
 def redirected() -> Iterator[Callable[[str], tuple[str, list[str | None]]]]:
     """Gives the address of a server that redirects to `to`, and the tokens that it saw."""
-    servers: list[ThreadingHTTPServer] = []
 
     def start(to: str) -> tuple[str, list[str | None]]:
         seen: list[str | None] = []
         server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Redirect,), {"to": to, "seen": seen}))
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        served.enter_context(serving(server))
         return f"http://127.0.0.1:{server.server_address[1]}", seen
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as served:
+        yield start
 
 
 def test_a_token_stays_with_the_host_that_it_is_for(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -31,6 +30,7 @@ from installer.ssh.connection import Result, Running
 from installer.ssh.connections import SSHConnections
 from installer.ssh.keys.cluster_key import ensure_key
 from installer.steps.evidence import Evidence, Probe, Probed, Unreadable
+from tests.doubles.serving import serving
 from tests.doubles.sshd import running_sshd
 from tests.installer.health import healthy
 from tests.patience import FOREVER, PATIENCE
@@ -248,12 +248,8 @@ def api_server() -> Iterator[str]:
             """Tests say what went wrong; the server need not."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 class Shell:

@@ -9,7 +9,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from installer.health.probing import asset
 from installer.plan.model import InstallPlan
 from tests.doubles.certificates import Made, make
 from tests.doubles.dex_form import DexForm, running
+from tests.doubles.serving import serving
 
 PLAN = InstallPlan(name="demo", subdomain="example.test")
 CA = make("ca", ca=True)
@@ -49,13 +49,10 @@ class Site(http.server.BaseHTTPRequestHandler):
 def site(made: Made, directory: Path) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*made.write(directory))
-    with http.server.HTTPServer(("127.0.0.1", 0), Site) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    server = http.server.HTTPServer(("127.0.0.1", 0), Site)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
         yield server.server_port
-        server.shutdown()
-        thread.join()
 
 
 def asked(port: int, given: Path) -> str:
