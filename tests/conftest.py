@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Generator
 from socketserver import TCPServer
+from typing import Any
 
 import pytest
 
@@ -57,8 +58,10 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
     """Refuse a server that was closed and still serves: its thread spins once something else has its port's number."""
     yield
     for thread in threading.enumerate():
-        server = getattr(getattr(thread, "_target", None), "__self__", None)
-        if isinstance(server, TCPServer) and server.fileno() < 0:
+        target: Any = getattr(thread, "_target", None)
+        server = getattr(target, "__self__", None)
+        # Its threads of single connections may stay: they wait for what nobody sends any more, and take no time.
+        if isinstance(server, TCPServer) and target.__name__ == "serve_forever" and server.fileno() < 0:
             thread.join(30)  # one that was told to end does at once
             assert not thread.is_alive(), f"{type(server).__name__} was closed before it was shut down"
 
