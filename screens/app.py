@@ -29,7 +29,7 @@ from screens import background
 from screens.keys import listed
 from screens.messages import EditPlan, WatchRun
 from screens.pages.base import CratonScreen
-from screens.palette import PLACEHOLDER, Places
+from screens.palette import Palette, Places
 from screens.theme import DARK, LIGHT, THEMES, preferred
 from screens.visible import OnlyVisible
 
@@ -141,7 +141,7 @@ class CratonApp(App[int]):
     def action_command_palette(self) -> None:
         """Search actions, and whatever else has a name."""
         if not isinstance(self.screen, CommandPalette):
-            self.push_screen(CommandPalette(placeholder=PLACEHOLDER, id="--command-palette"))
+            self.push_screen(Palette())
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that works on `screen`, so that none has to be remembered by its key."""

@@ -8,12 +8,23 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from textual.command import Hit, Hits, Provider
+from textual.command import CommandPalette, Hit, Hits, Provider
 from textual.screen import Screen
 
 from screens.place import Place
 
 PLACEHOLDER = "An action, machine, cluster, question, term or docs page"
+
+
+class Palette(CommandPalette):
+    def __init__(self) -> None:
+        super().__init__(placeholder=PLACEHOLDER, id="--command-palette")
+
+    def validate__show_busy(self, busy: bool) -> bool:
+        """Say that it loads only while it does. Textual's countdown to that may be over, and not yet have been heard,
+        as the search ends: its words then stayed where the list ends until something else was looked for.
+        """
+        return busy and any(worker.node is self and not worker.is_finished for worker in self.workers)
 
 
 class Places(Provider):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, LoadingIndicator
 
 from installer.common import manual, paths
 from installer.common.paths import ClusterDirectory
 from installer.operations import clusters
+from screens import palette as palette_module
 from screens.app import CratonApp
 from screens.dialogs.glossary import GlossaryDialog
 from screens.dialogs.manual import ManualDialog
 from screens.pages.home import HomeScreen
 from screens.pages.progress import ProgressScreen
 from screens.pages.wizard import WizardScreen
+from screens.place import Place
 from screens.widgets.question import QuestionField
+from tests.patience import PATIENCE
 from tests.screens.journals import halfway, run
 from tests.screens.stand_ins import plan, summary, visible
 from tests.screens.watching import shows, until
@@ -118,3 +122,28 @@ def test_the_sections_are_the_headings_without_what_is_only_code() -> None:
     assert not [section for section in found if "`" in section.title or "](" in section.title]
     assert manual.Section("glossary", "Glossary", "# Glossary") in found
     assert "How do I find out what a word means?" in {section.title for section in found}
+
+
+async def test_it_says_that_it_loads_only_while_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy computer Textual's countdown is heard after the search has ended."""
+    read = threading.Event()
+
+    def elsewhere(_screen: object) -> list[Place]:
+        assert read.wait(PATIENCE)
+        return []
+
+    monkeypatch.setattr(palette_module, "_elsewhere", elsewhere)
+    async with CratonApp(lambda: WizardScreen({"name": "demo"})).run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("ctrl+p")
+        palette = pilot.app.screen
+        assert isinstance(palette, CommandPalette)
+        await until(pilot, lambda: any(worker.node is palette for worker in palette.workers), "a search")
+        palette._show_busy = True
+        await until(pilot, lambda: palette.query_one(LoadingIndicator).has_class("--visible"), "the sign of loading")
+        read.set()
+        await until(pilot, lambda: all(worker.is_finished for worker in palette.workers), "the end of the search")
+        palette._show_busy = True
+        await pilot.pause()
+        assert not palette.query_one(LoadingIndicator).has_class("--visible")
+        assert "Loading" not in visible(pilot)
