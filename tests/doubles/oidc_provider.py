@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.doubles.certificates import make
+from tests.doubles.serving import serving as in_a_thread
 
 
 @dataclass
@@ -154,11 +154,5 @@ def serving(directory: Path) -> Iterator[FakeProvider]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     provider.issuer = f"https://localhost:{server.server_port}/dex"
     provider.certificate = authority.chain()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with in_a_thread(server):
         yield provider
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
