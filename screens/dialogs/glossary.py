@@ -17,6 +17,7 @@ from textual.widgets._footer import FooterKey
 from installer.plan import glossary
 from installer.plan.glossary import GLOSSARY, Term
 from screens.widgets.footer import Footer
+from screens.widgets.in_order import LineInput
 
 
 class GlossaryDialog(ModalScreen[None]):
@@ -51,7 +52,7 @@ class GlossaryDialog(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("Terms", classes="title")
-            yield Input(self._sought, placeholder="type to search", compact=True)
+            yield LineInput(self._sought, placeholder="type to search", compact=True)
             with VerticalScroll(can_focus=False):
                 yield Static(id="terms")
         yield Footer(show_command_palette=False)

@@ -15,6 +15,7 @@ from installer.common.text import tilde
 from installer.operations.login.questions import Passphrase
 from screens import theme
 from screens.widgets.footer import Footer
+from screens.widgets.in_order import LineInput
 
 _NAMED = 6
 
@@ -38,7 +39,7 @@ class PassphraseDialog(ModalScreen[str | None]):
         said = f"{', '.join(machines[:_NAMED])}{more} would take this key. The passphrase stays in memory."
         with Vertical():
             yield Static(Content(f"Passphrase of {tilde(self._question.path)}"), classes="title")
-            yield Input(password=True, compact=True)
+            yield LineInput(password=True, compact=True)
             if self._question.wrong:
                 yield Static(theme.content(theme.FAILED, "that isn't the passphrase"), id="wrong")
             yield Static(Content.styled(said, "$faint"), classes="hint")

@@ -13,6 +13,7 @@ from textual.widgets import Footer, Input, Static
 
 from installer.cluster import administrator
 from screens import theme
+from screens.widgets.in_order import LineInput
 
 
 class PasswordDialog(ModalScreen[str | None]):
@@ -35,8 +36,8 @@ class PasswordDialog(ModalScreen[str | None]):
         )
         with Vertical():
             yield Static(Content(f"Password with which {self._email} will sign in"), classes="title")
-            yield Input(password=True, compact=True, id="password")
-            yield Input(password=True, compact=True, id="again", placeholder="the same again")
+            yield LineInput(password=True, compact=True, id="password")
+            yield LineInput(password=True, compact=True, id="again", placeholder="the same again")
             yield Static(id="wrong")
             yield Static(Content.styled(hint, "$faint"), classes="hint")
         yield Footer(show_command_palette=False)

@@ -16,6 +16,7 @@ from installer.common.errors import InstallerError
 from installer.common.homes import expanded
 from installer.common.text import tilde
 from screens.widgets.footer import Footer
+from screens.widgets.in_order import LineInput
 
 
 class SaveDialog(ModalScreen[Path | None]):
@@ -35,7 +36,7 @@ class SaveDialog(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(Content(self._title), classes="title")
-            yield Input(tilde(self._proposed), select_on_focus=False, compact=True)
+            yield LineInput(tilde(self._proposed), select_on_focus=False, compact=True)
             yield Static(id="remark", classes="hint")
         yield Footer(show_command_palette=False)
 

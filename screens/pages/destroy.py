@@ -28,6 +28,7 @@ from screens.pages.run import RunScreen
 from screens.widgets.failure import FailureCard
 from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
+from screens.widgets.in_order import LineInput
 from screens.widgets.phases import PhasesBar
 from screens.widgets.steps import StepList
 from screens.widgets.table import Column, Table, cell
@@ -38,7 +39,7 @@ OPENING = 5.0
 """Seconds that opening the journal may take."""
 
 
-class NameInput(Input):
+class NameInput(LineInput):
     HELP = "Nothing is deleted until you type the cluster's exact name here and press enter."
 
 

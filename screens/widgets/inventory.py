@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -23,6 +24,7 @@ from installer.plan.inventory import ALLOWED, Inventory, parse, replaced
 from installer.plan.sections import SSH
 from installer.ssh.config_hosts import aliases
 from screens import theme
+from screens.widgets.in_order import obey
 from screens.widgets.inventory_rows import COLUMNS, Line, describe, lines, rows, tally
 from screens.widgets.still import Still
 from screens.widgets.table import Table
@@ -56,6 +58,9 @@ class InventoryText(TextArea):
         super().__init__(text, compact=True, show_line_numbers=True, highlight_cursor_line=False, placeholder=ALLOWED)
         self.cursor_blink = False
         self.move_cursor(self.document.end)
+
+    async def on_key(self, event: events.Key) -> None:
+        await obey(self, event)
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         return character != "?" and super().check_consume_key(key, character)

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from installer.common.text import count
 from screens import theme
 from screens.models.fleet import WORDS, Fleet
+from screens.widgets.in_order import LineInput
 from screens.widgets.machines import MachineGrid, Machines, MachineTable, state_words
 from screens.widgets.still import Still
 
@@ -19,7 +20,7 @@ TABLE_LIMIT = 60
 """More machines than this are shown as a grid unless a filter picks some."""
 
 
-class FilterInput(Input):
+class FilterInput(LineInput):
     HELP = (
         "Shows only machines whose name, role or state has all of these words, such as worker failed. "
         "Enter keeps the filter, esc clears it."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -20,16 +20,18 @@ from installer.plan.questions import guide, reading
 from installer.plan.suggestions import Suggestions
 from screens import theme
 from screens.widgets.choices import Answer, Choices
+from screens.widgets.in_order import LineInput
 from screens.widgets.inventory import InventoryEditor
 from screens.widgets.suggested import Suggested
 
 
-class _Line(Input):
-    """An input in which `?` asks for help: no answer has one, and a key that is pasted keeps its own.
+class _Line(LineInput):
+    """An input in which `?` asks for help: no answer has one, and a key that is pasted keeps its own."""
 
-    Up and down are handled here, not by a binding: those wait for the application, which Enter has busy.
-    """
-
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Suggestion before", show=False),
+        Binding("down", "move(1)", "Next suggestion", show=False),
+    ]
     suggested: Suggested | None = None
     """What the arrows move through."""
 
@@ -40,16 +42,11 @@ class _Line(Input):
             super().__init__()
             self.lines = lines
 
-    def key_up(self, event: events.Key) -> None:
-        self._move(event, -1)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "move" or bool(self.suggested and self.suggested.fitting)
 
-    def key_down(self, event: events.Key) -> None:
-        self._move(event, 1)
-
-    def _move(self, event: events.Key, lines: int) -> None:
-        if self.suggested and self.suggested.fitting:
-            event.stop()
-            self.post_message(self.Moved(lines))
+    def action_move(self, lines: int) -> None:
+        self.post_message(self.Moved(lines))
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         return character != "?" and super().check_consume_key(key, character)

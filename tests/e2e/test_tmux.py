@@ -68,19 +68,9 @@ class Tmux:
         eventually(same, "a screen that stays as it is")
         return looks[-1]
 
-    def expect(self, pattern: str, deadline: float = PATIENCE) -> str:
-        seen = ""
-
-        def shown() -> bool:
-            nonlocal seen
-            seen = self.screen
-            return re.search(pattern, seen) is not None
-
-        try:
-            eventually(shown, pattern, deadline)
-        except AssertionError:
-            raise AssertionError(f"{pattern!r} did not appear on this screen:\n{seen}") from None
-        return seen
+    def expect(self, pattern: str) -> None:
+        if not self._comes(pattern, PATIENCE):
+            raise AssertionError(f"{pattern!r} did not appear on this screen:\n{self.screen}")
 
     def press(self, key: str, pattern: str) -> None:
         """Press a key until it has its effect: a screen that was just drawn may not take it yet."""
@@ -103,17 +93,20 @@ class Tmux:
     def _repeat(self, act: Callable[[], None], pattern: str) -> None:
         """Do something until it leads to `pattern`."""
 
-        def led() -> bool:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             act()
-            return self._comes(pattern)
+            if self._comes(pattern):
+                return
+        raise AssertionError(f"{pattern!r} did not appear on this screen:\n{self.screen}")
 
-        eventually(led, pattern)
-
-    def _comes(self, pattern: str) -> bool:
-        try:
-            self.expect(pattern, UNTAKEN)
-        except AssertionError:
-            return False
+    def _comes(self, pattern: str, patience: float = UNTAKEN) -> bool:
+        """Whether the screen shows `pattern` within so many seconds."""
+        until = time.monotonic() + patience
+        while not re.search(pattern, self.screen):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.1)
         return True
 
     def close(self) -> None:
