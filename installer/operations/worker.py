@@ -9,12 +9,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from installer.common import processors
 from installer.common.console import notify
 from installer.common.errors import ExitCode, InstallerError
 from installer.common.paths import ClusterDirectory, write_private
@@ -73,6 +74,7 @@ def work(
         begun()
 
     with (
+        nullcontext() if plan.traits.here else processors.one(),
         session.open_world(plan, directory, assignment.options, stop) as world,
         _journal(assignment.kind, directory) as journal,
         lease.kept(world, stop, take_over=assignment.options.take_over) as keeper,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import installer
-from installer.common import json_reader
+from installer.common import json_reader, processors
 from installer.common.errors import InstallerError
 from installer.common.paths import home, private_directory
 from installer.common.shape import shaped
@@ -121,7 +121,7 @@ class SiteClient:
             self._await_end()
         private_directory(self.directory)
         log = self.directory / "site.log"
-        with log.open("wb") as output:
+        with log.open("wb") as output, processors.every():
             log.chmod(0o600)
             try:
                 status = launch(self.directory, output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,6 +98,14 @@ def test_a_machine_is_logged_in_to_once_and_asked_one_question(
     assert {machine: heard.by(machine) for machine in WORKERS} == {machine: ["sh -s"] for machine in WORKERS}
     assert heard.asked("kubectl get nodes") == 1
     assert heard.asked("kubectl get node ") == 0
+
+
+def test_the_engine_keeps_to_one_processor_and_its_stand_ins_do_not(installed: ClusterDirectory) -> None:
+    every, during = os.sched_getaffinity(0), list[set[int]]()
+    assert run(installed.plan, begun=lambda: during.append(os.sched_getaffinity(0))) is ExitCode.DONE
+    assert [len(processors) for processors in during] == [1]
+    site = json.loads((SiteClient(PLAN.name).directory / "site.json").read_text())
+    assert os.sched_getaffinity(site["pid"]) == os.sched_getaffinity(0) == every
 
 
 def test_what_is_not_as_planned_any_more_is_found_and_done(
