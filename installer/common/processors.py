@@ -1,4 +1,4 @@
-"""On which of this computer's processors the engine runs.
+"""On which of this computer's processors threads run that work for many machines.
 
 Python runs one thread at a time. Where it has several processors, its threads wake each other from one to the next
 whenever they take turns: a fourth of what an install of a thousand machines costs, and of the time that it takes.
@@ -7,15 +7,15 @@ whenever they take turns: a fourth of what an install of a thousand machines cos
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PROCESSOR = 36
-"""Field of /proc/self/stat, from the state on, that says where the process ran last (proc_pid_stat(5))."""
+"""Field of /proc/thread-self/stat, from the state on, that says where it ran last (proc_pid_stat(5))."""
 
 _all: set[int] = set()
-"""Those that this process had before it kept to one."""
+"""Those that this process may use, as far as it ever kept to one."""
 
 
 @contextmanager
@@ -24,31 +24,32 @@ def one() -> Iterator[None]:
 
     Other programs get out of its way: they may run on any.
     """
-    with suppress(AttributeError, OSError):  # not Linux, or in a container that may not: it only takes longer
-        found = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {_current()})
-        _all.update(found)
-    try:
+    with _on(lambda: {_current()}) as before:
+        _all.update(before)
         yield
-    finally:
-        if _all:
-            os.sched_setaffinity(0, _all)
-            _all.clear()
 
 
 @contextmanager
 def every() -> Iterator[None]:
-    """Let programs that this thread starts run on all processors again: they inherit its own."""
-    if not _all:
+    """Let programs that this thread starts run on all processors: they inherit its own."""
+    with _on(lambda: _all or os.sched_getaffinity(0)):
         yield
-        return
-    here = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, _all)
+
+
+@contextmanager
+def _on(chosen: Callable[[], set[int]]) -> Iterator[set[int]]:
+    """Run this thread on some processors for a while, as far as it may; those that it had, or none where it may not."""
+    before: set[int] = set()
+    with suppress(AttributeError, OSError):  # not Linux, or in a container without the right: it only takes longer
+        found = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, chosen())
+        before = found
     try:
-        yield
+        yield before
     finally:
-        os.sched_setaffinity(0, here)
+        if before:
+            os.sched_setaffinity(0, before)
 
 
 def _current() -> int:
-    return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[_PROCESSOR])
+    return int(Path("/proc/thread-self/stat").read_text().rpartition(")")[2].split()[_PROCESSOR])

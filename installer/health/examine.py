@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from installer.common import processors
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.evaluate import evaluate
@@ -66,7 +67,8 @@ def gathered(
         except InstallerError as error:
             return error
 
-    with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(wanted))), thread_name_prefix="check") as pool:
+    pool = ThreadPoolExecutor(min(_AT_ONCE, max(1, len(wanted))), thread_name_prefix="check")
+    with processors.one(), pool:
         for machine, answer in zip(wanted, pool.map(one, wanted), strict=True):
             if isinstance(answer, InstallerError):
                 unreachable[machine.name] = answer

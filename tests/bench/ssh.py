@@ -85,6 +85,7 @@ def plan(servers: Sequence[SSHD]) -> InstallPlan:
 
 def craton(plan_path: Path) -> None:
     """Every stage, every fact and every check of every machine, as the phase `check` of an install does it."""
+    from installer.common import processors
     from installer.common.paths import ClusterDirectory
     from installer.health.check import Verdict
     from installer.health.gather import gather
@@ -102,7 +103,7 @@ def craton(plan_path: Path) -> None:
             asked = world.topology.machine(machine)
             world.facts[machine] = gather(world.connect(machine, 120), asked, world.topology, 120, PREFLIGHT)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        with processors.one(), ThreadPoolExecutor(AT_ONCE) as pool:  # as an engine's threads
             list(pool.map(ask, [machine.name for machine in world.topology.machines]))
         findings = evaluate_preflight(bench, world.topology, world.facts)
     judged = [finding for finding in findings if finding.verdict is not Verdict.NOT_APPLICABLE]
