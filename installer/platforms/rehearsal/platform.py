@@ -37,9 +37,11 @@ class RehearsalPlatform:
         self._faults = parse_faults(options.faults, plan.name, topology(plan)) if options else ()
         self._client = SiteClient(plan.name)
         self._lock = threading.Lock()
-        self._pushed = False
+        self._greeted = False
+        """Whether the site answered, and got this run's options."""
+        self._listing = threading.Lock()
         self._listed: dict[str, tuple[float, StandInView]] = {}
-        """Machines as they were listed, and when; each until its endpoint was asked for once that was no moment ago."""
+        """Machines as they were seen, and when."""
 
     @property
     def exists(self) -> bool:
@@ -63,23 +65,23 @@ class RehearsalPlatform:
                     f"there is no site of {self._plan.name} on this computer",
                     hint="install the cluster: its network/site step makes it",
                 )
-            if not (self._pushed and self._client.runs()):  # a greeting for each request would double them
+            if not (self._greeted and self._client.runs()):  # a greeting for each request would double them
                 self._client.start()
-            if self._options is not None and not self._pushed:
+            if self._options is not None and not self._greeted:
                 self._client.call(
                     "options",
                     speed=self._options.speed,
                     seed=self._options.seed,
                     faults=[[fault.machine, fault.phase, fault.kind] for fault in self._faults],
                 )
-                self._pushed = True
+            self._greeted = True
         return self._client
 
     def remove_site(self) -> None:
         """End the site's process and remove its directory, with all stand-ins that are left."""
         with self._lock:
             self._client.stop()
-            self._pushed = False
+            self._greeted = False
 
     def located(self, topology: Topology) -> Topology:
         """As it is: the plan says every address."""
@@ -144,9 +146,7 @@ class RehearsalPlatform:
         return found
 
     def endpoint(self, machine: str) -> Endpoint:
-        at, found = self._listed.get(machine, (0.0, None))
-        if time.monotonic() - at > MOMENT:
-            self._listed.pop(machine, None)  # whoever comes again didn't get there
+        found = self._seen(machine)
         if found is None or found.state != "running":
             found = self.site().machine(machine)
         if found is None:
@@ -156,6 +156,12 @@ class RehearsalPlatform:
             observed = f"the machine is {found.state}"
             raise InstallerError("find the machine", observed, machine=machine, retryable=found.state == "pending")
         return Endpoint("127.0.0.1", found.port, found.user, found.host_key)
+
+    def _seen(self, machine: str) -> StandInView | None:
+        """A machine as it was a moment ago, when all were listed: a thousand need no request each."""
+        with self._listing:
+            at, found = self._listed.get(machine, (0.0, None))
+            return found if time.monotonic() - at < MOMENT else self.listed().get(machine)
 
     def console(self, machine: str) -> None:
         """None: stand-ins have none."""
