@@ -55,11 +55,13 @@ test: prepared  ## everything that CI runs; TESTS="tests/screens ..." for a part
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 
 # Debian's packages and Python's are installed side by side, unless Python lacks what the first of them bring.
-# Four workers would compile the tests at the same time, 20 seconds each. One core is free while mypy runs.
+# Workers would compile the tests at the same time, 20 seconds each, and wait a minute for the image of machines.
+# One core is free while mypy runs.
 prepared:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory packages
 	@$(MAKE) --no-print-directory $(DEVELOPMENT) & $(MAKE) --no-print-directory packages; status=$$?; wait $$! && exit $$status
-	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory check; status=$$?; wait; exit $$status
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & $(BIN)/python -m tests.doubles.machines >/dev/null 2>&1 & \
+	$(MAKE) --no-print-directory check; status=$$?; wait; exit $$status
 
 thorough: $(DEVELOPMENT)  ## the tests of properties alone, with forty times as many examples as `make test` has
 	CRATON_EXAMPLES=40 $(BIN)/python -m pytest -n 4 --dist worksteal -m hypothesis tests

@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from installer.ssh.connections import SSHConnections
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import pinned_keys
 from installer.ssh.keys.cluster_key import ensure_key
-from tests.needs import require
+from tests.needs import lacking, require
 from tests.patience import PATIENCE
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "craton-tests"
@@ -125,7 +126,7 @@ def share_images() -> None:
 
 
 def machine_image() -> str:
-    """The name of the image, built by the first test that asks (a minute) and kept for those after it."""
+    """The name of the image, built by whoever asks first (a minute) and kept for those after it."""
     share_images()
     engine = the_engine()
     with (CACHE / "keeper.lock").open("w") as lock:
@@ -136,6 +137,14 @@ def machine_image() -> str:
             engine.attempt("rm", "--force", _KEEPER)
             engine.call("create", "--name", _KEEPER, name, "/bin/true")
     return name
+
+
+def main() -> None:
+    """Build the image, where this computer can, before the tests: the first that ask would wait for it."""
+    with tempfile.TemporaryDirectory(prefix="craton-image-") as directory:
+        os.environ["CRATON_HOME"] = directory
+        if not lacking("containers"):
+            machine_image()
 
 
 def forget_image() -> None:
@@ -263,3 +272,7 @@ def greets(port: int) -> bool:
 def _log(name: str) -> str:
     done = the_engine().attempt("logs", "--tail", "30", name)
     return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()
