@@ -49,9 +49,10 @@ class Lan:
     plan: InstallPlan
     path: Path
 
-    def apply(self, expect: int | None = None) -> subprocess.CompletedProcess[str]:
+    def apply(self, expect: int | None = None, *flags: str) -> subprocess.CompletedProcess[str]:
         """Install with nobody to ask."""
-        return self.user.run("apply", str(self.path), "--yes", "--plain", "--accept-new-host-keys", expect=expect)
+        alone = ("--yes", "--plain", "--accept-new-host-keys")
+        return self.user.run("apply", str(self.path), *alone, *flags, expect=expect)
 
     def last_run(self) -> Progress:
         """What the journal says of it."""

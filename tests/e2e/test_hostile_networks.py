@@ -66,6 +66,7 @@ class Hostile:
     step: str
     told: str
     mends: str
+    flags: tuple[str, ...] = ()
 
 
 HOSTILE = {
@@ -74,7 +75,8 @@ HOSTILE = {
         f"check/ssh/{WORKER}", "the server refused SHA256:", "authorized_keys",
     ),
     "connection dropped in the middle of a command": Hostile(
-        _program("nproc", _END_SESSION), f"check/facts/{WORKER}", "the connection dropped", "resume"
+        _program("nproc", _END_SESSION), f"check/facts/{WORKER}", "the connection dropped", "resume",
+        ("--speed", "4"),  # it is tried again for three minutes
     ),
     "full disk": Hostile(
         _run("mount -o remount,size=16m /var/lib"),
@@ -114,9 +116,9 @@ HARMLESS: dict[str, Make] = {
 }
 
 
-def _checked(lan: Lan, expect: int) -> Progress:
+def _checked(lan: Lan, expect: int, *flags: str) -> Progress:
     """What became of a run."""
-    done = lan.apply(expect)
+    done = lan.apply(expect, *flags)
     assert "\033" not in done.stdout + done.stderr
     assert not [path for path in lan.user.home.rglob("journal*") if b"\033[2J" in path.read_bytes()]
     return lan.last_run()
@@ -127,7 +129,7 @@ def test_a_hostile_machine_ends_the_checks_in_its_own_finding(tmp_path: Path, tr
     hostile = HOSTILE[trait]
     with running_lan(tmp_path) as lan:
         hostile.make(lan)
-        run = _checked(lan, REFUSED)
+        run = _checked(lan, REFUSED, *hostile.flags)
     assert [view.record.id for view in run.failures] == [hostile.step]
     error = run.failures[0].error
     assert error
