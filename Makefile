@@ -52,7 +52,7 @@ demo: $(RUNTIME)  ## a whole install, rehearsed or of PLATFORM: 3 masters, 1 inf
 endif
 
 test: prepared  ## everything that CI runs; TESTS="tests/screens ..." for a part of the tests
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
+	$(BIN)/python -m pytest -n 6 --dist worksteal $(TESTS)
 
 # Debian's packages and Python's are installed side by side, unless Python lacks what the first of them bring.
 # Workers would compile the tests at the same time, 20 seconds each, and wait a minute for the image of machines.

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Generator
+from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
 
@@ -32,9 +33,34 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     text = "needs(*names): programs and rights that the test needs, by their names in tests/needs.py"
     config.addinivalue_line("markers", text)
+    config.addinivalue_line("markers", "waits: for machines that boot, or for a deadline, longer than it works")
     for number in (signal.SIGINT, signal.SIGHUP):  # ignored under nohup and in the background of a script,
         if signal.getsignal(number) is signal.SIG_IGN:  # which commands that tests start would inherit
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each of several workers as many tests in whole modules, those first that wait: others work meanwhile.
+
+    Next are modules of few tests, which take long, and last those of many: workers that have ended take from there.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers == 1:
+        return
+    modules: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    piles: list[list[list[pytest.Item]]] = [[] for _ in range(workers)]
+    for module in sorted(modules.values(), key=lambda module: (not _waits(module), -len(module))):
+        min(piles, key=lambda pile: sum(map(len, pile))).append(module)
+    for pile in piles:
+        pile.sort(key=lambda module: (not _waits(module), len(module)))
+    items[:] = [item for pile in piles for module in pile for item in module]
+
+
+def _waits(module: list[pytest.Item]) -> bool:
+    return any(item.get_closest_marker("waits") for item in module)
 
 
 @pytest.hookimpl(trylast=True)

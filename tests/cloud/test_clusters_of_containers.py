@@ -31,7 +31,7 @@ from tests.doubles.mirror import published, running_mirror
 from tests.doubles.namespace import within
 from tests.patience import PATIENCE, eventually
 
-pytestmark = pytest.mark.needs("containers", "network namespaces", "named", "haproxy")
+pytestmark = [pytest.mark.waits, pytest.mark.needs("containers", "network namespaces", "named", "haproxy")]
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from tests.doubles.gcp.project import Project
 from tests.doubles.local import TO_KUBERNETES, steps_of
 from tests.patience import eventually
 
-pytestmark = pytest.mark.needs("containers", "network namespaces", "named", "haproxy")
+pytestmark = [pytest.mark.waits, pytest.mark.needs("containers", "network namespaces", "named", "haproxy")]
 
 
 def prepared_alone(cluster: CloudCluster, boxes: Containers, plan: InstallPlan) -> tuple[str, str]:

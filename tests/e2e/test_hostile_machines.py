@@ -22,6 +22,8 @@ from tests.doubles.fleet import INFRA, MASTER, WORKER, Fleet, running_fleet
 from tests.doubles.sshd import login_shell, program, programs, running_sshd
 from tests.patience import FOREVER, PATIENCE
 
+pytestmark = pytest.mark.waits
+
 REFUSED = 4
 USER = getpass.getuser()
 

@@ -13,6 +13,8 @@ from installer.engine.progress import Progress
 from tests.doubles.fleet import INFRA, MASTER, WORKER
 from tests.doubles.lan import ADDRESSES, Lan, running_lan
 
+pytestmark = pytest.mark.waits
+
 REFUSED = 4
 UNCLAIMED = 5
 """The run goes on to the claim, and there these machines take no part."""

@@ -24,6 +24,8 @@ from tests.doubles.machines import CACHE, greets, machine_image, the_engine
 from tests.doubles.story_player import story_player
 from tests.patience import eventually
 
+pytestmark = pytest.mark.waits
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -24,6 +24,8 @@ from installer.steps.step import Phase
 from tests.doubles.local import LocalCluster, cluster, traces
 from tests.doubles.machines import Patience, await_ssh, machine_image, share_images, the_engine
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

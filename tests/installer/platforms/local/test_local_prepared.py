@@ -28,6 +28,8 @@ from tests.doubles.machines import await_ssh, share_images, the_engine
 from tests.doubles.snapshot import difference, snapshot
 from tests.patience import PATIENCE
 
+pytestmark = pytest.mark.waits
+
 OF_KUBERNETES = {
     "kubelet", "etcd", "api", "api-proxy", "node", "labels", "taints", "ports", "expiry", "console", "exporter",
 }  # fmt: skip

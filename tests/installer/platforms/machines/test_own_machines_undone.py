@@ -27,6 +27,8 @@ from tests.doubles.machines import SystemContainer, own_network, share_images, s
 from tests.doubles.mirror import published, running_mirror
 from tests.doubles.snapshot import difference, snapshot
 
+pytestmark = pytest.mark.waits
+
 STAGES = 13
 
 
