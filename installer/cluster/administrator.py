@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LEAST, _MOST = 12, 72
 """bcrypt looks at no more than 72 bytes."""
 _RANDOM = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_CHOSEN, _MADE = 12, 10
+"""bcrypt's rounds for passwords that people choose, and for those of 115 random bits, which need no slower hash. Dex
+refuses fewer than 10."""
 
 
 def hash_file(directory: ClusterDirectory) -> Path:
@@ -44,7 +47,7 @@ def set_password(directory: ClusterDirectory, password: str) -> None:
     if wrong := problem(password):
         hint = f"choose one of {LEAST} to {_MOST} printable characters"
         raise InstallerError("set the administrator's password", wrong, hint=hint, exit_code=ExitCode.USAGE)
-    write_private(hash_file(directory), _hash(password))
+    write_private(hash_file(directory), _hash(password, _CHOSEN))
     made_file(directory).unlink(missing_ok=True)
 
 
@@ -77,12 +80,12 @@ def password_hash(directory: ClusterDirectory, known: str, *, make: bool) -> str
         return kept or known
     password = "".join(secrets.choice(_RANDOM) for _ in range(20))
     write_private(made_file(directory), password + "\n")
-    kept = _hash(password)
+    kept = _hash(password, _MADE)
     write_private(place, kept)
     return kept
 
 
-def _hash(password: str) -> str:
+def _hash(password: str, rounds: int) -> str:
     import bcrypt
 
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(12)).decode()
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds)).decode()

@@ -58,6 +58,7 @@ def test_a_password_is_made_at_random_where_nobody_set_one(cluster: FakeCluster,
     user, _probe = dex(cluster)["staticPasswords"]
     assert user["email"] == "admin@example.test"
     assert bcrypt.checkpw(made.read_text().strip().encode(), user["hash"].encode())
+    assert user["hash"].startswith("$2b$10$"), "Dex refuses fewer rounds"
     assert {path.stat().st_mode & 0o777 for path in (made, administrator.hash_file(directory))} == {0o600}
     assert step.observe(cluster.context()).holds
 
@@ -70,7 +71,9 @@ def test_a_password_that_somebody_sets_replaces_it(cluster: FakeCluster, directo
     assert not administrator.made_file(directory).exists()
     assert not step.observe(cluster.context()).holds
     step.apply(cluster.context())
-    assert bcrypt.checkpw(b"correct horse battery", dex(cluster)["staticPasswords"][0]["hash"].encode())
+    hash = dex(cluster)["staticPasswords"][0]["hash"]
+    assert bcrypt.checkpw(b"correct horse battery", hash.encode())
+    assert hash.startswith("$2b$12$")
     assert kept(cluster, CONSOLE)["secret"] == secret, "sessions of the console go on"
     assert "master-1 kubectl delete pod --selector app=dex" in "\n".join(cluster.did())
 
