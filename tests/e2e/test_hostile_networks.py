@@ -12,6 +12,7 @@ from installer.engine.events import StepState
 from installer.engine.progress import Progress
 from tests.doubles.fleet import INFRA, MASTER, WORKER
 from tests.doubles.lan import ADDRESSES, Lan, running_lan
+from tests.patience import eventually
 
 pytestmark = pytest.mark.waits
 
@@ -122,6 +123,7 @@ def _checked(lan: Lan, expect: int, *flags: str) -> Progress:
     """What became of a run."""
     done = lan.apply(expect, *flags)
     assert "\033" not in done.stdout + done.stderr
+    eventually(lambda: not lan.user.engines(), "the end of the engine, which takes files of its journal with it")
     assert not [path for path in lan.user.home.rglob("journal*") if b"\033[2J" in path.read_bytes()]
     return lan.last_run()
 
