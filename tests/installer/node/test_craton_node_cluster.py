@@ -436,6 +436,53 @@ def test_one_that_was_killed_is_no_member_and_made_again(box: BareMachine, verb:
     assert log(box).count("reset -f") == 1
 
 
+HASTENED = "its API server answers: the kubelet starts again, and asks it for a certificate at once\n"
+
+
+def joining(box: BareMachine, payload: str) -> subprocess.Popen[str]:
+    """`craton-node join` while kubeadm waits for the kubelet; its first lines have been read."""
+    box.sh(
+        "echo kubelet >/run/stand-in/kubeadm-hangs; touch /run/stand-in/api-fails; rm -f /run/stand-in/systemctl.log"
+    )
+    process = box.start("/usr/local/sbin/craton-node", "join")
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(payload)
+    process.stdin.close()
+    for line in process.stdout:
+        if line == "[kubelet]\n":
+            return process
+    raise AssertionError("kubeadm did not start the kubelet")
+
+
+def test_a_masters_kubelet_starts_again_once_the_api_server_beside_it_answers(box: BareMachine) -> None:
+    process = joining(box, JOIN_MASTER)
+    assert process.stdout
+    restarts = "grep -c '^restart kubelet.service' /run/stand-in/systemctl.log"
+    time.sleep(1)
+    assert box.sh(restarts) == "1\n"  # kubeadm's own: the API server doesn't answer yet
+    box.sh("rm /run/stand-in/api-fails")
+    assert process.stdout.readline() == HASTENED
+    time.sleep(1)
+    box.sh("rm /run/stand-in/kubeadm-hangs")
+    assert HASTENED not in process.stdout.read()
+    assert process.wait(PATIENCE) == 0
+    assert box.sh(restarts) == "2\n"
+
+
+@pytest.mark.parametrize(("payload", "certified"), [(JOIN, False), (JOIN_MASTER, True)])
+def test_a_kubelet_that_need_not_wait_is_let_be(box: BareMachine, payload: str, certified: bool) -> None:
+    if certified:
+        box.sh("mkdir -p /var/lib/kubelet/pki; touch /var/lib/kubelet/pki/kubelet-client-current.pem")
+    process = joining(box, payload)
+    assert process.stdout
+    box.sh("rm /run/stand-in/api-fails")
+    time.sleep(1)
+    box.sh("rm /run/stand-in/kubeadm-hangs")
+    assert HASTENED not in process.stdout.read()
+    assert process.wait(PATIENCE) == 0
+
+
 def test_a_join_of_which_everything_stands_is_noted(box: BareMachine) -> None:
     cut_off(box, "join", "addons", "all")
     box.sh("rm /run/stand-in/kubeadm-hangs")
