@@ -36,30 +36,28 @@ install_artifact() {
     rm -rf "$unpacked"
     mkdir -p "$unpacked" "$STATE/installed" || failed_write "$unpacked"
     case $artifact_path in
-    *.tar.gz | *.tgz) tar -xzf "$fetched" -C "$unpacked" "$@" || failed_write "$unpacked/$install_name" ;;
+    *.tar.gz | *.tgz)
+        tar -xzf "$fetched" -C "$unpacked" "$@" || failed_write "$unpacked/$install_name"
+        find "$unpacked" -type f -perm -100 >"$STATE/unpacked.list"
+        set --
+        while IFS= read -r file; do
+            set -- "$@" "$file"
+        done <"$STATE/unpacked.list"
+        sums_of "$@" </dev/null >"$STATE/unpacked.sums" || failed_write "$STATE/unpacked.sums"
+        rm -f "$STATE/unpacked.list"
+        ;;
     *)
         { ln "$fetched" "$unpacked/$install_name" 2>/dev/null || cp "$fetched" "$unpacked/$install_name"; } &&
             chmod 755 "$unpacked/$install_name" || failed_write "$unpacked/$install_name"
+        echo "$artifact_sum  $unpacked/$install_name" >"$STATE/unpacked.sums" || failed_write "$STATE/unpacked.sums"
         ;;
     esac
-    install_unpacked
-    rm -rf "$unpacked"
-}
-
-install_unpacked() {
-    find "$unpacked" -type f -perm -100 >"$STATE/unpacked.list"
-    set --
-    while IFS= read -r file; do
-        set -- "$@" "$file"
-    done <"$STATE/unpacked.list"
-    put_all "$install_into" "$@"
-    for file; do
-        shift
-        set -- "$@" "$install_into/${file##*/}"
-    done
-    { echo "$artifact_sum" && sums_of "$@"; } >"$STATE/installed/$install_name.new" &&
+    put_all "$install_into" "$STATE/unpacked.sums"
+    # Of what was unpacked, and so of what the disk is to have.
+    { echo "$artifact_sum" && sed "s|  .*/|  $install_into/|" "$STATE/unpacked.sums"; } \
+        >"$STATE/installed/$install_name.new" &&
         mv -f "$STATE/installed/$install_name.new" "$STATE/installed/$install_name" || failed_write "$STATE/installed"
-    rm -f "$STATE/unpacked.list"
+    rm -rf "$unpacked" "$STATE/unpacked.sums"
     change "installed $install_name"
 }
 

@@ -24,22 +24,19 @@ put() {
     replace "$1" "$2" "$3"
 }
 
-# put_all DIRECTORY SOURCE...: the same for many programs, with one wait for the disk before any change, and one before
-# the first takes its place.
+# put_all DIRECTORY SUMS: the same for many programs, each on a line of sha256sum in the file SUMS, with one wait for the
+# disk before any change, and one before the first takes its place.
 put_all() {
-    put_into=$1
-    shift
-    for put_source; do
-        shift
+    put_into=$1 put_sums=$2
+    set --
+    while read -r _ put_source; do
         has_content "$put_source" "$put_into/${put_source##*/}" 755 || set -- "$@" "$put_source"
-    done
+    done <"$put_sums"
     [ $# -gt 0 ] || return 0
     make_directory "$put_into"
-    sums_of "$@" >"$STATE/putting" || failed_write "$STATE/putting"
     while read -r put_sum put_source; do
-        note_put "$put_into/${put_source##*/}" "$put_sum"
-    done <"$STATE/putting"
-    rm -f "$STATE/putting"
+        ! is_among "$put_source" "$@" || note_put "$put_into/${put_source##*/}" "$put_sum"
+    done <"$put_sums"
     flush_log
     for put_source; do
         shift
