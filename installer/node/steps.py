@@ -25,6 +25,7 @@ from installer.node.upload import upload
 from installer.node.waiting import wait_for_ssh
 from installer.plan import releases
 from installer.plan.model import InstallPlan
+from installer.plan.rules import Role
 from installer.plan.topology import Topology
 from installer.ssh.connection import Result
 from installer.ssh.host_keys import pinned_keys
@@ -273,6 +274,9 @@ def steps(plan: InstallPlan, topology: Topology, look: Look = _no_look) -> Itera
     named = {target for record in topology.records for target in record.targets}
     late = [machine.name for machine in topology.machines if machine.address is None and machine.name in named]
     known = tuple(ids.created(name) for name in late)
+    # On one computer the first master is slower for each machine that is prepared meanwhile, and others join in the
+    # time in which the further masters wait for their etcd.
+    founded = (ids.founded(topology.first_master.name),) if plan.traits.here and plan.masters > 1 else ()
     for machine in topology.machines:
         name = machine.name
         yield Step(
@@ -291,7 +295,7 @@ def steps(plan: InstallPlan, topology: Topology, look: Look = _no_look) -> Itera
             title=f"prepare {name} for Kubernetes {plan.kubernetes}",
             phase=Phase.PREPARE,
             machine=name,
-            needs=(ids.connected(name), *known),
+            needs=(ids.connected(name), *known, *(() if machine.role is Role.MASTER else founded)),
             action=action(plan, name),
             weight=12.0,
             limit="processors" if plan.traits.here else "ssh",

@@ -21,6 +21,18 @@ def test_the_first_master_begins_once_the_others_can_be_asked_whether_there_is_a
     assert needs == ("prepare/demo-master-1", "connect/demo-master-2", "connect/demo-master-3")
 
 
+@pytest.mark.parametrize(
+    ("platform", "masters", "waits"), [("local", 3, True), ("local", 1, False), ("rehearsal", 3, False)]
+)
+def test_on_this_computer_infra_nodes_and_workers_are_prepared_while_further_masters_join(
+    platform: str, masters: int, waits: bool
+) -> None:
+    found = steps(platform=platform, masters=masters)
+    for machine in ("infra-1", "worker-1"):
+        assert ("control-plane/init/demo-master-1" in found[f"prepare/demo-{machine}"].needs) is waits
+    assert "control-plane/init/demo-master-1" not in found[f"prepare/demo-master-{masters}"].needs
+
+
 def test_the_pod_network_comes_right_after_the_first_master() -> None:
     assert steps()["control-plane/overlay"].needs == ("control-plane/init/demo-master-1",)
 
