@@ -62,11 +62,15 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
     yield from dns_steps(plan, topology)
 
 
-def last(plan: InstallPlan, topology: Topology) -> tuple[str, ...]:
+def last(topology: Topology) -> tuple[str, ...]:
     """Ids of the steps after which the API can answer by name. No addon's: a cluster works without."""
     certificates = tuple(ids.certified(machine.name) for machine in topology.machines)
-    others = [id for id, there in ((ids.CLUSTER_DNS, _spreads_dns(plan)), (ids.POOL, topology.pool)) if there]
-    return (*_roles(*topology.machines), *certificates, *others)
+    return (*_roles(*topology.machines), *certificates, *((ids.POOL,) if topology.pool else ()))
+
+
+def besides(plan: InstallPlan) -> tuple[str, ...]:
+    """Ids of steps that no question to a machine and none by name waits for, and the end of an install does."""
+    return (ids.CLUSTER_DNS,) if _spreads_dns(plan) else ()
 
 
 def _spreads_dns(plan: InstallPlan) -> bool:

@@ -131,7 +131,8 @@ class VerifyCluster(Proof):
         return Observation(True, report.headline)
 
 
-def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
+def steps(plan: InstallPlan, topology: Topology, besides: tuple[str, ...] = ()) -> Iterator[Step]:
+    """`besides` are ids of steps that the last one waits for as well."""
     names = [machine.name for machine in topology.machines]
     before = tuple(ids.named(record.name) for record in topology.records)
     for name in names:
@@ -150,7 +151,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
         id=ids.CONTRACT,
         title=f"prove that {plan.name} keeps the contract",
         phase=Phase.VERIFY,
-        needs=tuple(ids.verified(name) for name in names),
+        needs=(*(ids.verified(name) for name in names), *besides),
         action=VerifyCluster(),
         weight=0.5,
     )

@@ -42,8 +42,8 @@ def install_steps(plan: InstallPlan) -> tuple[Step, ...]:
         *firewall.steps(plan, shape),  # the end of prepare
         *cluster.steps(plan, shape),  # control plane, join, ingress
         *_of_phases(platform, Phase.JOIN),
-        *(_after(step, cluster.last(plan, shape)) for step in _of_phases(platform, Phase.DNS)),
-        *health.steps(plan, shape),  # verify
+        *(_after(step, cluster.last(shape)) for step in _of_phases(platform, Phase.DNS)),
+        *health.steps(plan, shape, cluster.besides(plan)),  # verify
     )
     return _by_phase(ordered(steps))
 

@@ -95,14 +95,15 @@ def test_what_asks_masters_alone_waits_for_no_other_node() -> None:
 
 
 @pytest.mark.parametrize(("masters", "workers", "there"), [(1, 0, False), (1, 1, True), (3, 0, True)])
-def test_the_clusters_dns_is_spread_where_there_is_more_than_one_node_for_it(
+def test_the_clusters_dns_is_spread_where_it_has_more_than_one_node_and_only_the_end_waits_for_it(
     masters: int, workers: int, there: bool
 ) -> None:
     found = steps(masters=masters, workers=workers, schedulable_masters=not workers)
     assert ("join/cluster-dns" in found) is there
     roles = {id for id in found if id.startswith("join/roles/")}
-    names = set(found["dns/demo-k8s.example.test"].needs)
-    assert names >= roles | ({"join/cluster-dns"} if there else set())
+    names, end = found["dns/demo-k8s.example.test"].needs, found["verify/contract"].needs
+    assert (names.count("join/cluster-dns"), end.count("join/cluster-dns")) == (0, int(there))
+    assert set(names) >= roles
 
 
 @pytest.mark.parametrize(
