@@ -36,7 +36,7 @@ class SpreadDNS(Permanent):
             reasons = pods.explained(ctx, found) or pods.reasons(ctx, _NAMESPACE[1], "coredns-")
             return None, "; ".join([f"ready on {_words(ready)}", *reasons])
 
-        ctx.wait_until("CoreDNS to be ready on two nodes", probe, every=2.0)
+        ctx.wait_until("CoreDNS to be ready on two nodes", probe, every=1.0)
 
 
 def _pods(ctx: Context) -> Mapping[str, Any]:

@@ -196,4 +196,4 @@ def _settle(
             )
         return None, seen
 
-    ctx.wait_until(what, probe, every=2.0)
+    ctx.wait_until(what, probe, every=1.0)

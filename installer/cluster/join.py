@@ -14,7 +14,7 @@ from installer.plan.topology import Machine
 from installer.steps.step import Context, Observation, Permanent
 
 _SHARED = 10.0
-"""Seconds for which machines that join at once share an invitation, which is good for an hour."""
+"""Seconds for which machines that join at once share an invitation, which is good for an hour: two for certificates."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Join(Permanent):
 
     def _join(self, ctx: Context, master: str) -> None:
         facts = kubeadm.facts_of(status(ctx, self.machine.name, Asked.JUST_NOW))
-        invitation = _invitation(ctx, master) if self._is_master else _shared_invitation(ctx, master)
+        invitation = _shared_invitation(ctx, master)
         payload = kubeadm.join_payload(self.plan, ctx.world.machine(self.machine.name), facts, invitation)
         explain = explain_join(self.plan, self.machine.name, master)
         run_program(ctx, self.machine.name, "join", stdin=payload, explain=explain)
@@ -80,7 +80,7 @@ def observe_membership(ctx: Context, machine: Machine) -> Observation:
 
 
 def _shared_invitation(ctx: Context, master: str) -> kubeadm.Invitation:
-    """One that is seconds old, or a new one: a thousand machines need no token each."""
+    """One that is seconds old, or a new one: a thousand machines need no token each, and all masters one key."""
     shared = ctx.world.answers.lately(
         f"invitation by {master}", lambda: _invitation(ctx, master), _SHARED, ctx.remaining()
     )
