@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from installer.platforms.local.creation import BalancerCreation, MachineCreation
 from installer.platforms.local.platform import LIMIT
 from installer.steps import ids
 from installer.steps.step import Context, Observation, Permanent, Phase, Proof, Step
+
+_ASKED = 30.0
+"""Seconds in which a machine has to say where a name leads."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,9 @@ class Names(Permanent):
     def _found(self, ctx: Context) -> Iterator[tuple[Machine, set[str]]]:
         for planned in ctx.world.topology.machines:
             ctx.check_stop()
-            asked = engine_of(ctx).attempt("exec", planned.name, "getent", "ahostsv4", self.record.name, deadline=30.0)
+            # Not through the engine, which takes ten times as long for a command.
+            connection = ctx.world.connect(planned.name, min(_ASKED, ctx.remaining()))
+            asked = connection.run(f"getent ahostsv4 {shlex.quote(self.record.name)}", deadline=_ASKED)
             yield planned, {line.split()[0] for line in asked.stdout.splitlines() if line.strip()}
 
 
@@ -184,7 +190,7 @@ def steps(plan: InstallPlan, topology: Topology) -> Iterator[Step]:
             needs=tuple(ids.created(planned.name) for planned in topology.machines),
             action=Names(record),
             weight=0.5,
-            limit=LIMIT,
+            limit="ssh",
         )
 
 
