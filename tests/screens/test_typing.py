@@ -56,8 +56,7 @@ async def test_keys_take_effect_in_the_order_in_which_they_were_pressed(
 ) -> None:
     async with One(make).run_test() as pilot:
         hurry(pilot.app, keys)
-        await pilot.pause()
-        assert typed(pilot.app) == left
+        await until(pilot, lambda: typed(pilot.app) == left, f"{left!r} on the line")
 
 
 async def test_a_name_and_the_keys_after_it_are_typed_ahead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
