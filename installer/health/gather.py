@@ -146,28 +146,45 @@ def ask(
 
     Raises InstallerError if the connection fails, or if the user may not use sudo.
     """
-    nonce = secrets.token_hex(8)
-    clock_end = f"=== {nonce} clock exit"
-    heard: list[float] = []
-
-    def on_line(line: str) -> None:
-        if line.startswith(clock_end):
-            heard.append(time.time())
-
-    asked_at = time.time()
-    result = connection.run(
-        as_root(connection, COMMAND),
-        stdin=script(machine, topology, probes, nonce),
-        deadline=deadline,
-        on_line=on_line,
-    )
-    answered_at = time.time()
-    probed = parse(result.stdout, nonce)
-    if not probed:
+    asking = Asking(machine, topology, probes)
+    asking.begin()
+    result = connection.run(as_root(connection, COMMAND), stdin=asking.script, deadline=deadline, on_line=asking.hear)
+    asking.end(result.stdout)
+    if not asking.answered:
         raise InstallerError(
             "gather evidence",
             last_line(result.stderr) or f"no answer to any probe, exit status {result.status}",
             machine=machine.name,
             hint="the machine's user needs sudo without a password (sudo -n true)",
         )
-    return Evidence(machine.name, probed, connection.host_key, asked_at, answered_at, heard[0] if heard else None)
+    return asking.evidence(connection.host_key)
+
+
+class Asking:
+    """What `probes` ask of `machine`, and what comes back. It may be an errand in another round trip."""
+
+    def __init__(self, machine: Machine, topology: Topology, probes: Iterable[Probe]) -> None:
+        self._machine = machine.name
+        self._nonce = secrets.token_hex(8)
+        self.script = script(machine, topology, probes, self._nonce)
+        self._began = self._ended = 0.0
+        self._clock: float | None = None
+        self._probed: Mapping[str, Probed] = {}
+
+    def begin(self) -> None:
+        self._began = time.time()
+
+    def hear(self, line: str) -> None:
+        if self._clock is None and line.startswith(f"=== {self._nonce} clock exit"):
+            self._clock = time.time()
+
+    def end(self, output: str) -> None:
+        self._ended = time.time()
+        self._probed = parse(output, self._nonce)
+
+    @property
+    def answered(self) -> bool:
+        return bool(self._probed)
+
+    def evidence(self, host_key: str) -> Evidence:
+        return Evidence(self._machine, self._probed, host_key, self._began, self._ended, self._clock)

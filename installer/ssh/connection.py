@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from installer.ssh.diagnosis import Diagnosis
+    from installer.ssh.diagnosis import Diagnosis, Errand
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,11 @@ class Connections(Protocol):
     def get(self, machine: str, deadline: float) -> Connection:
         """Raises InstallerError: refused, dropped, host key changed, key not accepted, deadline."""
 
-    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
-        """Try every stage of the diagnosis to `machine` again; never raises InstallerError. The connection is kept."""
+    def diagnose(self, machine: str, deadline: float, *, errand: Errand | None = None) -> Diagnosis:
+        """Try every stage of the diagnosis to `machine` again; never raises InstallerError. The connection is kept.
+
+        `errand` is run in the round trip of the last stages.
+        """
 
     def fresh(self, machine: str, deadline: float) -> Connection:
         """A new connection in addition to the shared one; whoever asks for it closes it. Raises as `get` does."""

@@ -10,7 +10,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.ssh.client import SSHConnection
-from installer.ssh.diagnosis import OnStage, unheard
+from installer.ssh.diagnosis import Errand, OnStage, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys import verify
 from installer.ssh.keys.identities import Keyrings
@@ -40,14 +40,16 @@ class SSHConnections:
         until = Deadline(deadline)
         return self._machines.get(machine, machine, until, lambda: self._shared(machine, until))
 
-    def diagnose(self, machine: str, deadline: float, on_stage: OnStage = unheard) -> Diagnosis:
+    def diagnose(
+        self, machine: str, deadline: float, on_stage: OnStage = unheard, errand: Errand | None = None
+    ) -> Diagnosis:
         """Try every stage; the connection at the top of the diagnosis is kept, as if it had been asked for by `get`."""
         from installer.ssh.diagnose import diagnose_open
 
         def open(until: Deadline, hear: OnStage) -> SSHConnection:
             return self._machines.renew(machine, machine, until, lambda: self._shared(machine, until, hear))
 
-        return diagnose_open(machine, open, deadline, on_stage)[0]
+        return diagnose_open(machine, open, deadline, on_stage, errand)[0]
 
     def fresh(self, machine: str, deadline: float) -> SSHConnection:
         """A connection in addition to the shared one, opened now; whoever asks for it closes it."""

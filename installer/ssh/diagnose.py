@@ -8,7 +8,7 @@ from dataclasses import replace
 from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.ssh.client import SSHConnection
-from installer.ssh.diagnosis import STAGES, Diagnosis, OnStage, Stage, unheard
+from installer.ssh.diagnosis import STAGES, Diagnosis, Errand, OnStage, Stage, unheard
 from installer.ssh.endpoint import Endpoint
 from installer.ssh.host_keys.verify import HostKeys
 from installer.ssh.host_probe import examine
@@ -46,8 +46,12 @@ def diagnose_open(
     open: Callable[[Deadline, OnStage], SSHConnection],
     deadline: float,
     on_stage: OnStage = unheard,
+    errand: Errand | None = None,
 ) -> tuple[Diagnosis, SSHConnection | None]:
-    """As `diagnose`, and leave the connection to whoever gave `open`, which tells of the stages up to the login."""
+    """As `diagnose`, and leave the connection to whoever gave `open`, which tells of the stages up to the login.
+
+    `errand` is run in the round trip of the stages after it.
+    """
     held: list[Stage] = []
     until = Deadline(deadline)
 
@@ -59,7 +63,7 @@ def diagnose_open(
     error: InstallerError | None = None
     try:
         connection = open(until, hear)
-        examine(machine, connection, connection.user, until, hear)
+        examine(machine, connection, connection.user, until, hear, errand)
     except InstallerError as failure:
         error = failure
     return Diagnosis(machine, _told(held, error), error, connection.host_key if connection else None), connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from installer.common.errors import InstallerError
 
@@ -49,6 +49,22 @@ STAGES = (
 
 OnStage = Callable[[Stage], None]
 """Told of every stage as soon as it holds."""
+
+
+class Errand(Protocol):
+    """A script that a machine runs with root's rights in the round trip of the last stages. It may fail: they don't."""
+
+    @property
+    def script(self) -> str: ...
+
+    def begin(self) -> None:
+        """Called as the machine is about to be asked."""
+
+    def hear(self, line: str) -> None:
+        """Called with each sanitised line that the script prints, as it comes."""
+
+    def end(self, output: str) -> None:
+        """Called with all that the script printed on stdout, if it came to its end."""
 
 
 def passed(id: str, seen: str) -> Stage:

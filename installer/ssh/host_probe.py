@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import secrets
 import shlex
@@ -12,7 +11,7 @@ from installer.common.deadline import Deadline
 from installer.common.errors import InstallerError
 from installer.common.systems import TESTED_TEXT, Support, support
 from installer.ssh.connection import Connection, Result
-from installer.ssh.diagnosis import OnStage, passed
+from installer.ssh.diagnosis import Errand, OnStage, passed
 
 _SPECIAL = re.compile(r"[\\@!=:,()]")
 """The characters that sudoers(5) wants escaped in a name."""
@@ -26,10 +25,18 @@ mark() { printf '\\n%s %s\\n' NONCE "$*"; }
 printf '%s begin\\n' NONCE
 mark shell; printf '%s' "$SHELL"
 mark user; id -u
-mark sudo; if command -v sudo; then sudo -n true </dev/null 2>&1; mark allowed $?; fi
+mark sudo; if command -v sudo; then sudo -n true </dev/null 2>&1; allowed=$?; mark allowed $allowed; fi
 mark kernel; uname -sm
 mark system; cat /etc/os-release </dev/null 2>/dev/null || cat /usr/lib/os-release </dev/null 2>/dev/null
-mark end
+ERRANDmark end
+"""
+_ERRAND = """\
+if [ "$(id -u)" = 0 ]; then sudo='' allowed=0; else sudo='sudo -n'; fi
+if [ "$allowed" = 0 ]; then
+mark errand; $sudo sh -s <<'NONCE script'
+SCRIPT
+NONCE script
+fi
 """
 
 
@@ -41,22 +48,53 @@ class _Said:
     noise: str
 
 
-def examine(machine: str, connection: Connection, user: str, deadline: Deadline, on_stage: OnStage) -> None:
-    """Try the stages shell, sudo and system; `on_stage` hears of each that holds. Raises InstallerError."""
+def examine(
+    machine: str,
+    connection: Connection,
+    user: str,
+    deadline: Deadline,
+    on_stage: OnStage,
+    errand: Errand | None = None,
+) -> None:
+    """Try the stages shell, sudo and system; `on_stage` hears of each that holds. Raises InstallerError.
+
+    `errand` is run in the same round trip, if it may be.
+    """
     nonce = secrets.token_hex(8)
-    lines = itertools.count()
+    heard: list[str] = []
+    on_errand = False
 
-    def end_flood(line: str) -> None:
-        if next(lines) == _FLOOD:
+    def hear(line: str) -> None:
+        nonlocal on_errand
+        if errand and on_errand:
+            errand.hear(line)
+            return
+        if len(heard) == _FLOOD:
             raise _noisy(machine, user, line)
+        heard.append(line)
+        on_errand = line == f"{nonce} errand"
 
-    script = _SCRIPT.replace("NONCE", nonce)
-    result = connection.run("sh -s", stdin=script, deadline=deadline.patience, on_line=end_flood)
+    if errand:
+        errand.begin()
+    try:
+        text = script(nonce, errand.script if errand else "")
+        result = connection.run("sh -s", stdin=text, deadline=deadline.patience, on_line=hear)
+    except InstallerError:
+        if not on_errand:
+            raise
+        result = Result(0, "\n".join([*heard, f"{nonce} end"]), "")  # the errand's failure is none of a stage's
     answer = _parse(result.stdout, nonce)
     on_stage(passed("shell", _shell(machine, user, result, answer)))
     assert answer is not None
     on_stage(passed("sudo", _sudo(machine, user, answer.sections)))
     on_stage(passed("system", _system(machine, answer.sections)))
+    if errand and (output := answer.sections.get("errand")):
+        errand.end(output)
+
+
+def script(nonce: str, errand: str = "") -> str:
+    """What a machine runs, with the script of an errand: each part of the answer begins with a line `NONCE NAME`."""
+    return _SCRIPT.replace("ERRAND", _ERRAND if errand else "").replace("NONCE", nonce).replace("SCRIPT", errand)
 
 
 def _parse(stdout: str, nonce: str) -> _Said | None:

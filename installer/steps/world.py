@@ -28,6 +28,8 @@ class World:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     early: dict[str, Evidence] = field(default_factory=dict)
     """What machines showed as they were logged in to, while the run finds everything done."""
+    heard: dict[str, Evidence] = field(default_factory=dict)
+    """What machines said to this run's preflight as they were logged in to, until it is judged."""
     facts: dict[str, Evidence] = field(default_factory=dict)
     """What this run's preflight gathered, by machine."""
     answers: Answers = field(default_factory=Answers)

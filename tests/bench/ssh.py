@@ -1,10 +1,9 @@
 """The facts and all per-machine checks of 100 machines over real SSH, beside tools that do less on the same machines.
 
 A hundred sshd listen on loopback. Craton tests every stage of a diagnosis, gathers every fact and judges it. The others
-ask the same and look at nothing, as many machines at once, each over one login: every machine runs the same two scripts
-of Craton's, of the diagnosis and of the facts, whoever asks. A bare paramiko loop runs them in two commands, as Craton
-does; `ansible -m raw` and `pyinfra exec` in a single one, which is a round trip less. Ansible without the second script
-runs a raw task for each probe. The loop with `true` in the scripts' place shows what a connection alone costs.
+ask the same and look at nothing, as many machines at once, each over one login: every machine runs the same script of
+Craton's, of the diagnosis and the facts, in one command, whoever asks. Ansible without it runs a raw task for each
+probe. The loop with `true` in the script's place shows what a connection alone costs.
 Each is a process of its own, so that its start-up counts, and so does what it costs the servers, as far as they have
 ended: Ansible keeps its connections open for a while.
 """
@@ -37,7 +36,7 @@ ROUNDS = 3
 GOAL_OF_BARE = 1.05
 GOAL_OF_ANSIBLE = 5.0
 _NONCE = "0123456789abcdef"
-"""What marks the parts of the scripts' output."""
+"""What marks the parts of the script's output."""
 
 
 WITHOUT_DNS = """
@@ -88,7 +87,7 @@ def craton(plan_path: Path) -> None:
     from installer.common import processors
     from installer.common.paths import ClusterDirectory
     from installer.health.check import Verdict
-    from installer.health.gather import gather
+    from installer.health.gather import Asking, probes_for
     from installer.health.preflight import PREFLIGHT, evaluate_preflight
     from installer.operations.session import open_world
     from installer.plan import planfile
@@ -97,11 +96,14 @@ def craton(plan_path: Path) -> None:
     with open_world(bench, ClusterDirectory(plan_path.parent / "bench")) as world:
 
         def ask(machine: str) -> None:
-            diagnosis = world.connections.diagnose(machine, 120)
+            asked = world.topology.machine(machine)
+            facts = Asking(asked, world.topology, probes_for(asked, PREFLIGHT))
+            diagnosis = world.connections.diagnose(machine, 120, errand=facts)
             if diagnosis.error:
                 raise diagnosis.error
-            asked = world.topology.machine(machine)
-            world.facts[machine] = gather(world.connect(machine, 120), asked, world.topology, 120, PREFLIGHT)
+            assert facts.answered
+            assert diagnosis.host_key
+            world.facts[machine] = facts.evidence(diagnosis.host_key)
 
         with processors.one(), ThreadPoolExecutor(AT_ONCE) as pool:  # as an engine's threads
             list(pool.map(ask, [machine.name for machine in world.topology.machines]))
@@ -111,7 +113,7 @@ def craton(plan_path: Path) -> None:
 
 
 def bare(plan_path: Path, same: bool = True) -> None:
-    """One connection, two round trips and no thought: the same scripts, or `true`, their output thrown away."""
+    """One connection, one round trip and no thought: the same script, or `true`, its output thrown away."""
     import paramiko
 
     bench = json.loads(plan_path.with_name("bare.json").read_text())
@@ -121,14 +123,12 @@ def bare(plan_path: Path, same: bool = True) -> None:
         client = paramiko.SSHClient()
         client.load_host_keys(bench["known_hosts"])
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        port, scripts = bench["ports"][number], [bench["probe"], bench["scripts"][number]] if same else ["true\n"]
+        port, script = bench["ports"][number], bench["scripts"][number] if same else "true\n"
         client.connect("127.0.0.1", port, bench["user"], pkey=key, allow_agent=False, look_for_keys=False)
-        said = 0
-        for script in scripts:
-            stdin, stdout, _ = client.exec_command(bench["command"])
-            stdin.write(script)
-            stdin.channel.shutdown_write()
-            said += len(stdout.read())
+        stdin, stdout, _ = client.exec_command("sh -s")
+        stdin.write(script)
+        stdin.channel.shutdown_write()
+        said = len(stdout.read())
         client.close()
         return said
 
@@ -208,11 +208,10 @@ def prepare(directory: Path, servers: Sequence[SSHD]) -> None:
                 "key": str(directory / "id_ed25519"),
                 "known_hosts": str(directory / "known_hosts"),
                 "user": servers[0].endpoint.user,
-                "command": "sh -s" if os.geteuid() == 0 else "sudo -n sh -s",
-                "probe": host_probe._SCRIPT.replace("NONCE", _NONCE),
                 "ports": [server.port for server in servers],
                 "scripts": [
-                    script(machine, known, probes_for(machine, PREFLIGHT), _NONCE) for machine in known.machines
+                    host_probe.script(_NONCE, script(machine, known, probes_for(machine, PREFLIGHT), _NONCE))
+                    for machine in known.machines
                 ],
             }
         )
@@ -265,11 +264,10 @@ def contenders(directory: Path, others: Path) -> dict[str, tuple[list[str], Call
     bare = json.loads((directory / "bare.json").read_text())
     script = bare["scripts"][0]
     last = script.rpartition("#: probe ")[2].split()[0]
-    both = f"(\n{bare['probe']})\n{script}"
     # As JSON: words given as such would be split at the script's quotes.
-    raw = json.dumps({"_raw_params": both})
+    raw = json.dumps({"_raw_params": script})
     ansible = [str(others / "ansible"), "all", "-i", f"{directory}/hosts.ini", "-f", str(AT_ONCE), "-m", "raw"]
-    pyinfra = [str(others / "pyinfra"), "-y", f"{directory}/hosts.py", "exec", "--", both]
+    pyinfra = [str(others / "pyinfra"), "-y", f"{directory}/hosts.py", "exec", "--", script]
 
     def reached(said: str) -> bool:
         return said.count(f"{last} exit 0") == MACHINES == said.count(f"{_NONCE} end")
@@ -277,14 +275,14 @@ def contenders(directory: Path, others: Path) -> dict[str, tuple[list[str], Call
     playbook = [str(others / "ansible-playbook"), "-i", f"{directory}/hosts.ini", "-f", str(AT_ONCE)]
     return {
         "craton: diagnosis, facts and checks": ([*module, "craton", plan_path], lambda said: every in said),
-        "bare paramiko: the same scripts": ([*module, "bare", plan_path], lambda said: every in said),
+        "bare paramiko: the same script": ([*module, "bare", plan_path], lambda said: every in said),
         "bare paramiko: true": ([*module, "true", plan_path], lambda said: every in said),
-        f"ansible -m raw -f {AT_ONCE}: the same scripts": ([*ansible, "-a", raw], reached),
+        f"ansible -m raw -f {AT_ONCE}: the same script": ([*ansible, "-a", raw], reached),
         f"ansible raw -f {AT_ONCE}: a task for each probe": (
             [*playbook, f"{directory}/probes.json"],
             lambda said: said.count("unreachable=0") == MACHINES,
         ),
-        "pyinfra exec: the same scripts": (pyinfra, reached),
+        "pyinfra exec: the same script": (pyinfra, reached),
     }
 
 

@@ -165,7 +165,7 @@ class Masters:
     def fresh(self, machine: str, deadline: float) -> Master:
         return self.get(machine, deadline)
 
-    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
+    def diagnose(self, machine: str, deadline: float, *, errand: object = None) -> Diagnosis:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -322,7 +322,7 @@ class _Connections:
             raise InstallerError("connect", why, machine=machine, retryable=True)
         return _Connection(self.cluster, machine)
 
-    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
+    def diagnose(self, machine: str, deadline: float, *, errand: object = None) -> Diagnosis:
         raise NotImplementedError
 
     def fresh(self, machine: str, deadline: float) -> _Connection:

@@ -60,7 +60,7 @@ class ShellConnection:
                 on_line(line)
         return Result(process.returncode, out, err)
 
-    def diagnose(self, machine: str, deadline: float) -> Diagnosis:
+    def diagnose(self, machine: str, deadline: float, *, errand: object = None) -> Diagnosis:
         raise NotImplementedError
 
     def start(self, command: str, *, stdin: str = "") -> AbstractContextManager[Running]:

@@ -248,3 +248,79 @@ def test_a_server_that_refuses_sessions_is_said(tmp_path: Path) -> None:
         failed = _failed(endpoint, "shell")
     assert "opens no session" in failed.seen
     assert "MaxSessions" in failed.remedy
+
+
+class Errand:
+    """Keeps what it is called with."""
+
+    def __init__(self, script: str) -> None:
+        self.script = script
+        self.calls: list[str] = []
+
+    def begin(self) -> None:
+        self.calls.append("begin")
+
+    def hear(self, line: str) -> None:
+        self.calls.append(f"heard {line}")
+
+    def end(self, output: str) -> None:
+        self.calls.append(f"end with {output!r}")
+
+
+def _examined(endpoint: Endpoint, errand: Errand, deadline: float = PATIENCE) -> list[str]:
+    """Stages that hold behind the login."""
+    dialled = dial(MACHINE, endpoint, host_keys(endpoint), keyring(endpoint), Deadline(PATIENCE))
+    connection, held = SSHConnection(MACHINE, dialled), list[Stage]()
+    try:
+        examine(MACHINE, connection, USER, Deadline(deadline), held.append, errand)
+    finally:
+        connection.close()
+    return [stage.id for stage in held]
+
+
+def test_an_errand_is_run_in_the_round_trip_of_the_stages(tmp_path: Path) -> None:
+    errand = Errand("echo \"NONCE ERRAND 'SCRIPT'\" {} $0\ncat\necho; printf '%s\\n' \"$USER\"")
+    with _serving(tmp_path, sudo="echo rights; " + GOOD["sudo"]) as (_, endpoint):
+        assert _examined(endpoint, errand) == ["shell", "sudo", "system"]
+    first, *lines, last = errand.calls
+    said = ["rights", "NONCE ERRAND 'SCRIPT' {} sh"]
+    assert first == "begin"
+    assert lines[:2] == [f"heard {line}" for line in said], "with root's rights, and word by word"
+    assert last.startswith(f"end with {chr(10).join(said)!r}"[:-1])
+
+
+def test_root_runs_an_errand_without_sudo(tmp_path: Path) -> None:
+    errand = Errand("echo done")
+    with _serving(tmp_path, id="echo 0", sudo="echo refused; exit 1") as (_, endpoint):
+        _examined(endpoint, errand)
+    assert errand.calls[-1] == "end with 'done'"
+
+
+def test_without_the_right_there_is_no_errand_and_no_second_attempt_at_sudo(tmp_path: Path) -> None:
+    errand, tries = Errand("echo done"), tmp_path / "tries"
+    with (
+        _serving(tmp_path, sudo=f"echo >>{tries}; echo a password is required; exit 1") as (_, endpoint),
+        pytest.raises(InstallerError, match="for a password"),
+    ):
+        _examined(endpoint, errand)
+    assert tries.read_text() == "\n"
+    assert [call for call in errand.calls if "done" in call] == []
+
+
+@pytest.mark.parametrize(
+    "script", ["echo some; kill -9 $PPID", f"echo some; sleep {FOREVER}"], ids=["dropped", "hangs"]
+)
+def test_an_errand_that_does_not_end_takes_no_stage_with_it(tmp_path: Path, script: str) -> None:
+    errand = Errand(script)
+
+    def held(deadline: float) -> list[str]:
+        errand.calls.clear()
+        try:
+            return _examined(endpoint, errand, deadline)
+        except InstallerError:  # it didn't come to the errand in so many seconds
+            return []
+
+    with _serving(tmp_path) as (_, endpoint):
+        assert with_enough_time(held, bool) == ["shell", "sudo", "system"]
+    assert not [call for call in errand.calls if call.startswith("end")]
+    assert "heard some" in errand.calls
