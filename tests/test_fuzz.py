@@ -100,7 +100,8 @@ _NOT_FED = {
         "operations/account_worker.py:serve",
     ),
     "what the kernel says about this computer": (
-        "common/ownership.py:_unmapped", "engine/holder.py:_boot", "engine/holder.py:_start_of",
+        "common/ownership.py:_unmapped", "common/processors.py:_current",
+        "engine/holder.py:_boot", "engine/holder.py:_start_of",
         "platforms/local/computer.py:_available_memory", "platforms/local/engine.py:_can_raise_limits",
     ),
     "bytes that are copied or compared and not read": (
