@@ -52,7 +52,7 @@ OnStage = Callable[[Stage], None]
 
 
 class Errand(Protocol):
-    """A script that a machine runs with root's rights in the round trip of the last stages. It may fail: they don't."""
+    """A script that a machine runs as root in the round trip of the last stages, which hold even if it fails."""
 
     @property
     def script(self) -> str: ...

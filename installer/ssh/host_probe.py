@@ -82,7 +82,7 @@ def examine(
     except InstallerError:
         if not on_errand:
             raise
-        result = Result(0, "\n".join([*heard, f"{nonce} end"]), "")  # the errand's failure is none of a stage's
+        result = Result(0, "\n".join([*heard, f"{nonce} end"]), "")  # the stages hold even if the errand fails
     answer = _parse(result.stdout, nonce)
     on_stage(passed("shell", _shell(machine, user, result, answer)))
     assert answer is not None

@@ -60,7 +60,7 @@ class LogIn(Permanent):
 
 @dataclass(frozen=True)
 class Examine(Proof):
-    """Judge what the machine's facts alone can prove of it while it is bare; whoever tries again asks for them anew."""
+    """Judge what the machine's facts alone can prove of it while it is bare; a second try asks for them again."""
 
     machine: str
 
