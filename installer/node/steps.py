@@ -1,4 +1,4 @@
-"""The steps of the phases connect and prepare, one of each per machine; and the claim on a machine of the user's."""
+"""The steps of the phases connect and prepare, one of each per machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TypeVar
 from installer.artifacts.catalogue import ARCHITECTURES, wanted
 from installer.common.errors import InstallerError
 from installer.common.text import shown
+from installer.node.claim import is_ours, publish_removed
 from installer.node.configuration import configuration, configuration_sum
 from installer.node.program import (
     BUILT_IN,
@@ -123,7 +124,7 @@ class _Prepare:
             ctx.world.answers.forget(self.machine)  # whoever tries again has changed something
             self._refuse_upgrade(runs)
         if prepared != self.plan.kubernetes:
-            return Observation(False, f"prepared for {prepared or 'nothing'}", remains=_is_ours(fields, self.plan.name))
+            return Observation(False, f"prepared for {prepared or 'nothing'}", remains=is_ours(fields, self.plan.name))
         if fields.get("configuration") != configuration_sum(self._configuration(ctx)):
             return Observation(False, f"prepared for {prepared}, not as the plan is now", remains=True)
         if fields.get("program") not in (source_sum(), BUILT_IN):
@@ -207,64 +208,15 @@ class PrepareOwn(_Prepare):
 
     def undo(self, ctx: Context) -> None:
         fields = status(ctx, self.machine)
-        if not _is_ours(fields, self.plan.name):
+        if not is_ours(fields, self.plan.name):
             ctx.log(f"nothing of {self.plan.name} is here to remove")
             return
-        _publish(ctx, self.machine, "undo", run_program(ctx, self.machine, "undo"))
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The user's machine belongs to `cluster`, and to no other that Craton makes."""
-
-    machine: str
-    cluster: str
-
-    def observe(self, ctx: Context) -> Observation:
-        fields = status(ctx, self.machine)
-        claim = self._checked(fields)
-        seen = f"claimed as {claim}" if claim else "free"
-        return Observation(claim == f"{self.cluster}/{self.machine}", seen, remains=bool(fields))
-
-    def apply(self, ctx: Context) -> None:
-        ensure_program(ctx, self.machine)
-        run_program(ctx, self.machine, "claim", self.cluster, self.machine)
-
-    def undo(self, ctx: Context) -> None:
-        fields = status(ctx, self.machine)
-        if fields and (not fields.get("claim") or _is_ours(fields, self.cluster)):  # the program comes before the claim
-            _publish(ctx, self.machine, "release", run_program(ctx, self.machine, "release"))
-
-    def _checked(self, fields: Mapping[str, str]) -> str:
-        """The claim on the machine, if any. Raises InstallerError if the machine is another cluster's."""
-        claim = fields.get("claim", "")
-        if claim and claim.partition("/")[0] != self.cluster:
-            raise InstallerError(
-                "claim the machine",
-                f"the machine belongs to the cluster {claim.partition('/')[0]}, as {claim.partition('/')[2]}",
-                machine=self.machine,
-                hint=f"destroy {claim.partition('/')[0]} first, or leave the machine out of the plan",
-            )
-        return claim
+        publish_removed(ctx, self.machine, "undo", run_program(ctx, self.machine, "undo"))
 
 
 def _place(path: str) -> str:
     """Where `craton-node` looks for an artifact that was brought."""
     return f"/var/lib/craton/artifacts/{path}"
-
-
-def _is_ours(fields: Mapping[str, str], cluster: str) -> bool:
-    """Whether `craton-node` is on the machine and works for `cluster`."""
-    return fields.get("claim", "").partition("/")[0] == cluster
-
-
-def _publish(ctx: Context, machine: str, verb: str, output: str) -> None:
-    """Record what was removed, and what was found and left: lines of `undo` and `release`."""
-    lines = output.splitlines()
-    taken = [line.removeprefix("removed ") for line in lines if line.startswith("removed ")]
-    left = [line.removeprefix("left ") for line in lines if line.startswith("left ")]
-    ctx.publish(f"{verb}/{machine}", {"machine": machine, "removed": taken, "left": left})
-    ctx.log(f"{len(taken)} things removed, {len(left)} left")
 
 
 def steps(plan: InstallPlan, topology: Topology, look: Look = _no_look) -> Iterator[Step]:

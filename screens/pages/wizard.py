@@ -44,7 +44,8 @@ from screens.place import Place
 from screens.widgets.diagram import Diagram
 from screens.widgets.footer import Footer
 from screens.widgets.header import TitleBar
-from screens.widgets.inventory import InventoryTable, InventoryText
+from screens.widgets.inventory import InventoryTable
+from screens.widgets.inventory_text import InventoryText
 from screens.widgets.question import QuestionField, why
 from screens.widgets.trail import Trail
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from installer.engine.journal import Reader
 from installer.engine.lock import running_pid
 from installer.plan import planfile
 from installer.plan.model import InstallPlan
-from installer.platforms.rehearsal.client import SiteClient, StandInView
+from installer.platforms.rehearsal.client import SiteClient
 from tests.craton import ROOT, Craton
 from tests.patience import eventually
 
@@ -247,16 +247,12 @@ def measure(workers: int) -> Row:
     return row
 
 
+@processors.one()  # as an engine
 def alone(craton: Craton, directory: ClusterDirectory) -> tuple[float, float]:
     """What a login and a command cost with nothing of Craton's around them, in processor milliseconds."""
     with patch.dict(os.environ, CRATON_HOME=str(craton.home)):
         machines = [machine for machine in SiteClient("scale").machines() if machine.state == "running"][:LOGINS]
     key = paramiko.Ed25519Key.from_private_key_file(str(directory.key))
-    with processors.one():  # as an engine
-        return _alone(machines, key)
-
-
-def _alone(machines: Sequence[StandInView], key: paramiko.PKey) -> tuple[float, float]:
     logins = commands = 0.0
     for machine in machines:
         began = time.process_time()

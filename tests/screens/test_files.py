@@ -18,7 +18,7 @@ from screens.dialogs.files import FileDialog, FileTree, begins_at
 from screens.pages.home import HomeScreen
 from screens.pages.review import ReviewScreen
 from screens.pages.wizard import WizardScreen
-from screens.widgets.inventory import InventoryText
+from screens.widgets.inventory_text import InventoryText
 from tests.accounts import live_in
 from tests.doubles.connection_tester import FakeConnectionTester
 from tests.screens.stand_ins import visible

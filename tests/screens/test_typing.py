@@ -14,7 +14,7 @@ from textual.widgets import Input, TextArea
 from screens.app import CratonApp
 from screens.pages.wizard import WizardScreen
 from screens.widgets.in_order import LineInput
-from screens.widgets.inventory import InventoryText
+from screens.widgets.inventory_text import InventoryText
 from tests.screens.watching import until
 
 HURRIED: dict[str, tuple[Sequence[str], str]] = {

@@ -10,7 +10,7 @@ from installer.health.findings import raise_on_failure
 from installer.health.gather import DEADLINE, Asking, gather, probes_for
 from installer.health.preflight import ALONE, PREFLIGHT, TOGETHER, at_work, evaluate_preflight, summary
 from installer.health.reach.prove import prove
-from installer.node.steps import Claim
+from installer.node.claim import Claim
 from installer.plan.model import InstallPlan
 from installer.plan.topology import Machine, Record, Topology
 from installer.ssh.host_keys import pinned_keys

@@ -13,9 +13,10 @@ from installer.cluster import join, kubeadm
 from installer.cluster.masters import Condition
 from installer.common.paths import ClusterDirectory
 from installer.node import firewall, machine_certificates, nftables, program
+from installer.node.claim import publish_removed
 from installer.node.download import _Download
 from installer.node.firewall import _Firewall
-from installer.node.steps import Prepare, _publish
+from installer.node.steps import Prepare
 from installer.node.upload import _Upload
 from installer.operations import machine_logs
 from installer.plan.model import InstallPlan
@@ -149,7 +150,7 @@ def _confirmed(text: str) -> None:
 
 
 def _undone(text: str) -> None:
-    _publish(saying(text), "demo-master-1", "undo", text)
+    publish_removed(saying(text), "demo-master-1", "undo", text)
 
 
 PARSERS: tuple[Parser, ...] = (

@@ -11,8 +11,9 @@ import pytest
 from installer.common.errors import InstallerError
 from installer.common.paths import ClusterDirectory
 from installer.node import steps as node_steps
+from installer.node.claim import Claim
 from installer.node.program import PATH, ensure_program, read_status, source_sum, status
-from installer.node.steps import Claim, Prepare, PrepareOwn, steps
+from installer.node.steps import Prepare, PrepareOwn, steps
 from installer.plan.host import Host
 from installer.plan.model import InstallPlan
 from installer.plan.platforms.machines.settings import Machines

@@ -307,9 +307,7 @@ def test_without_the_right_there_is_no_errand_and_no_second_attempt_at_sudo(tmp_
     assert [call for call in errand.calls if "done" in call] == []
 
 
-@pytest.mark.parametrize(
-    "script", ["echo some; kill -9 $PPID", f"echo some; sleep {FOREVER}"], ids=["dropped", "hangs"]
-)
+@pytest.mark.parametrize("script", ["echo some; kill -9 $PPID", f"echo some; sleep {FOREVER}"], ids=["killed", "hangs"])
 def test_an_errand_that_does_not_end_takes_no_stage_with_it(tmp_path: Path, script: str) -> None:
     errand = Errand(script)
 

@@ -24,7 +24,8 @@ from screens.dialogs.password import PasswordDialog
 from screens.pages.review import ReviewScreen
 from screens.pages.wizard import WizardScreen
 from screens.widgets import inventory as widget
-from screens.widgets.inventory import InventoryTable, InventoryText
+from screens.widgets.inventory import InventoryTable
+from screens.widgets.inventory_text import InventoryText
 from tests.doubles.connection_tester import REFUSED, UNKNOWN, FakeConnectionTester
 from tests.patience import PATIENCE
 from tests.screens.stand_ins import settle, visible
