@@ -7,7 +7,7 @@ here=$(dirname "$0")
 install -D -m 0755 "$here/entrypoint.sh" /usr/local/lib/craton/entrypoint
 
 # These would change the host, whose kernel the machines share, or wait for hardware that they do not have.
-for unit in systemd-sysctl.service systemd-modules-load.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
+for unit in systemd-modules-load.service systemd-binfmt.service proc-sys-fs-binfmt_misc.automount \
     systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service \
     systemd-udev-settle.service systemd-remount-fs.service systemd-timesyncd.service systemd-firstboot.service \
     getty.target getty@.service console-getty.service serial-getty@.service \
@@ -16,6 +16,11 @@ for unit in systemd-sysctl.service systemd-modules-load.service systemd-binfmt.s
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
+# The network's settings are a machine's own, and a restart forgets them. The system's files have others, of the whole kernel.
+settings=/etc/sysctl.d/99-zz-craton.conf unit=/etc/systemd/system/systemd-sysctl.service.d
+mkdir -p "$unit"
+printf '%s\n' '[Unit]' "ConditionPathExists=$settings" '[Service]' ExecStart= \
+    "ExecStart=/usr/lib/systemd/systemd-sysctl $settings" >"$unit/craton.conf"
 # The balancer's user data starts the one, and craton-node the other with a configuration of its own.
 rm -f /etc/systemd/system/multi-user.target.wants/haproxy.service /etc/systemd/system/multi-user.target.wants/keepalived.service
 

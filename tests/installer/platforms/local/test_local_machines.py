@@ -123,6 +123,10 @@ def faults_are_real_and_end_with_start(local: LocalCluster) -> None:
     limit = engine.call("exec", f"{name}-master-1", "sh", "-c", "cat /sys/fs/cgroup/memory/memory.limit_in_bytes "
                         "/sys/fs/cgroup/memory.max 2>/dev/null || true")  # fmt: skip
     assert int(limit.split()[0]) == 700 * 2**20
+    settings = "net.ipv4.ip_forward=1\nnet.ipv4.tcp_retries2=5\n"  # as `craton-node prepare` writes them
+    engine.call(
+        "exec", "--interactive", f"{name}-master-1", "tee", "/etc/sysctl.d/99-zz-craton.conf", stdin=settings.encode()
+    )
     for fault, answers_pings in (("partition", False), ("pause", True), ("stop", False)):
         faults.FAULTS[fault](engine, name, "master-1")
         assert reached() is answers_pings, fault  # the kernel answers for a machine whose processes are frozen
@@ -132,6 +136,7 @@ def faults_are_real_and_end_with_start(local: LocalCluster) -> None:
         await_ssh(f"{name}-master-1", "craton")
         assert reached(), fault
         assert local.said("master-1", "hostname") == f"{name}-master-1"
+    assert local.said("master-1", "cat /proc/sys/net/ipv4/tcp_retries2") == "5", "a start keeps no settings"
 
 
 def a_machine_rebuilt_behind_its_address_is_caught_by_its_host_key(
