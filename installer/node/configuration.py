@@ -30,6 +30,7 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
     artifacts = plan.artifacts
     yield "CLUSTER", plan.name
     yield "MACHINE", machine
+    yield "ROLE", topology.machine(machine).role
     yield "KUBERNETES", plan.kubernetes
     yield "PAUSE_IMAGE", pause_image(plan)
     if artifacts.mirror:

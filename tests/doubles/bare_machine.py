@@ -44,6 +44,7 @@ _FURNISH = r"""
 mkdir -p /usr/local/bin /usr/local/sbin
 mkdir -p /proc/sys/net/ipv4 /proc/sys/net/bridge /run/systemd/system /run/stand-in
 echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 15 >/proc/sys/net/ipv4/tcp_retries2
 echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
 echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables
 mkdir /sys/module/vxlan

@@ -2,6 +2,7 @@
 # The configuration that comes on stdin: lines KEY='value', no quote inside; read, never executed.
 #
 #     CLUSTER MACHINE KUBERNETES     names, and the version such as v1.36.2
+#     ROLE                           master, infra or worker
 #     ADDRESS                        of this machine, as the others reach it
 #     PAUSE_IMAGE                    the image that containerd runs under each pod
 #     HOST='ADDRESS NAME'            a line of /etc/hosts; repeated
@@ -18,7 +19,7 @@
 CONFIGURATION=$STATE/configuration
 
 read_configuration() {
-    CLUSTER='' MACHINE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' API='' VIRTUAL='' LOGIN='' REGISTRY='' PROXY='' NO_PROXY=''
+    CLUSTER='' MACHINE='' ROLE='' ADDRESS='' KUBERNETES='' PAUSE_IMAGE='' API='' VIRTUAL='' LOGIN='' REGISTRY='' PROXY='' NO_PROXY=''
     DOWNLOAD_SECONDS=600 HOSTS='' ARTIFACTS='' IMAGES='' DIGESTS=''
     cat >"$CONFIGURATION.new" || failed_write "$CONFIGURATION.new"
     while IFS= read -r line || [ -n "$line" ]; do
@@ -37,7 +38,7 @@ set_key() {
     value=${2%?}
     case $value in *\'*) end "$USAGE" "a quote inside the value of $1" ;; esac
     case $1 in
-    CLUSTER | MACHINE | ADDRESS | KUBERNETES | PAUSE_IMAGE | API | VIRTUAL | LOGIN | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
+    CLUSTER | MACHINE | ROLE | ADDRESS | KUBERNETES | PAUSE_IMAGE | API | VIRTUAL | LOGIN | REGISTRY | PROXY | NO_PROXY | DOWNLOAD_SECONDS) eval "$1=\$value" ;;
     HOST) HOSTS=$HOSTS$value$NEWLINE ;;
     ARTIFACT) ARTIFACTS=$ARTIFACTS$value$NEWLINE ;;
     IMAGE) IMAGES=$IMAGES$value$NEWLINE ;;

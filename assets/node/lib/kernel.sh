@@ -7,6 +7,11 @@ SETTINGS='net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1 net.bridge.
 KUBELET_SETTINGS='vm.overcommit_memory=1 vm.panic_on_oom=0 kernel.panic=10 kernel.panic_on_oops=1
     kernel.keys.root_maxkeys=1000000 kernel.keys.root_maxbytes=25000000'
 
+# etcd keeps its streams to the other masters until the kernel gives them up: since 3.5 its own limit of 5 s has no effect
+# on them. With the kernel's 15 retransmissions, ever further apart, a master that was cut off for a minute and is back can
+# wait for another minute until the leader's entries reach it. If another master fails meanwhile, etcd has no quorum.
+MASTER_SETTINGS='net.ipv4.tcp_retries2=5'
+
 prepare_modules() {
     # shellcheck disable=SC2086 # a list of names
     put_file /etc/modules-load.d/craton.conf 644 printf '%s\n' $MODULES
@@ -41,6 +46,7 @@ undo_module() {
 prepare_settings() {
     settings=$SETTINGS
     in_container || settings="$settings $KUBELET_SETTINGS"
+    [ "$ROLE" != master ] || settings="$settings $MASTER_SETTINGS"
     # shellcheck disable=SC2086 # a list of words
     put_file /etc/sysctl.d/99-zz-craton.conf 644 printf '%s\n' $settings
     for pair in $settings; do

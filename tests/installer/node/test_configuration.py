@@ -46,6 +46,7 @@ def test_every_line_is_a_key_and_a_quoted_value() -> None:
     [
         ("CLUSTER", ["demo"]),
         ("MACHINE", ["demo-master-1"]),
+        ("ROLE", ["master"]),
         ("KUBERNETES", ["v1.36.2"]),
         ("PAUSE_IMAGE", ["registry.k8s.io/pause:3.10.2"]),
         ("PROXY", []),

@@ -59,6 +59,7 @@ PREPARED = {
     "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables | xargs": "1 1",
     "cat /proc/sys/vm/overcommit_memory /proc/sys/kernel/panic /proc/sys/kernel/panic_on_oops | xargs": "1 10 1",
     "cat /proc/sys/kernel/keys/root_maxkeys /proc/sys/kernel/keys/root_maxbytes | xargs": "1000000 25000000",
+    "cat /proc/sys/net/ipv4/tcp_retries2; grep -c '^net.ipv4.tcp_retries2=5$' /etc/sysctl.d/99-zz-craton.conf": "5\n1",
     "grep -c '^kernel.panic=10$' /etc/sysctl.d/99-zz-craton.conf": "1",
     "stat -c %a /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf | xargs": (
         "600 600"
@@ -88,6 +89,12 @@ def test_a_container_keeps_the_settings_of_its_hosts_kernel(bench: Bench) -> Non
     bench.prepared()
     assert bench.box.sh("cat /proc/sys/vm/overcommit_memory /proc/sys/kernel/panic | xargs") == "0 0\n"
     assert "kernel" not in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
+
+
+def test_only_masters_give_connections_up_early(bench: Bench) -> None:
+    bench.with_lines("ROLE='worker'").prepared()
+    assert bench.box.sh("cat /proc/sys/net/ipv4/tcp_retries2") == "15\n"
+    assert "tcp_retries2" not in bench.box.sh("cat /etc/sysctl.d/99-zz-craton.conf")
 
 
 def test_a_unit_that_others_could_read_is_closed_without_a_restart(ready: Bench) -> None:
