@@ -124,9 +124,8 @@ class Session:
             self._arrival.forget()
             ended = channel.eof_received or channel.closed
             self._write(channel)
-            some = self._read(channel)
-            if some:
-                self._arrival.set()  # perhaps there is more
+            if self._read(channel):
+                self._arrival.set()
             elif ended:
                 return
 
@@ -156,16 +155,19 @@ class Session:
             raise InstallerError("run command", observed, machine=self._machine) from None
 
     def _read(self, channel: paramiko.Channel) -> bool:
-        """Take what is there of stdout and stderr; whether anything was. Raises InstallerError if it is too much."""
-        out = channel.recv_ready()
-        if out:
-            self._stdout.feed(channel.recv(_CHUNK))
-        err = channel.recv_stderr_ready()
-        if err:
-            self._stderr.feed(channel.recv_stderr(_CHUNK))
+        """Take what is there of stdout and stderr; whether more may be there. Raises InstallerError for too much."""
+        more = False
+        if channel.recv_ready():
+            data = channel.recv(_CHUNK)
+            self._stdout.feed(data)
+            more = len(data) == _CHUNK
+        if channel.recv_stderr_ready():
+            data = channel.recv_stderr(_CHUNK)
+            self._stderr.feed(data)
+            more = more or len(data) == _CHUNK
         if self._stdout.taken + self._stderr.taken > ALLOWED:
             raise self._flooded()
-        return out or err
+        return more
 
     def read_until(self, channel: paramiko.Channel, enough: Callable[[], bool], deadline: Deadline) -> bool:
         """Take output until `enough` says so, or the command ends: then False. Raises TimeoutError."""
@@ -177,7 +179,7 @@ class Session:
             self._arrival.forget()
             ended = channel.eof_received or channel.closed
             if self._read(channel):
-                self._arrival.set()  # perhaps there is more
+                self._arrival.set()
             elif ended:
                 self._stdout.finish()
                 self._stderr.finish()
