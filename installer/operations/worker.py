@@ -43,8 +43,10 @@ machine, which all others wait for, is ready soon than all of them late.
 """
 
 
-_COLLECTED = 20_000
+_COLLECTED = 100_000
 """Objects that are made between two looks for garbage (700 by default)."""
+_TURN = 0.02
+"""Seconds that a thread runs before others make it wait (0.005 by default): each change costs, and most wait anyway."""
 
 
 def work(
@@ -105,6 +107,7 @@ def _run(
 ) -> Coroutine[Any, Any, ExitCode]:
     steps = _steps(assignment, plan)
     _settle_memory()
+    sys.setswitchinterval(_TURN)
     return runner.run(
         steps,
         world,
