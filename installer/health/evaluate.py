@@ -8,7 +8,7 @@ from typing import Any
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
 from installer.health.check import Finding, Subject, Verdict
-from installer.health.checks import cluster, expiry
+from installer.health.checks import cluster, expiry, network
 from installer.health.outside import NOT_LOOKED, Outside
 from installer.health.reach import pairs as reach
 from installer.health.report import compliance
@@ -31,25 +31,29 @@ def evaluate(
     seconds: float,
     recheck: Recheck | None = None,
     outside: Outside = NOT_LOOKED,
+    alone: Mapping[str, tuple[Finding, ...]] | None = None,
 ) -> Report:
     """Judge every machine of `topology`, and every rule of the contract; with `recheck`, keep what it leaves as it was.
 
     `evidence`, `unreachable` (why a machine did not answer), `pinned` (host keys, `TYPE BASE64`) and `firewall` (read
     back from the platform; empty if it has none) are by machine. `checked_at` is Unix seconds, `seconds` how long
-    gathering took. `outside` is what this computer sees of the cluster.
+    gathering took. `outside` is what this computer sees of the cluster. `alone` is what `evaluate_machine` found by the
+    same evidence, by machine; it need not have judged all of them.
     """
-    facts: dict[Any, Any] = {}
     found: list[Finding] = []
     # An earlier answer of a machine says nothing about it if it does not answer now.
     answers = {name: answer for name, answer in evidence.items() if name not in unreachable}
+    pairs = reach.pairs(topology, answers)
+    facts: dict[Any, Any] = {network.pairs_by_target: reach.by_target(pairs)}
     for machine in topology.machines:
         if (answer := answers.get(machine.name)) is not None:
-            found += _judged(Subject(machine, plan, topology, answer, answers, pinned, facts))
+            subject = Subject(machine, plan, topology, answer, answers, pinned, facts)
+            found += _judged(subject, (alone or {}).get(machine.name, ()))
         else:
             found += _unjudged(machine, unreachable.get(machine.name))
     if topology.pool is not None:
         found += _of_pool(topology.pool, cluster.nodes(topology, answers), plan.kubernetes)
-    findings, pairs = tuple(found), reach.pairs(topology, answers)
+    findings = tuple(found)
     if recheck:
         findings, pairs = recheck.findings(findings), recheck.pairs(pairs)
     rules = compliance.statuses(plan, compliance.Proof(topology, answers, findings, pairs, firewall, outside))
@@ -72,8 +76,9 @@ def evaluate_machine(
     return tuple(check.examine(subject) for check in CHECKS if check.alone)
 
 
-def _judged(subject: Subject) -> list[Finding]:
-    return [check.examine(subject) for check in CHECKS]
+def _judged(subject: Subject, alone: tuple[Finding, ...]) -> list[Finding]:
+    known = {finding.check: finding for finding in alone}
+    return [known.get(check.id) or check.examine(subject) for check in CHECKS]
 
 
 def _of_pool(pool: Pool, known: Mapping[str, cluster.Node] | None, release: str) -> list[Finding]:

@@ -21,6 +21,7 @@ from installer.steps.evidence import Unreadable
 
 if TYPE_CHECKING:
     from installer.health.benchmark.report import Benchmark
+    from installer.health.check import Finding
     from installer.plan.topology import FirewallRule, Machine
     from installer.steps.evidence import Evidence, Probe
     from installer.steps.world import World
@@ -83,13 +84,13 @@ def judge(
     started: float,
     recheck: Recheck | None = None,
     outside: Outside = NOT_LOOKED,
+    alone: Mapping[str, tuple[Finding, ...]] | None = None,
 ) -> Report:
-    """The report on what `world.evidence` holds; `started` is when gathering it began (Unix seconds)."""
-    pinned = {
-        machine.name: key
-        for machine in world.topology.machines
-        if (key := pinned_keys.pinned(world.directory, machine.name))
-    }
+    """The report on what `world.evidence` holds; `started` is when gathering it began (Unix seconds).
+
+    `alone` is what machines were found to prove by themselves, by the same evidence.
+    """
+    pinned = pinned_keys.pinned_each(world.directory, [machine.name for machine in world.topology.machines])
     now = time.time()
     return evaluate(
         world.plan,
@@ -102,6 +103,7 @@ def judge(
         seconds=now - started,
         recheck=recheck,
         outside=outside,
+        alone=alone,
     )
 
 

@@ -68,6 +68,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -102,14 +103,17 @@ def script(machine: Machine, topology: Topology, probes: Iterable[Probe], nonce:
     limit = _BYTES + _BYTES_PER_NODE * len(topology.machines)
     header = f"#: nonce {nonce}\n# What Craton asks {machine.name}.\n{_DIRECTIVE}nonce={nonce}\nlimit={limit}\n"
     sections = [
-        f"#: probe {probe.id}\n"
-        f"{'quick' if probe.quick else 'probe'} {probe.id} {probe.seconds} "
-        # Not an empty line: whoever reads lines that begin with a word or a `#` finds the first one as well.
-        + shlex.quote(f"\n{probe.command(machine, topology).rstrip()}\n")
-        + "\n"
+        f"#: probe {probe.id}\n{'quick' if probe.quick else 'probe'} {probe.id} {probe.seconds} "
+        f"{_quoted(probe.command(machine, topology))}\n"
         for probe in probes
     ]
     return header + asset("gather.sh") + "".join(sections)
+
+
+@lru_cache(128)  # most machines are asked most things in the same words
+def _quoted(command: str) -> str:
+    # Not an empty line: whoever reads lines that begin with a word or a `#` finds the first one as well.
+    return shlex.quote(f"\n{command.rstrip()}\n")
 
 
 def parse(output: str, nonce: str) -> Mapping[str, Probed]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from installer.common.errors import InstallerError
 from installer.health.catalogue import CHECKS
-from installer.health.check import Verdict
+from installer.health.check import Finding, Verdict
 from installer.health.evaluate import evaluate_machine
 from installer.health.examine import judge
 from installer.health.findings import raise_on_failure
@@ -70,6 +70,8 @@ class VerifyMachine(Proof):
     """Gather one machine's evidence, and judge what it alone can prove."""
 
     machine: str
+    alone: dict[str, tuple[Finding, ...]] = field(default_factory=dict, compare=False)
+    """What was found of each machine by itself in this run, which is not to be judged again."""
 
     def observe(self, ctx: Context) -> Observation:
         self._prove(ctx)
@@ -95,7 +97,8 @@ class VerifyMachine(Proof):
             return evidence, "gathered"
 
         evidence = world.evidence[self.machine] = ctx.wait_until("the pod network to be up", probe, every=2.0)
-        raise_on_failure(ctx, evaluate_machine(world.plan, world.topology, machine, evidence, pinned))
+        findings = self.alone[self.machine] = evaluate_machine(world.plan, world.topology, machine, evidence, pinned)
+        raise_on_failure(ctx, findings)
 
     def _proves(self, ctx: Context, machine: Machine, early: Evidence, pinned: str | None) -> bool:
         """Whether what was gathered early is still current, and all is well by it; else the machine is asked again."""
@@ -104,7 +107,7 @@ class VerifyMachine(Proof):
             return False
         if pairs.untried(machine, world.topology, early):
             return False
-        findings = evaluate_machine(world.plan, world.topology, machine, early, pinned)
+        findings = self.alone[self.machine] = evaluate_machine(world.plan, world.topology, machine, early, pinned)
         if any(finding.verdict is Verdict.FAIL for finding in findings):
             return False
         raise_on_failure(ctx, findings)
@@ -115,9 +118,12 @@ class VerifyMachine(Proof):
 class VerifyCluster(Proof):
     """Judge all machines' evidence together and the contract rule by rule; keep the report."""
 
+    alone: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict, compare=False)
+    """As of `VerifyMachine`."""
+
     def observe(self, ctx: Context) -> Observation:
         started = min(evidence.asked_at for evidence in ctx.world.evidence.values())
-        report = judge(ctx.world, {}, started)
+        report = judge(ctx.world, {}, started, alone=self.alone)
         save_report(ctx.world.directory, report)
         ctx.publish("health", {"verdict": report.verdict, "headline": report.headline, "checked_at": report.checked_at})
         raise_on_failure(ctx, report.problems())
@@ -135,6 +141,7 @@ def steps(plan: InstallPlan, topology: Topology, besides: tuple[str, ...] = ()) 
     """`besides` are ids of steps that the last one waits for as well."""
     names = [machine.name for machine in topology.machines]
     before = tuple(ids.named(record.name) for record in topology.records)
+    alone: dict[str, tuple[Finding, ...]] = {}
     for name in names:
         yield Step(
             id=ids.verified(name),
@@ -142,7 +149,7 @@ def steps(plan: InstallPlan, topology: Topology, besides: tuple[str, ...] = ()) 
             phase=Phase.VERIFY,
             machine=name,
             needs=before,
-            action=VerifyMachine(name),
+            action=VerifyMachine(name, alone),
             weight=2.0,
             limit="ssh",
             deadline=_REHEARSED if plan.traits.stand_ins else DEADLINE,
@@ -152,6 +159,6 @@ def steps(plan: InstallPlan, topology: Topology, besides: tuple[str, ...] = ()) 
         title=f"prove that {plan.name} keeps the contract",
         phase=Phase.VERIFY,
         needs=(*(ids.verified(name) for name in names), *besides),
-        action=VerifyCluster(),
+        action=VerifyCluster(alone),
         weight=0.5,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import AddressValueError, IPv4Address
 
 from installer.health.check import Check, Finding, Judgement, Subject, Verdict, worst
@@ -43,16 +43,14 @@ FIREWALL = line(
 REACH = Probe("reach", _ask_reach, seconds=60)
 
 
-def _by_target(topology: Topology, evidence: Mapping[str, Evidence]) -> Mapping[str, list[Pair]]:
-    found = defaultdict(list)
-    for pair in reach.pairs(topology, evidence):
-        found[pair.target].append(pair)
-    return found
+def pairs_by_target(topology: Topology, evidence: Mapping[str, Evidence]) -> Mapping[str, Sequence[Pair]]:
+    """What the others found at each machine."""
+    return reach.by_target(reach.pairs(topology, evidence))
 
 
 def _ports(subject: Subject) -> Judgement:
     """Judged at the machine whose firewall opens the port, by what the others found."""
-    pairs = subject.across(_by_target).get(subject.machine.name, [])
+    pairs = subject.across(pairs_by_target).get(subject.machine.name, ())
     if not pairs:
         return Verdict.NOT_APPLICABLE, "no other machine needs to reach it", ""
     known = [pair for pair in pairs if pair.result is not Reached.UNKNOWN]
@@ -71,7 +69,7 @@ def _ports(subject: Subject) -> Judgement:
     return Verdict.PASS, seen, ""
 
 
-def _filtered(pairs: list[Pair]) -> str:
+def _filtered(pairs: Sequence[Pair]) -> str:
     """Which ports do not get through, and from how many machines."""
     sources: dict[str, dict[str, None]] = defaultdict(dict)
     for pair in pairs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -20,6 +21,7 @@ SAMPLE = 200
 """Machines of one role that one machine of another probes at most, beyond ALL_PAIRS."""
 
 _OVERLAY = 4789
+_THROUGH_OVERLAY: tuple[tuple[Literal["tcp", "udp"], int], ...] = (("udp", _OVERLAY),)
 _KUBELET = 10250
 """Represents "all ports" (rule W1): it listens on every node."""
 
@@ -62,8 +64,9 @@ class Pair:
 def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
     """What `machine` has to reach: from the rules for incoming traffic of all others whose peers include its role."""
     return tuple(
-        Target(rule.rule, protocol, str(other.located), port, other.name)
+        Target(rule.rule, protocol, address, port, other.name)
         for other in others(machine, topology)
+        for address in (str(other.located),)
         for rule in rules_from(machine.role, other)
         for protocol, port in ports(rule.traffic)
     )
@@ -126,22 +129,34 @@ def pairs(topology: Topology, evidence: Mapping[str, Evidence]) -> tuple[Pair, .
     return tuple(pair for machine in topology.machines for pair in _pairs_from(machine, topology, evidence))
 
 
+def by_target(found: Iterable[Pair]) -> Mapping[str, Sequence[Pair]]:
+    """What the others found at each machine."""
+    by_name = defaultdict(list)
+    for pair in found:
+        by_name[pair.target].append(pair)
+    return by_name
+
+
 def untried(source: Machine, topology: Topology, evidence: Evidence) -> tuple[str, ...]:
     """Machines to which `source` has no way through the overlay yet, so that it could not try."""
-    pairs = _pairs_from(source, topology, {source.name: evidence})
-    found = (pair.target for pair in pairs if pair.protocol == "udp" and pair.result is Reached.UNKNOWN)
-    return tuple(dict.fromkeys(found))
+    found = _found(evidence)
+    return tuple(
+        other.name
+        for other in others(source, topology)
+        if any(ports(rule.traffic) == _THROUGH_OVERLAY for rule in rules_from(source.role, other))
+        and found.get((*_THROUGH_OVERLAY[0], str(other.located)), Reached.UNKNOWN) is Reached.UNKNOWN
+    )
 
 
 def _pairs_from(source: Machine, topology: Topology, evidence: Mapping[str, Evidence]) -> Iterator[Pair]:
     found = _found(evidence.get(source.name))
     for target in targets(source, topology):
-        result = found.get((target.protocol, target.address, target.port), Reached.UNKNOWN)
+        result = found.get((target.protocol, target.port, target.address), Reached.UNKNOWN)
         yield Pair(source.name, target.machine, target.rule, target.protocol, target.port, result)
 
 
-def _found(evidence: Evidence | None) -> dict[tuple[str, str, int], Reached]:
-    """Results by protocol, address and port. Lines that are no result are passed over."""
+def _found(evidence: Evidence | None) -> dict[tuple[str, int, str], Reached]:
+    """Results by protocol, port and address. Lines that are no result are passed over."""
     if evidence is None:
         return {}
     try:
@@ -149,14 +164,14 @@ def _found(evidence: Evidence | None) -> dict[tuple[str, str, int], Reached]:
     except Unreadable:
         # Cut off by its deadline, it may have found much all the same.
         lines = evidence.probes["reach"].output.splitlines() if "reach" in evidence.probes else []
-    results: dict[tuple[str, str, int], Reached] = {}
+    results: dict[tuple[str, int, str], Reached] = {}
     for line in lines:
         words = line.split()
         if len(words) == 4 and words[3] in _RESULTS:
             port = whole_number(words[2])
             if port is not None:
-                results[words[0], words[1], port] = Reached(words[3])
+                results[words[0], port, words[1]] = _RESULTS[words[3]]
     return results
 
 
-_RESULTS = frozenset(Reached)
+_RESULTS = {str(result): result for result in Reached}

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -59,6 +59,12 @@ def read(path: Path) -> tuple[Line, ...]:
 def about(path: Path, host: str) -> tuple[Line, ...]:
     """The lines of a file that name `host`, given as `Line.names` takes it. Raises InstallerError as `read` does."""
     return _contents(path).about(host)
+
+
+def about_each(path: Path, hosts: Iterable[str]) -> dict[str, tuple[Line, ...]]:
+    """As `about`, of many hosts by the file as it is now."""
+    contents = _contents(path)
+    return {host: contents.about(host) for host in hosts}
 
 
 def revokes(path: Path) -> bool:

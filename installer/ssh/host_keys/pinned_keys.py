@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from installer.common.paths import ClusterDirectory, write_private
@@ -32,7 +32,16 @@ def fingerprint(host_key: str) -> str:
 
 def pinned(directory: ClusterDirectory, machine: str) -> str | None:
     """The host key pinned for `machine` as `TYPE BASE64`, or None."""
-    return next((line.key for line in lines(directory, machine) if line.marker is Marker.KEY), None)
+    return pinned_each(directory, [machine]).get(machine)
+
+
+def pinned_each(directory: ClusterDirectory, machines: Iterable[str]) -> dict[str, str]:
+    """The host keys pinned for `machines`, as `pinned` gives them, of those that have one."""
+    found = known_hosts.about_each(directory.known_hosts, machines)
+    keys = {
+        name: next((line.key for line in lines if line.marker is Marker.KEY), None) for name, lines in found.items()
+    }
+    return {name: key for name, key in keys.items() if key is not None}
 
 
 def lines(directory: ClusterDirectory, machine: str) -> tuple[Line, ...]:

@@ -25,6 +25,7 @@ from installer.plan.model import InstallPlan
 from installer.plan.rules import Peer, Role, Traffic
 from installer.plan.sections import Ingress, Networks
 from installer.plan.topology import FirewallRule, Pool, topology
+from installer.steps.evidence import Evidence
 from tests.installer.health import healthy
 
 WORKER = "demo-worker-1"
@@ -107,6 +108,27 @@ def test_a_machine_can_be_judged_by_itself() -> None:
     assert {finding.check for finding in found} == {check.id for check in CHECKS if check.alone}
     assert {finding.verdict for finding in found} == {Verdict.PASS, NEVER}
     assert not {"clock", "ports", "node"} & {finding.check for finding in found}
+
+
+def test_what_a_machine_was_found_to_prove_by_itself_is_not_judged_again() -> None:
+    everyone = healthy.evidence()
+    machine = healthy.TOPOLOGY.machine(WORKER)
+    alone = evaluate_machine(healthy.PLAN, healthy.TOPOLOGY, machine, everyone[WORKER], healthy.HOST_KEY)
+    silent = Evidence(WORKER, {}, healthy.HOST_KEY, healthy.NOW, healthy.NOW)
+    report = evaluate(
+        healthy.PLAN,
+        healthy.TOPOLOGY,
+        everyone | {WORKER: silent},
+        {},
+        PINNED,
+        {},
+        checked_at=healthy.NOW,
+        seconds=1,
+        alone={WORKER: alone},
+    )
+    row = report.matrix()[WORKER]
+    assert {id: row[id] for id in (finding.check for finding in alone)} == {finding.check: finding for finding in alone}
+    assert row["clock"].verdict is Verdict.UNKNOWN
 
 
 def test_every_rule_that_is_on_holds_in_every_column_that_applies() -> None:
