@@ -32,7 +32,7 @@ from tests.doubles.sshd import SSHD, running_sshd
 
 MACHINES = 100
 AT_ONCE = 32
-ROUNDS = 3
+ROUNDS = 5
 GOAL_OF_BARE = 1.05
 GOAL_OF_ANSIBLE = 5.0
 _NONCE = "0123456789abcdef"
