@@ -31,7 +31,8 @@ from installer.plan.topology import Machine, Topology
 from tests.doubles.sshd import SSHD, running_sshd
 
 MACHINES = 100
-AT_ONCE = 32
+AT_ONCE = 24
+"""As many machines as an engine works on at once (installer.engine.runner)."""
 ROUNDS = 5
 GOAL_OF_BARE = 1.05
 GOAL_OF_ANSIBLE = 5.0
