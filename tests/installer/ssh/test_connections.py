@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -384,3 +386,9 @@ def test_commands_are_ended_on_the_machine_with_all_that_they_started(
     bystander.join(PATIENCE)
     other.close()
     pool.close()
+
+
+def test_connections_load_nothing_that_paramiko_can_do_without() -> None:
+    """invoke brings a YAML reader and unittest.mock along."""
+    code = "import sys, installer.ssh.client; sys.exit(bool({'invoke.context', 'unittest.mock'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], check=True)
