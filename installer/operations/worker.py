@@ -43,7 +43,7 @@ machine, which all others wait for, is ready soon than all of them late.
 """
 
 
-_COLLECTED = 100_000
+_COLLECTED = 40_000
 """Objects that are made between two looks for garbage (700 by default)."""
 _TURN = 0.02
 """Seconds that a thread runs before others make it wait (0.005 by default): each change costs, and most wait anyway."""
