@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from installer.health.check import Finding, Judgement, Verdict
-from installer.health.reach.flows import OVERLAY, Flow, Outcome, PathMTU, Protocol, Tried
-from installer.health.reach.pairs import Reached
+from installer.health.reach.flows import Flow, Outcome, PathMTU, Tried
+from installer.health.reach.pairs import OVERLAY, Protocol, Reached
 from installer.health.reach.suspects import Suspects
 from installer.plan import rules as contract
 from installer.plan.rules import Level

@@ -6,17 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from installer.health.reach import pairs as reach
-from installer.health.reach.pairs import Pair, Reached
+from installer.health.reach.pairs import Pair, Protocol, Reached
 from installer.plan.rules import Traffic
 from installer.plan.topology import Machine, Topology
-
-Protocol = Literal["tcp", "udp"]
-
-OVERLAY: tuple[Protocol, int] = ("udp", 4789)
-"""The port of flannel's VXLAN; the way's MTU is measured on it."""
 
 _ALL: tuple[tuple[Protocol, int], ...] = (("tcp", 1), ("tcp", 10250), ("tcp", 65535), ("udp", 1), ("udp", 65535))
 """Represent "all ports" (rule W1): the ends of the range, and the kubelet's."""

@@ -20,8 +20,11 @@ ALL_PAIRS = 50
 SAMPLE = 200
 """Machines of one role that one machine of another probes at most, beyond ALL_PAIRS."""
 
-_OVERLAY = 4789
-_THROUGH_OVERLAY: tuple[tuple[Literal["tcp", "udp"], int], ...] = (("udp", _OVERLAY),)
+Protocol = Literal["tcp", "udp"]
+
+OVERLAY: tuple[Protocol, int] = ("udp", 4789)
+"""The port of flannel's VXLAN; before an install, the way's MTU is measured on it."""
+
 _KUBELET = 10250
 """Represents "all ports" (rule W1): it listens on every node."""
 
@@ -43,7 +46,7 @@ class Target:
     """One port of another `machine` that contract rule `rule` opens."""
 
     rule: str
-    protocol: Literal["tcp", "udp"]
+    protocol: Protocol
     address: str
     port: int
     machine: str
@@ -73,12 +76,12 @@ def targets(machine: Machine, topology: Topology) -> tuple[Target, ...]:
 
 
 @cache
-def ports(traffic: Traffic) -> tuple[tuple[Literal["tcp", "udp"], int], ...]:
+def ports(traffic: Traffic) -> tuple[tuple[Protocol, int], ...]:
     """The ports that represent `traffic`: a range's first and last. Of UDP only the overlay's port can be proved."""
     if traffic.protocol == "all":
         return (("tcp", _KUBELET),)
     if traffic.protocol == "udp":
-        return (("udp", _OVERLAY),) if traffic.first <= _OVERLAY <= traffic.last else ()
+        return (OVERLAY,) if traffic.first <= OVERLAY[1] <= traffic.last else ()
     return tuple(("tcp", port) for port in dict.fromkeys((traffic.first, traffic.last)))
 
 
@@ -143,8 +146,8 @@ def untried(source: Machine, topology: Topology, evidence: Evidence) -> tuple[st
     return tuple(
         other.name
         for other in others(source, topology)
-        if any(ports(rule.traffic) == _THROUGH_OVERLAY for rule in rules_from(source.role, other))
-        and found.get((*_THROUGH_OVERLAY[0], str(other.located)), Reached.UNKNOWN) is Reached.UNKNOWN
+        if any(OVERLAY in ports(rule.traffic) for rule in rules_from(source.role, other))
+        and found.get((*OVERLAY, str(other.located)), Reached.UNKNOWN) is Reached.UNKNOWN
     )
 
 

@@ -11,7 +11,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Literal
 
-from installer.health.reach.flows import OVERLAY, Flow, Outcome, PathMTU, Protocol, Tried
+from installer.health.reach.flows import Flow, Outcome, PathMTU, Tried
+from installer.health.reach.pairs import OVERLAY, Protocol
 
 NO_PERL = "no perl"
 """What a machine says that has no perl."""

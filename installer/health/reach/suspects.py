@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from installer.health.reach.flows import Flow, Outcome, Protocol, Tried
-from installer.health.reach.pairs import Reached
+from installer.health.reach.flows import Flow, Outcome, Tried
+from installer.health.reach.pairs import Protocol, Reached
 from installer.plan.topology import Topology
 
 _Service = tuple[Protocol, int]
