@@ -44,6 +44,7 @@ def evaluate(
     # An earlier answer of a machine says nothing about it if it does not answer now.
     answers = {name: answer for name, answer in evidence.items() if name not in unreachable}
     pairs = reach.pairs(topology, answers)
+    # Given here, or the first subject that asks would work out all pairs again.
     facts: dict[Any, Any] = {network.pairs_by_target: reach.by_target(pairs)}
     for machine in topology.machines:
         if (answer := answers.get(machine.name)) is not None:

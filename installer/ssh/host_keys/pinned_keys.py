@@ -32,16 +32,13 @@ def fingerprint(host_key: str) -> str:
 
 def pinned(directory: ClusterDirectory, machine: str) -> str | None:
     """The host key pinned for `machine` as `TYPE BASE64`, or None."""
-    return pinned_each(directory, [machine]).get(machine)
+    return next(iter(_pinned_keys(directory, machine)), None)
 
 
 def pinned_each(directory: ClusterDirectory, machines: Iterable[str]) -> dict[str, str]:
     """The host keys pinned for `machines`, as `pinned` gives them, of those that have one."""
     found = known_hosts.about_each(directory.known_hosts, machines)
-    keys = {
-        name: next((line.key for line in lines if line.marker is Marker.KEY), None) for name, lines in found.items()
-    }
-    return {name: key for name, key in keys.items() if key is not None}
+    return {name: keys[0] for name, lines in found.items() if (keys := _keys(lines))}
 
 
 def lines(directory: ClusterDirectory, machine: str) -> tuple[Line, ...]:
@@ -83,7 +80,12 @@ def _write_new(directory: ClusterDirectory, new: Mapping[str, str]) -> None:
 
 
 def _pinned_keys(directory: ClusterDirectory, machine: str) -> list[str]:
-    return [line.key for line in lines(directory, machine) if line.marker is Marker.KEY]
+    return _keys(lines(directory, machine))
+
+
+def _keys(lines: Iterable[Line]) -> list[str]:
+    """Those that are pinned: a marked line revokes its key, or says whose signature will do."""
+    return [line.key for line in lines if line.marker is Marker.KEY]
 
 
 def unpin(directory: ClusterDirectory, machine: str) -> None:
