@@ -27,10 +27,10 @@ def configuration_sum(text: str) -> str:
 
 
 def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tuple[str, str]]:
-    artifacts = plan.artifacts
+    artifacts, own = plan.artifacts, topology.machine(machine)
     yield "CLUSTER", plan.name
     yield "MACHINE", machine
-    yield "ROLE", topology.machine(machine).role
+    yield "ROLE", own.role
     yield "KUBERNETES", plan.kubernetes
     yield "PAUSE_IMAGE", pause_image(plan)
     if artifacts.mirror:
@@ -38,16 +38,16 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
     if artifacts.proxy:
         yield "PROXY", artifacts.proxy
         yield "NO_PROXY", ",".join(unproxied(plan, topology))
-    yield "ADDRESS", str(topology.machine(machine).located)
+    yield "ADDRESS", str(own.located)
     if not (plan.traits.inventory or plan.traits.keeps_keys):
         yield "LOGIN", " ".join((plan.ssh.user, *(plan.ssh.public_key or "").split()[:2]))
-    for address, name in names_on(topology, topology.machine(machine)):
+    for address, name in names_on(topology, own):
         yield "HOST", f"{address} {name}"
-    if topology.has_api_proxy(topology.machine(machine)):
+    if topology.has_api_proxy(own):
         masters = (str(master.located) for master in topology.of_role(Role.MASTER))
         yield "API", " ".join((plan.api_host, *masters))
-    if topology.virtual_address and topology.machine(machine).role is Role.MASTER:
-        yield "VIRTUAL", " ".join(_virtual(topology, topology.machine(machine)))
+    if topology.virtual_address and own.role is Role.MASTER:
+        yield "VIRTUAL", " ".join(_virtual(topology, own))
     for architecture in ARCHITECTURES:
         for artifact in wanted(plan, architecture):
             known = artifacts.sums.get(artifact.path, _NO_SUM)
@@ -55,11 +55,10 @@ def _entries(plan: InstallPlan, topology: Topology, machine: str) -> Iterator[tu
                 "ARTIFACT",
                 f"{artifact.name} {architecture} {artifact.path} {known} {artifact.url(artifacts.mirror)}",
             )
-    role = topology.machine(machine).role
-    for image in images_of(plan, role):
+    for image in images_of(plan, own.role):
         if digest := artifacts.digests.get(image):
             yield "DIGEST", f"{image} {digest}"
-    for path in image_archives(plan, role):
+    for path in image_archives(plan, own.role):
         # Nobody publishes them: without a mirror they come from a directory of --artifacts alone.
         url = f"{artifacts.mirror}/{path}" if artifacts.mirror else _NOWHERE
         yield "IMAGE", f"{path} {artifacts.sums[path]} {url}"
